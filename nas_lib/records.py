@@ -1,0 +1,212 @@
+"""The values that travel between steps and lie in the store: children, results, rounds.
+
+All are frozen and plain, and each has one JSON form: `to_json(value)` and `from_json(kind, data)`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from nas_lib.architecture import Architecture
+from nas_lib.errors import CorruptStateError
+
+Status = Literal["ok", "diverged", "out_of_memory", "crashed", "missing"]
+COUNTED: tuple[Status, ...] = ("ok", "diverged", "out_of_memory")
+"""A child that ended like this has a reward that the controller learns from."""
+
+_CHILD_ID = re.compile(r"r(\d{3,})-(\d{6,})-(\d{2,})")
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, order=True)
+class ChildId:
+    """Which child: `r000-000017-03` is replica 0, round 17, index 3."""
+
+    replica: int
+    round: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"r{self.replica:03d}-{self.round:06d}-{self.index:02d}"
+
+    @classmethod
+    def parse(cls, text: str) -> ChildId:
+        """Return the parts of a child's id.
+
+        Raises:
+            ValueError: The text is not a child's id.
+        """
+        match = _CHILD_ID.fullmatch(text)
+        if match is None:
+            raise ValueError(f"a child's id looks like r000-000017-03, got {text!r}")
+        return cls(*map(int, match.groups()))
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class Child:
+    """A network to be trained."""
+
+    id: str
+    architecture: Architecture
+    seed: int
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class EpochMetrics:
+    """What one epoch of training came to. Losses are mean cross-entropy in nats."""
+
+    epoch: int  # counted from 1
+    train_loss: float
+    valid_loss: float
+    valid_accuracy: float  # a fraction in [0, 1]
+    learning_rate: float
+    seconds: float
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class ChildResult:
+    """What became of a child; written once.
+
+    Attributes:
+        id: The child's id.
+        status: `ok`, or what went wrong.
+        reward: What the controller maximises; always finite, 0 where `status` is not `ok`.
+        score: The measure behind the reward (validation accuracy), None where there is none.
+        best_epoch: The epoch (from 1) whose score and weights count, None where there is none.
+        epochs: Metrics of every finished epoch.
+        num_parameters: Trainable parameters, None where the network was never built here.
+        num_multiply_adds: Multiply-add operations for one example.
+        seconds: Wall-clock time of training, summed over attempts that made progress.
+        where: Host and device it ran on.
+        message: One sentence on what went wrong, empty where nothing did.
+    """
+
+    id: str
+    status: Status
+    reward: float
+    score: float | None = None
+    best_epoch: int | None = None
+    epochs: tuple[EpochMetrics, ...] = ()
+    num_parameters: int | None = None
+    num_multiply_adds: int | None = None
+    seconds: float = 0.0
+    where: str = ""
+    message: str = ""
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class ChildRow:
+    """A child as tables and curves need it: its result without the epochs."""
+
+    id: str
+    architecture: Architecture
+    status: Status
+    reward: float
+    score: float | None
+    num_parameters: int | None
+    num_multiply_adds: int | None
+    seconds: float
+    message: str = ""
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class Proposed:
+    """A round's children, before they are trained.
+
+    Attributes:
+        replica: The controller replica that proposed them.
+        round: The replica's own round, from 0.
+        run: The run that proposed.
+        depth: The depth of the space in this round.
+        versions: The version of each parameter shard at which they were sampled.
+        children: In order of their index.
+        created_s: Seconds since 1970.
+    """
+
+    replica: int
+    round: int
+    run: str
+    depth: int
+    versions: tuple[int, ...]
+    children: tuple[Child, ...]
+    created_s: float
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class Rewarded:
+    """A round's results, in the order of its children."""
+
+    replica: int
+    round: int
+    run: str
+    rows: tuple[ChildRow, ...]
+    created_s: float
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class Learned:
+    """What the controller made of a round.
+
+    Attributes:
+        replica: The controller replica.
+        round: Its round, from 0.
+        run: The run that learned.
+        versions: The version each parameter shard got by this round's push.
+        staleness: For each shard, versions by others between pull and push (0 with one replica).
+        entropy: Mean entropy of the policy over the round's architectures, in nats.
+        baseline: The moving-average baseline after this round, None before any counted reward.
+        mean_reward: Mean over the round's counted children, None if there was none.
+        created_s: Seconds since 1970.
+    """
+
+    replica: int
+    round: int
+    run: str
+    versions: tuple[int, ...]
+    staleness: tuple[int, ...]
+    entropy: float
+    baseline: float | None
+    mean_reward: float | None
+    created_s: float
+
+
+T = TypeVar("T")
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(value: object) -> bytes:
+    """Return the JSON form of a record."""
+    return _adapter(type(value)).dump_json(value)
+
+
+def from_json(kind: type[T], data: bytes, *, key: str) -> T:
+    """Return the record that `to_json` wrote.
+
+    Args:
+        kind: The record's class.
+        data: The JSON text.
+        key: Where it lay in the store, for the error.
+
+    Raises:
+        CorruptStateError: The text is not JSON, or not of this kind.
+    """
+    try:
+        record: T = _adapter(kind).validate_json(data)
+    except ValidationError as err:
+        first = err.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the object"
+        raise CorruptStateError(
+            f"stored object {key} is damaged: {where}: {first['msg']} "
+            f"({len(data)} bytes, expected a {kind.__name__})"
+        ) from err
+    return record
