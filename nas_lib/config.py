@@ -1,20 +1,13 @@
 """SearchConfig: the one document a user writes, and every default.
 
-Each model's field descriptions are the reference; `nas presets --show NAME` prints a whole document.
+The field descriptions are the reference; `nas init PRESET` writes a whole document.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
-
-from nas_lib.errors import ConfigError
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, model_validator
 
 FORMAT_VERSION = 1
 """Of everything a search stores. A reader refuses a newer one."""
@@ -150,7 +143,7 @@ class CustomSpaceConfig(_Part):
     kind: Literal["custom"] = "custom"
     object: str = Field(
         description="`module:name` of a Space or a function that returns one; "
-        "empty for an object handed to nas_lib.search in this process."
+        "`inline` for one handed to nas_lib.search in this process."
     )
 
 
@@ -265,7 +258,8 @@ class ResourcesConfig(_Part):
     """What one child may use."""
 
     memory_mb: PositiveInt | None = Field(
-        None, description="Memory of each child's process, in MiB; unset: its share of what is here."
+        None,
+        description="Memory of each child, in MiB; unset: its share of what is here.",
     )
 
 

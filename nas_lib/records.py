@@ -99,6 +99,20 @@ class ChildResult:
     where: str = ""
     message: str = ""
 
+    def row(self, architecture: Architecture) -> ChildRow:
+        """Return this result beside its architecture, without the epochs."""
+        return ChildRow(
+            id=self.id,
+            architecture=architecture,
+            status=self.status,
+            reward=self.reward,
+            score=self.score,
+            num_parameters=self.num_parameters,
+            num_multiply_adds=self.num_multiply_adds,
+            seconds=self.seconds,
+            message=self.message,
+        )
+
 
 @checked_dataclass(frozen=True, config=_STRICT)
 class ChildRow:
@@ -113,6 +127,11 @@ class ChildRow:
     num_multiply_adds: int | None
     seconds: float
     message: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the controller learns from this child."""
+        return self.status in COUNTED
 
 
 @checked_dataclass(frozen=True, config=_STRICT)
@@ -140,12 +159,22 @@ class Proposed:
 
 @checked_dataclass(frozen=True, config=_STRICT)
 class Rewarded:
-    """A round's results, in the order of its children."""
+    """A round's results.
+
+    Attributes:
+        replica: The controller replica.
+        round: Its round, from 0.
+        run: The run that collected them.
+        rows: In the order of the round's children.
+        best: The replica's best children of all rounds so far, best first.
+        created_s: Seconds since 1970.
+    """
 
     replica: int
     round: int
     run: str
     rows: tuple[ChildRow, ...]
+    best: tuple[ChildRow, ...]
     created_s: float
 
 
@@ -173,6 +202,26 @@ class Learned:
     entropy: float
     baseline: float | None
     mean_reward: float | None
+    created_s: float
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class TestReading:
+    """A winner's accuracy on the test set, read once."""
+
+    child: str
+    accuracy: float  # a fraction in [0, 1]
+    num_examples: int
+    created_s: float
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class Problem:
+    """What a step of a run could not do, in one sentence."""
+
+    run: str
+    step: str
+    message: str
     created_s: float
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,7 @@ class ObjectInfo:
 
     key: str
     size: int  # bytes
-    version: str  # changes whenever the object does (S3's ETag; a folder's time and size)
+    version: str  # changes whenever the object does (S3's ETag; a folder's inode, time and size)
     modified_s: float  # seconds since 1970
 
 
@@ -21,7 +21,7 @@ class ObjectStore(Protocol):
     """What a search needs of a store. Keys are relative, `/`-separated, and may not leave it.
 
     Every method raises `StoreError` where the store cannot be reached, refuses, or is full; its
-    message names the store and the key.
+    message names the store and the key. A `ValueError` is a key that could leave the store.
     """
 
     uri: str
@@ -35,7 +35,11 @@ class ObjectStore(Protocol):
         ...
 
     def create(self, key: str, data: bytes) -> bool:
-        """Store the object if there is none under this key, atomically; return whether it did."""
+        """Store the object if there is none under this key, atomically; return whether it did.
+
+        False may also mean one's own object, where S3's first answer was lost and the client
+        asked again: read the winner before going on.
+        """
         ...
 
     def replace(self, key: str, data: bytes) -> None:
@@ -47,13 +51,24 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield what lies below this prefix (whole path segments), sorted by key."""
+        """Return what lies below this prefix (whole path segments; "" for all), sorted by key."""
         ...
 
-    def get_many(self, keys: list[str]) -> list[bytes]:
+    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects in the order of the keys, fetched concurrently.
 
         Raises:
             ObjectNotFoundError: One is missing.
         """
         ...
+
+
+def check_key(key: str) -> str:
+    """Return the key, refused if it could name anything outside its store.
+
+    Raises:
+        ValueError: A segment is empty, `.` or `..`.
+    """
+    if any(segment in ("", ".", "..") for segment in key.split("/")):
+        raise ValueError(f"a key may not leave the store: expected a/relative/path, got {key!r}")
+    return key

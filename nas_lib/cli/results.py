@@ -1,0 +1,89 @@
+"""`nas top`, `nas report` and `nas compare`: what searches have come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nas_lib.cli.configuring import print_json
+from nas_lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nas_lib.report import SearchView
+
+search_argument = click.argument("search", metavar="SEARCH")
+
+
+@click.command()
+@search_argument
+@click.option("--top", default=10, show_default=True, help="Show so many children.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def top(search: str, top: int, as_json: bool) -> None:
+    """Show the best children of a SEARCH."""
+    from nas_lib.report import leaderboard_json
+    from nas_lib.steps import view_search
+
+    view = view_search(search)
+    if as_json:
+        print_json(leaderboard_json(view, top))
+    else:
+        print_leaderboard(view, top)
+
+
+@click.command()
+@search_argument
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default="report.html", show_default=True
+)
+def report(search: str, output: Path) -> None:
+    """Write one self-contained HTML page on a SEARCH."""
+    from nas_lib.report import search_page
+    from nas_lib.steps import view_search
+
+    _write(output, search_page(view_search(search)))
+
+
+@click.command()
+@click.argument("searches", metavar="SEARCH SEARCH...", nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write an HTML page.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Compare searches at equal budget: best so far, mean of the top 1, 5, 15."""
+    from rich.console import Console
+
+    from nas_lib import report as reports
+    from nas_lib.steps import view_search
+
+    if len(searches) < 2:
+        raise ConfigError("comparing takes at least two searches, got one")
+    comparison = reports.compare([view_search(search) for search in searches])
+    if output is not None:
+        _write(output, reports.compare_page(comparison))
+    if as_json:
+        print_json(reports.compare_json(comparison))
+    else:
+        Console().print(reports.compare_table(comparison))
+
+
+def print_leaderboard(view: SearchView, top: int) -> None:
+    """Print the best children, and the test accuracy where it was read."""
+    from rich.console import Console
+
+    from nas_lib.report import leaderboard_table
+
+    Console().print(leaderboard_table(view, top))
+    for reading in view.test:
+        click.echo(
+            f"Test accuracy of {reading.child}: {reading.accuracy:.2%} "
+            f"of {reading.num_examples:,} images that the search never saw"
+        )
+
+
+def _write(output: Path, page: str) -> None:
+    try:
+        output.write_text(page, encoding="utf-8")
+    except OSError as err:
+        raise ConfigError(f"cannot write {output}: {err.strerror}") from err
+    click.echo(f"Report: {output}", err=True)

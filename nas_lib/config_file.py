@@ -1,0 +1,217 @@
+"""From what a user writes (YAML, overrides) to a checked SearchConfig, and back."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from nas_lib.config import SearchConfig
+from nas_lib.errors import ConfigError
+
+_UNION_TAGS = ("kind", "format")
+_NOT_IDENTITY = {
+    "name": True,
+    "task": {"data": {"path": True}},
+    "children": {"device": True, "keep": True, "max_attempts": True, "checkpoint_every_s": True},
+    "search": {"max_children": True, "stop_at_score": True, "lease_s": True},
+    "resources": True,
+}
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
+    """Return the configuration in a YAML file, with `key.key=value` overrides applied.
+
+    Raises:
+        ConfigError: The file cannot be read, is not YAML, or says something impossible.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as err:
+        raise ConfigError(f"cannot read the configuration {path}: {err}") from err
+    except yaml.YAMLError as err:
+        reason = " ".join(str(err).split())
+        raise ConfigError(f"{path} is not valid YAML: {reason}") from err
+    return parse_config(apply_overrides(document or {}, overrides), source=str(path))
+
+
+def parse_config(document: object, *, source: str) -> SearchConfig:
+    """Return the configuration that a plain document spells out.
+
+    Args:
+        document: Nested mappings and lists, as YAML gives them.
+        source: Where it comes from, for the error.
+
+    Raises:
+        ConfigError: An unknown key, a wrong type or an impossible value.
+    """
+    if not isinstance(document, Mapping):
+        raise ConfigError(f"{source}: expected settings (key: value), got {_shown(document)}")
+    try:
+        return SearchConfig.model_validate(document)
+    except ValidationError as err:
+        raise ConfigError(f"{source}: {_sentence(err)}") from err
+
+
+def apply_overrides(document: object, overrides: Sequence[str]) -> Any:
+    """Return the document with `section.key=value` settings replaced; values are YAML.
+
+    Choosing another `kind` or `format` drops the settings of the one before.
+
+    Raises:
+        ConfigError: An override is not of this form, or goes through something with no keys.
+    """
+    changed = copy.deepcopy(document)
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"an override looks like children.epochs=5, got {override!r}")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as err:
+            raise ConfigError(f"the value in {override!r} is not valid YAML") from err
+        _set(changed, key.split("."), value, override)
+    return changed
+
+
+def to_yaml(config: SearchConfig) -> str:
+    """Return the whole configuration as YAML, each setting with its description beside it.
+
+    Reading it gives the same configuration.
+    """
+    return "\n".join(_yaml_lines(config, indent="")) + "\n"
+
+
+def identity(config: SearchConfig, data_hash: str) -> str:
+    """Return the hash of all that makes a search what it is.
+
+    Budget, stop rule, resources and paths are left out: a search may be continued with more.
+    The data counts by the hash of what was prepared.
+    """
+    part = config.model_dump(mode="json", exclude=_NOT_IDENTITY)
+    text = json.dumps([part, data_hash], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differences(stored: SearchConfig, given: SearchConfig) -> list[str]:
+    """Return, in words, which settings of the identity differ."""
+    old, new = (
+        dict(_leaves(config.model_dump(mode="json", exclude=_NOT_IDENTITY)))
+        for config in (stored, given)
+    )
+    return [
+        f"{key} is {_shown(old.get(key, 'absent'))} there and {_shown(new.get(key, 'absent'))} here"
+        for key in [*old, *(key for key in new if key not in old)]
+        if old.get(key, "absent") != new.get(key, "absent")
+    ]
+
+
+def _yaml_lines(part: BaseModel, indent: str) -> Iterator[str]:
+    for name, field in type(part).model_fields.items():
+        value = getattr(part, name)
+        if isinstance(value, BaseModel):
+            yield f"{indent}{name}:"
+            yield from _yaml_lines(value, indent + "  ")
+        else:
+            shown = json.dumps(value)  # JSON is YAML
+            comment = f"  # {field.description}" if field.description else ""
+            yield f"{indent}{name}: {shown}{comment}"
+
+
+def _set(document: Any, path: Sequence[str], value: object, override: str) -> None:
+    section = document
+    for key in path[:-1]:
+        if not isinstance(section, dict):
+            break
+        section = section.setdefault(key, {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"cannot apply {override!r}: no settings lie below {path[0]}")
+    if path[-1] in _UNION_TAGS and section.get(path[-1]) != value:
+        section.clear()
+    section[path[-1]] = value
+
+
+def _leaves(document: Any, prefix: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from _leaves(value, f"{prefix}.{key}" if prefix else key)
+    else:
+        yield prefix, document
+
+
+def _sentence(error: ValidationError) -> str:
+    """Turn the first problem into one sentence: where, what was expected, what came."""
+    problems = error.errors()
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return _problem(problems[0]) + more
+
+
+def _problem(problem: ErrorDetails) -> str:
+    place = _place(problem["loc"])
+    where = ".".join(place) or "the configuration"
+    context = problem.get("ctx", {})
+    tag = str(context.get("discriminator", "")).strip("'")
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown setting {where}{_suggestion(place)}"
+        case "missing":
+            return f"{where} is missing"
+        case "value_error":
+            return f"{where}: {context['error']}"
+        case "union_tag_not_found":
+            return f"{where}.{tag} is missing"
+        case "union_tag_invalid":
+            expected = context["expected_tags"].replace("'", "")
+            return f"{where}.{tag} should be one of {expected}, got {_shown(context['tag'])}"
+        case "string_pattern_mismatch":
+            expected = "lower-case letters, digits and dashes"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            expected = "a section of settings (key: value)"
+        case "int_parsing" | "int_type" | "int_from_float":
+            expected = "a whole number"
+        case _:
+            expected = problem["msg"].removeprefix("Input should be ")
+    return f"{where} should be {expected}, got {_shown(problem['input'])}"
+
+
+def _place(loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Return a place in the document, without the union tags that pydantic puts in between."""
+    unions = ("space", "controller", "data")
+    before = ("", *loc)
+    return tuple(str(part) for i, part in enumerate(loc) if before[i] not in unions)
+
+
+def _suggestion(place: tuple[str, ...]) -> str:
+    siblings = {
+        name for path, names in _sections(SearchConfig) if path == place[:-1] for name in names
+    }
+    close = difflib.get_close_matches(place[-1], siblings - {place[-1]}, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _sections(
+    model: type[BaseModel], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    yield path, list(model.model_fields)
+    for name, field in model.model_fields.items():
+        for part in _models(field.annotation):
+            yield from _sections(part, (*path, name))
+
+
+def _models(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."

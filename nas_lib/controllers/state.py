@@ -1,0 +1,151 @@
+"""The controller's state: one flat parameter vector in contiguous shards, and gradients to it.
+
+Both are stored as safetensors. Equal values give equal bytes, so whoever finds the object that he
+was about to create can tell whether it is his own.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from nas_lib.errors import CorruptStateError
+
+Vector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """One version of one shard: a slice of the parameters and what its optimiser remembers.
+
+    Attributes:
+        index: Which shard, from 0.
+        start: Where its slice starts in the vector of all parameters.
+        parameters: The slice, `[N]`.
+        first_moment: Adam's running mean of the gradient, `[N]`.
+        second_moment: Adam's running mean of its square, `[N]`.
+        steps: Adam steps taken here.
+        baseline: Moving-average reward; None before any reward, and in all shards but the first.
+        applied: The last round of each replica that is in this version.
+    """
+
+    index: int
+    start: int
+    parameters: Vector
+    first_moment: Vector
+    second_moment: Vector
+    steps: int
+    baseline: float | None
+    applied: dict[int, int]
+
+    def has_applied(self, replica: int, round: int) -> bool:
+        """Say whether this version contains the replica's round."""
+        return self.applied.get(replica, -1) >= round
+
+    def with_applied(self, replica: int, round: int) -> Shard:
+        """Return this shard with the round noted and nothing else changed."""
+        return replace(self, applied={**self.applied, replica: round})
+
+    def to_bytes(self) -> bytes:
+        """Return the stored form."""
+        return _pack(vars(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, key: str) -> Shard:
+        """Return the shard that `to_bytes` wrote.
+
+        Raises:
+            CorruptStateError: The bytes are damaged; the message names `key`.
+        """
+        fields = _unpack(data, key)
+        applied = {int(replica): round for replica, round in fields.pop("applied").items()}
+        return cls(applied=applied, **fields)
+
+
+@dataclass(frozen=True, eq=False)
+class Gradient:
+    """What one replica's round teaches.
+
+    Attributes:
+        values: d loss / d parameters, `[P]`, of all shards; zeros if no child counts.
+        rewards: Of the children that count, in child order.
+        entropy: Of the policy, in nats, mean over the round's architectures.
+    """
+
+    values: Vector
+    rewards: tuple[float, ...]
+    entropy: float
+
+    def to_bytes(self) -> bytes:
+        """Return the stored form."""
+        return _pack(vars(self))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, key: str) -> Gradient:
+        """Return the gradient that `to_bytes` wrote.
+
+        Raises:
+            CorruptStateError: The bytes are damaged; the message names `key`.
+        """
+        fields = _unpack(data, key)
+        return cls(rewards=tuple(fields.pop("rewards")), **fields)
+
+
+def split(parameters: Vector, num_shards: int) -> tuple[Shard, ...]:
+    """Return the first version of every shard, of sizes that differ by one at most."""
+    slices = np.array_split(parameters, num_shards)
+    starts = np.cumsum([0, *map(len, slices)]).tolist()
+    return tuple(
+        Shard(index, start, values, np.zeros_like(values), np.zeros_like(values), 0, None, {})
+        for index, (start, values) in enumerate(zip(starts, slices, strict=False))
+    )
+
+
+def join(shards: Sequence[Shard]) -> Vector:
+    """Return the vector of all parameters, a copy."""
+    return np.concatenate([shard.parameters for shard in shards])
+
+
+def _pack(fields: dict[str, Any]) -> bytes:
+    """Arrays become tensors, the rest JSON in the header, with a checksum over both.
+
+    All in one metadata entry: safetensors writes several in an order that changes from run to run.
+    """
+    arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
+    plain = {name: value for name, value in fields.items() if name not in arrays}
+    text = json.dumps(plain, sort_keys=True)
+    return save(arrays, metadata={"nas": f"{_checksum(text, arrays)} {text}"})
+
+
+def _unpack(data: bytes, key: str) -> dict[str, Any]:
+    try:
+        arrays = load(data)
+        header_size = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + header_size])["__metadata__"]
+        checksum, _, text = metadata["nas"].partition(" ")
+    except (SafetensorError, KeyError) as err:
+        raise CorruptStateError(
+            f"stored object {key} is damaged: expected controller state in safetensors format, "
+            f"got {len(data)} bytes that are not ({err})"
+        ) from err
+    if checksum != _checksum(text, arrays):
+        raise CorruptStateError(
+            f"stored object {key} is damaged: expected checksum {checksum}, "
+            f"got {_checksum(text, arrays)}"
+        )
+    return {**json.loads(text), **arrays}
+
+
+def _checksum(text: str, arrays: dict[str, npt.NDArray[Any]]) -> str:
+    checksum = zlib.crc32(text.encode())
+    for name in sorted(arrays):
+        checksum = zlib.crc32(arrays[name].tobytes(), checksum)
+    return f"{checksum:08x}"

@@ -1,0 +1,122 @@
+"""Images as a reader hands them over: numpy arrays, checked, not yet split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nas_lib.errors import DataError
+
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images and their classes.
+
+    Attributes:
+        images: uint8 in [0, 255], or float32 of any range, `[N, C, H, W]`.
+        labels: Index of each image's class, `[N]`.
+    """
+
+    images: npt.NDArray[Any]
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: npt.NDArray[np.intp]) -> LabelledImages:
+        """Return a copy of these examples, in this order."""
+        return LabelledImages(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class RawImages:
+    """All the images of a data set.
+
+    Attributes:
+        source: What was read, for people and errors.
+        class_names: In the order of the class indices.
+        train: Images to train on and to hold out from.
+        test: The data set's own test images, None where it has none.
+    """
+
+    source: str
+    class_names: tuple[str, ...]
+    train: LabelledImages
+    test: LabelledImages | None = None
+
+
+def number_classes(
+    source: str, train: npt.NDArray[Any], test: npt.NDArray[Any] | None
+) -> tuple[tuple[str, ...], Labels, Labels | None]:
+    """Turn labels of any integers into class indices 0, 1, ...
+
+    Args:
+        source: What was read, for the error.
+        train: Integer labels of the training images, `[N]`; the classes are those found here.
+        test: Integer labels of the test images, `[M]`.
+
+    Returns:
+        The classes' names (their labels), and the indices for `train` and `test`.
+
+    Raises:
+        DataError: A test label occurs nowhere in training.
+    """
+    classes, train_indices = np.unique(train, return_inverse=True)
+    names = tuple(str(label) for label in classes)
+    if test is None:
+        return names, train_indices, None
+    unknown = np.setdiff1d(test, classes)
+    if unknown.size:
+        raise DataError(f"{source}: test label {unknown[0]} is none of the training labels")
+    return names, train_indices, np.searchsorted(classes, test)
+
+
+def check_images(raw: RawImages) -> None:
+    """Refuse what no network can be trained on.
+
+    Raises:
+        DataError: Fewer than two classes; no images; images and labels of different length;
+            a label without a class; NaN or infinity; test images of another shape or type.
+    """
+    num_classes = len(raw.class_names)
+    if num_classes < 2:
+        raise DataError(f"{raw.source}: expected at least 2 classes, got {num_classes}")
+    for name, part in _parts(raw):
+        _check_part(f"{raw.source}: {name}", part, num_classes)
+    if raw.test is None:
+        return
+    (train_kind, test_kind) = (_kind(part) for _, part in _parts(raw))
+    if train_kind != test_kind:
+        raise DataError(f"{raw.source}: test images are {test_kind}, training images {train_kind}")
+
+
+def _parts(raw: RawImages) -> Iterator[tuple[str, LabelledImages]]:
+    yield "training", raw.train
+    if raw.test is not None:
+        yield "test", raw.test
+
+
+def _check_part(where: str, part: LabelledImages, num_classes: int) -> None:
+    if len(part.images) != len(part.labels):
+        raise DataError(
+            f"{where} images and labels must be equally many, "
+            f"got {len(part.images)} images and {len(part.labels)} labels"
+        )
+    if part.images.size == 0:
+        raise DataError(f"{where} images: expected at least one, got shape {part.images.shape}")
+    lowest, highest = part.labels.min(), part.labels.max()
+    if lowest < 0 or highest >= num_classes:
+        raise DataError(f"{where} labels must lie in [0, {num_classes}), got {lowest} to {highest}")
+    if not np.isfinite(part.images).all():
+        raise DataError(f"{where} images must be finite numbers, got NaN or infinity")
+
+
+def _kind(part: LabelledImages) -> str:
+    channels, height, width = part.images.shape[1:]
+    return f"{part.images.dtype} {height}x{width} with {channels} channel(s)"

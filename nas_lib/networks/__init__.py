@@ -1,0 +1,9 @@
+"""HOW an architecture becomes a torch module. Importing this loads torch."""
+
+from __future__ import annotations
+
+from nas_lib.networks.cnn import CnnNetwork
+from nas_lib.networks.cost import Cost, count
+from nas_lib.networks.registry import ImageShape, build_network
+
+__all__ = ["CnnNetwork", "Cost", "ImageShape", "build_network", "count"]

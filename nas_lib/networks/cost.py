@@ -1,0 +1,42 @@
+"""What a network costs: parameters and multiply-adds."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Cost(NamedTuple):
+    """The size of a network."""
+
+    num_parameters: int  # trainable
+    num_multiply_adds: int  # of convolutions and linear layers, for one image
+
+
+@torch.inference_mode()
+def count(network: nn.Module, image_shape: tuple[int, int, int]) -> Cost:
+    """Return the cost of a network for one image of `[C, H, W]`.
+
+    The network runs on a batch of no images: that costs nothing and gives every shape.
+    """
+    multiply_adds = 0
+
+    def add(module: nn.Module, _: Any, output: Tensor) -> None:
+        nonlocal multiply_adds
+        assert isinstance(module, nn.Conv2d | nn.Linear)
+        # each output value is a sum of as many products as one filter has weights
+        multiply_adds += output.shape[1:].numel() * module.weight.shape[1:].numel()
+
+    hooks = [
+        module.register_forward_hook(add)
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
+    was_training = network.training
+    network.eval()(torch.empty(0, *image_shape))  # eval: BatchNorm keeps its statistics
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return Cost(sum(weight.numel() for weight in network.parameters()), multiply_adds)

@@ -1,0 +1,100 @@
+"""Named configurations: the published systems, and laptop-sized ones."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+from nas_lib.config import (
+    AugmentConfig,
+    ChildrenConfig,
+    Cifar10Data,
+    CnnSpaceConfig,
+    DepthConfig,
+    DigitsData,
+    LoopConfig,
+    ReinforceConfig,
+    RewardConfig,
+    SearchConfig,
+    TaskConfig,
+)
+from nas_lib.errors import ConfigError
+
+
+def preset(name: str) -> SearchConfig:
+    """Return the preset of this name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"no preset is called {name!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]()
+
+
+def descriptions() -> dict[str, str]:
+    """Return a one-line description of every preset by name."""
+    return {name: inspect.getdoc(make) or "" for name, make in PRESETS.items()}
+
+
+def _nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> SearchConfig:
+    """Zoph & Le 2017 on CIFAR-10: 12,800 children, 100 replicas of 8, strides fixed at 1."""
+    return SearchConfig(
+        name=name,
+        task=TaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz")),
+        space=space or CnnSpaceConfig(),
+        search=LoopConfig(max_children=12_800, children_per_round=8, replicas=100, shards=20),
+    )
+
+
+def _nas_cnn_strides() -> SearchConfig:
+    """The same with strides of 1, 2 or 3 chosen for each layer (section 4.1, second setting)."""
+    return _nas_cnn("nas-cnn-strides", CnnSpaceConfig(strides=(1, 2, 3)))
+
+
+def _nas_cnn_pooling() -> SearchConfig:
+    """The same with 13 blocks of 3 dense convolutions and max-pooling (section 4.1, third setting).
+
+    The paper pools at layers 13 and 24 of 39, which are the fifth and the eighth block; a pooling
+    layer stands before the fifth block and one after the eighth.
+    """
+    blocks_and_pools = 13 + 2
+    space = CnnSpaceConfig(
+        num_filters=(6, 12, 24, 36),
+        convs_per_layer=3,
+        pool_layers=(5, 10),
+        depth=DepthConfig(start=blocks_and_pools, step=0, max=blocks_and_pools),
+    )
+    return _nas_cnn("nas-cnn-pooling", space)
+
+
+def _digits() -> SearchConfig:
+    """The demo: 96 small networks on 1,797 real digits, some minutes on two cores."""
+    return SearchConfig(
+        name="digits",
+        task=TaskConfig(data=DigitsData(), valid_fraction=0.2, test_fraction=0.2),
+        space=CnnSpaceConfig(
+            filter_heights=(1, 3, 5),
+            filter_widths=(1, 3, 5),
+            num_filters=(8, 16, 24, 32),
+            depth=DepthConfig(start=4, step=0, max=4),
+        ),
+        controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.005),
+        children=ChildrenConfig(
+            epochs=8,
+            batch_size=64,
+            learning_rate=0.05,
+            schedule="cosine",
+            augment=AugmentConfig(pad=1, flip=False),
+            reward=RewardConfig(last_epochs=3, power=3.0),
+        ),
+        search=LoopConfig(max_children=96, children_per_round=8),
+    )
+
+
+PRESETS: dict[str, Callable[[], SearchConfig]] = {
+    "digits": _digits,
+    "nas-cnn": _nas_cnn,
+    "nas-cnn-strides": _nas_cnn_strides,
+    "nas-cnn-pooling": _nas_cnn_pooling,
+}

@@ -1,0 +1,30 @@
+"""Tables, curves, pictures of networks, self-contained HTML pages. Pure functions, no torch."""
+
+from __future__ import annotations
+
+from nas_lib.report.compare import Comparison, compare
+from nas_lib.report.compare_page import compare_page
+from nas_lib.report.compare_tables import compare_json, compare_table
+from nas_lib.report.curves import leaderboard, winner
+from nas_lib.report.page import search_page
+from nas_lib.report.pictures import network_picture
+from nas_lib.report.tables import headline, leaderboard_json, leaderboard_table, summary_json
+from nas_lib.report.view import DataSummary, SearchView
+
+__all__ = [
+    "Comparison",
+    "DataSummary",
+    "SearchView",
+    "compare",
+    "compare_json",
+    "compare_page",
+    "compare_table",
+    "headline",
+    "leaderboard",
+    "leaderboard_json",
+    "leaderboard_table",
+    "network_picture",
+    "search_page",
+    "summary_json",
+    "winner",
+]

@@ -1,0 +1,207 @@
+"""Small line charts as SVG, drawn without a library so that the page needs none.
+
+In this module x and y are data values, `left` and `top` are pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from nas_lib.report.markup import Markup, join, tag
+
+COLOURS = ("#0b62a4", "#c4500a", "#00735a", "#9a3a80", "#5c5c5c")
+"""Okabe and Ito's, darkened until each has a contrast of at least 4.5 on white."""
+
+_DASHES = (None, "7 3", "2 3", "9 3 2 3", None)  # so that a line is known without its colour
+_WIDTH, _HEIGHT = 560, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 32, 46  # margins
+_MAX_POINTS = 400  # of a line: more than can be told apart
+_LEGEND_CHARACTER = 6.4  # mean width
+
+Point = tuple[float, float | None]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart.
+
+    Attributes:
+        name: For the legend.
+        points: x, a whole number, and y, in the order of x; a line has a gap where y is None.
+        spread: Half the height of a band around each point, empty for no band.
+        dots: Draw points, not a line.
+    """
+
+    name: str
+    points: Sequence[Point]
+    spread: Sequence[float | None] = ()
+    dots: bool = False
+
+
+def line_chart(series: Sequence[Series], *, x_label: str, y_label: str) -> Markup:
+    """Return the chart as an SVG element, empty where there is no point to show."""
+    series = [line for line in series if any(y is not None for _, y in line.points)]
+    if not series:
+        return Markup()
+    frame = _Frame.around([point for line in series for point in _extent(line)])
+    drawn = [_draw(line, frame, number) for number, line in enumerate(series)]
+    return tag(
+        "svg",
+        tag("title", f"{y_label} over {x_label}: {', '.join(line.name for line in series)}"),
+        _axes(frame, x_label=x_label, y_label=y_label),
+        *drawn,
+        _legend(series),
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        role="img",
+        font_family="system-ui, sans-serif",
+        font_size=12,
+    )
+
+
+def nice_ticks(low: float, high: float, *, num: int = 5) -> list[float]:
+    """Return about `num` multiples of 1, 2 or 5 times a power of ten that lie in [low, high]."""
+    rough = 0.75 * (high - low) / num  # rather some more than too few
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The ranges shown, and where a value lies in the picture."""
+
+    x_low: float
+    x_high: float
+    y_low: float
+    y_high: float
+
+    @classmethod
+    def around(cls, points: Sequence[tuple[float, float]]) -> _Frame:
+        xs, ys = zip(*points, strict=True)
+        y_low, y_high = _widened(min(ys), max(ys))
+        margin = 0.04 * (y_high - y_low)
+        return cls(*_widened(min(xs), max(xs)), y_low - margin, y_high + margin)
+
+    def left(self, x: float) -> float:
+        share = (x - self.x_low) / (self.x_high - self.x_low)
+        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+    def top(self, y: float) -> float:
+        share = (y - self.y_low) / (self.y_high - self.y_low)
+        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """Return a range that is not a single point, nor so small that only rounding fills it."""
+    if high - low > 1e-9 * max(abs(low), abs(high)):
+        return low, high
+    return low - 0.5, high + 0.5
+
+
+def _extent(line: Series) -> Iterator[tuple[float, float]]:
+    for number, (x, y) in enumerate(line.points):
+        if y is not None:
+            half = (line.spread[number] if line.spread else None) or 0.0
+            yield x, y - half
+            yield x, y + half
+
+
+def _axes(frame: _Frame, *, x_label: str, y_label: str) -> Markup:
+    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+    centre, middle = (_LEFT + right) / 2, (_TOP + bottom) / 2
+    return tag(
+        "g",
+        *(_y_tick(frame, y) for y in nice_ticks(frame.y_low, frame.y_high)),
+        *(_x_tick(frame, x) for x in nice_ticks(frame.x_low, frame.x_high) if x.is_integer()),
+        tag("path", d=f"M{_LEFT} {bottom}H{right}", stroke="#555"),
+        _label(x_label, left=centre, top=_HEIGHT - 8.0),
+        _label(y_label, left=14.0, top=middle, transform=f"rotate(-90 14 {middle:g})"),
+        fill="#333",
+    )
+
+
+def _y_tick(frame: _Frame, y: float) -> Markup:
+    top = frame.top(y)
+    colour = "#888" if y == 0 else "#e3e6ea"
+    line = tag("path", d=f"M{_LEFT} {top:.1f}H{_WIDTH - _RIGHT}", stroke=colour)
+    return join(line, _label(f"{y:.6g}", left=_LEFT - 7.0, top=top + 4, text_anchor="end"))
+
+
+def _x_tick(frame: _Frame, x: float) -> Markup:
+    left, bottom = frame.left(x), _HEIGHT - _BOTTOM
+    line = tag("path", d=f"M{left:.1f} {bottom}v5", stroke="#555")
+    return join(line, _label(f"{x:,.12g}", left=left, top=bottom + 18.0))
+
+
+def _label(
+    text: str, *, left: float, top: float, text_anchor: str = "middle", transform: str | None = None
+) -> Markup:
+    x, y = round(left, 1), round(top, 1)
+    return tag("text", text, x=x, y=y, text_anchor=text_anchor, transform=transform)
+
+
+def _legend(series: Sequence[Series]) -> Markup:
+    entries = []
+    left = float(_LEFT)
+    for number, line in enumerate(series):
+        mark = "M{:g} 14h0" if line.dots else "M{:g} 14h20"
+        entries.append(_stroke(mark.format(left + 10 * line.dots), line, number))
+        entries.append(tag("text", line.name, x=round(left + 26), y=18, fill="#222"))
+        left += 26 + _LEGEND_CHARACTER * len(line.name) + 18
+    return join(*entries)
+
+
+def _draw(line: Series, frame: _Frame, number: int) -> Markup:
+    if line.dots:
+        return _stroke(_dots_path(line.points, frame), line, number)
+    step = max(1, math.ceil(len(line.points) / _MAX_POINTS))
+    shown = sorted({*range(0, len(line.points), step), len(line.points) - 1})
+    curve = _stroke(_line_path((line.points[i] for i in shown), frame), line, number)
+    return join(_band(line, frame, number), curve) if line.spread else curve
+
+
+def _stroke(path: str, line: Series, number: int) -> Markup:
+    return tag(
+        "path",
+        d=path,
+        fill="none",
+        stroke=COLOURS[number % len(COLOURS)],
+        stroke_width=5 if line.dots else 2,
+        stroke_opacity=0.4 if line.dots else None,
+        stroke_linecap="round",
+        stroke_linejoin="round",
+        stroke_dasharray=None if line.dots else _DASHES[number % len(_DASHES)],
+    )
+
+
+def _dots_path(points: Iterable[Point], frame: _Frame) -> str:
+    """Return the path of all points, those on the same pixel once."""
+    pixels = {(round(frame.left(x)), round(frame.top(y))) for x, y in points if y is not None}
+    return "".join(f"M{left} {top}h0" for left, top in sorted(pixels))
+
+
+def _line_path(points: Iterable[Point], frame: _Frame) -> str:
+    path, pen = [], "M"
+    for x, y in points:
+        if y is None:
+            pen = "M"
+            continue
+        path.append(f"{pen}{frame.left(x):.1f} {frame.top(y):.1f}{'h0' if pen == 'M' else ''}")
+        pen = "L"
+    return "".join(path)
+
+
+def _band(line: Series, frame: _Frame, number: int) -> Markup:
+    known = [
+        (x, y, half)
+        for (x, y), half in zip(line.points, line.spread, strict=True)
+        if y is not None and half is not None
+    ]
+    upper = [f"{frame.left(x):.1f},{frame.top(y + half):.1f}" for x, y, half in known]
+    lower = [f"{frame.left(x):.1f},{frame.top(y - half):.1f}" for x, y, half in reversed(known)]
+    colour = COLOURS[number % len(COLOURS)]
+    return tag("polygon", points=" ".join(upper + lower), fill=colour, fill_opacity=0.15)

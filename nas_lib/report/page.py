@@ -1,0 +1,160 @@
+"""The report of one search as a self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nas_lib.records import ChildRow
+from nas_lib.report import curves
+from nas_lib.report.document import document, facts, paragraph, section
+from nas_lib.report.markup import Markup, join, tag
+from nas_lib.report.pictures import network_picture
+from nas_lib.report.search_charts import search_charts
+from nas_lib.report.search_tables import all_children, leaderboard_section, trouble_section
+from nas_lib.report.search_words import configuration, explanations, reproduction
+from nas_lib.report.tables import child_score, score_name, time_left_s
+from nas_lib.report.view import SearchView
+from nas_lib.report.wording import NONE, duration_text, plural, score_text, status_text
+
+
+def search_page(view: SearchView) -> str:
+    """Return the page."""
+    return document(
+        f"{view.config.name} - architecture search",
+        _header(view),
+        _key_figures(view),
+        section("The best network", _winner(view)),
+        section("How the search went", _course(view)),
+        leaderboard_section(view),
+        trouble_section(view),
+        section("What the numbers mean", *explanations(view)),
+        section("Everything else", reproduction(view), all_children(view), configuration(view)),
+    )
+
+
+def _header(view: SearchView) -> Markup:
+    state = "finished" if view.finished else "not finished"
+    badge = tag("span", state, class_=f"badge {state.split()[0]}")
+    config = view.config
+    words = f"{config.controller.kind} controller, {config.space.kind} space, seed {config.seed}"
+    return tag(
+        "header",
+        tag("h1", config.name, badge),
+        paragraph(f"Architecture search: {words}. State in ", tag("code", view.uri)),
+        paragraph(_data_sentence(view), class_="soft") if view.data else Markup(),
+    )
+
+
+def _data_sentence(view: SearchView) -> str:
+    assert view.data is not None
+    data = view.data
+    channels, height, width = data.image_shape
+    return (
+        f"Data: {data.source}. {data.num_train:,} training, {data.num_valid:,} validation and "
+        f"{data.num_test:,} test images of {height} x {width} pixels "
+        f"({plural(channels, 'channel')}) in {plural(data.num_classes, 'class', 'classes')}."
+    )
+
+
+def _key_figures(view: SearchView) -> Markup:
+    best = curves.winner(view.rows)
+    figures = [
+        _figure(f"Best {score_name(view)}", child_score(view, best), best.id if best else ""),
+        _test_figure(view, best),
+        _figure("Children", f"{len(view.rows):,}", _children_note(view)),
+        _rounds_figure(view),
+        _figure(
+            "Training time",
+            duration_text(sum(row.seconds for row in view.rows)),
+            "all children together",
+        ),
+    ]
+    left_s = None if view.finished else time_left_s(view)
+    if left_s is not None:
+        figures.append(_figure("Time left", duration_text(left_s), "at the recent pace"))
+    return facts(figures, class_="figures")
+
+
+def _figure(name: str, value: str, note: str) -> tuple[str, Markup]:
+    return name, join(value, tag("small", note))
+
+
+def _test_figure(view: SearchView, best: ChildRow | None) -> tuple[str, Markup]:
+    if not view.test:
+        return _figure("Test accuracy", NONE, "not read yet")
+    of_best = [reading for reading in view.test if best and reading.child == best.id]
+    reading = (of_best or view.test)[-1]
+    whose = "the best child" if of_best else reading.child
+    note = f"{whose}, {plural(reading.num_examples, 'image')}"
+    return _figure("Test accuracy", score_text(reading.accuracy, is_accuracy=True), note)
+
+
+def _children_note(view: SearchView) -> str:
+    counts = curves.status_counts(view.rows).items()
+    parts = [f"{count:,} {status_text(status)}" for status, count in counts]
+    if view.open_children:
+        parts.append(f"{view.open_children:,} open")
+    return f"of {view.config.search.max_children:,}: {', '.join(parts)}"
+
+
+def _rounds_figure(view: SearchView) -> tuple[str, Markup]:
+    search = view.config.search
+    note = f"of {search.rounds * search.replicas:,}, {search.children_per_round} children each"
+    if search.replicas > 1:
+        note += f", {search.replicas} replicas"
+    return _figure("Rounds learned", f"{len(view.learned):,}", note)
+
+
+def _winner(view: SearchView) -> Markup:
+    best = curves.winner(view.rows)
+    if best is None:
+        return paragraph("No child has been trained to its end yet.")
+    described = tag(
+        "div",
+        facts(_winner_facts(view, best)),
+        tag("h3", "Configuration string"),
+        tag("pre", best.architecture.config),
+        _picture_key(best),
+    )
+    return tag("div", network_picture(best.architecture), described, class_="winner")
+
+
+def _winner_facts(view: SearchView, best: ChildRow) -> Iterator[tuple[str, object]]:
+    yield "Child", tag("code", best.id)
+    yield "Architecture", tag("code", best.architecture.id)
+    yield score_name(view).capitalize(), child_score(view, best)
+    yield "Reward", f"{best.reward:.5g}"
+    for reading in view.test:
+        if reading.child == best.id:
+            yield "Test accuracy", score_text(reading.accuracy, is_accuracy=True)
+    yield "Parameters", _exact(best.num_parameters)
+    yield "Multiply-adds per example", _exact(best.num_multiply_adds)
+    yield "Training time", duration_text(best.seconds)
+
+
+def _exact(count: int | None) -> str:
+    return NONE if count is None else f"{count:,}"
+
+
+def _picture_key(best: ChildRow) -> Markup:
+    if best.architecture.space != "cnn":
+        return Markup()
+    return paragraph(
+        "Blue: a layer takes the output of an earlier one; the inputs of a layer are joined in "
+        "depth. Grey, dotted: a layer without inputs takes the image. Orange, dashed: the "
+        "classifier takes every output that no layer took. The bars compare numbers of filters.",
+        class_="soft",
+    )
+
+
+def _course(view: SearchView) -> Markup:
+    if not any(row.counts for row in view.rows):
+        return paragraph("There is no counted child yet.")
+    return join(search_charts(view), paragraph(_repeats(view), class_="soft"))
+
+
+def _repeats(view: SearchView) -> str:
+    repeated = curves.repeated_architectures(view.rows)
+    different = len(view.rows) - sum(repeated.values()) + len(repeated)
+    sentence = f"{plural(different, 'different architecture')} tried"
+    return f"{sentence}, {len(repeated):,} of them more than once." if repeated else f"{sentence}."

@@ -1,0 +1,102 @@
+"""The charts of one search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from nas_lib.records import ChildRow
+from nas_lib.report import curves
+from nas_lib.report.charts import Point, Series, line_chart
+from nas_lib.report.document import chart_figure
+from nas_lib.report.markup import Markup, tag
+from nas_lib.report.tables import score_name
+from nas_lib.report.view import SearchView
+from nas_lib.report.wording import num_layers
+
+_CHILDREN = "children counted so far"
+
+
+def search_charts(view: SearchView) -> Markup:
+    """Return the charts that have something to show."""
+    rows = curves.by_time(view.rows)
+    return tag(
+        "div",
+        _scores(view, rows),
+        _tops(view, rows),
+        _rewards(view, rows),
+        _entropy(view),
+        _staleness(view),
+        _depth(rows),
+        class_="charts",
+    )
+
+
+def _score_axis(view: SearchView) -> tuple[float, str]:
+    """Return what a score is multiplied by on a chart, and the axis's label."""
+    return (100.0, f"{score_name(view)}, %") if view.is_accuracy else (1.0, score_name(view))
+
+
+def _numbered(values: Iterable[float | None], *, scale: float = 1.0) -> list[Point]:
+    """Return the points of a curve over the number of children, counted from 1."""
+    return [
+        (number, None if value is None else scale * value)
+        for number, value in enumerate(values, start=1)
+    ]
+
+
+def _scores(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
+    scale, label = _score_axis(view)
+    chart = line_chart(
+        [
+            Series("best so far", _numbered(curves.best_so_far(rows), scale=scale)),
+            Series("a child", _numbered(curves.scores(rows), scale=scale), dots=True),
+        ],
+        x_label=_CHILDREN,
+        y_label=label,
+    )
+    return chart_figure("Children over time", "Each point is one trained network.", chart)
+
+
+def _tops(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
+    scale, label = _score_axis(view)
+    series = [
+        Series(f"top {k}", _numbered(curves.top_k_mean(rows, k), scale=scale)) for k in curves.TOPS
+    ]
+    chart = line_chart(series, x_label=_CHILDREN, y_label=label)
+    explanation = "A good search finds many good networks, not one lucky one."
+    return chart_figure("Mean of the best 1, 5 and 15", explanation, chart)
+
+
+def _rewards(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
+    baseline = curves.mean_by_round((entry.round, entry.baseline) for entry in view.learned)
+    series = [Series("mean reward", curves.mean_reward(rows)), Series("baseline", baseline)]
+    explanation = "The controller is told how far each child lies above or below the baseline."
+    return chart_figure("Reward of each round", explanation, _by_round(series, "reward"))
+
+
+def _entropy(view: SearchView) -> Markup:
+    points = curves.mean_by_round((entry.round, entry.entropy) for entry in view.learned)
+    explanation = "How undecided the controller is; it falls as the controller makes up its mind."
+    return chart_figure("Entropy", explanation, _by_round([Series("entropy", points)], "nats"))
+
+
+def _staleness(view: SearchView) -> Markup:
+    if view.config.search.replicas == 1:
+        return Markup()
+    values = ((entry.round, fmean(entry.staleness)) for entry in view.learned)
+    chart = _by_round([Series("mean of shards", curves.mean_by_round(values))], "updates")
+    explanation = "Updates by other replicas between a replica's reading and its own update."
+    return chart_figure("Staleness", explanation, chart)
+
+
+def _depth(rows: Sequence[ChildRow]) -> Markup:
+    depths = [num_layers(row.architecture) for row in rows if row.counts]
+    if len(set(depths)) < 2:
+        return Markup()
+    chart = line_chart([Series("layers", _numbered(depths))], x_label=_CHILDREN, y_label="layers")
+    return chart_figure("Depth", "Layers of the proposed networks.", chart)
+
+
+def _by_round(series: Sequence[Series], y_label: str) -> Markup:
+    return line_chart(series, x_label="round", y_label=y_label)

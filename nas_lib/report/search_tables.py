@@ -1,0 +1,102 @@
+"""The tables on the page of one search."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from nas_lib.records import ChildRow
+from nas_lib.report import curves
+from nas_lib.report.document import Number, fold, section, table
+from nas_lib.report.markup import Markup, join, tag
+from nas_lib.report.tables import child_score, score_name
+from nas_lib.report.view import SearchView
+from nas_lib.report.wording import (
+    NONE,
+    count_text,
+    duration_text,
+    short_config,
+    status_text,
+    time_text,
+)
+
+TOP = 25
+"""Children on the leaderboard."""
+
+_MAX_ROWS = 2000  # of all children: the page stays small
+_MAX_PROBLEMS = 100
+
+
+def leaderboard_section(view: SearchView) -> Markup:
+    """Return the best children."""
+    best = enumerate(curves.leaderboard(view.rows, TOP), start=1)
+    rows = ((Number(f"{rank}", rank), *_cells(view, row)) for rank, row in best)
+    return section("The best children", table((Number("#"), *_head(view)), rows))
+
+
+def all_children(view: SearchView) -> Markup:
+    """Return every child, or the latest where there are very many, folded away."""
+    rows = curves.by_time(view.rows)
+    shown = rows[-_MAX_ROWS:]
+    which = "All" if len(shown) == len(rows) else f"The last {len(shown):,} of"
+    return fold(
+        f"{which} {len(rows):,} children",
+        table(_head(view), (_cells(view, row) for row in shown)),
+    )
+
+
+def _head(view: SearchView) -> tuple[object, ...]:
+    measures = (score_name(view).capitalize(), "Reward", "Parameters", "Multiply-adds", "Time")
+    return ("Child", *map(Number, measures), "Architecture")
+
+
+def _cells(view: SearchView, row: ChildRow) -> tuple[object, ...]:
+    return (
+        _child_id(row),
+        Number(child_score(view, row), curves.score_of(row)),
+        Number(f"{row.reward:.4f}", row.reward),
+        Number(count_text(row.num_parameters), row.num_parameters),
+        Number(count_text(row.num_multiply_adds), row.num_multiply_adds),
+        Number(duration_text(row.seconds), row.seconds),
+        tag("code", short_config(row.architecture)),
+    )
+
+
+def _child_id(row: ChildRow) -> Markup:
+    return tag("span", row.id, class_="id")
+
+
+def trouble_section(view: SearchView) -> Markup:
+    """Return what went wrong, nothing where nothing did."""
+    failed = [row for row in view.rows if row.status != "ok"]
+    if not failed and not view.problems:
+        return Markup()
+    return section("What went wrong", _failures(failed), _problems(view))
+
+
+def _failures(failed: Sequence[ChildRow]) -> Markup:
+    if not failed:
+        return Markup()
+    counts = Counter((row.status, row.message) for row in failed)
+    examples = {(row.status, row.message): row for row in failed}
+    rows = [
+        (
+            status_text(kind[0]),
+            kind[1] or NONE,
+            Number(f"{count:,}", count),
+            _child_id(examples[kind]),
+        )
+        for kind, count in counts.most_common(_MAX_PROBLEMS)
+    ]
+    return table(("Children that", "Message", Number("How many"), "For example"), rows)
+
+
+def _problems(view: SearchView) -> Markup:
+    if not view.problems:
+        return Markup()
+    rows = [
+        (time_text(problem.created_s), problem.run, problem.step, problem.message)
+        for problem in view.problems[-_MAX_PROBLEMS:]
+    ]
+    title = tag("h3", "Steps that could not do their work")
+    return join(title, table(("When", "Run", "Step", "Message"), rows))

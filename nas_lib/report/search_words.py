@@ -1,0 +1,78 @@
+"""The words on the page of one search: what its numbers mean, and how to do it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+import yaml
+
+from nas_lib.config import CustomSpaceConfig
+from nas_lib.report.document import fold, paragraph
+from nas_lib.report.markup import Markup, join, tag
+from nas_lib.report.view import SearchView
+
+
+def explanations(view: SearchView) -> Iterator[Markup]:
+    yield paragraph(
+        "A controller proposes networks, called children. Each is trained from scratch and then "
+        "judged; the judgement is its reward, and what the controller learns is to propose "
+        "networks with a higher one."
+    )
+    if view.is_accuracy:
+        yield paragraph(_reward_sentence(view))
+        yield paragraph(
+            "Validation images are held out: no child is trained on them. Still, the winner is "
+            "the best of many on exactly these images, so part of its lead is luck and its "
+            "validation accuracy flatters it. The test images are used for nothing but one "
+            "reading of the winner: its test accuracy is what to expect on new images."
+        )
+    yield paragraph(
+        "A child that diverged or ran out of memory has reward 0, and the controller learns "
+        "from that too. One that crashed or went missing says nothing about its architecture "
+        "and is not counted."
+    )
+
+
+def _reward_sentence(view: SearchView) -> str:
+    reward = view.config.children.reward
+    return (
+        f"The reward is the best validation accuracy of a child's last {reward.last_epochs} "
+        f"epochs, as a fraction, to the power of {reward.power:g}: among good networks a small "
+        "gain in accuracy then makes a larger difference."
+    )
+
+
+def reproduction(view: SearchView) -> Markup:
+    if _needs_python(view):
+        text = (
+            "This search was started from Python with objects of the user's own: pass the same "
+            "ones to nas_lib.search together with the configuration below."
+        )
+        return join(tag("h3", "How to do it again"), paragraph(text))
+    folder = f"{view.config.name}-again"
+    commands = (
+        f"nas search search.yaml --store {shlex.quote(folder)}   # the same search from the start\n"
+        f"nas top {shlex.quote(view.uri)} --top 25   # look at this one"
+    )
+    return join(
+        tag("h3", "How to do it again"),
+        paragraph("Save the configuration below as ", tag("code", "search.yaml"), ", then:"),
+        tag("pre", commands),
+        paragraph(
+            "On the same type of processor, device and torch build the same children come out "
+            "with the same rewards, whatever the number of workers.",
+            class_="soft",
+        ),
+    )
+
+
+def _needs_python(view: SearchView) -> bool:
+    space = view.config.space
+    own_space = isinstance(space, CustomSpaceConfig) and not space.object
+    return own_space or view.config.children.evaluate == "inline"
+
+
+def configuration(view: SearchView) -> Markup:
+    text = yaml.safe_dump(view.config.model_dump(mode="json"), sort_keys=False)
+    return fold("Configuration, with every default", tag("pre", text))

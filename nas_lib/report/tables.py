@@ -1,0 +1,136 @@
+"""Tables for the terminal, and the same facts as JSON (the command's `--json`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nas_lib.records import ChildRow
+from nas_lib.report import curves
+from nas_lib.report.view import SearchView
+from nas_lib.report.wording import (
+    NONE,
+    count_text,
+    duration_text,
+    plural,
+    score_text,
+    short_config,
+    status_text,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def score_name(view: SearchView) -> str:
+    """Return what a child's score is called."""
+    return "validation accuracy" if view.is_accuracy else "score"
+
+
+def child_score(view: SearchView, row: ChildRow | None) -> str:
+    """Return a child's score, its status where its training failed, nothing for no child."""
+    if row is None:
+        return NONE
+    if row.status != "ok":
+        return status_text(row.status)
+    return score_text(curves.score_of(row), is_accuracy=view.is_accuracy)
+
+
+def headline(view: SearchView) -> str:
+    """Return the state of the search in one sentence."""
+    counts = curves.status_counts(view.rows).items()
+    failed = [f"{count} {status_text(status)}" for status, count in counts if status != "ok"]
+    total = f"{len(view.rows):,} of {plural(view.config.search.max_children, 'child', 'children')}"
+    trouble = f" ({', '.join(failed)})" if failed else ""
+    best = curves.winner(view.rows)
+    best_text = (
+        f"best {score_name(view)} {child_score(view, best)} ({best.id})"
+        if best
+        else "no best child yet"
+    )
+    state = "finished" if view.finished else "not finished"
+    return f"{view.config.name}: {total}{trouble}, {best_text}, {state}"
+
+
+def leaderboard_table(view: SearchView, top: int) -> Table:
+    """Return the best children as a table for the terminal."""
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table(
+        Column("#", justify="right"),
+        Column("Child", no_wrap=True),
+        Column("Accuracy" if view.is_accuracy else "Score", justify="right", no_wrap=True),
+        *(Column(name, justify="right") for name in ("Reward", "Param.", "Mult-adds", "Time")),
+        Column("Architecture", no_wrap=True, overflow="ellipsis", ratio=1),
+        caption=Text(headline(view)),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        expand=True,
+    )
+    for rank, row in enumerate(curves.leaderboard(view.rows, top), start=1):
+        cells = (
+            str(rank),
+            row.id,
+            child_score(view, row),
+            f"{row.reward:.4f}",
+            count_text(row.num_parameters),
+            count_text(row.num_multiply_adds),
+            duration_text(row.seconds),
+            short_config(row.architecture),
+        )
+        table.add_row(*map(Text, cells))  # as text: a bracket in it is no markup
+    return table
+
+
+def leaderboard_json(view: SearchView, top: int) -> dict[str, Any]:
+    """Return the best children and the state of the search as plain data."""
+    best = enumerate(curves.leaderboard(view.rows, top), start=1)
+    return {"search": summary_json(view), "leaderboard": [_child(row, rank) for rank, row in best]}
+
+
+def summary_json(view: SearchView) -> dict[str, Any]:
+    """Return the state of the search as plain data."""
+    best = curves.winner(view.rows)
+    tests = {reading.child: reading.accuracy for reading in view.test}
+    return {
+        "name": view.config.name,
+        "uri": view.uri,
+        "controller": view.config.controller.kind,
+        "seed": view.config.seed,
+        "finished": view.finished,
+        "max_children": view.config.search.max_children,
+        "children": len(view.rows),
+        "open_children": view.open_children,
+        "counts": dict(curves.status_counts(view.rows)),
+        "repeated_architectures": len(curves.repeated_architectures(view.rows)),
+        "rounds_learned": len(view.learned),
+        "child_seconds": sum(row.seconds for row in view.rows),
+        "time_left_s": time_left_s(view),
+        "best": None if best is None else best.id,
+        "best_score": None if best is None else curves.score_of(best),
+        "test_accuracy": tests,
+    }
+
+
+def time_left_s(view: SearchView) -> float | None:
+    """Return the expected seconds until the search is finished, None where it is not known."""
+    if view.finished:
+        return 0.0
+    return curves.time_left_s(view.learned, view.config.search)
+
+
+def _child(row: ChildRow, rank: int) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "child": row.id,
+        "status": row.status,
+        "score": curves.score_of(row),
+        "reward": row.reward,
+        "num_parameters": row.num_parameters,
+        "num_multiply_adds": row.num_multiply_adds,
+        "seconds": row.seconds,
+        "space": row.architecture.space,
+        "architecture_id": row.architecture.id,
+        "config": row.architecture.config,
+    }

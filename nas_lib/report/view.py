@@ -1,0 +1,63 @@
+"""SearchView: what a report needs to know of a search, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas_lib.config import SearchConfig
+from nas_lib.records import ChildRow, Learned, Problem, TestReading
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """What the children were trained on.
+
+    Attributes:
+        source: Where the examples came from, in words.
+        content_hash: Equal for equal examples.
+        num_train: Training examples.
+        num_valid: Validation examples.
+        num_test: Test examples.
+        image_shape: Channels, height, width.
+        num_classes: Classes to tell apart.
+    """
+
+    source: str
+    content_hash: str
+    num_train: int
+    num_valid: int
+    num_test: int
+    image_shape: tuple[int, int, int]
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class SearchView:
+    """A search at one moment.
+
+    Attributes:
+        uri: Where its state lies.
+        config: Its configuration.
+        rows: The finished children, in any order.
+        learned: What the controllers made of each round, in any order.
+        open_children: Children that are proposed and have no result yet.
+        finished: Whether the budget is used up or the stop rule met.
+        test: Test accuracies read so far, oldest first.
+        problems: What the search's runs could not do, oldest first.
+        data: What the children were trained on, None where there was no data to prepare.
+    """
+
+    uri: str
+    config: SearchConfig
+    rows: tuple[ChildRow, ...] = ()
+    learned: tuple[Learned, ...] = ()
+    open_children: int = 0
+    finished: bool = False
+    test: tuple[TestReading, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    data: DataSummary | None = None
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether scores are accuracies, fractions in [0, 1], and not a user's own measure."""
+        return not self.config.children.evaluate

@@ -1,0 +1,232 @@
+"""Convolutional networks with skip connections (Zoph & Le 2017, sections 3.1 and 3.3).
+
+The controller goes from layer to layer. For each it chooses filter height, filter width, stride
+height, stride width and number of filters, in the paper's order, and at the layer's anchor point
+which of the earlier layers are its inputs. An option list with one value is no decision.
+
+The configuration string has one part per layer, the first next to the image:
+
+    conv 3x5x36/1x1 <- image | max_pool 2x2/2x2 <- 1 | 3*conv 3x3x24/1x1 <- 1,2
+
+that is kind, height x width (x filters), stride height x stride width, and the inputs; `3*` is a
+densely connected block of three such convolutions. Who takes no layer takes the image.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from nas_lib.architecture import Architecture
+from nas_lib.config import CnnSpaceConfig
+from nas_lib.errors import ArchitectureError
+from nas_lib.spaces.decisions import Choice, Decision, Subset, check_tokens, num_tokens
+
+LayerType = Literal["conv", "max_pool"]
+
+_POOL_SIZE = 2  # window and stride of every max-pooling layer
+_LAYER = re.compile(
+    r"(?:(?P<convs>\d+)\*)?(?P<kind>conv|max_pool) (?P<height>\d+)x(?P<width>\d+)"
+    r"(?:x(?P<filters>\d+))?/(?P<stride_height>\d+)x(?P<stride_width>\d+)"
+    r" <- (?P<inputs>image|\d+(?:,\d+)*)"
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer as it is built.
+
+    Attributes:
+        kind: `conv` is convolution, BatchNorm, ReLU.
+        height: Of the filter or the pooling window, in pixels.
+        width: Likewise.
+        stride_height: In pixels; of the first convolution where there are several.
+        stride_width: Likewise.
+        inputs: Earlier layers, counted from 1, ascending; empty for the image.
+        num_filters: Output channels of each convolution, 0 for pooling.
+        num_convs: More than one is a densely connected block, 0 for pooling.
+    """
+
+    kind: LayerType
+    height: int
+    width: int
+    stride_height: int
+    stride_width: int
+    inputs: tuple[int, ...]
+    num_filters: int = 0
+    num_convs: int = 0
+
+    def __str__(self) -> str:
+        block = f"{self.num_convs}*" if self.num_convs > 1 else ""
+        filters = f"x{self.num_filters}" if self.kind == "conv" else ""
+        inputs = ",".join(map(str, self.inputs)) or "image"
+        return (
+            f"{block}{self.kind} {self.height}x{self.width}{filters}"
+            f"/{self.stride_height}x{self.stride_width} <- {inputs}"
+        )
+
+
+def parse_layers(config: str) -> tuple[Layer, ...]:
+    """Return the layers that a configuration string spells out.
+
+    Raises:
+        ArchitectureError: The text has another form, or a layer takes itself or a later one.
+    """
+    return tuple(
+        _parse_layer(part, number) for number, part in enumerate(config.split(" | "), start=1)
+    )
+
+
+def unused_layers(layers: Sequence[Layer]) -> tuple[int, ...]:
+    """Return the layers (from 1) whose output no layer takes: the classifier takes them all."""
+    used = {number for layer in layers for number in layer.inputs}
+    return tuple(number for number in range(1, len(layers) + 1) if number not in used)
+
+
+class CnnSpace:
+    """The space of one `CnnSpaceConfig`."""
+
+    name = "cnn"
+
+    def __init__(self, config: CnnSpaceConfig) -> None:
+        self._config = config
+        self.max_depth = config.depth.max
+
+    def depth(self, num_children: int) -> int:
+        """Return the number of layers after this many children (section 4.1: +2 every 1,600)."""
+        schedule = self._config.depth
+        grown = schedule.start + schedule.step * (num_children // schedule.every_children)
+        return min(schedule.max, grown)
+
+    def decisions(self, depth: int) -> tuple[Decision, ...]:
+        """Return the decisions for `depth` layers, layer by layer."""
+        return tuple(
+            decision for number in range(1, depth + 1) for decision in self._layer_decisions(number)
+        )
+
+    def decode(self, tokens: Sequence[int]) -> Architecture:
+        """Return the architecture of these tokens."""
+        depth = self._depth_of(len(tokens))
+        check_tokens(self.decisions(depth), tokens)
+        rest = iter(tokens)
+        layers = [self._decode_layer(number, rest) for number in range(1, depth + 1)]
+        return Architecture(self.name, tuple(tokens), " | ".join(map(str, layers)))
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return the tokens of this architecture, 0 where a pooling layer ignores a decision."""
+        layers = parse_layers(architecture.config)
+        tokens = tuple(
+            token
+            for number, layer in enumerate(layers, start=1)
+            for token in self._encode_layer(number, layer)
+        )
+        if self.decode(tokens).config != architecture.config:
+            raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
+        return tokens
+
+    def _layer_decisions(self, number: int) -> Iterator[Decision]:
+        skip = Subset("skip", number - 1)
+        if self._config.skip_connections and self._config.anchor == "before":
+            yield skip
+        if number not in self._config.pool_layers:
+            for kind, options in self._options().items():
+                if len(options) > 1:
+                    yield Choice(kind, len(options))
+        if self._config.skip_connections and self._config.anchor == "after":
+            yield skip
+
+    def _options(self) -> dict[str, tuple[int | str, ...]]:
+        """Return every option list under its kind of decision, in the paper's order."""
+        config = self._config
+        return {
+            "layer_type": config.layer_types,
+            "filter_height": config.filter_heights,
+            "filter_width": config.filter_widths,
+            "stride_height": config.strides,
+            "stride_width": config.strides,
+            "num_filters": config.num_filters,
+        }
+
+    def _depth_of(self, length: int) -> int:
+        for depth in range(1, self.max_depth + 1):
+            if num_tokens(self.decisions(depth)) == length:
+                return depth
+        raise ArchitectureError(
+            f"{length} tokens are no architecture of 1 to {self.max_depth} layers of this space"
+        )
+
+    def _decode_layer(self, number: int, tokens: Iterator[int]) -> Layer:
+        chosen: dict[str, int | str] = {
+            kind: options[0] for kind, options in self._options().items()
+        }
+        inputs = (number - 1,) if number > 1 else ()
+        for decision in self._layer_decisions(number):
+            if isinstance(decision, Subset):
+                bits = [next(tokens) for _ in range(decision.num_anchors)]
+                inputs = tuple(j for j, bit in enumerate(bits, start=1) if bit)
+            else:
+                chosen[decision.kind] = self._options()[decision.kind][next(tokens)]
+        if number in self._config.pool_layers or chosen["layer_type"] == "max_pool":
+            return Layer("max_pool", _POOL_SIZE, _POOL_SIZE, _POOL_SIZE, _POOL_SIZE, inputs)
+        return Layer(
+            "conv",
+            height=int(chosen["filter_height"]),
+            width=int(chosen["filter_width"]),
+            stride_height=int(chosen["stride_height"]),
+            stride_width=int(chosen["stride_width"]),
+            inputs=inputs,
+            num_filters=int(chosen["num_filters"]),
+            num_convs=self._config.convs_per_layer,
+        )
+
+    def _encode_layer(self, number: int, layer: Layer) -> Iterator[int]:
+        values: dict[str, int | str] = {
+            "layer_type": layer.kind,
+            "filter_height": layer.height,
+            "filter_width": layer.width,
+            "stride_height": layer.stride_height,
+            "stride_width": layer.stride_width,
+            "num_filters": layer.num_filters,
+        }
+        for decision in self._layer_decisions(number):
+            if isinstance(decision, Subset):
+                yield from (int(j in layer.inputs) for j in range(1, decision.num_anchors + 1))
+            elif layer.kind == "max_pool" and decision.kind != "layer_type":
+                yield 0
+            else:
+                yield _index(self._options()[decision.kind], values[decision.kind], decision.kind)
+
+
+def _index(options: Sequence[int | str], value: int | str, kind: str) -> int:
+    if value not in options:
+        raise ArchitectureError(f"{kind} must be one of {list(options)}, got {value}")
+    return list(options).index(value)
+
+
+def _parse_layer(text: str, number: int) -> Layer:
+    match = _LAYER.fullmatch(text)
+    if match is None or (match["kind"] == "conv") != (match["filters"] is not None):
+        raise ArchitectureError(
+            f"layer {number} must read like 'conv 3x3x36/1x1 <- image' "
+            f"or 'max_pool 2x2/2x2 <- 1,2', got {text!r}"
+        )
+    named = match["inputs"] != "image"
+    inputs = tuple(map(int, match["inputs"].split(","))) if named else ()
+    if any(not 1 <= earlier < number for earlier in inputs) or list(inputs) != sorted(set(inputs)):
+        raise ArchitectureError(
+            f"layer {number} can take layers 1 to {number - 1} in ascending order, "
+            f"got {match['inputs']}"
+        )
+    is_conv = match["kind"] == "conv"
+    return Layer(
+        "conv" if is_conv else "max_pool",
+        height=int(match["height"]),
+        width=int(match["width"]),
+        stride_height=int(match["stride_height"]),
+        stride_width=int(match["stride_width"]),
+        inputs=inputs,
+        num_filters=int(match["filters"] or 0),
+        num_convs=int(match["convs"] or 1) if is_conv else 0,
+    )

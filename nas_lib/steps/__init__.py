@@ -1,0 +1,31 @@
+"""The steps of a search, over its stored state.
+
+Each is small and idempotent: it asks first whether its work is done, and then returns what is
+stored. The laptop's engine and the pipeline's components call these same functions.
+"""
+
+from nas_lib.steps.children import end_out_of_memory, fail_attempt, train_child
+from nas_lib.steps.learning import RoundSummary, aggregate_rewards, update_controller
+from nas_lib.steps.open_search import INLINE, Evaluate, OpenSearch
+from nas_lib.steps.prepare import prepare_data
+from nas_lib.steps.reporting import REPORT, view_search, write_report
+from nas_lib.steps.rounds import Plan, plan_rounds, sample_architectures
+
+__all__ = [
+    "INLINE",
+    "REPORT",
+    "Evaluate",
+    "OpenSearch",
+    "Plan",
+    "RoundSummary",
+    "aggregate_rewards",
+    "end_out_of_memory",
+    "fail_attempt",
+    "plan_rounds",
+    "prepare_data",
+    "sample_architectures",
+    "train_child",
+    "update_controller",
+    "view_search",
+    "write_report",
+]

@@ -1,0 +1,110 @@
+"""train_child: one child from its stored proposal to its stored result, in this process."""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections.abc import Callable
+
+from nas_lib.records import Child, ChildId, ChildResult, EpochMetrics
+from nas_lib.steps import attempts
+from nas_lib.steps.images import fetch_images
+from nas_lib.steps.open_search import Evaluate, OpenSearch
+from nas_lib.store import layout, lease
+
+
+def train_child(search: str | OpenSearch, *, child: str, run: str) -> float:
+    """Train a child that has no result, and store it.
+
+    Returns:
+        Its reward; 0 where it diverged, ran out of memory, or has used up its attempts.
+
+    Raises:
+        NasError: The child is not to blame.
+        Exception: Whatever else went wrong; `fail_attempt` notes it, and the child may be tried
+            again until its attempts are used up.
+    """
+    search = OpenSearch.of(search)
+    store = search.store
+    result = store.find(ChildResult, layout.child_result(child))
+    if result is None:
+        max_attempts = search.config.children.max_attempts
+        result = attempts.begin_attempt(store, child, run, max_attempts=max_attempts) or _judge(
+            search, child, run
+        )
+        result = store.settle(layout.child_result(child), result)
+    store.delete_below(layout.checkpoints_folder(child))
+    return result.reward
+
+
+def fail_attempt(search: str | OpenSearch, *, child: str, message: str, details: str = "") -> None:
+    """Note that the child's newest attempt failed, and where (`details`: a traceback)."""
+    attempts.fail_attempt(OpenSearch.of(search).store, child, message, details)
+
+
+def end_out_of_memory(search: str | OpenSearch, *, child: str, message: str) -> None:
+    """Store as the child's result that it needs more memory than it may have."""
+    store = OpenSearch.of(search).store
+    where = socket.gethostname()
+    result = ChildResult(child, "out_of_memory", 0.0, where=where, message=message)
+    store.settle(layout.child_result(child), result)
+    store.delete_below(layout.checkpoints_folder(child))
+
+
+def _judge(search: OpenSearch, child: str, run: str) -> ChildResult:
+    proposed = search.store.proposed(child)
+    member = proposed.children[ChildId.parse(child).index]
+    if search.evaluate is not None:
+        return _evaluate(member, search.evaluate)
+    return _train(search, member, run)
+
+
+def _evaluate(member: Child, evaluate: Evaluate) -> ChildResult:
+    """Judge a child by the user's own function."""
+    started_s = time.monotonic()
+    reward = float(evaluate(member.architecture))
+    seconds = time.monotonic() - started_s
+    where = socket.gethostname()
+    if not math.isfinite(reward):
+        message = f"the evaluation returned {reward}"
+        return ChildResult(
+            member.id, "diverged", 0.0, seconds=seconds, where=where, message=message
+        )
+    return ChildResult(member.id, "ok", reward, score=reward, seconds=seconds, where=where)
+
+
+def _train(search: OpenSearch, member: Child, run: str) -> ChildResult:
+    from nas_lib.training.child import train  # loads torch
+    from nas_lib.training.checkpoints import Checkpoints
+
+    images, manifest = fetch_images(search.store)
+    every_s = search.config.children.checkpoint_every_s
+    checkpoints = Checkpoints(search.store.objects, member.id, every_s)
+    trained = train(
+        member,
+        search.config.children,
+        images,
+        manifest,
+        checkpoints=checkpoints,
+        on_epoch=_keep_alive(search, member.id, run),
+    )
+    for problem in checkpoints.problems:
+        search.store.note_problem(run=run, step="train_child", message=problem)
+    if trained.weights is not None:
+        search.store.objects.replace(layout.child_weights(member.id), trained.weights)
+    return trained.result
+
+
+def _keep_alive(search: OpenSearch, child: str, run: str) -> Callable[[EpochMetrics], None]:
+    """Return what renews the lease after an epoch, four times in its time-to-live at most."""
+    pause_s = search.config.search.lease_s / 4
+    renewed_s = time.monotonic()
+
+    def on_epoch(_: EpochMetrics) -> None:
+        nonlocal renewed_s
+        if time.monotonic() - renewed_s >= pause_s:
+            lease.renew(search.store, ChildId.parse(child).replica, run)
+            renewed_s = time.monotonic()
+
+    return on_epoch

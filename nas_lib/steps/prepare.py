@@ -1,0 +1,112 @@
+"""prepare_data: creates the search, and stores the user's data once."""
+
+from __future__ import annotations
+
+from nas_lib.config import FORMAT_VERSION, SearchConfig
+from nas_lib.config_file import differences, identity
+from nas_lib.data import DataManifest, PreparedImages, prepare
+from nas_lib.errors import ConfigError, CorruptStateError, DataError, SearchMismatchError
+from nas_lib.records import to_json
+from nas_lib.steps.open_search import OpenSearch
+from nas_lib.steps.shards import store_first_shards
+from nas_lib.store import StoredSearch, layout
+
+
+def prepare_data(
+    search: str | OpenSearch, *, config: SearchConfig | None = None
+) -> DataManifest | None:
+    """Create the search if it is new, prepare its data, and let a new budget count.
+
+    Args:
+        search: The search or its URI.
+        config: What the user wants; None continues what is stored.
+
+    Returns:
+        What was prepared; None where the user's own evaluation needs no data from us.
+
+    Raises:
+        ConfigError: Nothing is stored and no config given.
+        SearchMismatchError: The place holds another search.
+        DataError: The data is missing, damaged or not what its format promises.
+    """
+    search = OpenSearch.of(search)
+    stored = search.store.find_search()
+    if stored is None:
+        if config is None:
+            raise ConfigError(f"there is no search at {search.uri}, and no configuration came")
+        search.evaluate_of(config)  # refuse a name that leads nowhere before anything is stored
+        images = _prepare(config)
+        stored = _create(search, config, images)
+    else:
+        images = None
+        if config is not None:
+            _check_same(search, stored, config)
+    if config is not None:
+        search.store.change_settings(config)
+    manifest = _store_data(search, stored, images)
+    store_first_shards(search)
+    return manifest
+
+
+def _prepare(config: SearchConfig) -> PreparedImages | None:
+    return None if config.children.evaluate else prepare(config.task, config.seed)
+
+
+def _create(
+    search: OpenSearch, config: SearchConfig, images: PreparedImages | None
+) -> StoredSearch:
+    data_hash = images.manifest.content_hash if images else search.space_hash(config)
+    wanted = StoredSearch(FORMAT_VERSION, identity(config, data_hash), data_hash, config)
+    stored = search.store.settle(layout.SEARCH, wanted)
+    if stored.identity != wanted.identity:
+        raise _mismatch(search, stored, config)
+    return stored
+
+
+def _check_same(search: OpenSearch, stored: StoredSearch, config: SearchConfig) -> None:
+    """Refuse another search's config. Data under the stored path is not read again."""
+    if differences(stored.config, config):
+        raise _mismatch(search, stored, config)
+    if config.children.evaluate:
+        same = search.space_hash(config) == stored.data_hash
+    elif config.task.data == stored.config.task.data:
+        same = True
+    else:
+        try:
+            same = prepare(config.task, config.seed).manifest.content_hash == stored.data_hash
+        except DataError:
+            same = True  # moved to a machine without the data: what is stored is all it takes
+    if not same:
+        raise SearchMismatchError(
+            f"{search.uri} holds a search with the same settings on other data: "
+            "give this one another folder"
+        )
+
+
+def _mismatch(search: OpenSearch, stored: StoredSearch, config: SearchConfig) -> Exception:
+    found = differences(stored.config, config) or ["the data is another"]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return SearchMismatchError(
+        f"{search.uri} holds another search: {found[0]}{more}; "
+        "give this one another folder, or the same settings to continue"
+    )
+
+
+def _store_data(
+    search: OpenSearch, stored: StoredSearch, images: PreparedImages | None
+) -> DataManifest | None:
+    if stored.config.children.evaluate:
+        return None
+    manifest = search.store.find(DataManifest, layout.DATA_MANIFEST)
+    if manifest is not None:
+        return manifest
+    images = images or prepare(stored.config.task, stored.config.seed)
+    if images.manifest.content_hash != stored.data_hash:
+        raise CorruptStateError(
+            f"{search.uri} was stopped before its data was stored, and the data has changed since: "
+            "restore it, or start anew in another folder"
+        )
+    search.store.objects.create(layout.DATA_SEARCH, images.search_blob)
+    search.store.objects.create(layout.DATA_TEST, images.test_blob)
+    search.store.objects.create(layout.DATA_MANIFEST, to_json(images.manifest))
+    return images.manifest

@@ -1,0 +1,92 @@
+"""write_report: what the search has come to, for people."""
+
+from __future__ import annotations
+
+import time
+
+from nas_lib.data import DataManifest
+from nas_lib.records import Learned, Rewarded, TestReading
+from nas_lib.report import DataSummary, SearchView, search_page, winner
+from nas_lib.steps.images import fetch_test_images
+from nas_lib.steps.open_search import OpenSearch
+from nas_lib.steps.rounds import is_finished
+from nas_lib.store import layout
+
+REPORT = "report.html"
+
+
+def write_report(search: str | OpenSearch, *, run: str) -> SearchView:
+    """Store one self-contained HTML page on the search; once it is finished, test the winner.
+
+    Returns:
+        What the page shows. It lies under `reports/<run>/report.html`.
+    """
+    search = OpenSearch.of(search)
+    view = view_search(search)
+    if view.finished and _test_winner(search, view):
+        view = view_search(search)
+    search.store.objects.replace(layout.report(run, REPORT), search_page(view).encode())
+    return view
+
+
+def view_search(search: str | OpenSearch) -> SearchView:
+    """Return all that reports and tables show of a search."""
+    search = OpenSearch.of(search)
+    store = search.store
+    rewarded = store.history(Rewarded)
+    open_rows, num_left = store.open_rows()
+    manifest = store.find(DataManifest, layout.DATA_MANIFEST)
+    return SearchView(
+        uri=search.uri,
+        config=search.config,
+        rows=(*(row for each in rewarded for row in each.rows), *open_rows),
+        learned=tuple(store.history(Learned)),
+        open_children=num_left,
+        finished=_is_finished(search),
+        test=_readings(search, rewarded),
+        problems=tuple(store.problems()),
+        data=manifest and _summary(manifest),
+    )
+
+
+def _is_finished(search: OpenSearch) -> bool:
+    return all(is_finished(search, replica) for replica in range(search.config.search.replicas))
+
+
+def _summary(manifest: DataManifest) -> DataSummary:
+    return DataSummary(
+        source=manifest.source,
+        content_hash=manifest.content_hash,
+        image_shape=manifest.image_shape,
+        num_classes=manifest.num_classes,
+        num_train=manifest.num_train,
+        num_valid=manifest.num_valid,
+        num_test=manifest.num_test,
+    )
+
+
+def _readings(search: OpenSearch, rewarded: list[Rewarded]) -> tuple[TestReading, ...]:
+    """Return what was read of the test set, for any child that was ever among the best."""
+    best = {row.id for each in rewarded for row in each.best}
+    found = (search.store.find(TestReading, layout.child_test(child)) for child in sorted(best))
+    return tuple(reading for reading in found if reading is not None)
+
+
+def _test_winner(search: OpenSearch, view: SearchView) -> bool:
+    """Read the winner's test accuracy if nobody has; return whether that was new."""
+    best = winner(view.rows)
+    if best is None or view.config.children.evaluate:
+        return False
+    key = layout.child_test(best.id)
+    if search.store.find(TestReading, key) is not None:
+        return False
+    weights = search.store.objects.get(layout.child_weights(best.id))
+    from nas_lib.training.evaluation import evaluate  # loads torch
+    from nas_lib.training.weights import load_network
+
+    network, info = load_network(weights, key=layout.child_weights(best.id))
+    images, manifest = fetch_test_images(search.store)
+    accuracy = evaluate(network, images, mean=info.mean, std=info.std).accuracy
+    reading = TestReading(best.id, accuracy, manifest.num_test, created_s=time.time())
+    search.store.settle(key, reading)
+    return True

@@ -1,0 +1,104 @@
+"""A store in a folder, for one machine or a shared disk.
+
+Written on the standard library and not on obstore, which is slower here by the thread it asks for
+each file, and whose threads a fork would lose.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from nas_lib.store.failures import explained
+from nas_lib.store.objects import ObjectInfo, check_key
+
+_STAGING = ".staging"  # half-written objects, and what a killed writer left; never listed
+
+
+class FolderStore:
+    """Each object is a file. The folder is created when it is first written to."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.uri = os.path.abspath(Path(path).expanduser())
+
+    def get(self, key: str) -> bytes:
+        """Return the object."""
+        with explained("read", key, self.uri), open(self._path(key), "rb") as file:
+            return file.read()
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Store the object if there is none; return whether it did."""
+        path = self._path(key)
+        with explained("write", key, self.uri), self._staged(path, data) as part:
+            try:
+                os.link(part, path)
+            except FileExistsError:
+                return False
+            return True
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Store the object, in place of any other."""
+        path = self._path(key)
+        with explained("write", key, self.uri), self._staged(path, data) as part:
+            os.replace(part, path)
+
+    def delete(self, key: str) -> None:
+        """Remove the object, if there is one."""
+        with explained("delete", key, self.uri):
+            Path(self._path(key)).unlink(missing_ok=True)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Return what lies below this prefix, sorted by key."""
+        folder = self._path(prefix) if prefix else self.uri
+        with explained("list", prefix, self.uri):
+            return iter(sorted(self._infos(folder), key=lambda info: info.key))
+
+    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+        """Return several objects, in the order of the keys."""
+        return [self.get(key) for key in keys]
+
+    def _path(self, key: str) -> str:
+        return f"{self.uri}/{check_key(key)}"
+
+    @contextmanager
+    def _staged(self, path: str, data: bytes) -> Iterator[str]:
+        """Yield a file with this content, on the disk; gone afterwards, unless it was moved."""
+        staging = f"{self.uri}/{_STAGING}"
+        os.makedirs(staging, exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor, part = tempfile.mkstemp(dir=staging)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)  # a power cut must not leave a name without its content
+            yield part
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(part)
+
+    def _infos(self, folder: str) -> Iterator[ObjectInfo]:
+        for entry in _files(folder):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                stat = entry.stat()
+                yield ObjectInfo(
+                    key=os.path.relpath(entry.path, self.uri),
+                    size=stat.st_size,
+                    version=f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}",
+                    modified_s=stat.st_mtime,
+                )
+
+
+def _files(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return  # never written to, or removed meanwhile
+    for entry in entries:
+        if not entry.is_dir():
+            yield entry
+        elif entry.name != _STAGING:
+            yield from _files(entry.path)

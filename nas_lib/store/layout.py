@@ -1,0 +1,103 @@
+"""What lies where in a search: the one place that spells keys."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nas_lib.records import ChildId
+
+SEARCH = "search.json"
+DATA_MANIFEST = "data/manifest.json"
+DATA_SEARCH = "data/search.safetensors"  # training and validation images
+DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
+
+State = Literal["proposed", "rewarded", "learned"]
+
+
+def settings(number: int) -> str:
+    """Return the key of the search's settings that may change: budget, resources."""
+    return f"settings/{number:08d}.json"
+
+
+def shard(index: int, version: int) -> str:
+    """Return the key of one version of a controller shard."""
+    return f"{shard_folder(index)}/{version:08d}.safetensors"
+
+
+def shard_folder(index: int) -> str:
+    """Return the prefix of a controller shard's versions."""
+    return f"controller/shard-{index:03d}"
+
+
+def rounds_folder(replica: int) -> str:
+    """Return the prefix of a replica's rounds."""
+    return f"rounds/r{replica:03d}"
+
+
+def round_state(replica: int, round_: int, state: State) -> str:
+    """Return the key of one state of a round."""
+    return f"{rounds_folder(replica)}/{round_:06d}.{state}.json"
+
+
+def round_gradient(replica: int, round_: int) -> str:
+    """Return the key of a round's gradient, which exists while it is being pushed."""
+    return f"{rounds_folder(replica)}/{round_:06d}.gradient.safetensors"
+
+
+def child_result(child: str) -> str:
+    """Return the key of a child's result."""
+    return f"children/{_checked(child)}/result.json"
+
+
+def child_weights(child: str) -> str:
+    """Return the key of a child's weights of its best epoch."""
+    return f"children/{_checked(child)}/weights.safetensors"
+
+
+def child_test(child: str) -> str:
+    """Return the key of a child's test accuracy."""
+    return f"children/{_checked(child)}/test.json"
+
+
+def attempts_folder(child: str) -> str:
+    """Return the prefix of a child's attempts."""
+    return f"children/{_checked(child)}/attempts"
+
+
+def attempt(child: str, number: int, *, failed: bool = False) -> str:
+    """Return the key of the note that an attempt began, or that it failed."""
+    return f"{attempts_folder(child)}/{number:04d}{'.failed' if failed else ''}.json"
+
+
+def checkpoints_folder(child: str) -> str:
+    """Return the prefix of a child's checkpoints; not below the child, for S3's lifecycle rules."""
+    return f"checkpoints/{_checked(child)}"
+
+
+def leases_folder(replica: int) -> str:
+    """Return the prefix of a replica's leases."""
+    return f"leases/r{replica:03d}"
+
+
+def lease(replica: int, number: int) -> str:
+    """Return the key of one lease."""
+    return f"{leases_folder(replica)}/{number:08d}.json"
+
+
+def problems_folder(run: str) -> str:
+    """Return the prefix of what a run could not do."""
+    return f"runs/{run}"
+
+
+def problem(run: str, step: str, number: int) -> str:
+    """Return the key of one thing a run could not do."""
+    return f"{problems_folder(run)}/{step}-{number}.json"
+
+
+def report(run: str, name: str) -> str:
+    """Return the key of a run's report."""
+    return f"reports/{run}/{name}"
+
+
+def _checked(child: str) -> str:
+    return str(ChildId.parse(child))

@@ -1,0 +1,120 @@
+"""Leases: which run is at work on a replica.
+
+A lease only saves double work; safety comes from create-only state. The newest number counts. A
+holder on this machine is dead when its process is gone; any other is dead when nothing changed for
+one time-to-live on our own clock, so no two machines' clocks are ever compared.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from nas_lib.store import layout
+from nas_lib.store.search_store import SearchStore
+
+_POLLS_PER_LEASE = 50
+
+
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Lease:
+    """A run's claim on a replica."""
+
+    run: str
+    host: str
+    pid: int
+    process_start: str  # tells a process from a later one with the same pid
+    released: bool = False
+
+    def __str__(self) -> str:
+        return f"run {self.run} (process {self.pid} on {self.host})"
+
+
+def take(
+    store: SearchStore,
+    replica: int,
+    run: str,
+    *,
+    lease_s: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Lease | None:
+    """Take the replica's lease for this run, waiting at most one time-to-live for a dead holder.
+
+    Returns:
+        None if the lease is ours now, else the lease of who holds it.
+    """
+    started = clock()
+    number, holder = _newest(store, replica)
+    first_seen = number
+    while holder is not None and not _is_free(holder, run):
+        if _is_local(holder) or (clock() - started >= lease_s and number != first_seen):
+            return holder  # alive: its process is there, or it renewed while we watched
+        if clock() - started >= lease_s:
+            break
+        sleep(lease_s / _POLLS_PER_LEASE)
+        number, holder = _newest(store, replica)
+    mine = _mine(run)
+    winner = store.settle(layout.lease(replica, number + 1), mine)
+    return None if winner == mine else winner
+
+
+def renew(store: SearchStore, replica: int, run: str) -> None:
+    """Show that this run is alive, if the lease is still its own. Call it once in lease_s / 4."""
+    _follow(store, replica, run, _mine(run))
+
+
+def release(store: SearchStore, replica: int, run: str) -> None:
+    """Give the lease back, if it is this run's own."""
+    mine = _mine(run)
+    _follow(store, replica, run, Lease(run, mine.host, mine.pid, mine.process_start, released=True))
+
+
+def process_start(pid: int) -> str:
+    """Return when a process of this machine started, in the kernel's words; empty if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[19]
+    except FileNotFoundError:
+        return "alive" if not os.path.exists("/proc/self") and _exists(pid) else ""
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _mine(run: str) -> Lease:
+    return Lease(run, socket.gethostname(), os.getpid(), process_start(os.getpid()))
+
+
+def _is_local(lease: Lease) -> bool:
+    return lease.host == socket.gethostname()
+
+
+def _is_free(lease: Lease, run: str) -> bool:
+    gone = _is_local(lease) and process_start(lease.pid) != lease.process_start
+    return lease.released or lease.run == run or gone
+
+
+def _newest(store: SearchStore, replica: int) -> tuple[int, Lease | None]:
+    numbers = store.numbers(layout.leases_folder(replica), ".json")
+    if not numbers:
+        return 0, None
+    return numbers[-1], store.read(Lease, layout.lease(replica, numbers[-1]))
+
+
+def _follow(store: SearchStore, replica: int, run: str, lease: Lease) -> None:
+    number, holder = _newest(store, replica)
+    if holder is not None and holder.run == run and not holder.released:
+        store.settle(layout.lease(replica, number + 1), lease)

@@ -1,0 +1,87 @@
+"""Stores that obstore carries: this process's memory, and (in `s3.py`) S3."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import MemoryStore as MemoryClient
+from obstore.store import S3Store as S3Client
+
+from nas_lib.store.failures import explained
+from nas_lib.store.objects import ObjectInfo, check_key
+
+
+class ObstoreStore(ABC):
+    """What memory and S3 have in common."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    @property
+    @abstractmethod
+    def _client(self) -> MemoryClient | S3Client: ...
+
+    def get(self, key: str) -> bytes:
+        """Return the object."""
+        with explained("read", key, self.uri):
+            return bytes(obstore.get(self._client, check_key(key)).bytes())
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Store the object if there is none; return whether it did."""
+        with explained("write", key, self.uri):
+            try:
+                obstore.put(self._client, check_key(key), data, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Store the object, in place of any other."""
+        with explained("write", key, self.uri):
+            obstore.put(self._client, check_key(key), data, mode="overwrite")
+
+    def delete(self, key: str) -> None:
+        """Remove the object, if there is one."""
+        with explained("delete", key, self.uri):
+            obstore.delete(self._client, check_key(key))
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Return what lies below this prefix, sorted by key."""
+        with explained("list", prefix, self.uri):
+            pages = obstore.list(self._client, prefix and check_key(prefix), chunk_size=1000)
+            infos = [
+                ObjectInfo(
+                    key=meta["path"],
+                    size=meta["size"],
+                    version=meta["e_tag"] or "",
+                    modified_s=meta["last_modified"].timestamp(),
+                )
+                for page in pages
+                for meta in page
+            ]
+        return iter(sorted(infos, key=lambda info: info.key))
+
+    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+        """Return several objects, in the order of the keys."""
+        return [self.get(key) for key in keys]
+
+
+class MemoryStore(ObstoreStore):
+    """Objects that end with the process; the same ones for all who use the same name in it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"memory://{name}")
+
+    @property
+    def _client(self) -> MemoryClient:
+        return _memory(self.uri)
+
+
+@cache
+def _memory(uri: str) -> MemoryClient:
+    del uri  # only says which one
+    return MemoryClient()

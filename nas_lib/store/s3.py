@@ -1,0 +1,123 @@
+"""A store below a prefix of an S3 bucket: Amazon's, MinIO or another that speaks S3.
+
+Where the server is and who we are comes from the environment variables that all S3 tools share:
+AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+AWS_SESSION_TOKEN and AWS_REGION.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+
+from obstore.store import S3Store as S3Client
+
+from nas_lib.errors import ConfigError, StoreError
+from nas_lib.store.objects import check_key
+from nas_lib.store.obstores import ObstoreStore
+
+_CONCURRENT_READS = 32
+
+
+@dataclass(frozen=True)
+class S3Location:
+    """A place in S3, and the server that has it.
+
+    Attributes:
+        bucket: The bucket's name.
+        prefix: What all keys begin with; empty for the whole bucket.
+        endpoint: The server's URL, None for Amazon's own.
+        region: The bucket's region; most other servers do not care.
+    """
+
+    bucket: str
+    prefix: str
+    endpoint: str | None
+    region: str
+
+    @classmethod
+    def parse(cls, uri: str) -> S3Location:
+        """Return what `s3://bucket/prefix` means in this environment.
+
+        Raises:
+            ConfigError: It is no such URI, or the endpoint is no URL.
+        """
+        bucket, _, prefix = uri.removeprefix("s3://").rstrip("/").partition("/")
+        try:
+            check_key(f"{bucket}/{prefix}" if prefix else bucket)
+        except ValueError as err:
+            raise ConfigError(f"expected s3://bucket/prefix, got {uri!r}") from err
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        return cls(bucket, prefix, _endpoint(), region or "us-east-1")
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+
+class S3Store(ObstoreStore):
+    """Objects below a prefix of a bucket; the bucket must exist."""
+
+    def __init__(self, uri: str) -> None:
+        self._location = S3Location.parse(uri)
+        super().__init__(self._location.uri)
+        self._connection = _connect(self._location)
+
+    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+        """Return several objects, in the order of the keys, fetched at the same time."""
+        with ThreadPoolExecutor(_CONCURRENT_READS) as threads:
+            return list(threads.map(self.get, keys))
+
+    @property
+    def _client(self) -> S3Client:
+        if _first_user() != os.getpid():
+            raise StoreError(
+                f"cannot use {self.uri} in a process forked from one that used S3 already: "
+                "start it by spawn or forkserver"
+            )
+        return self._connection
+
+
+def _connect(location: S3Location) -> S3Client:
+    """Return a client that gives up on a server which does not answer for about 12 seconds.
+
+    It retries broken connections and errors that are the server's own; this is the only retry
+    between a search and its store.
+    """
+    return S3Client(
+        location.bucket,
+        prefix=location.prefix or None,
+        endpoint=location.endpoint,
+        region=location.region,
+        disable_bulk_delete=True,  # needs a request that not every S3 server knows
+        client_options={
+            "allow_http": (location.endpoint or "").startswith("http://"),
+            "connect_timeout": timedelta(seconds=3),
+            "timeout": timedelta(seconds=120),  # of a whole request: weights may be large
+        },
+        retry_config={
+            "max_retries": 10,
+            "retry_timeout": timedelta(seconds=10),
+            "backoff": {"max_backoff": timedelta(seconds=3)},
+        },
+    )
+
+
+def _endpoint() -> str | None:
+    url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if url and not url.startswith(("http://", "https://")):
+        raise ConfigError(f"AWS_ENDPOINT_URL must begin with http:// or https://, got {url!r}")
+    return url.rstrip("/") if url else None
+
+
+@cache
+def _first_user() -> int:
+    """Return the process in which obstore started its threads, which a fork does not copy.
+
+    Whoever uses S3 in the fork would wait for them for ever.
+    """
+    return os.getpid()

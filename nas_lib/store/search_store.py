@@ -1,0 +1,222 @@
+"""SearchStore: the state of one search, as typed records over an object store.
+
+State is create-only. `settle` is the one way to write it: whoever comes first wins, and everybody
+goes on with what the winner wrote. An answer that was lost on the way does no harm either: the
+repeated create finds its own object.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TypeVar
+
+from nas_lib.store.open import open_store
+from nas_lib.store.read_cache import read_immutable
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from nas_lib.config import FORMAT_VERSION, LoopConfig, ResourcesConfig, SearchConfig
+from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
+from nas_lib.records import (
+    ChildId,
+    ChildResult,
+    ChildRow,
+    Problem,
+    Proposed,
+    Rewarded,
+    from_json,
+    to_json,
+)
+from nas_lib.store import layout
+from nas_lib.store.objects import ObjectInfo, ObjectStore
+
+T = TypeVar("T")
+_STRICT = ConfigDict(extra="forbid")
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class StoredSearch:
+    """What `search.json` says; written once."""
+
+    format_version: int
+    identity: str
+    data_hash: str
+    config: SearchConfig
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class Settings:
+    """What may change while a search goes on; the newest number counts."""
+
+    search: LoopConfig
+    resources: ResourcesConfig
+
+
+class SearchStore:
+    """One search's state."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self.objects = objects
+
+    @classmethod
+    def open(cls, uri: str) -> SearchStore:
+        """Return the search at this folder or `s3://bucket/prefix`; there may be none yet."""
+        return cls(open_store(uri))
+
+    # --- records ---------------------------------------------------------------------------
+
+    def read(self, kind: type[T], key: str) -> T:
+        """Return a stored record.
+
+        Raises:
+            ObjectNotFoundError: There is none.
+            CorruptStateError: It is damaged.
+        """
+        return from_json(kind, self.objects.get(key), key=key)
+
+    def find(self, kind: type[T], key: str) -> T | None:
+        """Return a stored record, or None where there is none yet."""
+        try:
+            return self.read(kind, key)
+        except ObjectNotFoundError:
+            return None
+
+    def settle(self, key: str, record: T) -> T:
+        """Store this record unless somebody was first; return the one that counts."""
+        if self.objects.create(key, to_json(record)):
+            return record
+        return self.read(type(record), key)
+
+    def numbers(self, folder: str, suffix: str) -> list[int]:
+        """Return the numbers of the objects `<folder>/<number><suffix>`, ascending."""
+        stems = (info.key.removeprefix(f"{folder}/") for info in self.objects.list(folder))
+        return [int(stem.removesuffix(suffix)) for stem in stems if _is_number(stem, suffix)]
+
+    def delete_below(self, folder: str) -> None:
+        """Delete every object of this prefix."""
+        for info in self.objects.list(folder):
+            self.objects.delete(info.key)
+
+    # --- the search --------------------------------------------------------------------------
+
+    def find_search(self) -> StoredSearch | None:
+        """Return what the search was created as, None where nothing was.
+
+        Raises:
+            CorruptStateError: A newer release wrote it, or it is damaged.
+        """
+        try:
+            data = self.objects.get(layout.SEARCH)
+        except ObjectNotFoundError:
+            return None
+        stored = from_json(StoredSearch, data, key=layout.SEARCH)
+        if stored.format_version > FORMAT_VERSION:
+            raise CorruptStateError(
+                f"{self.objects.uri} was written in format {stored.format_version}, this release "
+                f"of kfp-nas reads up to {FORMAT_VERSION}: use a newer one"
+            )
+        return stored
+
+    def config(self) -> SearchConfig:
+        """Return the search's configuration with its newest budget and resources.
+
+        Raises:
+            ConfigError: There is no search here.
+        """
+        stored = self.find_search()
+        if stored is None:
+            raise ConfigError(f"there is no search at {self.objects.uri}")
+        numbers = self.numbers("settings", ".json")
+        if not numbers:
+            return stored.config
+        newest = self.read(Settings, layout.settings(numbers[-1]))
+        return stored.config.model_copy(
+            update={"search": newest.search, "resources": newest.resources}
+        )
+
+    def change_settings(self, config: SearchConfig) -> None:
+        """Let this budget and these resources count from now on."""
+        wanted = Settings(config.search, config.resources)
+        while (current := self.config()) and (current.search, current.resources) != (
+            wanted.search,
+            wanted.resources,
+        ):
+            newest = (self.numbers("settings", ".json") or [0])[-1]
+            self.settle(layout.settings(newest + 1), wanted)
+
+    # --- rounds --------------------------------------------------------------------------------
+
+    def open_round(self, replica: int) -> int:
+        """Return the replica's first round that is not learned from yet."""
+        learned = self.numbers(layout.rounds_folder(replica), ".learned.json")
+        return learned[-1] + 1 if learned else 0
+
+    def proposed(self, child: str) -> Proposed:
+        """Return the round in which this child was proposed."""
+        which = ChildId.parse(child)
+        return self.read(Proposed, layout.round_state(which.replica, which.round, "proposed"))
+
+    def newest_rewarded(self, replica: int) -> Rewarded | None:
+        """Return the replica's last round whose results are in, None before the first."""
+        numbers = self.numbers(layout.rounds_folder(replica), ".rewarded.json")
+        if not numbers:
+            return None
+        return self.read(Rewarded, layout.round_state(replica, numbers[-1], "rewarded"))
+
+    def history(self, kind: type[T]) -> list[T]:
+        """Return every replica's `Rewarded`, or `Learned`, by replica and round."""
+        suffix = f".{kind.__name__.lower()}.json"
+        infos = [info for info in self.objects.list("rounds") if info.key.endswith(suffix)]
+        blobs = read_immutable(self.objects, infos)
+        return [
+            from_json(kind, data, key=info.key) for info, data in zip(infos, blobs, strict=True)
+        ]
+
+    def open_rows(self) -> tuple[list[ChildRow], int]:
+        """Return the finished children of rounds that are not rewarded, and how many are left."""
+        rows: list[ChildRow] = []
+        left = 0
+        for key in self._unrewarded():
+            for child in self.read(Proposed, key).children:
+                result = self.find(ChildResult, layout.child_result(child.id))
+                if result is None:
+                    left += 1
+                else:
+                    rows.append(result.row(child.architecture))
+        return rows, left
+
+    def _unrewarded(self) -> list[str]:
+        states: defaultdict[str, set[str]] = defaultdict(set)
+        for info in self.objects.list("rounds"):
+            stem, _, state = info.key.partition(".")
+            states[stem].add(state)
+        return [
+            f"{stem}.proposed.json"
+            for stem, found in sorted(states.items())
+            if "proposed.json" in found and "rewarded.json" not in found
+        ]
+
+    # --- what went wrong -------------------------------------------------------------------------
+
+    def note_problem(self, *, run: str, step: str, message: str) -> None:
+        """Note in one sentence what a step of this run could not do."""
+        problem = Problem(run=run, step=step, message=message, created_s=time.time())
+        number = 1
+        while not self.objects.create(layout.problem(run, step, number), to_json(problem)):
+            number += 1
+
+    def problems(self) -> list[Problem]:
+        """Return what runs noted, in order of time."""
+        found = self._read_all(Problem, self.objects.list("runs"))
+        return sorted(found, key=lambda problem: problem.created_s)
+
+    def _read_all(self, kind: type[T], infos: Iterable[ObjectInfo]) -> list[T]:
+        keys = [info.key for info in infos]
+        blobs = zip(keys, self.objects.get_many(keys), strict=True)
+        return [from_json(kind, data, key=key) for key, data in blobs]
+
+
+def _is_number(stem: str, suffix: str) -> bool:
+    return stem.endswith(suffix) and stem.removesuffix(suffix).isdigit()

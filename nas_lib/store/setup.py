@@ -1,0 +1,149 @@
+"""Making a store ready for searches: `nas store init`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import ENABLED, Filter
+from minio.credentials.providers import ChainedProvider, EnvAWSProvider, IamAwsProvider
+from minio.error import MinioException, S3Error
+from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
+from urllib3.exceptions import HTTPError
+
+from nas_lib.errors import StoreError
+from nas_lib.store.failures import store_error
+from nas_lib.store.objects import ObjectStore
+from nas_lib.store.open import open_store
+from nas_lib.store.s3 import S3Location
+
+CHECKPOINT_DAYS = 30
+_WRITERS = 16
+_RACES = 8
+
+
+@dataclass(frozen=True)
+class StoreSetup:
+    """What `init_store` found and did.
+
+    Attributes:
+        uri: The store.
+        is_new: The bucket or folder did not exist before.
+        expiry: A sentence on when checkpoints that a search left behind are removed.
+        num_races: Races between writers, each of which had one winner.
+    """
+
+    uri: str
+    is_new: bool
+    expiry: str
+    num_races: int
+
+
+def init_store(uri: str) -> StoreSetup:
+    """Make the bucket or folder, let old checkpoints expire, check that `create` is atomic.
+
+    May be repeated at any time. S3's lifecycle rules know only prefixes, so the rule holds for
+    one search: what lies below `<prefix>/checkpoints/` of this very URI.
+
+    Raises:
+        ConfigError: The URI is none of a store.
+        StoreError: The store cannot be reached, refuses, or two writers can create one object.
+    """
+    store = open_store(uri)
+    if store.uri.startswith("s3://"):
+        is_new, expiry = _set_up_bucket(S3Location.parse(uri))
+    else:
+        is_new, expiry = not os.path.exists(store.uri), "checkpoints of unfinished children stay"
+    check_create_is_atomic(store)
+    return StoreSetup(uri=store.uri, is_new=is_new, expiry=expiry, num_races=_RACES)
+
+
+def check_create_is_atomic(store: ObjectStore) -> None:
+    """Let many writers create the same object at once, several times over.
+
+    Raises:
+        StoreError: More than one was told that it did, or the object is not the winner's.
+    """
+    with ThreadPoolExecutor(_WRITERS) as threads:
+        for _ in range(_RACES):
+            _race(store, f"store-check-{uuid4().hex}", threads)
+
+
+def _race(store: ObjectStore, key: str, threads: ThreadPoolExecutor) -> None:
+    line = threading.Barrier(_WRITERS)
+
+    def create(writer: int) -> bool:
+        line.wait()
+        return store.create(key, str(writer).encode())
+
+    try:
+        won = list(threads.map(create, range(_WRITERS)))
+        winner = int(store.get(key))
+    finally:
+        store.delete(key)
+    # A winner whose answer was lost was told that it lost; that is no fault of the store.
+    if sum(won) > 1 or (any(won) and not won[winner]):
+        raise StoreError(
+            f"{store.uri} cannot hold a search: {sum(won)} of {_WRITERS} writers were told that "
+            "they created the same object, expected one (does it support If-None-Match?)"
+        )
+
+
+def _set_up_bucket(location: S3Location) -> tuple[bool, str]:
+    try:
+        client = _minio(location)
+        is_new = _make_bucket(client, location)
+        return is_new, _let_checkpoints_expire(client, location)
+    except (MinioException, HTTPError, OSError, ValueError) as err:
+        raise store_error(err, "set up", "", location.uri) from err
+
+
+def _minio(location: S3Location) -> Minio:
+    url = urlsplit(location.endpoint or "https://s3.amazonaws.com")
+    return Minio(
+        url.netloc,
+        secure=url.scheme == "https",
+        region=location.region,
+        credentials=ChainedProvider([EnvAWSProvider(), IamAwsProvider()]),
+        http_client=urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=3, read=30),
+            retries=urllib3.Retry(3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504]),
+        ),
+    )
+
+
+def _make_bucket(client: Minio, location: S3Location) -> bool:
+    if client.bucket_exists(location.bucket):
+        return False
+    try:
+        client.make_bucket(location.bucket, location=location.region)
+    except S3Error as err:
+        if err.code != "BucketAlreadyOwnedByYou":  # somebody was faster
+            raise
+        return False
+    return True
+
+
+def _let_checkpoints_expire(client: Minio, location: S3Location) -> str:
+    prefix = f"{location.prefix}/checkpoints/".lstrip("/")
+    rule = Rule(
+        status=ENABLED,
+        rule_id=f"nas {prefix}",
+        rule_filter=Filter(prefix=prefix),
+        expiration=Expiration(days=CHECKPOINT_DAYS),
+    )
+    try:
+        present = client.get_bucket_lifecycle(location.bucket)
+        others = [old for old in present.rules if old.rule_id != rule.rule_id] if present else []
+        client.set_bucket_lifecycle(location.bucket, LifecycleConfig([*others, rule]))
+    except S3Error as err:
+        if err.code not in ("NotImplemented", "MethodNotAllowed", "AccessDenied"):
+            raise
+        return f"the store lets no rule remove old checkpoints ({err.code})"
+    return f"checkpoints below {prefix} expire after {CHECKPOINT_DAYS} days"

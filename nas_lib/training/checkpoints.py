@@ -1,0 +1,175 @@
+"""Checkpoints: where a child's training goes on after its process was ended."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic.dataclasses import dataclass as checked_dataclass
+from torch import Tensor, nn
+
+from nas_lib.errors import CorruptStateError, ObjectNotFoundError
+from nas_lib.records import EpochMetrics, from_json, to_json
+from nas_lib.store.objects import ObjectStore
+from nas_lib.training.tensors import pack, unpack
+
+Tensors = Mapping[str, Tensor]
+_NAME = re.compile(r"(\d{4,})\.safetensors")
+_KEPT = 2  # the newest, and the one before it should the newest be damaged
+
+
+@checked_dataclass(frozen=True)
+class _History:
+    epochs: tuple[EpochMetrics, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that training needs to go on after an epoch as if nothing had happened.
+
+    Attributes:
+        epochs: Metrics of all epochs so far.
+        model: The network's state dict.
+        momentum: The optimiser's buffer of each parameter; empty without momentum.
+        best: The state dict of the best epoch so far; empty before the epochs that count.
+    """
+
+    epochs: tuple[EpochMetrics, ...]
+    model: Tensors
+    momentum: Tensors
+    best: Tensors
+
+    def to_bytes(self) -> bytes:
+        """Return the stored form, from which `from_bytes` gives it back."""
+        parts = {"model": self.model, "momentum": self.momentum, "best": self.best}
+        tensors = {
+            f"{part}/{name}": tensor
+            for part, tensors in parts.items()
+            for name, tensor in tensors.items()
+        }
+        return pack(tensors, to_json(_History(self.epochs)).decode())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, key: str) -> Checkpoint:
+        """Return the checkpoint.
+
+        Raises:
+            CorruptStateError: The bytes are damaged, or no checkpoint.
+        """
+        tensors, text = unpack(data, key=key)
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "momentum": {}, "best": {}}
+        for path, tensor in tensors.items():
+            part, _, name = path.partition("/")
+            parts.setdefault(part, {})[name] = tensor
+        history = from_json(_History, text.encode(), key=key)
+        return cls(history.epochs, parts["model"], parts["momentum"], parts["best"])
+
+    def fits(self, network: nn.Module) -> bool:
+        """Return whether the tensors are those of this network, by name and shape."""
+        state, parameters = _shapes(network.state_dict()), _shapes(dict(network.named_parameters()))
+        return (
+            _shapes(self.model) == state
+            and _shapes(self.momentum) in ({}, parameters)
+            and _shapes(self.best) in ({}, state)
+        )
+
+
+class Checkpoints:
+    """The checkpoints of one child: `checkpoints/<child>/0007.safetensors` after epoch 7.
+
+    Attributes:
+        problems: A sentence on each checkpoint that was set aside.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        child: str,
+        every_s: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin an attempt.
+
+        Args:
+            store: Where they lie.
+            child: The child's id.
+            every_s: Seconds between the attempt's start or a checkpoint and the next checkpoint.
+            clock: Returns seconds; another one in tests.
+        """
+        self.problems: list[str] = []
+        self._store = store
+        self._prefix = f"checkpoints/{child}"
+        self._every_s = every_s
+        self._clock = clock
+        self._saved_s = clock()
+
+    def latest_epoch(self) -> int:
+        """Return the epoch of the newest checkpoint, 0 if there is none."""
+        return max(self._epochs(), default=0)
+
+    def latest(self, network: nn.Module) -> Checkpoint | None:
+        """Return the newest checkpoint of this network that is whole; damaged ones are set aside.
+
+        They are moved to `damaged/` beside the others, because their epoch will be stored again.
+        """
+        for epoch in reversed(self._epochs()):
+            try:
+                data = self._store.get(self._key(epoch))
+            except ObjectNotFoundError:  # another run of this search has gone on and removed it
+                continue
+            try:
+                return _checked(data, network, epoch, key=self._key(epoch))
+            except CorruptStateError as err:
+                self._set_aside(epoch, data)
+                self.problems.append(f"{err}; an earlier checkpoint is used")
+        return None
+
+    def due(self) -> bool:
+        """Return whether enough time has passed for another checkpoint."""
+        return self._clock() - self._saved_s >= self._every_s
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint, and remove those that it makes superfluous.
+
+        If there is one of this epoch it is another run's, and equal.
+        """
+        self._store.create(self._key(len(checkpoint.epochs)), checkpoint.to_bytes())
+        self._saved_s = self._clock()
+        for epoch in self._epochs()[:-_KEPT]:
+            self._store.delete(self._key(epoch))
+
+    def clear(self) -> None:
+        """Remove all of them: the child is done."""
+        for info in list(self._store.list(self._prefix)):
+            self._store.delete(info.key)
+
+    def _epochs(self) -> list[int]:
+        """Return the epochs of the stored checkpoints, ascending."""
+        names = (
+            info.key.removeprefix(f"{self._prefix}/") for info in self._store.list(self._prefix)
+        )
+        return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
+
+    def _key(self, epoch: int) -> str:
+        return f"{self._prefix}/{epoch:04d}.safetensors"
+
+    def _set_aside(self, epoch: int, data: bytes) -> None:
+        self._store.replace(f"{self._prefix}/damaged/{epoch:04d}.safetensors", data)
+        self._store.delete(self._key(epoch))
+
+
+def _checked(data: bytes, network: nn.Module, epoch: int, *, key: str) -> Checkpoint:
+    checkpoint = Checkpoint.from_bytes(data, key=key)
+    if len(checkpoint.epochs) != epoch or not checkpoint.fits(network):
+        raise CorruptStateError(
+            f"stored object {key} is damaged: expected this network's tensors after {epoch} "
+            f"epochs, got others, after {len(checkpoint.epochs)}"
+        )
+    return checkpoint
+
+
+def _shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}

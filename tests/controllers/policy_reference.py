@@ -1,0 +1,98 @@
+"""The policy's equations once more, in plain numpy: one architecture, one step, no batching.
+
+Written from Zoph & Le (2017), sections 3.1 and 3.3, and the LSTM's textbook equations, to check the
+torch code against. `weights` are the policy's parameters by their place, in float64.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from nas_lib.controllers.policy import Policy
+from nas_lib.spaces.decisions import Choice, Decision, Subset
+
+
+def cnn_decisions(num_layers: int, num_options: int = 4) -> tuple[Decision, ...]:
+    """The decisions of a convolutional space: three choices per layer, then its inputs."""
+    return tuple(
+        decision
+        for layer in range(num_layers)
+        for decision in (
+            Choice("filter_height", num_options),
+            Choice("filter_width", num_options),
+            Choice("num_filters", num_options),
+            Subset("skip", layer),
+        )
+    )
+
+
+def all_tokens(decisions: tuple[Decision, ...]) -> list[tuple[int, ...]]:
+    """Every token sequence that answers these decisions."""
+    ranges = [
+        range(decision.num_options if isinstance(decision, Choice) else 2)
+        for decision in decisions
+        for _ in range(decision.num_tokens)
+    ]
+    return list(itertools.product(*ranges))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum()
+
+
+def lstm_layer(x, h, c, w_x, w_h, b_x, b_h):
+    """One step of one layer; torch stacks the gates in the order input, forget, cell, output."""
+    i, f, g, o = np.split(w_x @ x + b_x + w_h @ h + b_h, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def reference(policy: Policy, decisions, tokens) -> tuple[float, float]:
+    """Return log-probability and entropy, in nats, of one token sequence."""
+    weights = {name: value.detach().double().numpy() for name, value in named(policy).items()}
+    size = len(weights["start"])
+    layers = policy.lstm.num_layers
+    state = [(np.zeros(size), np.zeros(size)) for _ in range(layers)]
+    anchors: dict[str, list] = {}
+    x, rest, log_prob, entropy = weights["start"], list(tokens), 0.0, 0.0
+    for decision in decisions:
+        for layer in range(layers):
+            names = [f"lstm.{n}_l{layer}" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            state[layer] = lstm_layer(x, *state[layer], *(weights[name] for name in names))
+            x = state[layer][0]
+        h, kind = x, decision.kind
+        mine, rest = rest[: decision.num_tokens], rest[decision.num_tokens :]
+        if isinstance(decision, Choice):
+            p = softmax(weights[f"{kind}.head.weight"] @ h + weights[f"{kind}.head.bias"])
+            log_prob += np.log(p[mine[0]])
+            entropy -= sum(p * np.log(p))
+            x = weights[f"{kind}.embedding.weight"][mine[0]]
+        else:
+            x = weights[f"{kind}.decided"].copy()
+            for j, bit in enumerate(mine):
+                mixed = np.tanh(
+                    weights[f"{kind}.previous.weight"] @ anchors[kind][j]
+                    + weights[f"{kind}.current.weight"] @ h
+                )
+                p = sigmoid(weights[f"{kind}.weigh.weight"][0] @ mixed)
+                log_prob += np.log(p if bit else 1 - p)
+                entropy -= p * np.log(p) + (1 - p) * np.log(1 - p)
+                if bit:
+                    x += weights[f"{kind}.embedding.weight"][j] / sum(mine)
+            anchors.setdefault(kind, []).append(h)
+    return log_prob, entropy
+
+
+def named(policy: Policy) -> dict[str, object]:
+    """The policy's parameters, those of a kind under the kind's name."""
+    parameters = {"start": policy.start}
+    parameters |= {f"lstm.{name}": value for name, value in policy.lstm.named_parameters()}
+    for kind, module in policy.kinds.items():
+        parameters |= {f"{kind}.{name}": value for name, value in module.named_parameters()}
+    return parameters

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import torch
+
+from nas_lib.controllers.adam import adam_step
+from nas_lib.controllers.state import join, split
+
+RNG = np.random.default_rng(0)
+PARAMETERS = RNG.uniform(-0.08, 0.08, 1003).astype(np.float32)
+GRADIENTS = [
+    (RNG.normal(size=1003) * 10.0 ** RNG.uniform(-6, 1, 1003)).astype(np.float32) for _ in range(50)
+]
+
+
+def descend(num_shards):
+    shards = split(PARAMETERS, num_shards)
+    for gradient in GRADIENTS:
+        slices = [gradient[s.start : s.start + len(s.parameters)] for s in shards]
+        shards = [
+            adam_step(shard, values, learning_rate=0.01)
+            for shard, values in zip(shards, slices, strict=True)
+        ]
+    return shards
+
+
+def test_the_first_step_by_hand():
+    (shard,) = split(np.array([1.0, 1.0, 1.0], dtype=np.float32), 1)
+    after = adam_step(shard, np.array([2.0, -0.5, 0.0], dtype=np.float32), learning_rate=0.1)
+    # m / (1 - 0.9) = g and v / (1 - 0.999) = g^2, so the step is 0.1 * g / |g|, or none for 0.
+    np.testing.assert_allclose(after.parameters, [0.9, 1.1, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(after.first_moment, [0.2, -0.05, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(after.second_moment, [0.004, 0.00025, 0.0], rtol=1e-6)
+    assert after.steps == 1
+
+
+def test_many_steps_equal_those_of_torch():
+    parameter = torch.nn.Parameter(torch.tensor(PARAMETERS))
+    optimizer = torch.optim.Adam([parameter], lr=0.01)
+    for gradient in GRADIENTS:
+        parameter.grad = torch.tensor(gradient)
+        optimizer.step()
+    # 50 steps of 0.01 in float32, which at this size rounds to 3e-8.
+    np.testing.assert_allclose(join(descend(1)), parameter.detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("num_shards", [3, 20, 1003])
+def test_any_number_of_shards_gives_the_same_bits(num_shards):
+    whole, parts = descend(1), descend(num_shards)
+    assert join(parts).tobytes() == join(whole).tobytes()
+    assert join(parts).dtype == np.float32

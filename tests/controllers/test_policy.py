@@ -1,0 +1,220 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from policy_reference import all_tokens, cnn_decisions, reference
+
+from nas_lib.controllers.policy import Policy
+from nas_lib.controllers.rollout import Rollout, sample
+from nas_lib.errors import ConfigError
+from nas_lib.spaces.decisions import Choice, Subset, check_tokens
+
+# 2 x 3 x 2 x (2 x 4) = 96 token sequences, with two kinds of anchors.
+SMALL = (
+    Choice("a", 2),
+    Subset("s", 0),
+    Subset("r", 0),
+    Choice("b", 3),
+    Subset("s", 1),
+    Choice("a", 2),
+    Subset("s", 2),
+)
+
+
+def build(decisions, *, hidden_size=5, num_layers=2, seed=0, limit=1.0):
+    """A policy with parameters large enough for every term to matter."""
+    policy = Policy(decisions, hidden_size=hidden_size, num_layers=num_layers)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in policy.parameters():
+        torch.nn.init.uniform_(parameter, -limit, limit, generator=generator)
+    return policy
+
+
+def score(policy, decisions, tokens):
+    with torch.inference_mode():
+        log_prob_B, entropy_B = policy(decisions, torch.tensor(tokens))
+    return log_prob_B.numpy(), entropy_B.numpy()
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_log_probability_and_entropy_equal_the_equations_written_out(num_layers):
+    policy = build(SMALL, num_layers=num_layers)
+    tokens = all_tokens(SMALL)
+    log_prob_B, entropy_B = score(policy, SMALL, tokens)
+    expected = np.array([reference(policy, SMALL, sequence) for sequence in tokens])
+    np.testing.assert_allclose(log_prob_B, expected[:, 0], atol=1e-5)
+    np.testing.assert_allclose(entropy_B, expected[:, 1], atol=1e-5)
+
+
+def test_log_probability_of_the_papers_space_equals_the_equations_written_out():
+    decisions = cnn_decisions(12)
+    policy = build(decisions, hidden_size=35, limit=0.2)
+    tokens = sample(policy, decisions, num=2, rng=np.random.default_rng(0)).tolist()
+    assert len(decisions) == 48
+    assert len(tokens[0]) == 36 + 66  # choices, and 0 + 1 + ... + 11 bits
+    log_prob_B, _ = score(policy, decisions, tokens)
+    expected = [reference(policy, decisions, sequence)[0] for sequence in tokens]
+    np.testing.assert_allclose(log_prob_B, expected, rtol=1e-5)
+
+
+def test_skip_connection_attention_by_hand():
+    decisions = (Subset("skip", 0), Subset("skip", 1))
+    kind = build(decisions, hidden_size=2).kinds["skip"]
+    with torch.no_grad():
+        kind.previous.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+        kind.current.weight.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+        kind.weigh.weight.copy_(torch.tensor([[3.0, -1.0]]))
+        hidden_NBH = torch.tensor([[[0.1, 0.2]], [[0.3, 0.4]]])
+        log_prob_B, entropy_B = kind.score(hidden_NBH, torch.tensor([[[0]], [[1]]]))
+    # W_prev h_0 = (0.1, 0.4); W_curr h_1 = (0.4, 0.3); their sum is (0.5, 0.7), so
+    # v^T tanh(0.5, 0.7) = 3 * 0.462117 - 0.604368 = 0.781984, and P = 1 / (1 + e^-0.781984).
+    p = 1 / (1 + math.exp(-0.781984))
+    assert log_prob_B.item() == pytest.approx(math.log(p), abs=1e-5)
+    expected = -p * math.log(p) - (1 - p) * math.log(1 - p)
+    assert entropy_B.item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_input_after_a_subset_is_the_mean_of_the_chosen_anchors():
+    kind = build([Subset("s", i) for i in range(4)], hidden_size=2).kinds["s"]
+    with torch.no_grad():
+        kind.decided.copy_(torch.tensor([10.0, 20.0]))
+        kind.embedding.weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0], [6.0, 8.0]]))
+        inputs = kind.embed(torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 1]]))
+    # none: only the constant; one: + (1, 2); two: + ((1, 2) + (6, 8)) / 2 = (3.5, 5)
+    torch.testing.assert_close(inputs, torch.tensor([[10.0, 20.0], [11.0, 22.0], [13.5, 25.0]]))
+
+
+def test_probabilities_of_all_token_sequences_sum_to_one():
+    log_prob_B, _ = score(build(SMALL), SMALL, all_tokens(SMALL))
+    assert len(log_prob_B) == 96
+    assert np.exp(log_prob_B).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_entropy_of_one_decision_is_minus_the_sum_of_p_log_p():
+    decisions = (Choice("a", 5),)
+    log_prob_B, entropy_B = score(build(decisions), decisions, all_tokens(decisions))
+    p = np.exp(log_prob_B)
+    np.testing.assert_allclose(entropy_B, -(p * log_prob_B).sum(), atol=1e-6)
+
+
+def test_expected_entropy_is_that_of_the_whole_distribution():
+    """The chain rule of entropy: the steps' entropies, weighed by their prefixes, add up."""
+    log_prob_B, entropy_B = score(build(SMALL), SMALL, all_tokens(SMALL))
+    p = np.exp(log_prob_B)
+    assert (p * entropy_B).sum() == pytest.approx(-(p * log_prob_B).sum(), abs=1e-5)
+
+
+def test_a_smaller_depth_is_the_marginal_of_a_larger_one():
+    policy = build(SMALL)
+    prefix = SMALL[:4]
+    whole, _ = score(policy, SMALL, all_tokens(SMALL))
+    short, _ = score(policy, prefix, all_tokens(prefix))
+    # Enumerated in order: each of the 2 x 3 prefixes has the 96 / 6 = 16 next completions.
+    np.testing.assert_allclose(np.exp(short), np.exp(whole).reshape(6, 16).sum(1), atol=1e-6)
+
+
+def test_an_architecture_scores_the_same_alone_and_in_a_batch():
+    policy, tokens = build(SMALL), all_tokens(SMALL)
+    together, _ = score(policy, SMALL, tokens)
+    alone = [score(policy, SMALL, [sequence])[0][0] for sequence in tokens[:10]]
+    np.testing.assert_allclose(alone, together[:10], atol=1e-6)
+
+
+def rollout_log_prob(policy, decisions, tokens_BW):
+    """Score known tokens step by step, with the logits that sampling sees."""
+    rollout, total, position = Rollout(policy, len(tokens_BW)), 0.0, 0
+    for decision in decisions:
+        logits = rollout.logits(decision)
+        mine = tokens_BW[:, position : position + decision.num_tokens]
+        if isinstance(decision, Choice):
+            total = total + logits.log_softmax(-1).gather(1, mine).sum(1)
+        else:
+            total = total + torch.distributions.Bernoulli(logits=logits).log_prob(mine.float()).sum(
+                1
+            )
+        rollout.take(decision, mine)
+        position += decision.num_tokens
+    return total
+
+
+@torch.inference_mode()
+def test_sampling_step_by_step_sees_the_probabilities_of_the_replay():
+    decisions = cnn_decisions(12)
+    policy = build(decisions, hidden_size=35, limit=0.3)
+    tokens_BW = sample(policy, decisions, num=16, rng=np.random.default_rng(0))
+    log_prob_B, _ = policy(decisions, tokens_BW)
+    stepwise_B = rollout_log_prob(policy, decisions, tokens_BW)
+    torch.testing.assert_close(stepwise_B, log_prob_B, atol=1e-5, rtol=1e-6)
+
+
+def test_frequencies_of_samples_match_their_probabilities():
+    policy, num = build(SMALL), 40_000
+    tokens_BW = sample(policy, SMALL, num=num, rng=np.random.default_rng(0))
+    every = all_tokens(SMALL)
+    place = {sequence: index for index, sequence in enumerate(every)}
+    counts = np.bincount([place[tuple(row)] for row in tokens_BW.tolist()], minlength=len(every))
+    p = np.exp(score(policy, SMALL, every)[0])
+    # Within 4.5 standard deviations of a binomial count, for each of the 96.
+    assert (np.abs(counts - num * p) < 4.5 * np.sqrt(num * p)).all()
+
+
+def test_the_last_option_is_drawn_even_where_rounding_leaves_a_gap_below_one():
+    kind = build((Choice("a", 3),)).kinds["a"]
+    almost_one = torch.full((1, 1), 1 - 2**-24)
+    logits = torch.tensor([[0.0, 0.3, 0.6]])  # whose probabilities add up to 1 - 2^-24
+    assert kind.draw(logits, almost_one).item() == 2
+    assert kind.draw(logits, torch.zeros(1, 1)).item() == 0
+
+
+@pytest.mark.parametrize("name", ["type", "items", "forward", "a.b", ""])
+def test_a_kind_may_have_any_name(name):
+    decisions = (Choice(name, 2), Subset("s", 0))
+    log_prob_B, _ = score(build(decisions), decisions, [[0], [1]])
+    assert np.exp(log_prob_B).sum() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "decisions",
+    [
+        (Choice("a", 2), Choice("a", 3)),
+        (Choice("a", 2), Subset("a", 0)),
+        (Subset("a", 0), Subset("a", 2)),
+        (Subset("a", 1),),
+    ],
+)
+def test_decisions_of_a_kind_that_do_not_fit_together_are_refused(decisions):
+    with pytest.raises(ConfigError, match=r"kind 'a'.*expected .*, got "):
+        Policy(decisions, hidden_size=2, num_layers=1)
+
+
+@st.composite
+def decision_lists(draw):
+    """Any interleaving of three kinds of choices and two kinds of anchors."""
+    options = draw(st.lists(st.integers(1, 5), min_size=3, max_size=3))
+    anchors = [0, 0]
+    decisions = []
+    for which in draw(st.lists(st.integers(0, 4), min_size=1, max_size=12)):
+        if which < 3:
+            decisions.append(Choice(f"choice {which}", options[which]))
+        else:
+            decisions.append(Subset(f"subset {which}", anchors[which - 3]))
+            anchors[which - 3] += 1
+    return tuple(decisions)
+
+
+@settings(max_examples=40, deadline=None)
+@given(decisions=decision_lists(), depth=st.integers(1, 12), seed=st.integers(0, 2**32 - 1))
+def test_samples_of_any_decisions_are_valid_and_scored_alike_both_ways(decisions, depth, seed):
+    policy = build(decisions, hidden_size=3, seed=1)
+    shallow = decisions[:depth]
+    tokens_BW = sample(policy, shallow, num=3, rng=np.random.default_rng(seed))
+    for tokens in tokens_BW.tolist():
+        check_tokens(shallow, tokens)
+    log_prob_B, entropy_B = policy(shallow, tokens_BW.clone())
+    assert torch.isfinite(entropy_B).all()
+    torch.testing.assert_close(
+        rollout_log_prob(policy, shallow, tokens_BW.clone()), log_prob_B, atol=1e-5, rtol=0
+    )

@@ -1,0 +1,181 @@
+"""The page of one search."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+import yaml
+from synthetic import START_S, row, search_view
+
+from nas_lib import records
+from nas_lib.config import ChildrenConfig, CustomSpaceConfig, LoopConfig, SearchConfig
+from nas_lib.report import DataSummary, SearchView, search_page
+from nas_lib.report.curves import winner
+
+HOSTILE = "<script>alert('x')</script>\"&\x1b[31m"
+
+
+class Page(HTMLParser):
+    """What a browser would find: texts by element, and whether every element is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        self.links += [value for name, value in attrs if name in ("src", "href") and value]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.texts)
+
+
+def page_of(view: SearchView) -> Page:
+    page = Page(search_page(view))
+    assert page.open == []
+    return page
+
+
+def test_the_page_shows_the_winner_and_how_the_search_stands():
+    view = search_view(60)
+    best = winner(view.rows)
+    page = page_of(view)
+    assert best is not None
+    assert f"{100 * best.score:.2f} %" in page.text
+    assert best.architecture.config in page.texts
+    assert "of 60: 57 ok, 1 diverged, 1 out of memory, 1 crashed" in page.texts
+    assert "finished" in page.texts
+
+
+def test_the_page_fetches_nothing():
+    html = search_page(search_view(60))
+    assert Page(html).links == []
+    assert "url(" not in html
+    assert set(re.findall(r"https?://[^\"' ]+", html)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_the_configuration_on_the_page_is_the_searchs():
+    view = search_view(8)
+    page = page_of(view)
+    text = next(text for text in page.texts if text.startswith("name: digits"))
+    assert SearchConfig.model_validate(yaml.safe_load(text)) == view.config
+
+
+def test_what_users_wrote_cannot_become_markup():
+    rows = (
+        row(0, 0.5, config=HOSTILE, space="mine"),
+        row(1, status="crashed", message=HOSTILE),
+    )
+    view = SearchView(
+        uri=HOSTILE,
+        config=SearchConfig(space=CustomSpaceConfig(object=HOSTILE)),
+        rows=rows,
+        problems=(records.Problem(HOSTILE, HOSTILE, HOSTILE, START_S),),
+        data=DataSummary(HOSTILE, "", 1, 1, 1, (1, 8, 8), 10),
+    )
+    html = search_page(view)
+    assert Page(html).counts["script"] == 1  # the page's own
+    assert "\x1b" not in html
+    assert html.count("&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&quot;&amp;") >= 8
+
+
+class TestTestAccuracy:
+    def test_unread_it_says_so(self):
+        assert "not read yet" in page_of(search_view(8)).texts
+
+    def test_the_winners_is_shown(self):
+        view = search_view(8)
+        best = winner(view.rows)
+        assert best is not None
+        reading = records.TestReading(best.id, 0.9764, 360, START_S)
+        page = page_of(replace(view, test=(reading,)))
+        assert "97.64 %" in page.texts
+        assert "the best child, 360 images" in page.texts
+
+    def test_anothers_is_shown_under_its_name(self):
+        reading = records.TestReading("r000-000099-00", 0.9, 360, START_S)
+        page = page_of(replace(search_view(8), test=(reading,)))
+        assert "r000-000099-00, 360 images" in page.texts
+
+
+def test_a_search_without_children_has_a_page():
+    page = page_of(SearchView("runs/x", SearchConfig()))
+    assert "No child has been trained to its end yet." in page.texts
+    assert "svg" not in page.counts
+
+
+def test_a_search_of_crashed_children_only_says_what_went_wrong():
+    rows = tuple(row(number, status="crashed", message="no luck") for number in range(3))
+    page = page_of(SearchView("runs/x", SearchConfig(), rows=rows))
+    assert "What went wrong" in page.texts
+    assert page.texts.count("no luck") == 1  # three times the same is one line
+    assert "svg" not in page.counts
+
+
+def test_nothing_wrong_takes_no_room():
+    assert "What went wrong" not in page_of(search_view(8)).texts
+
+
+def test_a_search_under_way_says_how_long_it_will_take():
+    page = page_of(search_view(40, finished=False, max_children=60))
+    assert "not finished" in page.texts
+    assert "50.0 s" in page.texts  # 15 - 10 rounds left, one every 10 s
+
+
+def test_staleness_is_drawn_for_several_replicas_only():
+    view = search_view(40)
+    assert "Staleness" not in page_of(view).texts
+    search = LoopConfig(max_children=80, children_per_round=4, replicas=2)
+    several = replace(view, config=view.config.model_copy(update={"search": search}))
+    assert "Staleness" in page_of(several).texts
+
+
+def test_depth_is_drawn_where_it_grows():
+    assert "Depth" not in page_of(search_view(40)).texts
+    assert "Depth" in page_of(search_view(40, grows=True)).texts
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"children": ChildrenConfig(evaluate="inline")},
+        {"space": CustomSpaceConfig(object="")},
+    ],
+)
+def test_a_search_with_objects_from_python_is_not_reproduced_by_a_command(change):
+    view = search_view(8)
+    page = page_of(replace(view, config=view.config.model_copy(update=change)))
+    assert "nas search" not in page.text
+    assert "started from Python" in page.text
+
+
+def test_12800_children_of_20_layers_make_a_small_page_quickly():
+    few = search_view(640, num_layers=20)
+    rows = tuple(
+        replace(few.rows[number % 640], id=str(records.ChildId(0, number // 4, number % 4)))
+        for number in range(12_800)
+    )
+    view = replace(few, rows=rows)
+    start_s = time.perf_counter()
+    html = search_page(view)
+    assert time.perf_counter() - start_s < 2
+    assert len(html.encode()) < 2_000_000
+    assert "The last 2,000 of 12,800 children" in html

@@ -1,0 +1,114 @@
+"""A real S3 server for the tests: SeaweedFS, in a process of its own, on this machine only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException
+from urllib3.exceptions import HTTPError
+
+START_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """Where it listens, and the bucket and credentials that it accepts."""
+
+    endpoint: str
+    bucket: str = "tests"
+    access_key: str = "nas-tests"
+    secret_key: str = "nas-tests-secret"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+
+
+@contextmanager
+def running_s3_server(folder: Path) -> Iterator[S3Server]:
+    """Start a server that keeps its data in this folder, and stop it afterwards."""
+    ports = _free_ports(10)
+    server = S3Server(f"http://127.0.0.1:{ports[0]}")
+    # The shell kills the server when its input ends: when we close it, or when we are killed.
+    process = subprocess.Popen(
+        ["sh", "-c", '"$@" & read _; kill -9 $!', "sh", *_command(folder, server, ports)],
+        stdin=subprocess.PIPE,
+        stdout=(folder / "weed.log").open("wb"),
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **server.environment},
+        start_new_session=True,  # Ctrl-C is for pytest, which then stops the server
+    )
+    try:
+        _wait_until_up(server, folder / "weed.log")
+        yield server
+    finally:
+        process.stdin.close()
+        process.wait()
+
+
+def _command(folder: Path, server: S3Server, ports: list[int]) -> list[str]:
+    listeners = ["s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port"]
+    listeners += ["volume.port.grpc", "filer.port", "filer.port.grpc"]
+    listeners += ["admin.port", "admin.port.grpc"]
+    return [
+        str(Path(sys.executable).parent / "weed"),
+        "mini",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-master.telemetry=false",
+        "-webdav=false",
+        "-admin.ui=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-s3.autoCreateBucket=false",
+        f"-s3.localSocket={folder}/s3.sock",
+        f"-filer.localSocket={folder}/filer.sock",
+        f"-bucket={server.bucket}",
+        *(f"-{name}={port}" for name, port in zip(listeners, ports, strict=True)),
+    ]
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _wait_until_up(server: S3Server, log: Path) -> None:
+    client = Minio(
+        server.endpoint.removeprefix("http://"),
+        access_key=server.access_key,
+        secret_key=server.secret_key,
+        secure=False,
+        region="us-east-1",
+        http_client=urllib3.PoolManager(retries=False, timeout=1),
+    )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not _has_bucket(client, server.bucket):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"weed did not start: {log.read_text()[-2000:]}")
+        time.sleep(0.05)
+
+
+def _has_bucket(client: Minio, bucket: str) -> bool:
+    try:
+        return client.bucket_exists(bucket)
+    except (HTTPError, MinioException):
+        return False  # not listening yet, or not ready

@@ -1,0 +1,97 @@
+"""Small searches for tests: spaces and evaluations that workers can import by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from nas_lib.architecture import Architecture
+from nas_lib.config import (
+    ChildrenConfig,
+    ControllerConfig,
+    CustomSpaceConfig,
+    LoopConfig,
+    ReinforceConfig,
+    SearchConfig,
+)
+from nas_lib.engine import SearchHandle
+from nas_lib.spaces import ChoiceSpace
+from nas_lib.store import SearchStore
+
+SPACE = ChoiceSpace(a=[1, 2, 3, 4], b=[1, 2, 3, 4], c=[1, 2, 3])
+
+
+def product(architecture: Architecture) -> float:
+    """The product of the chosen numbers, 1 at most."""
+    return float(np.prod(list(SPACE.options(architecture).values()))) / 48
+
+
+def slow_product(architecture: Architecture) -> float:
+    """The same after 50 ms."""
+    time.sleep(0.05)
+    return product(architecture)
+
+
+def hanging(architecture: Architecture) -> float:
+    """Takes a minute; its process can be found by this name in the file `hanging.pid`."""
+    Path(f"hanging-{os.getpid()}.pid").touch()
+    time.sleep(60)
+    return 0.0
+
+
+def failing(architecture: Architecture) -> float:
+    """Raises where a is 1."""
+    if SPACE.options(architecture)["a"] == 1:
+        raise RuntimeError("a is 1")
+    return product(architecture)
+
+
+def killed(architecture: Architecture) -> float:
+    """Kills its own process where a is 1."""
+    if SPACE.options(architecture)["a"] == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return product(architecture)
+
+
+def diverging(architecture: Architecture) -> float:
+    """Is not a number where a is 1."""
+    return float("nan") if SPACE.options(architecture)["a"] == 1 else product(architecture)
+
+
+def greedy(architecture: Architecture) -> float:
+    """Takes 1 GiB of memory, and time to be caught, where a is 1."""
+    if SPACE.options(architecture)["a"] == 1:
+        block = np.ones(2**27)
+        time.sleep(5)
+        return float(block[0])
+    return product(architecture)
+
+
+def tabular(
+    evaluate: str = "searches:product",
+    *,
+    max_children: int = 24,
+    controller: ControllerConfig | None = None,
+    **loop: int | float | None,
+) -> SearchConfig:
+    """A search over `SPACE` whose evaluation any worker can import."""
+    return SearchConfig(
+        name="tabular",
+        space=CustomSpaceConfig(object="searches:SPACE"),
+        controller=controller or ReinforceConfig(learning_rate=0.02),
+        children=ChildrenConfig(evaluate=evaluate),
+        search=LoopConfig(max_children=max_children, **{"children_per_round": 4, **loop}),
+    )
+
+
+def account(handle: SearchHandle) -> list[tuple[str, str, float]]:
+    """What may not depend on who ran the search: children, architectures, rewards."""
+    return [(row.id, row.architecture.config, row.reward) for row in handle.children]
+
+
+def store_of(handle: SearchHandle) -> SearchStore:
+    return SearchStore.open(handle.uri)

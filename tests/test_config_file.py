@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nas_lib.config import CnnSpaceConfig, RandomConfig, SearchConfig
+from nas_lib.config_file import (
+    apply_overrides,
+    differences,
+    identity,
+    parse_config,
+    read_config,
+    to_yaml,
+)
+from nas_lib.errors import ConfigError
+from nas_lib.presets import PRESETS, preset
+
+
+def parse(text: str) -> SearchConfig:
+    return parse_config(yaml.safe_load(text), source="search.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("childre: {}", "search.yaml: unknown setting childre; did you mean children?"),
+        ("children: {epoch: 3}", "unknown setting children.epoch; did you mean epochs?"),
+        ("space: {kind: cnn, num_filter: [8]}", "space.num_filter; did you mean num_filters?"),
+        ("controller: {kind: random, x: 1}", "unknown setting controller.x"),
+        ("children: {epochs: many}", 'children.epochs should be a whole number, got "many"'),
+        ("children: {epochs: 1.5}", "children.epochs should be a whole number, got 1.5"),
+        ("children: {epochs: 0}", "children.epochs should be greater than 0, got 0"),
+        ("children: {learning_rate: .nan}", "learning_rate should be a finite number, got NaN"),
+        ("children: {schedule: step}", "schedule should be 'constant' or 'cosine', got \"step\""),
+        ("children: {momentum: 0}", "children: nesterov needs a momentum above 0"),
+        ("children: 3", "children should be a section of settings (key: value), got 3"),
+        ("controller: random", "controller should be a section of settings (key: value)"),
+        ("seed: null", "seed should be a whole number, got null"),
+        ("name: My search", "name should be lower-case letters, digits and dashes"),
+        ("space: {kind: rnn}", 'space.kind should be one of cnn, custom, got "rnn"'),
+        ("space: {num_filters: [8]}", "space.kind is missing"),
+        ("space: {kind: cnn, num_filters: []}", "space.num_filters should"),
+        ("space: {kind: cnn, strides: [1, 1]}", "strides must not repeat an option, got [1, 1]"),
+        ("space: {kind: cnn, depth: {start: 9, max: 3}}", "max (3) must be at least start (9)"),
+        ("task: {data: {format: npz}}", "task.data.path is missing"),
+        ("[]", "search.yaml: expected settings (key: value), got []"),
+    ],
+)
+def test_a_bad_setting_gets_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(text)
+
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_several_bad_settings_are_counted() -> None:
+    with pytest.raises(ConfigError, match=r"\(and 1 more\)"):
+        parse("children: {epochs: 0, batch_size: 0}")
+
+
+def test_a_whole_number_may_come_as_a_float() -> None:
+    assert parse("children: {epochs: 4.0}").children.epochs == 4  # Kubeflow's JSON does that
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_written_preset_reads_back_the_same(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "search.yaml"
+    path.write_text(to_yaml(preset(name)))
+
+    assert read_config(path) == preset(name)
+
+
+def test_every_setting_is_explained_or_plain() -> None:
+    explained = to_yaml(preset("digits")).count("#")
+
+    assert explained >= 40
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [1,\nb: {")
+
+    with pytest.raises(ConfigError, match=r"broken\.yaml is not valid YAML"):
+        read_config(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read the configuration .*absent\.yaml"):
+        read_config(tmp_path / "absent.yaml")
+
+
+def test_an_unknown_preset_names_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="no preset is called 'digit'; there are digits, nas-cnn"):
+        preset("digit")
+
+
+def test_overrides_change_single_settings() -> None:
+    document = preset("digits").model_dump(mode="json")
+
+    changed = apply_overrides(document, ["children.epochs=3", "space.num_filters=[4, 8]"])
+    config = parse_config(changed, source="overrides")
+
+    assert config.children.epochs == 3
+    assert isinstance(config.space, CnnSpaceConfig)
+    assert config.space.num_filters == (4, 8)
+    assert document["children"]["epochs"] != 3
+
+
+def test_another_kind_drops_the_settings_of_the_one_before() -> None:
+    document = preset("digits").model_dump(mode="json")
+
+    config = parse_config(apply_overrides(document, ["controller.kind=random"]), source="overrides")
+
+    assert config.controller == RandomConfig()
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("children.epochs", "an override looks like children.epochs=5, got 'children.epochs'"),
+        ("seed.deep=1", "no settings lie below seed"),
+        ("seed=[1", "is not valid YAML"),
+    ],
+)
+def test_a_bad_override_gets_one_sentence(override: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        apply_overrides(preset("digits").model_dump(mode="json"), [override])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "name=other",
+        "search.max_children=999",
+        "search.stop_at_score=0.9",
+        "resources.memory_mb=100",
+        "children.keep=9",
+        "children.device=cpu",
+    ],
+)
+def test_budget_and_resources_leave_the_identity_as_it_is(override: str) -> None:
+    assert identity(changed(override), "data") == identity(preset("digits"), "data")
+    assert differences(preset("digits"), changed(override)) == []
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1",
+        "children.epochs=99",
+        "space.num_filters=[4]",
+        "controller.kind=random",
+        "search.children_per_round=2",
+        "search.replicas=2",
+        "search.shards=2",
+        "task.valid_fraction=0.3",
+    ],
+)
+def test_all_else_makes_another_search(override: str) -> None:
+    assert identity(changed(override), "data") != identity(preset("digits"), "data")
+    assert len(differences(preset("digits"), changed(override))) >= 1
+
+
+def test_other_data_makes_another_search() -> None:
+    assert identity(preset("digits"), "data") != identity(preset("digits"), "other data")
+
+
+def test_a_path_is_no_identity_but_its_data_is() -> None:
+    here, there = (
+        parse(f"task: {{data: {{format: idx, path: {path}}}}}") for path in ("/a", "/b")
+    )
+
+    assert identity(here, "data") == identity(there, "data")
+
+
+def test_differences_are_told_in_words() -> None:
+    assert differences(preset("digits"), changed("children.epochs=99")) == [
+        "children.epochs is 8 there and 99 here"
+    ]
+
+
+def changed(override: str) -> SearchConfig:
+    document = preset("digits").model_dump(mode="json")
+    return parse_config(apply_overrides(document, [override]), source="test")

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from nas_lib.architecture import Architecture
+from nas_lib.errors import CorruptStateError
+from nas_lib.records import (
+    Child,
+    ChildId,
+    ChildResult,
+    EpochMetrics,
+    Proposed,
+    from_json,
+    to_json,
+)
+
+CHILD = Child("r000-000017-03", Architecture("cnn", (1, 0), "conv 3x3x8/1x1 <- image"), seed=5)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        CHILD,
+        Proposed(0, 17, "run", 6, (42, 41), (CHILD,), created_s=1.5),
+        ChildResult("r000-000017-03", "ok", 0.5, 0.8, 2, (EpochMetrics(1, 2.0, 1.5, 0.8, 0.1, 3),)),
+        ChildResult("r000-000017-03", "diverged", 0.0, message="the loss became NaN"),
+    ],
+)
+def test_a_record_reads_back_the_same(record: object) -> None:
+    assert from_json(type(record), to_json(record), key="key") == record
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", r"rounds/x\.json is damaged: the object: Invalid JSON"),
+        (b'{"id": "r000-', r"rounds/x\.json is damaged"),
+        (b'{"id": 3}', r"rounds/x\.json is damaged: id: .* expected a ChildResult"),
+        (b'{"id": "a", "status": "fine", "reward": 1}', "status"),
+        (b'{"id": "a", "status": "ok", "reward": 1, "extra": 2}', "extra"),
+    ],
+)
+def test_damaged_state_is_named(data: bytes, sentence: str) -> None:
+    with pytest.raises(CorruptStateError, match=sentence):
+        from_json(ChildResult, data, key="rounds/x.json")
+
+
+def test_a_childs_id_has_three_parts() -> None:
+    assert ChildId.parse("r000-000017-03") == ChildId(replica=0, round=17, index=3)
+    assert str(ChildId(399, 123_456, 7)) == "r399-123456-07"
+
+
+@pytest.mark.parametrize("text", ["", "r0-1-2", "r000-000017-03x", "../../etc", "r000-000017"])
+def test_another_text_is_no_childs_id(text: str) -> None:
+    with pytest.raises(ValueError, match="a child's id looks like r000-000017-03"):
+        ChildId.parse(text)
