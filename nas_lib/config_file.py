@@ -18,7 +18,7 @@ from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
 
 _UNION_TAGS = ("kind", "format")
-_NOT_IDENTITY = {
+_NOT_IDENTITY: dict[str, Any] = {
     "name": True,
     "task": {"data": {"path": True}},
     "children": {"device": True, "keep": True, "max_attempts": True, "checkpoint_every_s": True},
@@ -93,23 +93,26 @@ def to_yaml(config: SearchConfig) -> str:
 def identity(config: SearchConfig, data_hash: str) -> str:
     """Return the hash of all that makes a search what it is.
 
-    Budget, stop rule, resources and paths are left out: a search may be continued with more.
     The data counts by the hash of what was prepared.
     """
-    part = config.model_dump(mode="json", exclude=_NOT_IDENTITY)
-    text = json.dumps([part, data_hash], sort_keys=True)
+    text = json.dumps([identity_settings(config), data_hash], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def identity_settings(config: SearchConfig) -> dict[str, object]:
+    """Return the settings that make a search what it is, by their place in the document.
+
+    Budget, stop rule, resources and paths are left out: a search may be continued with more.
+    """
+    return dict(_leaves(config.model_dump(mode="json", exclude=_NOT_IDENTITY)))
 
 
 def differences(stored: SearchConfig, given: SearchConfig) -> list[str]:
     """Return, in words, which settings of the identity differ."""
-    old, new = (
-        dict(_leaves(config.model_dump(mode="json", exclude=_NOT_IDENTITY)))
-        for config in (stored, given)
-    )
+    old, new = identity_settings(stored), identity_settings(given)
     return [
         f"{key} is {_shown(old.get(key, 'absent'))} there and {_shown(new.get(key, 'absent'))} here"
-        for key in [*old, *(key for key in new if key not in old)]
+        for key in dict.fromkeys([*old, *new])
         if old.get(key, "absent") != new.get(key, "absent")
     ]
 

@@ -13,7 +13,7 @@ from nas_lib import steps
 from nas_lib.config import CustomSpaceConfig, SearchConfig
 from nas_lib.errors import ConfigError, InterruptedSearchError, NasError, SearchHeldError
 from nas_lib.records import ChildResult, ChildRow, Learned, Proposed
-from nas_lib.report import SearchView, leaderboard
+from nas_lib.report import SearchView, leaderboard, winner
 from nas_lib.spaces import Space
 from nas_lib.steps import INLINE, Evaluate, OpenSearch
 from nas_lib.store import layout, lease
@@ -73,8 +73,8 @@ class SearchHandle:
 
     @property
     def best(self) -> ChildRow | None:
-        """The child with the highest reward, None if there is none."""
-        return next(iter(self.leaderboard(1)), None)
+        """The child with the highest reward, None if training succeeded for none."""
+        return winner(self.view.rows)
 
     def leaderboard(self, top: int = 10) -> list[ChildRow]:
         """Return the best children, best first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
 from nas_lib.config import (
@@ -34,7 +33,7 @@ def preset(name: str) -> SearchConfig:
 
 def descriptions() -> dict[str, str]:
     """Return a one-line description of every preset by name."""
-    return {name: inspect.getdoc(make) or "" for name, make in PRESETS.items()}
+    return {name: (make.__doc__ or "").partition("\n")[0] for name, make in PRESETS.items()}
 
 
 def _nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> SearchConfig:
@@ -79,7 +78,7 @@ def _digits() -> SearchConfig:
             num_filters=(8, 16, 24, 32),
             depth=DepthConfig(start=4, step=0, max=4),
         ),
-        controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.005),
+        controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.03),
         children=ChildrenConfig(
             epochs=8,
             batch_size=64,

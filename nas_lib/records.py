@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -209,6 +209,8 @@ class Learned:
 class TestReading:
     """A winner's accuracy on the test set, read once."""
 
+    __test__ = False  # for pytest, which takes the name for a class of tests
+
     child: str
     accuracy: float  # a fraction in [0, 1]
     num_examples: int
@@ -235,7 +237,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def to_json(value: object) -> bytes:
     """Return the JSON form of a record."""
-    return _adapter(type(value)).dump_json(value)
+    kind: Any = type(value)
+    return _adapter(kind).dump_json(value)
 
 
 def from_json(kind: type[T], data: bytes, *, key: str) -> T:
@@ -250,7 +253,7 @@ def from_json(kind: type[T], data: bytes, *, key: str) -> T:
         CorruptStateError: The text is not JSON, or not of this kind.
     """
     try:
-        record: T = _adapter(kind).validate_json(data)
+        record: T = _adapter(cast(Any, kind)).validate_json(data)
     except ValidationError as err:
         first = err.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the object"

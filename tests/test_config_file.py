@@ -169,9 +169,7 @@ def test_other_data_makes_another_search() -> None:
 
 
 def test_a_path_is_no_identity_but_its_data_is() -> None:
-    here, there = (
-        parse(f"task: {{data: {{format: idx, path: {path}}}}}") for path in ("/a", "/b")
-    )
+    here, there = (parse(f"task: {{data: {{format: idx, path: {path}}}}}") for path in ("/a", "/b"))
 
     assert identity(here, "data") == identity(there, "data")
 

@@ -28,8 +28,7 @@ def test_a_search_does_its_budget_and_learns(tmp_path: Path) -> None:
 
 def test_children_and_rewards_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     one, two = (
-        search(tabular(), store=str(tmp_path / f"{workers}"), workers=workers)
-        for workers in (1, 2)
+        search(tabular(), store=str(tmp_path / f"{workers}"), workers=workers) for workers in (1, 2)
     )
     inline = search(tabular(), store="memory://workers")
 

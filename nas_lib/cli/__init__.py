@@ -39,7 +39,7 @@ def main() -> None:
     sys.path.insert(0, os.getcwd())  # for `module:name` objects of the user's own
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="nas", standalone_mode=False)
     except click.ClickException as err:
         err.show()
         sys.exit(err.exit_code)

@@ -1,7 +1,7 @@
 """Searches beside each other, at equal budgets (Zoph & Le 2017, section 4.2, figure 6).
 
-Searches whose configurations differ in nothing but name, seed, budget and resources are
-repetitions of one experiment: they form a group, with the mean and standard error over them.
+Searches of the same identity but for the seed are repetitions of one experiment: they form a
+group, with the mean and standard error over them.
 """
 
 from __future__ import annotations
@@ -9,23 +9,14 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import fmean, stdev
-from typing import Any
 
+from nas_lib.config_file import identity, identity_settings
 from nas_lib.report import curves
 from nas_lib.report.view import SearchView
-
-_NO_PART_OF_IT: dict[str, Any] = {
-    "name": True,
-    "seed": True,
-    "resources": True,
-    "search": {"max_children", "stop_at_score", "lease_s"},
-    "children": {"device", "threads", "keep", "max_attempts", "checkpoint_every_s"},
-}
-"""Settings in which two repetitions of one experiment may differ."""
 
 Values = tuple[float | None, ...]
 
@@ -170,7 +161,8 @@ def _labels(views: Sequence[SearchView]) -> list[str]:
 
 
 def _experiment(view: SearchView) -> str:
-    return json.dumps(view.config.model_dump(mode="json", exclude=_NO_PART_OF_IT), sort_keys=True)
+    """Return what repetitions have in common."""
+    return identity(view.config.model_copy(update={"seed": 0}), data_hash="")
 
 
 def _groups(entries: Sequence[Entry]) -> tuple[Group, ...]:
@@ -248,21 +240,16 @@ def _warnings(views: Sequence[SearchView]) -> Iterator[str]:
 
 def _differing_settings(views: Sequence[SearchView]) -> Iterator[str]:
     """Yield the settings of task, space and training whose values differ, with the values."""
-    parts = [dict(_flat(_conditions(view))) for view in views]
+    parts = [_conditions(view) for view in views]
     for name in sorted({name for part in parts for name in part}):
         values = list(dict.fromkeys(json.dumps(part.get(name)) for part in parts))
         if len(values) > 1:
             yield f"{name} is {' or '.join(values)}"
 
 
-def _conditions(view: SearchView) -> dict[str, Any]:
-    config = view.config.model_dump(mode="json", exclude=_NO_PART_OF_IT)
-    return {part: config[part] for part in ("task", "space", "children")}
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+def _conditions(view: SearchView) -> dict[str, object]:
+    return {
+        name: value
+        for name, value in identity_settings(view.config).items()
+        if name.startswith(("task.", "space.", "children."))
+    }

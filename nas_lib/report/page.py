@@ -13,7 +13,7 @@ from nas_lib.report.search_charts import search_charts
 from nas_lib.report.search_tables import all_children, leaderboard_section, trouble_section
 from nas_lib.report.search_words import configuration, explanations, reproduction
 from nas_lib.report.tables import child_score, score_name, time_left_s
-from nas_lib.report.view import SearchView
+from nas_lib.report.view import DataSummary, SearchView
 from nas_lib.report.wording import NONE, duration_text, plural, score_text, status_text
 
 
@@ -33,21 +33,18 @@ def search_page(view: SearchView) -> str:
 
 
 def _header(view: SearchView) -> Markup:
-    state = "finished" if view.finished else "not finished"
-    badge = tag("span", state, class_=f"badge {state.split()[0]}")
+    state, style = ("finished", "badge finished") if view.finished else ("not finished", "badge")
     config = view.config
     words = f"{config.controller.kind} controller, {config.space.kind} space, seed {config.seed}"
     return tag(
         "header",
-        tag("h1", config.name, badge),
+        tag("h1", config.name, tag("span", state, class_=style)),
         paragraph(f"Architecture search: {words}. State in ", tag("code", view.uri)),
-        paragraph(_data_sentence(view), class_="soft") if view.data else Markup(),
+        paragraph(_data_sentence(view.data), class_="soft") if view.data else Markup(),
     )
 
 
-def _data_sentence(view: SearchView) -> str:
-    assert view.data is not None
-    data = view.data
+def _data_sentence(data: DataSummary) -> str:
     channels, height, width = data.image_shape
     return (
         f"Data: {data.source}. {data.num_train:,} training, {data.num_valid:,} validation and "
@@ -92,8 +89,7 @@ def _test_figure(view: SearchView, best: ChildRow | None) -> tuple[str, Markup]:
 def _children_note(view: SearchView) -> str:
     counts = curves.status_counts(view.rows).items()
     parts = [f"{count:,} {status_text(status)}" for status, count in counts]
-    if view.open_children:
-        parts.append(f"{view.open_children:,} open")
+    parts.append(f"{view.open_children:,} open")
     return f"of {view.config.search.max_children:,}: {', '.join(parts)}"
 
 

@@ -71,11 +71,13 @@ def _tops(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
 def _rewards(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
     baseline = curves.mean_by_round((entry.round, entry.baseline) for entry in view.learned)
     series = [Series("mean reward", curves.mean_reward(rows)), Series("baseline", baseline)]
-    explanation = "The controller is told how far each child lies above or below the baseline."
+    explanation = "The baseline is the moving average by which the controller measures a child."
     return chart_figure("Reward of each round", explanation, _by_round(series, "reward"))
 
 
 def _entropy(view: SearchView) -> Markup:
+    if view.config.controller.kind == "random":
+        return Markup()  # it never changes
     points = curves.mean_by_round((entry.round, entry.entropy) for entry in view.learned)
     explanation = "How undecided the controller is; it falls as the controller makes up its mind."
     return chart_figure("Entropy", explanation, _by_round([Series("entropy", points)], "nats"))

@@ -88,7 +88,7 @@ def _failures(failed: Sequence[ChildRow]) -> Markup:
         )
         for kind, count in counts.most_common(_MAX_PROBLEMS)
     ]
-    return table(("Children that", "Message", Number("How many"), "For example"), rows)
+    return table(("What happened", "Message", Number("How many"), "For example"), rows)
 
 
 def _problems(view: SearchView) -> Markup:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-import yaml
-
 from nas_lib.config import CustomSpaceConfig
+from nas_lib.config_file import to_yaml
 from nas_lib.report.document import fold, paragraph
 from nas_lib.report.markup import Markup, join, tag
 from nas_lib.report.view import SearchView
 
+_LEARNS = {
+    "reinforce": "What the controller learns is to propose networks with a higher one.",
+    "random": "This controller proposes at random and learns nothing: others are measured by it.",
+}
+
 
 def explanations(view: SearchView) -> Iterator[Markup]:
+    """Yield what a reader who never saw such a search needs to know."""
     yield paragraph(
         "A controller proposes networks, called children. Each is trained from scratch and then "
-        "judged; the judgement is its reward, and what the controller learns is to propose "
-        "networks with a higher one."
+        "judged; the judgement is its reward. ",
+        _LEARNS[view.config.controller.kind],
     )
     if view.is_accuracy:
         yield paragraph(_reward_sentence(view))
@@ -28,8 +33,8 @@ def explanations(view: SearchView) -> Iterator[Markup]:
             "reading of the winner: its test accuracy is what to expect on new images."
         )
     yield paragraph(
-        "A child that diverged or ran out of memory has reward 0, and the controller learns "
-        "from that too. One that crashed or went missing says nothing about its architecture "
+        "A child that diverged or ran out of memory has reward 0, which counts "
+        "like any other. One that crashed or went missing says nothing about its architecture "
         "and is not counted."
     )
 
@@ -38,12 +43,13 @@ def _reward_sentence(view: SearchView) -> str:
     reward = view.config.children.reward
     return (
         f"The reward is the best validation accuracy of a child's last {reward.last_epochs} "
-        f"epochs, as a fraction, to the power of {reward.power:g}: among good networks a small "
-        "gain in accuracy then makes a larger difference."
+        f"epochs, as a fraction, to the power of {reward.power:g}. A power above 1 makes more of "
+        "small differences among good networks."
     )
 
 
 def reproduction(view: SearchView) -> Markup:
+    """Return how to run the same search again."""
     if _needs_python(view):
         text = (
             "This search was started from Python with objects of the user's own: pass the same "
@@ -74,5 +80,5 @@ def _needs_python(view: SearchView) -> bool:
 
 
 def configuration(view: SearchView) -> Markup:
-    text = yaml.safe_dump(view.config.model_dump(mode="json"), sort_keys=False)
-    return fold("Configuration, with every default", tag("pre", text))
+    """Return the search's configuration as YAML, folded away."""
+    return fold("Configuration, with every default", tag("pre", to_yaml(view.config)))

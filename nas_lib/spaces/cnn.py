@@ -161,7 +161,7 @@ class CnnSpace:
         chosen: dict[str, int | str] = {
             kind: options[0] for kind, options in self._options().items()
         }
-        inputs = (number - 1,) if number > 1 else ()
+        inputs: tuple[int, ...] = (number - 1,) if number > 1 else ()
         for decision in self._layer_decisions(number):
             if isinstance(decision, Subset):
                 bits = [next(tokens) for _ in range(decision.num_anchors)]

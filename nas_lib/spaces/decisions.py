@@ -47,7 +47,7 @@ class Subset:
 
     @property
     def size(self) -> int:
-        return 2**self.num_anchors
+        return 1 << self.num_anchors
 
 
 Decision = Choice | Subset

@@ -75,8 +75,8 @@ def _evaluate(member: Child, evaluate: Evaluate) -> ChildResult:
 
 
 def _train(search: OpenSearch, member: Child, run: str) -> ChildResult:
-    from nas_lib.training.child import train  # loads torch
     from nas_lib.training.checkpoints import Checkpoints
+    from nas_lib.training.child import train  # loads torch
 
     images, manifest = fetch_images(search.store)
     every_s = search.config.children.checkpoint_every_s

@@ -9,7 +9,7 @@ from nas_lib.data import DataManifest, cached_blob
 from nas_lib.store import SearchStore, layout
 
 if TYPE_CHECKING:
-    from nas_lib.data.loading import ImageTensors, ImageSplits
+    from nas_lib.data.loading import ImageSplits, ImageTensors
 
 
 def fetch_images(store: SearchStore) -> tuple[ImageSplits, DataManifest]:

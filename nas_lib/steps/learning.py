@@ -88,7 +88,7 @@ def _rows(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
         search.store.find(ChildResult, layout.child_result(child.id)) for child in proposed.children
     )
     return [
-        result and result.row(child.architecture)
+        None if result is None else result.row(child.architecture)
         for child, result in zip(proposed.children, results, strict=True)
     ]
 

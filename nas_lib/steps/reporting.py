@@ -45,7 +45,7 @@ def view_search(search: str | OpenSearch) -> SearchView:
         finished=_is_finished(search),
         test=_readings(search, rewarded),
         problems=tuple(store.problems()),
-        data=manifest and _summary(manifest),
+        data=None if manifest is None else _summary(manifest),
     )
 
 

@@ -7,10 +7,10 @@ each file, and whose threads a fork would lose.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key
@@ -69,12 +69,12 @@ class FolderStore:
         staging = f"{self.uri}/{_STAGING}"
         os.makedirs(staging, exist_ok=True)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=staging)
+        part = f"{staging}/{uuid4().hex}"
         try:
-            with open(descriptor, "wb") as file:
+            with open(part, "xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(descriptor)  # a power cut must not leave a name without its content
+                os.fsync(file.fileno())  # a power cut must not leave a name without its content
             yield part
         finally:
             with suppress(FileNotFoundError):

@@ -21,6 +21,7 @@ from nas_lib.store.objects import check_key
 from nas_lib.store.obstores import ObstoreStore
 
 _CONCURRENT_READS = 32
+_GIVE_UP_AFTER = timedelta(seconds=10)  # no retry begins later than this
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class S3Location:
     Attributes:
         bucket: The bucket's name.
         prefix: What all keys begin with; empty for the whole bucket.
-        endpoint: The server's URL, None for Amazon's own.
+        endpoint: The server's URL.
         region: The bucket's region; most other servers do not care.
     """
 
     bucket: str
     prefix: str
-    endpoint: str | None
+    endpoint: str
     region: str
 
     @classmethod
@@ -51,8 +52,8 @@ class S3Location:
             check_key(f"{bucket}/{prefix}" if prefix else bucket)
         except ValueError as err:
             raise ConfigError(f"expected s3://bucket/prefix, got {uri!r}") from err
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        return cls(bucket, prefix, _endpoint(), region or "us-east-1")
+        region = _first_set("AWS_REGION", "AWS_DEFAULT_REGION") or "us-east-1"
+        return cls(bucket, prefix, _endpoint(region), region)
 
     @property
     def uri(self) -> str:
@@ -83,10 +84,9 @@ class S3Store(ObstoreStore):
 
 
 def _connect(location: S3Location) -> S3Client:
-    """Return a client that gives up on a server which does not answer for about 12 seconds.
+    """Return a client that retries what may pass: broken connections, a server's own errors.
 
-    It retries broken connections and errors that are the server's own; this is the only retry
-    between a search and its store.
+    This is the only retry between a search and its store.
     """
     return S3Client(
         location.bucket,
@@ -95,23 +95,28 @@ def _connect(location: S3Location) -> S3Client:
         region=location.region,
         disable_bulk_delete=True,  # needs a request that not every S3 server knows
         client_options={
-            "allow_http": (location.endpoint or "").startswith("http://"),
+            "allow_http": location.endpoint.startswith("http://"),
             "connect_timeout": timedelta(seconds=3),
             "timeout": timedelta(seconds=120),  # of a whole request: weights may be large
         },
         retry_config={
             "max_retries": 10,
-            "retry_timeout": timedelta(seconds=10),
+            "retry_timeout": _GIVE_UP_AFTER,
             "backoff": {"max_backoff": timedelta(seconds=3)},
         },
     )
 
 
-def _endpoint() -> str | None:
-    url = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if url and not url.startswith(("http://", "https://")):
+def _endpoint(region: str) -> str:
+    url = _first_set("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    url = url or f"https://s3.{region}.amazonaws.com"
+    if not url.startswith(("http://", "https://")):
         raise ConfigError(f"AWS_ENDPOINT_URL must begin with http:// or https://, got {url!r}")
-    return url.rstrip("/") if url else None
+    return url.rstrip("/")
+
+
+def _first_set(*variables: str) -> str:
+    return next(filter(None, map(os.environ.get, variables)), "")
 
 
 @cache

@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from nas_lib.store.open import open_store
-from nas_lib.store.read_cache import read_immutable
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
@@ -31,6 +29,8 @@ from nas_lib.records import (
 )
 from nas_lib.store import layout
 from nas_lib.store.objects import ObjectInfo, ObjectStore
+from nas_lib.store.open import open_store
+from nas_lib.store.read_cache import read_immutable
 
 T = TypeVar("T")
 _STRICT = ConfigDict(extra="forbid")

@@ -24,8 +24,7 @@ from nas_lib.store.open import open_store
 from nas_lib.store.s3 import S3Location
 
 CHECKPOINT_DAYS = 30
-_WRITERS = 16
-_RACES = 8
+_WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,15 @@ class StoreSetup:
     num_races: int
 
 
-def init_store(uri: str) -> StoreSetup:
+def init_store(uri: str, *, num_races: int = 4) -> StoreSetup:
     """Make the bucket or folder, let old checkpoints expire, check that `create` is atomic.
 
     May be repeated at any time. S3's lifecycle rules know only prefixes, so the rule holds for
     one search: what lies below `<prefix>/checkpoints/` of this very URI.
+
+    Args:
+        uri: The store: a folder or `s3://bucket/prefix`.
+        num_races: How often to let writers race. Some servers answer them one a second.
 
     Raises:
         ConfigError: The URI is none of a store.
@@ -60,18 +63,18 @@ def init_store(uri: str) -> StoreSetup:
         is_new, expiry = _set_up_bucket(S3Location.parse(uri))
     else:
         is_new, expiry = not os.path.exists(store.uri), "checkpoints of unfinished children stay"
-    check_create_is_atomic(store)
-    return StoreSetup(uri=store.uri, is_new=is_new, expiry=expiry, num_races=_RACES)
+    check_create_is_atomic(store, num_races)
+    return StoreSetup(uri=store.uri, is_new=is_new, expiry=expiry, num_races=num_races)
 
 
-def check_create_is_atomic(store: ObjectStore) -> None:
-    """Let many writers create the same object at once, several times over.
+def check_create_is_atomic(store: ObjectStore, num_races: int) -> None:
+    """Let several writers create the same object at once, `num_races` times over.
 
     Raises:
         StoreError: More than one was told that it did, or the object is not the winner's.
     """
     with ThreadPoolExecutor(_WRITERS) as threads:
-        for _ in range(_RACES):
+        for _ in range(num_races):
             _race(store, f"store-check-{uuid4().hex}", threads)
 
 
@@ -105,7 +108,7 @@ def _set_up_bucket(location: S3Location) -> tuple[bool, str]:
 
 
 def _minio(location: S3Location) -> Minio:
-    url = urlsplit(location.endpoint or "https://s3.amazonaws.com")
+    url = urlsplit(location.endpoint)
     return Minio(
         url.netloc,
         secure=url.scheme == "https",

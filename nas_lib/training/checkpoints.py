@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nas_lib.errors import CorruptStateError, ObjectNotFoundError
 from nas_lib.records import EpochMetrics, from_json, to_json
+from nas_lib.store import layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.training.tensors import pack, unpack
 
@@ -101,7 +102,7 @@ class Checkpoints:
         """
         self.problems: list[str] = []
         self._store = store
-        self._prefix = f"checkpoints/{child}"
+        self._prefix = layout.checkpoints_folder(child)
         self._every_s = every_s
         self._clock = clock
         self._saved_s = clock()

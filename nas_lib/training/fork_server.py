@@ -1,11 +1,14 @@
 """A process that has torch loaded and forks itself for each piece of work.
 
 Starting a Python with torch takes seconds, a fork milliseconds; a process per child returns all
-its memory, and a kill is an exit code. Run as `python -m nas_lib.training.fork_server
-module:function [module ...]`, the modules being what the work will need. Requests come as lines of JSON on standard input, `[number, arguments]`, all
-strings; each is answered on standard output by `[number, "started", pid]` and
-`[number, "ended", exit code, last words]`. The code is negative for a signal, as subprocess has it,
-and 1 or 2 for an exception (2: a `NasError`), whose message and traceback are the last words.
+its memory, and a kill is an exit code. It is run as
+
+    python -m nas_lib.training.fork_server module:function [module ...]
+
+with the modules that the work will need. A request is a line of JSON on standard input,
+`[number, arguments]`, all arguments strings; it is answered on standard output by
+`[number, "started", pid]` and `[number, "ended", exit code, message, traceback]`. The code is
+negative for a signal, as subprocess has it, and 1 or 2 for an exception (2: a `NasError`).
 
 The server ends with its standard input, and takes its workers along: they die with the engine,
 however that dies.

@@ -57,5 +57,6 @@ def load_network(data: bytes, *, key: str = "weights") -> tuple[nn.Module, Netwo
     try:
         network.load_state_dict(state)
     except RuntimeError as err:
-        raise CorruptStateError(f"stored object {key} is damaged: {err}") from err
+        what = " ".join(str(err).split())  # torch writes several lines
+        raise CorruptStateError(f"stored object {key} is damaged: {what}") from err
     return network.eval(), info

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from synthetic import row
 
@@ -55,8 +57,7 @@ def test_no_children_make_empty_curves():
 
 def test_rows_are_put_in_the_order_of_rounds_whatever_their_replica():
     rows = [row(4), row(1), row(0)]  # with four children a round, number 4 is in round 1
-    other = row(2)
-    object.__setattr__(other, "id", "r001-000000-00")
+    other = replace(row(2), id="r001-000000-00")
     ids = [each.id for each in curves.by_time([*rows, other])]
     assert ids == ["r000-000000-00", "r000-000000-01", "r001-000000-00", "r000-000001-00"]
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from space_strategies import cnn_configs, tokens_of
 
 from nas_lib.config import CnnSpaceConfig, DepthConfig
 from nas_lib.errors import ArchitectureError
 from nas_lib.spaces import Choice, CnnSpace, Space, Subset, num_tokens, space_size
 from nas_lib.spaces.cnn import Layer, parse_layers, unused_layers
-from space_strategies import cnn_configs, tokens_of
 
 SMALL = CnnSpaceConfig(depth=DepthConfig(start=3, max=3))
 
@@ -76,8 +76,7 @@ def test_who_takes_no_layer_takes_the_image() -> None:
 
 def test_layers_that_nobody_takes_go_to_the_classifier() -> None:
     layers = parse_layers(
-        "conv 3x3x8/1x1 <- image | conv 3x3x8/1x1 <- 1 | conv 3x3x8/1x1 <- 1 | "
-        "conv 3x3x8/1x1 <- 3"
+        "conv 3x3x8/1x1 <- image | conv 3x3x8/1x1 <- 1 | conv 3x3x8/1x1 <- 1 | conv 3x3x8/1x1 <- 3"
     )
 
     assert unused_layers(layers) == (2, 4)

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from searches import tabular
+
+from nas_lib import cli
+from nas_lib.config import RandomConfig, SearchConfig
+from nas_lib.config_file import read_config, to_yaml
+from nas_lib.engine import search
+from nas_lib.presets import PRESETS, preset
+
+
+@pytest.fixture(autouse=True)
+def own_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Let the command think that this process is its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+class Nas:
+    """Runs the command in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str | Path) -> tuple[int, str, str]:
+        """Return exit code, standard output and standard error."""
+        self._monkeypatch.setattr(sys, "argv", ["nas", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as err:
+            code = int(err.code or 0)
+        return code, *self._capsys.readouterr()
+
+
+@pytest.fixture
+def nas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Nas:
+    return Nas(monkeypatch, capsys)
+
+
+def write(config: SearchConfig, path: Path) -> Path:
+    path.write_text(to_yaml(config))
+    return path
+
+
+def test_presets_are_listed_with_a_description(nas: Nas) -> None:
+    code, output, _ = nas("presets")
+
+    assert code == 0
+    assert [line.split()[0] for line in output.splitlines()] == list(PRESETS)
+
+
+def test_init_writes_a_preset_that_search_can_read(nas: Nas, tmp_path: Path) -> None:
+    code, output, _ = nas("init", "digits", "-o", "search.yaml", "--set", "seed=3")
+
+    assert code == 0
+    assert "search.yaml is written" in output
+    assert read_config(tmp_path / "search.yaml") == preset("digits").model_copy(update={"seed": 3})
+
+
+def test_init_overwrites_nothing(nas: Nas, tmp_path: Path) -> None:
+    (tmp_path / "search.yaml").write_text("mine")
+
+    code, _, errors = nas("init", "digits", "-o", "search.yaml")
+
+    assert (code, errors) == (2, "nas: cannot write search.yaml: File exists\n")
+    assert (tmp_path / "search.yaml").read_text() == "mine"
+
+
+def test_check_says_what_the_search_would_be(nas: Nas) -> None:
+    code, output, _ = nas("check", "digits", "--json")
+
+    facts = json.loads(output)
+    assert code == 0
+    # 1,797 images: 359 test, then 288 of 1,438 for validation
+    assert "1,150 training, 288 validation, 359 test images of 8x8x1, 10 classes" in facts["data"]
+    assert "depth 4 to 4" in facts["space"]
+    assert "s on one CPU worker" in facts["time"]
+
+
+def test_search_prints_progress_a_leaderboard_and_where_the_report_is(
+    nas: Nas, tmp_path: Path
+) -> None:
+    config = write(tabular(), tmp_path / "search.yaml")
+
+    code, output, progress = nas("search", config, "--store", "state", "--workers", "2")
+
+    assert code == 0
+    assert "6 round(s) to do, 24 children, 2 worker(s)" in progress
+    assert "replica 0 round 6/6: 24/24 children" in progress
+    report = Path(output.splitlines()[-1].removeprefix("Report: "))
+    assert report.read_text().startswith("<!DOCTYPE html>")
+
+
+def test_search_goes_on_where_it_stopped(nas: Nas, tmp_path: Path) -> None:
+    config = write(tabular(), tmp_path / "search.yaml")
+    nas("search", config, "--store", "state", "--rounds", "2")
+
+    code, output, progress = nas("search", config, "--store", "state", "--json")
+
+    assert code == 0
+    assert "4 round(s) to do" in progress
+    assert json.loads(output)["search"]["children"] == 24
+
+
+def test_top_shows_the_best_children(nas: Nas) -> None:
+    handle = search(tabular(), store="state", workers=1)
+
+    code, output, _ = nas("top", "state", "--top", "3", "--json")
+
+    shown = json.loads(output)["leaderboard"]
+    assert code == 0
+    assert [row["child"] for row in shown] == [row.id for row in handle.leaderboard(3)]
+
+
+def test_report_writes_a_page(nas: Nas, tmp_path: Path) -> None:
+    search(tabular(), store="state", workers=1)
+
+    code, _, errors = nas("report", "state", "-o", "page.html")
+
+    assert (code, errors) == (0, "Report: page.html\n")
+    assert "tabular" in (tmp_path / "page.html").read_text()
+
+
+def test_compare_draws_policy_gradient_against_random_search(nas: Nas, tmp_path: Path) -> None:
+    search(tabular(), store="policy", workers=1)
+    search(tabular(controller=RandomConfig()), store="random", workers=1)
+
+    code, output, _ = nas("compare", "policy", "random", "--json", "-o", "page.html")
+
+    assert code == 0
+    assert {"reinforce", "random"} <= set(output.replace('"', " ").split())
+    assert "<svg" in (tmp_path / "page.html").read_text()
+
+
+def test_store_init_checks_a_folder(nas: Nas) -> None:
+    code, output, _ = nas("store", "init", "fresh")
+
+    assert code == 0
+    assert "create-only writes are atomic" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["top", "absent"], 2, "nas: there is no search at "),
+        (["report", "absent"], 2, "nas: there is no search at "),
+        (["compare", "absent"], 2, "nas: comparing takes at least two searches, got one"),
+        (["search", "absent.yaml"], 2, "nas: cannot read the configuration absent.yaml"),
+        (["search", "digits", "--set", "seed"], 2, "nas: an override looks like"),
+        (["search", "digits", "--set", "sed=1"], 2, "unknown setting sed; did you mean seed?"),
+        (["search", "digits", "--workers", "0"], 2, "Invalid value for '--workers'"),
+        (["search", "digits", "--store", "ftp://x"], 2, "nas: a store is a folder"),
+        (["init", "absent"], 2, "nas: no preset is called 'absent'"),
+        (["check", "nas-cnn"], 2, "cifar-10-python.tar.gz"),
+        (["frobnicate"], 2, "No such command 'frobnicate'"),
+        ([], 2, "Usage: nas"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    nas: Nas, arguments: list[str], code: int, sentence: str
+) -> None:
+    got, _, errors = nas(*arguments)
+
+    assert got == code
+    assert sentence in errors
+    assert "Traceback" not in errors
+
+
+def test_a_store_out_of_reach_is_exit_code_1(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+    code, _, errors = nas("top", "s3://bucket/search")
+
+    assert code == 1
+    assert errors == (
+        "nas: cannot list rounds in s3://bucket/search: "
+        "cannot reach the server; is AWS_ENDPOINT_URL right?\n"
+    )
+
+
+def test_a_mistake_of_our_own_shows_no_traceback(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr(cli.presets, "callback", broken)
+
+    code, _, errors = nas("presets")
+
+    assert (code, errors) == (
+        1,
+        "nas: internal error: RuntimeError: oops (NAS_DEBUG=1 shows where)\n",
+    )
+
+
+def test_help_names_every_command() -> None:
+    text = CliRunner().invoke(cli.cli, ["--help"]).output
+
+    for name in ("presets", "init", "check", "search", "top", "report", "compare", "store"):
+        assert f"\n  {name} " in text
+
+
+@pytest.mark.parametrize(
+    ("command", "limit_s"), [("import nas_lib", 0.3), ("import nas_lib.cli", 0.6)]
+)
+def test_starting_is_fast_and_loads_no_torch(command: str, limit_s: float) -> None:
+    code = (
+        f"import time; started = time.perf_counter(); {command}; import sys; "
+        "print(time.perf_counter() - started); assert 'torch' not in sys.modules"
+    )
+
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(3)
+    ]
+
+    assert min(seconds) < limit_s
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    search(tabular(max_children=400), store="state", workers=1)
+
+    pipe = subprocess.run(
+        f"{sys.executable} -m nas_lib.cli top state --top 400 | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
+
+    assert "Traceback" not in pipe.stderr

@@ -1,0 +1,142 @@
+"""What cannot be done is said in one sentence, with the place and what to do."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from datetime import timedelta
+
+import pytest
+
+from nas_lib.errors import ObjectNotFoundError, StoreError
+from nas_lib.store import s3
+from nas_lib.store.failures import store_error
+from nas_lib.store.folder import FolderStore
+from nas_lib.store.open import open_store
+
+CALLS = {
+    "read": lambda store: store.get("a/b"),
+    "write": lambda store: store.create("a/b", b"x"),
+    "delete": lambda store: store.delete("a/b"),
+    "list": lambda store: store.list("a/b"),
+}
+each_call = pytest.mark.parametrize(("action", "call"), CALLS.items(), ids=CALLS)
+
+
+def message(call, store) -> str:
+    with pytest.raises(StoreError) as caught:
+        call(store)
+    assert not isinstance(caught.value, ObjectNotFoundError)
+    return str(caught.value)
+
+
+@each_call
+def test_wrong_credentials_are_refused(s3_uri, monkeypatch, action, call):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    assert message(call, open_store(s3_uri)) == (
+        f"cannot {action} a/b in {s3_uri}: the credentials were refused; "
+        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )
+
+
+@pytest.mark.usefixtures("s3_uri")
+@each_call
+def test_a_missing_bucket_is_named(action, call):
+    assert message(call, open_store("s3://nowhere/p")) == (
+        f"cannot {action} a/b in s3://nowhere/p: the bucket does not exist; "
+        "make it with `nas store init s3://nowhere/p`"
+    )
+
+
+@pytest.mark.usefixtures("s3_uri")
+@each_call
+def test_an_endpoint_where_nobody_listens_is_given_up(monkeypatch, action, call):
+    monkeypatch.setattr(s3, "_GIVE_UP_AFTER", timedelta(seconds=0.2))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert message(call, open_store("s3://b/p")) == (
+        f"cannot {action} a/b in s3://b/p: cannot reach the server; is AWS_ENDPOINT_URL right?"
+    )
+
+
+def test_missing_credentials_are_said():
+    # What obstore says when it has asked the cloud for the machine's own credentials in vain.
+    err = RuntimeError("Error performing PUT http://169.254.169.254/latest/api/token in 1s")
+    assert str(store_error(err, "read", "a", "s3://b")) == (
+        "cannot read a in s3://b: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )
+
+
+def test_an_unknown_failure_keeps_its_first_line():
+    err = RuntimeError("Slow down\n\nDebug source: ...")
+    assert str(store_error(err, "list", "", "s3://b")) == "cannot list s3://b: slow down"
+
+
+def test_s3_in_a_fork_is_refused_and_does_not_hang(s3_uri):
+    store = open_store(s3_uri)
+    store.create("a", b"x")
+    child = os.fork()
+    if child == 0:
+        try:
+            store.get("a")
+        except StoreError as err:
+            os._exit(7 if "in a process forked from one that used S3" in str(err) else 1)
+        os._exit(2)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 256 KiB; without the right to mount one, a limit of that size."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode == 0:
+        yield tmp_path
+        subprocess.run(["umount", str(tmp_path)], check=True)
+        return
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, limits[1]))
+    yield tmp_path
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_said_and_leaves_no_object(small_disk):
+    store = FolderStore(small_disk)
+    assert message(lambda store: store.create("a", bytes(512 * 1024)), store) in (
+        f"cannot write a in {small_disk}: no space left on device",
+        f"cannot write a in {small_disk}: file too large",
+    )
+    assert list(store.list("")) == []
+    assert store.create("a", bytes(100 * 1024))  # what was half written takes no room
+
+
+@pytest.fixture
+def locked_folder(tmp_path):
+    """A folder that this process may read, not write; root becomes somebody else for a while."""
+    FolderStore(tmp_path).create("a", b"x")
+    for folder in (tmp_path, tmp_path / ".staging"):
+        folder.chmod(0o555)
+    with_root = os.geteuid() == 0
+    if with_root:
+        for parent in list(tmp_path.parents)[:2]:
+            parent.chmod(0o755)
+        os.seteuid(65534)
+    yield tmp_path
+    if with_root:
+        os.seteuid(0)
+    for folder in (tmp_path, tmp_path / ".staging"):
+        folder.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("action", "call"),
+    [
+        ("write", lambda store: store.create("a", b"y")),
+        ("write", lambda store: store.replace("a", b"y")),
+        ("delete", lambda store: store.delete("a")),
+    ],
+)
+def test_a_folder_one_may_not_write_to_is_named(locked_folder, action, call):
+    store = FolderStore(locked_folder)
+    assert message(call, store) == f"cannot {action} a in {locked_folder}: permission denied"
+    assert store.get("a") == b"x"

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from nas_lib.errors import ConfigError
+from nas_lib.store.folder import FolderStore
+from nas_lib.store.open import open_store
+from nas_lib.store.s3 import S3Location
+
+
+def test_a_path_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = open_store("search")
+    assert isinstance(store, FolderStore)
+    assert store.uri == f"{tmp_path}/search"
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert open_store("~/search").uri == "/home/ada/search"
+
+
+def test_a_file_uri_is_a_folder():
+    assert open_store("file:///tmp/a%20b/").uri == "/tmp/a b"
+
+
+def test_one_name_is_one_memory():
+    open_store("memory://one").create("a", b"x")
+    assert open_store("memory://one").get("a") == b"x"
+    assert list(open_store("memory://another").list("")) == []
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/p/q", "s3://bucket/p/q/"])
+def test_an_s3_uri_names_bucket_and_prefix(uri):
+    location = S3Location.parse(uri)
+    assert (location.bucket, location.prefix) == ("bucket", "p/q")
+    assert open_store(uri).uri == "s3://bucket/p/q"
+
+
+def test_a_prefix_may_be_left_out():
+    assert S3Location.parse("s3://bucket").prefix == ""
+    assert open_store("s3://bucket/").uri == "s3://bucket"
+
+
+def test_s3_is_found_as_other_tools_find_it(monkeypatch):
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    assert S3Location.parse("s3://b").endpoint == "https://s3.us-east-1.amazonaws.com"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio:9000/")
+    assert S3Location.parse("s3://b").endpoint == "http://minio:9000"
+    assert S3Location.parse("s3://b").region == "us-east-1"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example.org")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert S3Location.parse("s3://b").endpoint == "https://s3.example.org"
+    assert S3Location.parse("s3://b").region == "eu-central-1"
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "gs://bucket/p", "file://relative", "s3://", "s3:///p", "s3://b//p", "s3://b/../p"]
+)
+def test_anything_else_is_refused(uri):
+    with pytest.raises(ConfigError, match="got '"):
+        open_store(uri)
+
+
+def test_an_endpoint_without_a_scheme_is_refused(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
+    with pytest.raises(ConfigError, match="must begin with http:// or https://, got 'minio:9000'"):
+        open_store("s3://bucket/p")

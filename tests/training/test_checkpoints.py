@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+import torch
+from torch import nn
+
+from nas_lib.records import EpochMetrics
+from nas_lib.store import ObjectStore, open_store
+from nas_lib.training.checkpoints import Checkpoint, Checkpoints
+
+CHILD = "r000-000017-03"
+NETWORK = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+
+
+@pytest.fixture
+def store() -> ObjectStore:
+    return open_store(f"memory://{uuid4().hex}")
+
+
+def checkpoint(epoch: int, network: nn.Module = NETWORK) -> Checkpoint:
+    epochs = tuple(
+        EpochMetrics(number, 1.0, 1.1, 0.5, learning_rate=0.1, seconds=2.0)
+        for number in range(1, epoch + 1)
+    )
+    momentum = {name: torch.full_like(x, epoch) for name, x in network.named_parameters()}
+    return Checkpoint(epochs, network.state_dict(), momentum, best={})
+
+
+def keys(store: ObjectStore) -> list[str]:
+    return [info.key for info in store.list("checkpoints")]
+
+
+def test_the_newest_checkpoint_comes_back_as_it_was(store: ObjectStore) -> None:
+    Checkpoints(store, CHILD, every_s=0).save(checkpoint(1))
+    Checkpoints(store, CHILD, every_s=0).save(checkpoint(2))
+
+    again = Checkpoints(store, CHILD, every_s=0)
+    found = again.latest(NETWORK)
+
+    assert again.latest_epoch() == 2
+    assert found is not None
+    assert found.epochs == checkpoint(2).epochs
+    torch.testing.assert_close(dict(found.model), NETWORK.state_dict(), rtol=0, atol=0)
+    assert found.momentum["0.bias"].tolist() == [2, 2, 2]
+    assert found.best == {}
+    assert again.problems == []
+
+
+def test_without_checkpoints_there_is_none(store: ObjectStore) -> None:
+    checkpoints = Checkpoints(store, CHILD, every_s=0)
+
+    assert checkpoints.latest(NETWORK) is None
+    assert checkpoints.latest_epoch() == 0
+
+
+def test_the_newest_two_are_kept(store: ObjectStore) -> None:
+    checkpoints = Checkpoints(store, CHILD, every_s=0)
+
+    for epoch in (3, 5, 10_000, 10_001):
+        checkpoints.save(checkpoint(epoch))
+
+    folder = f"checkpoints/{CHILD}"
+    assert keys(store) == [f"{folder}/10000.safetensors", f"{folder}/10001.safetensors"]
+
+
+def test_clearing_leaves_nothing_but_other_childrens(store: ObjectStore) -> None:
+    other = Checkpoints(store, "r000-000017-04", every_s=0)
+    other.save(checkpoint(1))
+    checkpoints = Checkpoints(store, CHILD, every_s=0)
+    checkpoints.save(checkpoint(1))
+    store.replace(f"checkpoints/{CHILD}/0002.safetensors", b"damaged")
+    assert checkpoints.latest(NETWORK) is not None  # and the damaged one is set aside
+
+    checkpoints.clear()
+
+    assert keys(store) == ["checkpoints/r000-000017-04/0001.safetensors"]
+
+
+def test_a_checkpoint_is_due_some_time_after_the_start_and_after_each_other(
+    store: ObjectStore,
+) -> None:
+    now_s = 100.0
+    checkpoints = Checkpoints(store, CHILD, every_s=10, clock=lambda: now_s)
+    assert not checkpoints.due()
+
+    now_s = 110.0
+    assert checkpoints.due()
+    checkpoints.save(checkpoint(1))
+    assert not checkpoints.due()
+
+    now_s = 119.9
+    assert not checkpoints.due()
+    now_s = 120.0
+    assert checkpoints.due()
+
+
+OTHER_NETWORK = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        checkpoint(7).to_bytes()[:-5],
+        b"\xff" * 100,
+        checkpoint(7, OTHER_NETWORK).to_bytes(),
+        checkpoint(6).to_bytes(),
+    ],
+    ids=["truncated", "bad header", "wrong tensors", "another epoch"],
+)
+def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(
+    store: ObjectStore, damaged: bytes
+) -> None:
+    checkpoints = Checkpoints(store, CHILD, every_s=0)
+    checkpoints.save(checkpoint(5))
+    store.create(f"checkpoints/{CHILD}/0007.safetensors", damaged)
+
+    found = checkpoints.latest(NETWORK)
+
+    assert found is not None
+    assert len(found.epochs) == 5
+    (problem,) = checkpoints.problems
+    assert f"checkpoints/{CHILD}/0007.safetensors is damaged" in problem
+    assert store.get(f"checkpoints/{CHILD}/damaged/0007.safetensors") == damaged
+    checkpoints.save(checkpoint(7))  # its place is free again
+    assert len(Checkpoints(store, CHILD, every_s=0).latest(NETWORK).epochs) == 7  # type: ignore
+
+
+def test_one_that_another_run_has_removed_meanwhile_is_passed_over(store: ObjectStore) -> None:
+    class Racing:
+        """Lists a checkpoint that is gone when it is read."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        def get(self, key: str) -> bytes:
+            if key.endswith("0002.safetensors"):
+                store.delete(key)
+            return store.get(key)
+
+    checkpoints = Checkpoints(Racing(), CHILD, every_s=0)  # type: ignore[arg-type]
+    checkpoints.save(checkpoint(1))
+    checkpoints.save(checkpoint(2))
+
+    found = checkpoints.latest(NETWORK)
+
+    assert found is not None
+    assert len(found.epochs) == 1
