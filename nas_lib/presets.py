@@ -13,7 +13,6 @@ from nas_lib.config import (
     DigitsData,
     LoopConfig,
     ReinforceConfig,
-    RewardConfig,
     SearchConfig,
     TaskConfig,
 )
@@ -80,12 +79,11 @@ def _digits() -> SearchConfig:
         ),
         controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.03),
         children=ChildrenConfig(
-            epochs=8,
-            batch_size=64,
-            learning_rate=0.05,
+            epochs=15,
+            batch_size=32,
+            learning_rate=0.1,
             schedule="cosine",
             augment=AugmentConfig(pad=1, flip=False),
-            reward=RewardConfig(last_epochs=3, power=3.0),
         ),
         search=LoopConfig(max_children=96, children_per_round=8),
     )

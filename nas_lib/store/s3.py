@@ -100,9 +100,9 @@ def _connect(location: S3Location) -> S3Client:
             "timeout": timedelta(seconds=120),  # of a whole request: weights may be large
         },
         retry_config={
-            "max_retries": 10,
+            "max_retries": 100,  # the time decides
             "retry_timeout": _GIVE_UP_AFTER,
-            "backoff": {"max_backoff": timedelta(seconds=3)},
+            "backoff": {"max_backoff": timedelta(seconds=2)},
         },
     )
 

@@ -109,15 +109,15 @@ def _set_up_bucket(location: S3Location) -> tuple[bool, str]:
 
 def _minio(location: S3Location) -> Minio:
     url = urlsplit(location.endpoint)
+    http = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=3, read=30), retries=urllib3.Retry(3, backoff_factor=0.5)
+    )
     return Minio(
         url.netloc,
         secure=url.scheme == "https",
         region=location.region,
-        credentials=ChainedProvider([EnvAWSProvider(), IamAwsProvider()]),
-        http_client=urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=3, read=30),
-            retries=urllib3.Retry(3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504]),
-        ),
+        credentials=ChainedProvider([EnvAWSProvider(), IamAwsProvider(http_client=http)]),
+        http_client=http,
     )
 
 

@@ -33,13 +33,15 @@ def test_a_space_that_no_network_is_built_for_is_refused_with_those_that_are() -
 
 
 def test_smaller_features_are_padded_with_zeros_around_the_centre() -> None:
-    small, large = torch.ones(1, 1, 1, 2), torch.full((1, 1, 3, 3), 5.0)
+    flat, tall, large = torch.ones(1, 1, 1, 2), torch.ones(1, 1, 2, 1), torch.ones(1, 1, 3, 3)
 
-    joined = concatenate([small, large])
+    joined = concatenate([flat, tall, large])
 
-    # one row of two is missing two rows, one on each side, and one column, which goes to the right
+    # two missing go to both sides, one to the end: rows of `flat` and columns of `tall`, then
+    # columns of `flat` and rows of `tall`
     assert joined[0, 0].tolist() == [[0, 0, 0], [1, 1, 0], [0, 0, 0]]
-    assert joined[0, 1].tolist() == [[5, 5, 5]] * 3
+    assert joined[0, 1].tolist() == [[0, 1, 0], [0, 1, 0], [0, 0, 0]]
+    assert joined[0, 2].tolist() == [[1, 1, 1]] * 3
 
 
 def test_features_that_are_larger_in_one_direction_each_are_both_padded() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -77,11 +80,13 @@ def test_s3_in_a_fork_is_refused_and_does_not_hang(s3_uri):
     store.create("a", b"x")
     child = os.fork()
     if child == 0:
+        code = 1
         try:
             store.get("a")
         except StoreError as err:
-            os._exit(7 if "in a process forked from one that used S3" in str(err) else 1)
-        os._exit(2)
+            code = 7 if "in a process forked from one that used S3" in str(err) else 2
+        finally:
+            os._exit(code)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 7
 
@@ -111,21 +116,20 @@ def test_a_full_disk_is_said_and_leaves_no_object(small_disk):
 
 
 @pytest.fixture
-def locked_folder(tmp_path):
+def locked_folder():
     """A folder that this process may read, not write; root becomes somebody else for a while."""
-    FolderStore(tmp_path).create("a", b"x")
-    for folder in (tmp_path, tmp_path / ".staging"):
-        folder.chmod(0o555)
-    with_root = os.geteuid() == 0
-    if with_root:
-        for parent in list(tmp_path.parents)[:2]:
-            parent.chmod(0o755)
+    folder = Path(tempfile.mkdtemp())  # pytest's own folders are closed to anybody else
+    FolderStore(folder).create("a", b"x")
+    for path in (folder, folder / ".staging"):
+        path.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
         os.seteuid(65534)
-    yield tmp_path
-    if with_root:
-        os.seteuid(0)
-    for folder in (tmp_path, tmp_path / ".staging"):
-        folder.chmod(0o755)
+    yield folder
+    os.seteuid(user)
+    for path in (folder, folder / ".staging"):
+        path.chmod(0o755)
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,10 @@ def test_what_a_killed_writer_left_is_no_object(tmp_path):
     child = os.fork()
     if child == 0:
         os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # it never gets its name
-        store.create("rounds/000001", b"half")
+        try:
+            store.create("rounds/000001", b"half")
+        finally:
+            os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     assert len(list((tmp_path / ".staging").iterdir())) == 1

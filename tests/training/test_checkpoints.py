@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from uuid import uuid4
 
 import pytest
@@ -105,9 +106,10 @@ OTHER_NETWORK = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))
         checkpoint(7).to_bytes()[:-5],
         b"\xff" * 100,
         checkpoint(7, OTHER_NETWORK).to_bytes(),
+        dataclasses.replace(checkpoint(7), momentum={"0.bias": torch.zeros(3)}).to_bytes(),
         checkpoint(6).to_bytes(),
     ],
-    ids=["truncated", "bad header", "wrong tensors", "another epoch"],
+    ids=["truncated", "bad header", "another network", "momentum missing", "another epoch"],
 )
 def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(
     store: ObjectStore, damaged: bytes

@@ -13,7 +13,7 @@ from nas_lib.data.loading import ImageSplits, ImageTensors
 from nas_lib.data.manifest import DataManifest
 from nas_lib.networks import registry
 from nas_lib.records import Child
-from nas_lib.training.trainer import Trainer
+from nas_lib.training.trainer import DivergedError, Trainer
 
 CPU = torch.device("cpu")
 
@@ -58,6 +58,29 @@ def test_the_validation_images_have_no_influence_on_training() -> None:
 
     assert one.epochs[-1].valid_loss != other.epochs[-1].valid_loss
     assert same_weights(one, other)
+
+
+def test_every_epoch_has_an_order_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, labels = trainer(children(batch_size=90)), []
+    monkeypatch.setattr(
+        one, "_step", lambda x_BCHW, y_B, progress: labels.append(y_B) or torch.zeros(())
+    )
+
+    one.run_epoch()
+    one.run_epoch()
+
+    assert torch.equal(labels[0].sort().values, labels[1].sort().values)
+    assert not torch.equal(labels[0], labels[1])
+
+
+def test_an_infinite_weight_is_found_where_the_losses_hide_it() -> None:
+    one = trainer(children())
+    one.run_epoch()
+    with torch.no_grad():  # as the epoch's last step could; ReLU makes 0 of minus infinity
+        one.network.layers[0].convs[0].norm.bias[0] = -torch.inf
+
+    with pytest.raises(DivergedError, match="in epoch 2 a weight became infinite"):
+        one.run_epoch()
 
 
 def test_one_step_of_sgd_is_the_one_computed_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
