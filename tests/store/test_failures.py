@@ -62,10 +62,15 @@ def test_an_endpoint_where_nobody_listens_is_given_up(monkeypatch, action, call)
     )
 
 
-def test_missing_credentials_are_said():
-    # What obstore says when it has asked the cloud for the machine's own credentials in vain.
-    err = RuntimeError("Error performing PUT http://169.254.169.254/latest/api/token in 1s")
-    assert str(store_error(err, "read", "a", "s3://b")) == (
+@pytest.mark.parametrize(
+    "text",  # of obstore and of minio, when they asked for a cloud machine's own credentials
+    [
+        "Error performing PUT http://169.254.169.254/latest/api/token in 1s",
+        "All providers fail to fetch credentials",
+    ],
+)
+def test_missing_credentials_are_said(text):
+    assert str(store_error(RuntimeError(text), "read", "a", "s3://b")) == (
         "cannot read a in s3://b: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )
 

@@ -110,15 +110,6 @@ def test_a_store_that_looks_before_it_writes_is_refused():
         check_create_is_atomic(LookThenWrite(uuid4().hex), 4)
 
 
-def test_missing_credentials_are_said(monkeypatch):
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
-    monkeypatch.setenv(
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1"
-    )  # looks no further
-    with pytest.raises(StoreError, match="cannot set up s3://bucket/p: no credentials; set AWS"):
-        init_store("s3://bucket/p")
-
-
 def test_wrong_credentials_are_refused(s3_uri, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StoreError, match=f"cannot set up {s3_uri}: the credentials were refused"):
