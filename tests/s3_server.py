@@ -69,6 +69,7 @@ def _command(folder: Path, server: S3Server, ports: list[int]) -> list[str]:
     listeners += ["admin.port", "admin.port.grpc"]
     return [
         str(Path(sys.executable).parent / "weed"),
+        f"-logdir={folder}",
         "mini",
         f"-dir={folder}",
         "-ip=127.0.0.1",

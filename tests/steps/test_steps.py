@@ -1,0 +1,270 @@
+"""The steps one by one, as a pipeline would call them."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from searches import tabular
+
+from nas_lib import steps
+from nas_lib.config import SearchConfig
+from nas_lib.engine import search
+from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, SearchMismatchError
+from nas_lib.records import ChildResult, Learned, Proposed, Rewarded
+from nas_lib.steps.attempts import Attempt
+from nas_lib.store import SearchStore, layout
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    """A prepared tabular search in a folder."""
+    uri = str(tmp_path / "state")
+    steps.prepare_data(uri, config=tabular())
+    return uri
+
+
+def store(uri: str) -> SearchStore:
+    return SearchStore.open(uri)
+
+
+def do_round(uri: str) -> list[str]:
+    """Do one round of replica 0, as a tick of the pipeline does."""
+    children = steps.sample_architectures(uri, replica=0, run="run")
+    finish_round(uri, children)
+    return children
+
+
+def finish_round(uri: str, children: list[str]) -> None:
+    for child in children:
+        steps.train_child(uri, child=child, run="run")
+    summary = steps.aggregate_rewards(uri, children=children, run="run")
+    steps.update_controller(uri, replica=0, round=summary.round, run="run")
+
+
+def test_the_steps_give_what_the_engine_gives(uri: str) -> None:
+    plan = steps.plan_rounds(uri, replica=0, run="run")
+    for _ in plan.ticks:
+        do_round(uri)
+
+    whole = search(tabular(), store="memory://steps-whole")
+    view = steps.view_search(uri)
+    assert [(row.id, row.architecture, row.reward) for row in view.rows] == [
+        (row.id, row.architecture, row.reward) for row in whole.children
+    ]
+    assert view.finished
+
+
+def test_preparing_again_changes_nothing(uri: str) -> None:
+    before = {info.key: info.version for info in store(uri).objects.list("")}
+
+    steps.prepare_data(uri, config=tabular())
+    steps.prepare_data(uri)
+
+    assert {info.key: info.version for info in store(uri).objects.list("")} == before
+
+
+def test_preparing_again_puts_back_what_a_kill_left_out(uri: str) -> None:
+    key = layout.shard(0, 0)
+    shard = store(uri).objects.get(key)
+    store(uri).objects.delete(key)
+
+    steps.prepare_data(uri)
+
+    assert store(uri).objects.get(key) == shard
+
+
+def test_a_place_without_a_search_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no search at"):
+        steps.prepare_data(str(tmp_path))
+
+
+def test_a_lost_race_for_the_search_is_noticed(uri: str) -> None:
+    with pytest.raises(SearchMismatchError, match="seed is 0 there and 1 here"):
+        steps.prepare_data(uri, config=tabular().model_copy(update={"seed": 1}))
+
+
+def test_a_newer_format_is_refused(uri: str) -> None:
+    objects = store(uri).objects
+    text = objects.get(layout.SEARCH).replace(b'"format_version":1', b'"format_version":99')
+    objects.replace(layout.SEARCH, text)
+
+    with pytest.raises(CorruptStateError, match="written in format 99, this release"):
+        steps.view_search(uri)
+
+
+def test_planning_is_cut_to_the_runs_share_and_ends_with_the_budget(uri: str) -> None:
+    assert steps.plan_rounds(uri, replica=0, run="a", rounds_per_run=2).ticks == (0, 1)
+    for _ in range(6):
+        do_round(uri)
+
+    assert steps.plan_rounds(uri, replica=0, run="b").ticks == ()
+
+
+def test_sampling_again_gives_the_open_rounds_children(uri: str) -> None:
+    first = steps.sample_architectures(uri, replica=0, run="a")
+    steps.train_child(uri, child=first[1], run="a")
+
+    again = steps.sample_architectures(uri, replica=0, run="b")
+
+    assert again == [first[0], first[2], first[3]]
+
+
+def test_sampling_never_gives_an_empty_list(uri: str) -> None:
+    children = steps.sample_architectures(uri, replica=0, run="a")
+    for child in children:
+        steps.train_child(uri, child=child, run="a")
+
+    assert steps.sample_architectures(uri, replica=0, run="a") == children[:1]
+
+
+def test_sampling_a_finished_search_gives_a_finished_child(uri: str) -> None:
+    for _ in range(6):
+        do_round(uri)
+    before = [info.key for info in store(uri).objects.list("rounds")]
+
+    (child,) = do_round(uri)
+
+    assert child == "r000-000005-00"
+    assert [info.key for info in store(uri).objects.list("rounds")] == before
+
+
+def test_a_round_with_a_missing_result_stays_open(uri: str) -> None:
+    children = steps.sample_architectures(uri, replica=0, run="a")
+    for child in children[:3]:
+        steps.train_child(uri, child=child, run="a")
+
+    summary = steps.aggregate_rewards(uri, children=children, run="a")
+
+    assert (summary.num_missing, summary.rewarded) == (1, None)
+    assert steps.update_controller(uri, replica=0, round=0, run="a") is None
+    assert store(uri).open_round(0) == 0
+
+
+def test_learning_again_changes_nothing(uri: str) -> None:
+    children = do_round(uri)
+    learned = store(uri).read(Learned, layout.round_state(0, 0, "learned"))
+
+    steps.aggregate_rewards(uri, children=children, run="other")
+    again = steps.update_controller(uri, replica=0, round=0, run="other")
+
+    assert again == learned
+    assert store(uri).numbers(layout.shard_folder(0), ".safetensors") == [0, 1]
+
+
+def test_the_gradient_is_gone_once_it_is_learned(uri: str) -> None:
+    do_round(uri)
+
+    with pytest.raises(ObjectNotFoundError):
+        store(uri).objects.get(layout.round_gradient(0, 0))
+
+
+def test_training_again_returns_the_stored_reward(uri: str) -> None:
+    child = steps.sample_architectures(uri, replica=0, run="a")[0]
+    reward = steps.train_child(uri, child=child, run="a")
+
+    assert steps.train_child(uri, child=child, run="b") == reward
+    assert store(uri).numbers(layout.attempts_folder(child), ".json") == [1]
+
+
+def test_attempts_that_ended_with_their_engine_do_not_count(uri: str) -> None:
+    child = steps.sample_architectures(uri, replica=0, run="a")[0]
+    for number in range(1, 6):
+        _began(uri, child, number, host=socket.gethostname())
+
+    steps.train_child(uri, child=child, run="b")
+
+    assert store(uri).read(ChildResult, layout.child_result(child)).status == "ok"
+
+
+def test_attempts_on_machines_that_were_lost_count(uri: str) -> None:
+    child = steps.sample_architectures(uri, replica=0, run="a")[0]
+    for number in range(1, 4):
+        _began(uri, child, number, host=f"pod-{number}")
+
+    assert steps.train_child(uri, child=child, run="b") == 0
+    result = store(uri).read(ChildResult, layout.child_result(child))
+    assert (result.status, result.message) == (
+        "crashed",
+        "3 attempts failed, the last one: pod-3 was lost",
+    )
+
+
+def test_attempts_before_a_newer_checkpoint_do_not_count(uri: str) -> None:
+    child = steps.sample_architectures(uri, replica=0, run="a")[0]
+    for number in range(1, 4):
+        _began(uri, child, number, host=f"pod-{number}")
+    store(uri).objects.create(f"{layout.checkpoints_folder(child)}/0002.safetensors", b"")
+
+    steps.train_child(uri, child=child, run="b")
+
+    assert store(uri).read(ChildResult, layout.child_result(child)).status == "ok"
+    assert list(store(uri).objects.list(layout.checkpoints_folder(child))) == []
+
+
+def _began(uri: str, child: str, number: int, *, host: str) -> None:
+    attempt = Attempt(run="lost", host=host, from_epoch=0, started_s=0.0)
+    store(uri).settle(layout.attempt(child, number), attempt)
+
+
+def test_the_best_children_are_carried_from_round_to_round(uri: str) -> None:
+    for _ in range(3):
+        do_round(uri)
+
+    last = store(uri).newest_rewarded(0)
+    rewards = sorted((row.reward for row in steps.view_search(uri).rows), reverse=True)
+    assert last is not None
+    assert [row.reward for row in last.best] == rewards[:5]  # children.keep
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        (layout.round_state(0, 0, "proposed"), "rounds/r000/000000.proposed.json is damaged"),
+        (layout.shard(0, 0), r"controller/shard-000/00000000.safetensors is damaged"),
+    ],
+)
+def test_damaged_state_stops_the_step_and_is_named(uri: str, key: str, sentence: str) -> None:
+    children = steps.sample_architectures(uri, replica=0, run="a")
+    data = store(uri).objects.get(key)
+    store(uri).objects.replace(key, data[: len(data) // 2])
+
+    with pytest.raises(CorruptStateError, match=sentence):
+        finish_round(uri, children)
+
+    store(uri).objects.replace(key, data)  # once it is restored, the search goes on
+    do_round(uri)
+    assert len(store(uri).history(Rewarded)) == 1
+
+
+def test_a_shard_that_was_deleted_is_named(uri: str) -> None:
+    store(uri).objects.delete(layout.shard(0, 0))
+
+    with pytest.raises(CorruptStateError, match="has no version of controller/shard-000"):
+        steps.sample_architectures(uri, replica=0, run="a")
+
+
+def test_the_report_says_what_a_run_could_not_do(uri: str) -> None:
+    store(uri).note_problem(run="run", step="train_child", message="the cat sat on the cable")
+
+    steps.write_report(uri, run="run")
+
+    page = store(uri).objects.get(layout.report("run", steps.REPORT)).decode()
+    assert "the cat sat on the cable" in page
+
+
+def test_depth_follows_the_replicas_own_round(tmp_path: Path) -> None:
+    config = SearchConfig.model_validate(
+        {
+            "space": {"kind": "cnn", "depth": {"start": 2, "step": 1, "every_children": 8}},
+            "children": {"evaluate": "searches:constant"},
+            "search": {"max_children": 24, "children_per_round": 4},
+        }
+    )
+    uri = str(tmp_path)
+
+    search(config, store=uri, workers=1)
+
+    rounds = [store(uri).read(Proposed, layout.round_state(0, n, "proposed")) for n in range(6)]
+    assert [each.depth for each in rounds] == [2, 2, 3, 3, 4, 4]  # one layer more every 8 children

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from nas_lib.store import SearchStore, layout, lease
+from nas_lib.store.lease import Lease
+
+LEASE_S = 600.0
+
+
+class Clock:
+    """A clock that only sleeping moves; `on_sleep` is what others do meanwhile."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.on_sleep = lambda: None
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.on_sleep()
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest) -> SearchStore:
+    return SearchStore.open(f"memory://{request.node.name}")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def take(store: SearchStore, run: str, clock: Clock) -> Lease | None:
+    return lease.take(store, 0, run, lease_s=LEASE_S, clock=clock, sleep=clock.sleep)
+
+
+def hold(store: SearchStore, number: int, *, host: str, pid: int = 1, start: str = "1") -> None:
+    """Let another process hold the lease."""
+    store.settle(layout.lease(0, number), Lease("other", host, pid, start))
+
+
+def test_a_free_lease_is_taken_at_once(store: SearchStore, clock: Clock) -> None:
+    assert take(store, "mine", clock) is None
+    assert clock.now == 0
+
+
+def test_the_same_run_takes_its_own_lease_again(store: SearchStore, clock: Clock) -> None:
+    take(store, "mine", clock)
+
+    assert take(store, "mine", clock) is None
+    assert clock.now == 0
+
+
+def test_a_holder_alive_on_this_machine_is_named_at_once(store: SearchStore, clock: Clock) -> None:
+    take(store, "first", clock)
+
+    holder = take(store, "second", clock)
+
+    assert str(holder) == f"run first (process {os.getpid()} on {socket.gethostname()})"
+    assert clock.now == 0
+
+
+def test_a_holder_whose_process_is_gone_is_dead_at_once(store: SearchStore, clock: Clock) -> None:
+    hold(store, 1, host=socket.gethostname(), pid=2**22 + 1)
+
+    assert take(store, "mine", clock) is None
+    assert clock.now == 0
+
+
+def test_a_later_process_with_the_same_number_is_not_the_holder(
+    store: SearchStore, clock: Clock
+) -> None:
+    hold(store, 1, host=socket.gethostname(), pid=os.getpid(), start="long ago")
+
+    assert take(store, "mine", clock) is None
+
+
+def test_a_silent_holder_elsewhere_is_dead_after_one_time_to_live(
+    store: SearchStore, clock: Clock
+) -> None:
+    hold(store, 1, host="elsewhere")
+
+    assert take(store, "mine", clock) is None
+    assert clock.now == pytest.approx(LEASE_S, rel=0.05)
+
+
+def test_a_holder_elsewhere_that_renews_is_alive(store: SearchStore, clock: Clock) -> None:
+    hold(store, 1, host="elsewhere")
+    clock.on_sleep = lambda: hold(store, 2, host="elsewhere")
+
+    holder = take(store, "mine", clock)
+
+    assert holder is not None
+    assert holder.host == "elsewhere"
+    assert clock.now == pytest.approx(LEASE_S, rel=0.05)  # waited once, and no longer
+
+
+def test_a_holder_elsewhere_that_lets_go_is_followed(store: SearchStore, clock: Clock) -> None:
+    hold(store, 1, host="elsewhere")
+    released = Lease("other", "elsewhere", 1, "1", released=True)
+    clock.on_sleep = lambda: store.settle(layout.lease(0, 2), released) and None
+
+    assert take(store, "mine", clock) is None
+    assert clock.now < LEASE_S / 2
+
+
+def test_a_released_lease_is_free(store: SearchStore, clock: Clock) -> None:
+    take(store, "first", clock)
+    lease.release(store, 0, "first")
+
+    assert take(store, "second", clock) is None
+
+
+def test_only_the_holder_can_renew_or_release(store: SearchStore, clock: Clock) -> None:
+    take(store, "first", clock)
+
+    lease.renew(store, 0, "second")
+    lease.release(store, 0, "second")
+
+    assert store.numbers(layout.leases_folder(0), ".json") == [1]
+    assert take(store, "second", clock) is not None
+
+
+def test_replicas_have_leases_of_their_own(store: SearchStore, clock: Clock) -> None:
+    take(store, "first", clock)
+
+    assert lease.take(store, 1, "second", lease_s=LEASE_S) is None
