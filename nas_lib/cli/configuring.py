@@ -33,6 +33,15 @@ def load(config: str, overrides: tuple[str, ...]) -> SearchConfig:
     return read_config(Path(config), overrides)
 
 
+def load_stored(uri: str, overrides: tuple[str, ...]) -> SearchConfig:
+    """Return the configuration of the search that is stored here."""
+    from nas_lib.config_file import apply_overrides, parse_config
+    from nas_lib.store import SearchStore
+
+    document = SearchStore.open(uri).config().model_dump(mode="json")
+    return parse_config(apply_overrides(document, overrides), source=uri)
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def presets(as_json: bool) -> None:

@@ -7,7 +7,8 @@ import time
 from nas_lib.config import SearchConfig
 from nas_lib.controllers import build_controller
 from nas_lib.data import PreparedImages, prepare
-from nas_lib.spaces import space_size
+from nas_lib.report.wording import duration_text
+from nas_lib.spaces import Space, space_size
 from nas_lib.steps import OpenSearch
 
 _TRIALS = 3
@@ -20,7 +21,9 @@ def preview(config: SearchConfig) -> dict[str, str]:
     Raises:
         NasError: The search could not be started, for the reason it names.
     """
-    space = OpenSearch("memory://preview").space_of(config)
+    opened = OpenSearch("memory://preview")
+    opened.evaluate_of(config)  # refused here if it leads nowhere
+    space = opened.space_of(config)
     loop = config.search
     first, last = space.depth(0), space.depth(loop.max_children - 1)
     controller = build_controller(config.controller, space.decisions(space.max_depth))
@@ -36,8 +39,8 @@ def preview(config: SearchConfig) -> dict[str, str]:
         "budget": f"{loop.max_children:,} children: {loop.replicas} replica(s) x "
         f"{loop.rounds:,} rounds x {loop.children_per_round}",
     }
-    if images is not None and config.space.kind == "cnn":
-        facts["time"] = _time(config, images)
+    if images is not None:
+        facts["time"] = _time(config, space, images)
     return facts
 
 
@@ -51,7 +54,7 @@ def _data(images: PreparedImages) -> str:
     )
 
 
-def _time(config: SearchConfig, images: PreparedImages) -> str:
+def _time(config: SearchConfig, space: Space, images: PreparedImages) -> str:
     """Time some training steps of random children of the first depth."""
     import torch
 
@@ -59,7 +62,6 @@ def _time(config: SearchConfig, images: PreparedImages) -> str:
     from nas_lib.networks import build_network
     from nas_lib.training.machine import num_cpus
 
-    space = OpenSearch("memory://preview").space_of(config)
     decisions = space.decisions(space.depth(0))
     sequences = build_controller(RandomConfig(), decisions).propose(
         [], decisions=decisions, num=_TRIALS, seed=config.seed
@@ -81,8 +83,8 @@ def _time(config: SearchConfig, images: PreparedImages) -> str:
     steps = config.children.epochs * manifest.num_train / config.children.batch_size
     child_s = steps * sum(seconds) / _TRIALS
     workers = max(1, num_cpus() // config.children.threads)
-    hours = child_s * config.search.max_children / workers / 3600
+    search_s = child_s * config.search.max_children / workers
     return (
-        f"a child of the first depth about {child_s:,.0f} s on one CPU worker; "
-        f"the search about {hours:,.1f} h with {workers} worker(s) here"
+        f"about {duration_text(child_s)} for a child of the first depth on one CPU worker; "
+        f"{duration_text(search_s)} for the search with {workers} worker(s) here"
     )

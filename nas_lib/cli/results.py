@@ -68,12 +68,15 @@ def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> No
 
 
 def print_leaderboard(view: SearchView, top: int) -> None:
-    """Print the best children, and the test accuracy where it was read."""
+    """Print the best children, the winner in full, and the test accuracy where it was read."""
     from rich.console import Console
 
-    from nas_lib.report import leaderboard_table
+    from nas_lib.report import leaderboard_table, winner
 
     Console().print(leaderboard_table(view, top))
+    best = winner(view.rows)
+    if best is not None:
+        click.echo(f"Winner {best.id}: {best.architecture.config}")
     for reading in view.test:
         click.echo(
             f"Test accuracy of {reading.child}: {reading.accuracy:.2%} "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from nas_lib.cli.configuring import config_argument, load, print_json, set_option
+from nas_lib.cli.configuring import load, load_stored, print_json, set_option
 
 
 @click.command()
-@config_argument
+@click.argument("config", metavar="[CONFIG]", required=False)
 @click.option("--store", help="Where the state lies; by default the folder runs/<name>.")
 @click.option("--rounds", type=click.IntRange(min=1), help="Do at most so many rounds now.")
 @click.option(
@@ -20,7 +20,7 @@ from nas_lib.cli.configuring import config_argument, load, print_json, set_optio
 @click.option("--json", "as_json", is_flag=True, help="Print the leaderboard as JSON.")
 @set_option
 def search(
-    config: str,
+    config: str | None,
     store: str | None,
     rounds: int | None,
     workers: int | None,
@@ -30,10 +30,15 @@ def search(
 ) -> None:
     """Run the search of a CONFIG (a YAML file, or a preset's name), or go on with it.
 
-    Ctrl-C or a crash loses nothing that is finished: the same command continues. A larger
-    search.max_children continues a finished search.
+    Ctrl-C or a crash loses nothing that is finished: the same command continues. Without CONFIG,
+    the search in --store goes on, for instance with --set search.max_children=500.
     """
-    settings = load(config, overrides)
+    if config is not None:
+        settings = load(config, overrides)
+    elif store is not None:
+        settings = load_stored(store, overrides)
+    else:
+        raise click.UsageError("name a CONFIG to search, or the --store of a search to go on with")
 
     from nas_lib import engine
     from nas_lib.cli.progress import progress

@@ -89,7 +89,7 @@ def test_check_says_what_the_search_would_be(nas: Nas) -> None:
     # 1,797 images: 359 test, then 288 of 1,438 for validation
     assert "1,150 training, 288 validation, 359 test images of 8x8x1, 10 classes" in facts["data"]
     assert "depth 4 to 4" in facts["space"]
-    assert "s on one CPU worker" in facts["time"]
+    assert "on one CPU worker" in facts["time"]
 
 
 def test_search_prints_progress_a_leaderboard_and_where_the_report_is(
@@ -115,6 +115,15 @@ def test_search_goes_on_where_it_stopped(nas: Nas, tmp_path: Path) -> None:
     assert code == 0
     assert "4 round(s) to do" in progress
     assert json.loads(output)["search"]["children"] == 24
+
+
+def test_a_stored_search_goes_on_without_its_configuration(nas: Nas) -> None:
+    search(tabular(), store="state", workers=1)
+
+    code, output, _ = nas("search", "--store", "state", "--set", "search.max_children=32", "--json")
+
+    assert code == 0
+    assert json.loads(output)["search"]["children"] == 32
 
 
 def test_top_shows_the_best_children(nas: Nas) -> None:
@@ -160,6 +169,9 @@ def test_store_init_checks_a_folder(nas: Nas) -> None:
         (["top", "absent"], 2, "nas: there is no search at "),
         (["report", "absent"], 2, "nas: there is no search at "),
         (["compare", "absent"], 2, "nas: comparing takes at least two searches, got one"),
+        (["search"], 2, "name a CONFIG to search, or the --store of a search"),
+        (["search", "--store", "absent"], 2, "nas: there is no search at "),
+        (["check", "digits", "--set", "children.evaluate=f"], 2, "read module:name, got 'f'"),
         (["search", "absent.yaml"], 2, "nas: cannot read the configuration absent.yaml"),
         (["search", "digits", "--set", "seed"], 2, "nas: an override looks like"),
         (["search", "digits", "--set", "sed=1"], 2, "unknown setting sed; did you mean seed?"),

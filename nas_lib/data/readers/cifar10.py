@@ -26,6 +26,7 @@ _CLASS_NAMES = (
 # fmt: on
 _IMAGE_SHAPE = (3, 32, 32)
 _IMAGE_BYTES = 3 * 32 * 32
+_EXPECTED = "expected CIFAR-10's .tar.gz or the folder unpacked from it"
 _BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
 
@@ -69,10 +70,10 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
                 file = archive.extractfile(member) if _is_batch(member.name) else None
                 if file is not None:
                     yield member.name, file.read()
+    except FileNotFoundError as err:
+        raise DataError(f"{path}: {_EXPECTED}, got nothing") from err
     except (OSError, EOFError, tarfile.TarError, zlib.error) as err:
-        raise DataError(
-            f"{path}: expected CIFAR-10's .tar.gz or the folder unpacked from it: {err}"
-        ) from err
+        raise DataError(f"{path}: {_EXPECTED}: {err}") from err
 
 
 def _is_batch(name: str) -> bool:

@@ -1,0 +1,36 @@
+"""Figure: a number that was measured, with its target beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number.
+
+    Attributes:
+        name: What was measured, unit included.
+        value: What it came to.
+        at_least: The target of a figure that should be high.
+        at_most: The target of a figure that should be low; without either, there is no target.
+    """
+
+    name: str
+    value: float
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def target(self) -> str:
+        """The target in words, empty if there is none."""
+        if self.at_least is not None:
+            return f">= {self.at_least:,}"
+        return "" if self.at_most is None else f"<= {self.at_most:,}"
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the target is met, None if there is none."""
+        if self.at_least is not None:
+            return self.value >= self.at_least
+        return None if self.at_most is None else self.value <= self.at_most
