@@ -199,7 +199,7 @@ class ChildrenConfig(_Part):
     """How each child is trained and judged."""
 
     epochs: PositiveInt = Field(50, description="Passes over the training images.")
-    batch_size: PositiveInt = Field(128, description="Images per gradient step.")
+    batch_size: int = Field(128, ge=2, description="Images per gradient step.")
     learning_rate: PositiveFloat = Field(0.1, description="Of SGD, at the start.")
     schedule: Literal["constant", "cosine"] = Field(
         "constant", description="Learning rate over the steps; cosine ends at 0."

@@ -10,6 +10,9 @@ from uuid import uuid4
 import pytest
 from s3_server import S3Server, running_s3_server
 
+# Two threads on busy cores make torch's small operations many times slower. Before torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_a_bad_setting_gets_one_sentence(text: str, sentence: str) -> None:
 
 def test_several_bad_settings_are_counted() -> None:
     with pytest.raises(ConfigError, match=r"\(and 1 more\)"):
-        parse("children: {epochs: 0, batch_size: 0}")
+        parse("children: {epochs: 0, batch_size: 1}")
 
 
 def test_a_whole_number_may_come_as_a_float() -> None:

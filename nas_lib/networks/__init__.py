@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from nas_lib.networks.cnn import CnnNetwork
 from nas_lib.networks.cost import Cost, count
-from nas_lib.networks.registry import ImageShape, build_network
+from nas_lib.networks.registry import build_network
 
-__all__ = ["CnnNetwork", "Cost", "ImageShape", "build_network", "count"]
+__all__ = ["CnnNetwork", "Cost", "build_network", "count"]

@@ -11,12 +11,9 @@ from nas_lib.errors import ArchitectureError
 from nas_lib.networks.cnn import CnnNetwork
 from nas_lib.spaces.cnn import parse_layers
 
-ImageShape = tuple[int, int, int]
-"""Channels, height and width in pixels."""
-
 
 def build_network(
-    architecture: Architecture, *, image_shape: ImageShape, num_classes: int
+    architecture: Architecture, *, image_shape: tuple[int, int, int], num_classes: int
 ) -> nn.Module:
     """Return the network that an architecture's configuration string spells out.
 
@@ -24,7 +21,7 @@ def build_network(
 
     Args:
         architecture: Of a space that networks can be built for.
-        image_shape: Of one input image.
+        image_shape: Channels, height and width of one input image.
         num_classes: Outputs of the network, one logit each.
 
     Raises:
@@ -37,8 +34,8 @@ def build_network(
     return _BUILDERS[architecture.space](architecture.config, image_shape, num_classes)
 
 
-def _build_cnn(config: str, image_shape: ImageShape, num_classes: int) -> nn.Module:
+def _build_cnn(config: str, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     return CnnNetwork(parse_layers(config), image_channels=image_shape[0], num_classes=num_classes)
 
 
-_BUILDERS: dict[str, Callable[[str, ImageShape, int], nn.Module]] = {"cnn": _build_cnn}
+_BUILDERS: dict[str, Callable[[str, tuple[int, int, int], int], nn.Module]] = {"cnn": _build_cnn}

@@ -125,7 +125,7 @@ class Checkpoints:
                 return _checked(data, network, epoch, key=self._key(epoch))
             except CorruptStateError as err:
                 self._set_aside(epoch, data)
-                self.problems.append(f"{err}; an earlier checkpoint is used")
+                self.problems.append(f"{err}; training goes on from before it")
         return None
 
     def due(self) -> bool:

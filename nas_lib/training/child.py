@@ -57,8 +57,8 @@ def train(
     """
     device = _set_up_torch(children)
     started_s = time.perf_counter()
-    status: Status = "ok"
     trainer, message = None, ""
+    status: Status = "ok"
     try:
         trainer = Trainer(child, children, images, manifest, device)
         started_s -= _restore(trainer, checkpoints)
@@ -68,7 +68,8 @@ def train(
     except (RuntimeError, MemoryError) as err:
         if not _is_out_of_memory(err):
             raise
-        status, message = "out_of_memory", f"training takes more memory than there is: {err}"
+        what = str(err).partition("\n")[0] or type(err).__name__
+        status, message = "out_of_memory", f"training takes more memory than there is: {what}"
     result = ChildResult(
         child.id,
         status,
@@ -78,7 +79,7 @@ def train(
         num_multiply_adds=trainer.cost.num_multiply_adds if trainer else None,
         seconds=time.perf_counter() - started_s,
         where=f"{socket.gethostname()} ({_device_name(device)})",
-        message=message.partition("\n")[0],
+        message=message,
     )
     if trainer is None or status != "ok":
         return TrainedChild(result, weights=None)
@@ -146,4 +147,4 @@ def _device_name(device: torch.device) -> str:
 def _is_out_of_memory(err: BaseException) -> bool:
     """Return whether memory ran out; on a CPU torch has no error class of its own for it."""
     known = isinstance(err, torch.OutOfMemoryError | MemoryError)
-    return known or "can't allocate memory" in str(err)
+    return known or any(text in str(err) for text in ("can't allocate memory", "bad_alloc"))

@@ -118,7 +118,7 @@ class Trainer:
         self.best = dict(checkpoint.best)
 
     def _train_epoch(self, epoch: int) -> float:
-        """Return the mean loss over the epoch's images, each at its own step."""
+        """Return the mean loss over the images, each as it was before its own step."""
         self.network.train()
         batches = training_batches(
             self._train.images,

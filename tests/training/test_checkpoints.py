@@ -126,7 +126,7 @@ def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(
     assert f"checkpoints/{CHILD}/0007.safetensors is damaged" in problem
     assert store.get(f"checkpoints/{CHILD}/damaged/0007.safetensors") == damaged
     checkpoints.save(checkpoint(7))  # its place is free again
-    assert len(Checkpoints(store, CHILD, every_s=0).latest(NETWORK).epochs) == 7  # type: ignore
+    assert len(Checkpoints(store, CHILD, every_s=0).latest(NETWORK).epochs) == 7
 
 
 def test_one_that_another_run_has_removed_meanwhile_is_passed_over(store: ObjectStore) -> None:
@@ -141,7 +141,7 @@ def test_one_that_another_run_has_removed_meanwhile_is_passed_over(store: Object
                 store.delete(key)
             return store.get(key)
 
-    checkpoints = Checkpoints(Racing(), CHILD, every_s=0)  # type: ignore[arg-type]
+    checkpoints = Checkpoints(Racing(), CHILD, every_s=0)
     checkpoints.save(checkpoint(1))
     checkpoints.save(checkpoint(2))
 

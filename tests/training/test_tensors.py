@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -35,7 +37,6 @@ def test_equal_values_give_equal_bytes() -> None:
     ],
     ids=["empty", "foreign", "truncated", "one bit", "another text", "no text"],
 )
-def test_damage_is_found_and_named(damage: object) -> None:
-    assert callable(damage)
+def test_damage_is_found_and_named(damage: Callable[[bytes], bytes]) -> None:
     with pytest.raises(CorruptStateError, match="stored object some/key is damaged: expected"):
         unpack(damage(pack(TENSORS, "text")), key="some/key")

@@ -1,0 +1,116 @@
+"""A finished search that nobody ran: its state, written as the steps would have written it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from nas_lib.architecture import Architecture
+from nas_lib.config import (
+    FORMAT_VERSION,
+    ChildrenConfig,
+    CnnSpaceConfig,
+    DepthConfig,
+    LoopConfig,
+    RandomConfig,
+    SearchConfig,
+)
+from nas_lib.controllers import RandomController
+from nas_lib.records import (
+    Child,
+    ChildId,
+    ChildResult,
+    ChildRow,
+    EpochMetrics,
+    Learned,
+    Proposed,
+    Rewarded,
+    to_json,
+)
+from nas_lib.report import leaderboard
+from nas_lib.spaces import CnnSpace
+from nas_lib.store import ObjectStore, StoredSearch, layout
+
+DEPTH = 20
+EPOCHS = 50
+RUN = "benchmark"
+_WRITERS = 32
+
+
+def store_search(objects: ObjectStore, *, num_children: int, per_round: int) -> None:
+    """Store a finished search over networks of 20 layers, 50 epochs each."""
+    config = _config(num_children, per_round)
+    search = StoredSearch(FORMAT_VERSION, "identity", "data", config)
+    entries = {layout.SEARCH: to_json(search)} | dict(_states(config))
+    with ThreadPoolExecutor(_WRITERS) as threads:
+        list(threads.map(objects.create, entries, entries.values()))
+
+
+def _config(num_children: int, per_round: int) -> SearchConfig:
+    return SearchConfig(
+        space=CnnSpaceConfig(depth=DepthConfig(start=DEPTH, max=DEPTH)),
+        controller=RandomConfig(),
+        children=ChildrenConfig(evaluate="benchmarks.children:wait"),
+        search=LoopConfig(max_children=num_children, children_per_round=per_round),
+    )
+
+
+def _states(config: SearchConfig) -> Iterator[tuple[str, bytes]]:
+    """Yield every key below `rounds` and `children` with its content."""
+    best: tuple[ChildRow, ...] = ()
+    for number in range(config.search.rounds):
+        proposed = Proposed(0, number, RUN, DEPTH, (number,), _children(config, number), number)
+        results = [_result(child, number) for child in proposed.children]
+        rows = tuple(
+            result.row(child.architecture)
+            for result, child in zip(results, proposed.children, strict=True)
+        )
+        best = tuple(leaderboard([*best, *rows], config.children.keep))
+        rewarded = Rewarded(0, number, RUN, rows, best, number)
+        learned = Learned(0, number, RUN, (number + 1,), (0,), 300.0, 0.5, 0.5, number)
+        yield layout.round_state(0, number, "proposed"), to_json(proposed)
+        yield layout.round_state(0, number, "rewarded"), to_json(rewarded)
+        yield layout.round_state(0, number, "learned"), to_json(learned)
+        for result in results:
+            yield layout.child_result(result.id), to_json(result)
+
+
+def _children(config: SearchConfig, number: int) -> tuple[Child, ...]:
+    return tuple(
+        Child(str(ChildId(0, number, index)), architecture, seed=index)
+        for index, architecture in enumerate(_architectures(config, number))
+    )
+
+
+def _architectures(config: SearchConfig, number: int) -> list[Architecture]:
+    assert isinstance(config.space, CnnSpaceConfig)
+    space = CnnSpace(config.space)
+    tokens = RandomController().propose(
+        [],
+        decisions=space.decisions(DEPTH),
+        num=config.search.children_per_round,
+        seed=[config.seed, number],
+    )
+    return [space.decode(sequence) for sequence in tokens]
+
+
+def _result(child: Child, seed: int) -> ChildResult:
+    accuracies = np.random.default_rng([seed, child.seed]).uniform(0.5, 0.95, EPOCHS)
+    epochs = tuple(
+        EpochMetrics(epoch, 1.234567890123, 1.234567890123, float(accuracy), 0.1, 60.12345678)
+        for epoch, accuracy in enumerate(accuracies, start=1)
+    )
+    return ChildResult(
+        child.id,
+        "ok",
+        reward=float(accuracies.max()) ** 3,
+        score=float(accuracies.max()),
+        best_epoch=1 + int(accuracies.argmax()),
+        epochs=epochs,
+        num_parameters=1_234_567,
+        num_multiply_adds=123_456_789,
+        seconds=3_006.172839,
+        where="node (cuda)",
+    )

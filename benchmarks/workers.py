@@ -1,0 +1,43 @@
+"""How many times as many equal children two workers finish as one in the same time."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from benchmarks.figure import Figure
+from benchmarks.rounds import round_s
+from nas_lib.config import ChildrenConfig, LoopConfig, RandomConfig, SearchConfig
+from nas_lib.presets import preset
+
+REPEATS = 3
+LOOP = LoopConfig(max_children=12, children_per_round=4)
+
+
+def measure() -> list[Figure]:
+    """Return the ratios for a busy loop, and for training on the digits."""
+    busy = SearchConfig(
+        controller=RandomConfig(),
+        children=ChildrenConfig(evaluate="benchmarks.children:work"),
+        search=LOOP,
+    )
+    return [
+        Figure("busy loops, children per hour: 2 workers / 1", _ratio(busy), at_least=1.8),
+        Figure("digits, children per hour: 2 workers / 1", _ratio(_digits()), at_least=1.6),
+    ]
+
+
+def _digits() -> SearchConfig:
+    """Return the demo's search in a space that has one architecture only."""
+    digits = preset("digits")
+    fixed = {"filter_heights": (3,), "filter_widths": (3,), "num_filters": (24,)}
+    space = digits.space.model_copy(update={**fixed, "skip_connections": False})
+    return digits.model_copy(
+        update={"space": space, "controller": RandomConfig(), "search": LOOP}
+    )
+
+
+def _ratio(config: SearchConfig) -> float:
+    """Return the median over pairs of runs, one right after the other."""
+    return median(
+        round_s(config, workers=1) / round_s(config, workers=2) for _ in range(REPEATS)
+    )
