@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -22,11 +23,17 @@ class Figure:
     at_most: float | None = None
 
     @property
+    def text(self) -> str:
+        """The value as people read it, to four digits."""
+        digits = max(0, 3 - math.floor(math.log10(abs(self.value)))) if self.value else 0
+        return f"{self.value:,.{digits}f}"
+
+    @property
     def target(self) -> str:
         """The target in words, empty if there is none."""
         if self.at_least is not None:
-            return f">= {self.at_least:,}"
-        return "" if self.at_most is None else f"<= {self.at_most:,}"
+            return f">= {self.at_least:,g}"
+        return "" if self.at_most is None else f"<= {self.at_most:,g}"
 
     @property
     def is_met(self) -> bool | None:
@@ -34,3 +41,12 @@ class Figure:
         if self.at_least is not None:
             return self.value >= self.at_least
         return None if self.at_most is None else self.value <= self.at_most
+
+    def as_dict(self) -> dict[str, str | float | bool | None]:
+        """Return this as JSON has it."""
+        return {
+            "name": self.name,
+            "value": float(f"{self.value:.4g}"),
+            "target": self.target,
+            "is_met": self.is_met,
+        }

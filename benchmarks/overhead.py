@@ -23,4 +23,4 @@ def measure() -> list[Figure]:
     )
     ideal_s = CHILDREN_PER_ROUND / WORKERS * WAIT_S
     percent = 100 * (round_s(config, workers=WORKERS) / ideal_s - 1)
-    return [Figure("1-second children, 2 workers: overhead of a round, %", percent, at_most=3)]
+    return [Figure("engine overhead, 1-second children, %", percent, at_most=3)]

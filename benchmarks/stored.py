@@ -1,8 +1,8 @@
-"""A finished search that nobody ran: its state, written as the steps would have written it."""
+"""A finished search that nobody ran: its state, as the steps would have written it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -17,7 +17,7 @@ from nas_lib.config import (
     RandomConfig,
     SearchConfig,
 )
-from nas_lib.controllers import RandomController
+from nas_lib.controllers import build_controller
 from nas_lib.records import (
     Child,
     ChildId,
@@ -31,7 +31,7 @@ from nas_lib.records import (
 )
 from nas_lib.report import leaderboard
 from nas_lib.spaces import CnnSpace
-from nas_lib.store import ObjectStore, StoredSearch, layout
+from nas_lib.store import StoredSearch, layout, open_store
 
 DEPTH = 20
 EPOCHS = 50
@@ -39,13 +39,18 @@ RUN = "benchmark"
 _WRITERS = 32
 
 
-def store_search(objects: ObjectStore, *, num_children: int, per_round: int) -> None:
-    """Store a finished search over networks of 20 layers, 50 epochs each."""
+def finished_search(num_children: int, *, per_round: int) -> dict[str, bytes]:
+    """Return the objects of a search over networks of 20 layers, 50 epochs each, in one replica."""
     config = _config(num_children, per_round)
     search = StoredSearch(FORMAT_VERSION, "identity", "data", config)
-    entries = {layout.SEARCH: to_json(search)} | dict(_states(config))
+    return {layout.SEARCH: to_json(search), **dict(_states(config))}
+
+
+def store(objects: Mapping[str, bytes], uri: str) -> None:
+    """Store objects at a place where there is nothing yet."""
+    place = open_store(uri)
     with ThreadPoolExecutor(_WRITERS) as threads:
-        list(threads.map(objects.create, entries, entries.values()))
+        list(threads.map(place.create, objects, objects.values()))
 
 
 def _config(num_children: int, per_round: int) -> SearchConfig:
@@ -87,13 +92,14 @@ def _children(config: SearchConfig, number: int) -> tuple[Child, ...]:
 def _architectures(config: SearchConfig, number: int) -> list[Architecture]:
     assert isinstance(config.space, CnnSpaceConfig)
     space = CnnSpace(config.space)
-    tokens = RandomController().propose(
+    decisions = space.decisions(DEPTH)
+    sequences = build_controller(config.controller, decisions).propose(
         [],
-        decisions=space.decisions(DEPTH),
+        decisions=decisions,
         num=config.search.children_per_round,
         seed=[config.seed, number],
     )
-    return [space.decode(sequence) for sequence in tokens]
+    return [space.decode(tokens) for tokens in sequences]
 
 
 def _result(child: Child, seed: int) -> ChildResult:

@@ -21,8 +21,8 @@ def measure() -> list[Figure]:
         search=LOOP,
     )
     return [
-        Figure("busy loops, children per hour: 2 workers / 1", _ratio(busy), at_least=1.8),
-        Figure("digits, children per hour: 2 workers / 1", _ratio(_digits()), at_least=1.6),
+        Figure("2 workers against 1, busy loops, times", _ratio(busy), at_least=1.8),
+        Figure("2 workers against 1, digits, times", _ratio(_digits()), at_least=1.6),
     ]
 
 
@@ -31,13 +31,9 @@ def _digits() -> SearchConfig:
     digits = preset("digits")
     fixed = {"filter_heights": (3,), "filter_widths": (3,), "num_filters": (24,)}
     space = digits.space.model_copy(update={**fixed, "skip_connections": False})
-    return digits.model_copy(
-        update={"space": space, "controller": RandomConfig(), "search": LOOP}
-    )
+    return digits.model_copy(update={"space": space, "controller": RandomConfig(), "search": LOOP})
 
 
 def _ratio(config: SearchConfig) -> float:
     """Return the median over pairs of runs, one right after the other."""
-    return median(
-        round_s(config, workers=1) / round_s(config, workers=2) for _ in range(REPEATS)
-    )
+    return median(round_s(config, workers=1) / round_s(config, workers=2) for _ in range(REPEATS))

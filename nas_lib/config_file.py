@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
+from nas_lib.presets import preset
 
 _UNION_TAGS = ("kind", "format")
 _NOT_IDENTITY: dict[str, Any] = {
@@ -80,6 +81,43 @@ def apply_overrides(document: object, overrides: Sequence[str]) -> Any:
             raise ConfigError(f"the value in {override!r} is not valid YAML") from err
         _set(changed, key.split("."), value, override)
     return changed
+
+
+def resolve_config(
+    preset_name: str, overrides: Mapping[str, Any], *, stored: SearchConfig | None
+) -> SearchConfig | None:
+    """Return the configuration that a preset and a dict of overrides mean, as Kubeflow has them.
+
+    Args:
+        preset_name: Empty for what is stored.
+        overrides: Nested settings, or `section.key` settings, or both.
+        stored: The search's configuration, None where there is no search.
+
+    Returns:
+        None if nothing is named or changed: whatever is stored goes on.
+
+    Raises:
+        ConfigError: Nothing to start from, an unknown preset or a bad setting.
+    """
+    base = preset(preset_name) if preset_name else stored
+    if not preset_name and not overrides:
+        return None
+    if base is None:
+        raise ConfigError("there is no search yet: name a preset to start from")
+    document = base.model_dump(mode="json")
+    for key, value in _dotted(overrides):
+        _set(document, key.split("."), value, f"{key}={_shown(value)}")
+    return parse_config(document, source="preset and overrides")
+
+
+def _dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield single settings; a `kind` or `format` first, as it drops the others of its section."""
+    for key in sorted(settings, key=lambda key: key.rpartition(".")[2] not in _UNION_TAGS):
+        value = settings[key]
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def to_yaml(config: SearchConfig) -> str:

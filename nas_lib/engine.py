@@ -159,7 +159,9 @@ class Engine:
         return steps.write_report(self._search, run=self.run_id)
 
     def _loop(self, plans: list[tuple[int, ...]], held: ExitStack) -> None:
-        trainer = self._trainer(held)
+        trainer = held.enter_context(
+            _trainer(self._search, self.run_id, self._listener, workers=self._workers)
+        )
         for tick in range(max(map(len, plans))):
             for replica, ticks in enumerate(plans):
                 if tick < len(ticks):
@@ -193,28 +195,49 @@ class Engine:
         finally:
             lease.release(self._search.store, replica, self.run_id)
 
-    def _trainer(self, held: ExitStack) -> Trainer:
-        if self._workers == 0:
-            return InlineTrainer(self._search, self.run_id, self._listener)
-        config = self._search.config
-        share_mb = int(memory_limit_mb() * _MEMORY_SHARE) // self._workers
-        supervisor = Supervisor(
-            "nas_lib.engine:work",
-            (self._search.uri, self.run_id),
-            preload=() if config.children.evaluate else _TRAINING_MODULES,
-            memory_mb=config.resources.memory_mb or share_mb,
-        )
-        held.enter_context(supervisor)
-        return ProcessTrainer(
-            self._search, self.run_id, self._listener, supervisor, workers=self._workers
-        )
-
     def _note(self, err: NasError) -> None:
         """Note in the search why this run ended, where the search can still be reached."""
         try:
             self._search.store.note_problem(run=self.run_id, step="search", message=str(err))
         except NasError:
             return
+
+
+def train_children(
+    search: OpenSearch,
+    children: Sequence[str],
+    *,
+    run: str,
+    workers: int,
+    listener: Listener | None = None,
+) -> list[ChildResult]:
+    """Train these children, `workers` at a time, and return their results in order.
+
+    Raises:
+        NasError: A child could not be trained for no fault of its own.
+    """
+    with _trainer(search, run, listener or Listener(), workers=workers) as trainer:
+        trainer.train(children)
+    return [search.store.read(ChildResult, layout.child_result(child)) for child in children]
+
+
+@contextmanager
+def _trainer(
+    search: OpenSearch, run: str, listener: Listener, *, workers: int
+) -> Iterator[Trainer]:
+    """Yield what trains children: in so many processes, or for 0 in this one."""
+    if workers == 0:
+        yield InlineTrainer(search, run, listener)
+        return
+    config = search.config
+    share_mb = int(memory_limit_mb() * _MEMORY_SHARE) // workers
+    with Supervisor(
+        "nas_lib.engine:work",
+        (search.uri, run),
+        preload=() if config.children.evaluate else _TRAINING_MODULES,
+        memory_mb=config.resources.memory_mb or share_mb,
+    ) as supervisor:
+        yield ProcessTrainer(search, run, listener, supervisor, workers=workers)
 
 
 class InlineTrainer:
@@ -281,12 +304,8 @@ class ProcessTrainer:
 
     def _is_done(self, ended: Ended) -> bool:
         """Settle how a worker ended; False if its child is to be tried again."""
-        if ended.memory_mb is not None:
-            steps.end_out_of_memory(
-                self._search,
-                child=ended.task,
-                message=f"used {ended.memory_mb} MiB of memory, more than a child may",
-            )
+        if ended.out_of_memory:
+            steps.end_out_of_memory(self._search, child=ended.task, message=ended.message)
         elif ended.exit_code == 2:
             raise NasError(ended.message)
         elif ended.exit_code != 0:

@@ -19,6 +19,7 @@ from nas_lib.config import (
     SearchConfig,
 )
 from nas_lib.engine import SearchHandle
+from nas_lib.errors import StoreError
 from nas_lib.spaces import ChoiceSpace
 from nas_lib.store import SearchStore
 
@@ -30,6 +31,25 @@ def product(architecture: Architecture) -> float:
     return float(np.prod(list(SPACE.options(architecture).values()))) / 48
 
 
+SMALL_DIGITS = {
+    "task.max_train": 200,
+    "space.depth": {"start": 2, "max": 2},
+    "children": {"epochs": 1, "keep": 2},
+    "search": {"max_children": 4, "children_per_round": 2},
+}
+"""Overrides of the preset `digits`: two rounds of two children, each a second."""
+
+
+class LoggedMetrics:
+    """Stands in for Kubeflow's metrics artifact."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def log_metric(self, name: str, value: float) -> None:
+        self.values[name] = value
+
+
 def constant(architecture: Architecture) -> float:
     """The same for every architecture of any space."""
     return 0.5
@@ -39,6 +59,15 @@ def slow_product(architecture: Architecture) -> float:
     """The same after 50 ms."""
     time.sleep(0.05)
     return product(architecture)
+
+
+def dies_once(architecture: Architecture) -> float:
+    """The first time it is called, the store goes away; then the product."""
+    try:
+        Path("died").touch(exist_ok=False)
+    except FileExistsError:
+        return product(architecture)
+    raise StoreError("the store went away")
 
 
 def hanging(architecture: Architecture) -> float:

@@ -18,7 +18,7 @@ from nas_lib.config_file import to_yaml
 from nas_lib.engine import search
 from nas_lib.records import Learned, Rewarded
 from nas_lib.steps import view_search
-from nas_lib.store import SearchStore, layout
+from nas_lib.store import History, SearchStore, layout
 
 TESTS = Path(__file__).parent
 NUM_KILLS = 8
@@ -56,8 +56,8 @@ def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(tmp_path: P
     assert [(row.id, row.architecture.config, row.reward) for row in view.rows] == account(whole)
     store = SearchStore.open(str(tmp_path / "state"))
     assert Counter(row.id for row in view.rows).most_common(1)[0][1] == 1
-    assert [each.round for each in store.history(Rewarded)] == list(range(12))
-    assert [each.versions for each in store.history(Learned)] == [(n,) for n in range(1, 13)]
+    assert [each.round for each in History(store).read(Rewarded)] == list(range(12))
+    assert [each.versions for each in History(store).read(Learned)] == [(n,) for n in range(1, 13)]
     assert store.numbers(layout.shard_folder(0), ".safetensors") == list(range(13))
 
 

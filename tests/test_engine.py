@@ -12,7 +12,7 @@ from nas_lib.config import LoopConfig, RandomConfig, ResourcesConfig, SearchConf
 from nas_lib.engine import Listener, SearchHandle, search
 from nas_lib.errors import ConfigError, SearchHeldError, SearchMismatchError
 from nas_lib.records import ChildResult, Learned, Rewarded
-from nas_lib.store import layout, lease
+from nas_lib.store import History, layout, lease
 
 
 def test_a_search_does_its_budget_and_learns(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_child_that_raises_is_tried_again_and_then_stays_out(
 
 def _crashed_children_stay_out(handle: SearchHandle) -> None:
     for learned, rewarded in zip(
-        handle.view.learned, store_of(handle).history(Rewarded), strict=True
+        handle.view.learned, History(store_of(handle)).read(Rewarded), strict=True
     ):
         counted = [row.reward for row in rewarded.rows if row.status != "crashed"]
         mean = sum(counted) / len(counted) if counted else None
@@ -232,13 +232,14 @@ def test_a_round_that_was_left_open_is_finished_first(tmp_path: Path) -> None:
 def test_a_push_whose_end_was_not_noted_is_not_done_twice() -> None:
     handle = search(tabular(shards=3), store="memory://push", rounds=2)
     store = store_of(handle)
-    learned = store.history(Learned)
+    learned = list(History(store).read(Learned))
     store.objects.delete(layout.round_state(0, 1, "learned"))
     store.objects.delete(layout.shard(2, 2))  # killed before the last of three pushes
 
     resumed = search(tabular(shards=3), store="memory://push")
 
-    assert store.history(Learned)[1].versions == learned[1].versions == (2, 2, 2)
+    again = list(History(store).read(Learned))
+    assert again[1].versions == learned[1].versions == (2, 2, 2)
     assert account(resumed) == account(search(tabular(shards=3), store="memory://push-whole"))
 
 

@@ -25,7 +25,7 @@ ENTROPY_WEIGHTS = (0.0, 0.003, 0.01, 0.03)
 ARMS = {
     "random": RandomConfig(),
     "paper": ReinforceConfig(),
-    "laptop": ReinforceConfig(learning_rate=3e-3, entropy_weight=0.003),
+    "laptop": ReinforceConfig(learning_rate=1e-2, entropy_weight=0.01),
 }
 
 Measures = dict[str, float]

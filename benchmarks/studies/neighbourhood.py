@@ -112,15 +112,13 @@ def measure(uri: str, pool: ProcessPoolExecutor) -> dict[str, list[float]]:
     best = winner(view_search(search).rows)
     assert best is not None
     wanted = candidates(search.space, best.architecture, Random(0))
-    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    scores = pool.map(partial(score, uri), wanted)
-    for candidate, accuracy in zip(wanted, scores, strict=True):
-        found[candidate.kind, candidate.architecture.id].append(accuracy)
-    kinds: defaultdict[str, list[float]] = defaultdict(
-        list, {"winner, as found": [best.score or 0.0]}
-    )
-    for (kind, _), values in found.items():
-        kinds[kind] += values if kind == "winner" else [fmean(values)]
+    networks: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for candidate, accuracy in zip(wanted, pool.map(partial(score, uri), wanted), strict=True):
+        networks[candidate.kind, candidate.architecture.id].append(accuracy)
+    kinds = defaultdict(list)
+    kinds["winner, as found"].append(best.score or 0.0)
+    for (kind, _), accuracies in networks.items():
+        kinds[kind] += accuracies if kind == "winner" else [fmean(accuracies)]
     return dict(kinds)
 
 

@@ -11,6 +11,7 @@ import click
 
 from nas_lib import __version__
 from nas_lib.cli.configuring import check, init, presets
+from nas_lib.cli.kubeflow import compile_pipeline, prepare
 from nas_lib.cli.results import compare, report, top
 from nas_lib.cli.searching import search
 from nas_lib.cli.stores import store
@@ -30,7 +31,18 @@ def cli() -> None:
     """
 
 
-for command in (presets, init, check, search, top, report, compare, store):
+for command in (
+    presets,
+    init,
+    check,
+    search,
+    top,
+    report,
+    compare,
+    prepare,
+    compile_pipeline,
+    store,
+):
     cli.add_command(command)
 
 

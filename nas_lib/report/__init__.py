@@ -6,7 +6,7 @@ from nas_lib.report.compare import Comparison, compare
 from nas_lib.report.compare_page import compare_page
 from nas_lib.report.compare_tables import compare_json, compare_table
 from nas_lib.report.curves import leaderboard, winner
-from nas_lib.report.page import search_page
+from nas_lib.report.page import problem_page, run_sentence, search_page
 from nas_lib.report.pictures import network_picture
 from nas_lib.report.tables import headline, leaderboard_json, leaderboard_table, summary_json
 from nas_lib.report.view import DataSummary, SearchView
@@ -24,6 +24,8 @@ __all__ = [
     "leaderboard_json",
     "leaderboard_table",
     "network_picture",
+    "problem_page",
+    "run_sentence",
     "search_page",
     "summary_json",
     "winner",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from nas_lib.records import ChildRow
+from nas_lib.records import ChildRow, Problem
 from nas_lib.report import curves
 from nas_lib.report.document import document, facts, paragraph, section
 from nas_lib.report.markup import Markup, join, tag
 from nas_lib.report.pictures import network_picture
 from nas_lib.report.search_charts import search_charts
-from nas_lib.report.search_tables import all_children, leaderboard_section, trouble_section
+from nas_lib.report.search_tables import (
+    all_children,
+    leaderboard_section,
+    problems_table,
+    trouble_section,
+)
 from nas_lib.report.search_words import configuration, explanations, reproduction
 from nas_lib.report.tables import child_score, score_name, time_left_s
 from nas_lib.report.view import DataSummary, SearchView
@@ -41,6 +46,25 @@ def _header(view: SearchView) -> Markup:
         tag("h1", config.name, tag("span", state, class_=style)),
         paragraph(f"Architecture search: {words}. State in ", tag("code", view.uri)),
         paragraph(_data_sentence(view.data), class_="soft") if view.data else Markup(),
+        paragraph(run_sentence(view), class_="soft") if view.run else Markup(),
+    )
+
+
+def run_sentence(view: SearchView) -> str:
+    """Say what the run that asks has done."""
+    num_learned = sum(learned.run == view.run for learned in view.learned)
+    num_problems = sum(problem.run == view.run for problem in view.problems)
+    failed = plural(num_problems, "step") if num_problems else "no step"
+    return f"This run, {view.run}, learned from {plural(num_learned, 'round')}; {failed} failed."
+
+
+def problem_page(uri: str, problems: Sequence[Problem]) -> str:
+    """Return an HTML page on a search that could not begin."""
+    title = "No search yet"
+    return document(
+        title,
+        tag("header", tag("h1", title), paragraph("State in ", tag("code", uri))),
+        section("What went wrong", problems_table(problems)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from nas_lib.records import ChildRow
+from nas_lib.records import ChildRow, Problem
 from nas_lib.report import curves
 from nas_lib.report.document import Number, fold, section, table
 from nas_lib.report.markup import Markup, join, tag
@@ -71,7 +71,7 @@ def trouble_section(view: SearchView) -> Markup:
     failed = [row for row in view.rows if row.status != "ok"]
     if not failed and not view.problems:
         return Markup()
-    return section("What went wrong", _failures(failed), _problems(view))
+    return section("What went wrong", _failures(failed), problems_table(view.problems))
 
 
 def _failures(failed: Sequence[ChildRow]) -> Markup:
@@ -91,12 +91,13 @@ def _failures(failed: Sequence[ChildRow]) -> Markup:
     return table(("What happened", "Message", Number("How many"), "For example"), rows)
 
 
-def _problems(view: SearchView) -> Markup:
-    if not view.problems:
+def problems_table(problems: Sequence[Problem]) -> Markup:
+    """Return what runs could not do, nothing where they could do all."""
+    if not problems:
         return Markup()
     rows = [
         (time_text(problem.created_s), problem.run, problem.step, problem.message)
-        for problem in view.problems[-_MAX_PROBLEMS:]
+        for problem in problems[-_MAX_PROBLEMS:]
     ]
     title = tag("h3", "Steps that could not do their work")
     return join(title, table(("When", "Run", "Step", "Message"), rows))

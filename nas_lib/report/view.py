@@ -45,6 +45,7 @@ class SearchView:
         test: Test accuracies read so far, oldest first.
         problems: What the search's runs could not do, oldest first.
         data: What the children were trained on, None where there was no data to prepare.
+        run: The run that asks, empty where no run does.
     """
 
     uri: str
@@ -56,6 +57,7 @@ class SearchView:
     test: tuple[TestReading, ...] = ()
     problems: tuple[Problem, ...] = ()
     data: DataSummary | None = None
+    run: str = ""
 
     @property
     def is_accuracy(self) -> bool:

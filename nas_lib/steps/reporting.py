@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 
 from nas_lib.data import DataManifest
-from nas_lib.records import Learned, Rewarded, TestReading
+from nas_lib.records import ChildRow, Learned, Rewarded, TestReading
 from nas_lib.report import DataSummary, SearchView, search_page, winner
 from nas_lib.steps.images import fetch_test_images
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.rounds import is_finished
-from nas_lib.store import layout
+from nas_lib.store import History, layout
 
 REPORT = "report.html"
 
@@ -22,35 +24,43 @@ def write_report(search: str | OpenSearch, *, run: str) -> SearchView:
         What the page shows. It lies under `reports/<run>/report.html`.
     """
     search = OpenSearch.of(search)
-    view = view_search(search)
+    view = view_search(search, run=run)
     if view.finished and _test_winner(search, view):
-        view = view_search(search)
+        view = view_search(search, run=run)
     search.store.objects.replace(layout.report(run, REPORT), search_page(view).encode())
     return view
 
 
-def view_search(search: str | OpenSearch) -> SearchView:
-    """Return all that reports and tables show of a search."""
+def view_search(search: str | OpenSearch, *, run: str = "") -> SearchView:
+    """Return all that reports and tables show of a search, to this run if one asks."""
     search = OpenSearch.of(search)
-    store = search.store
-    rewarded = store.history(Rewarded)
-    open_rows, num_left = store.open_rows()
-    manifest = store.find(DataManifest, layout.DATA_MANIFEST)
+    history = History(search.store)
+    rows: list[ChildRow] = []
+    ever_best: set[str] = set()
+    for rewarded in history.read(Rewarded):  # one at a time: each repeats the best so far
+        rows.extend(rewarded.rows)
+        ever_best.update(row.id for row in rewarded.best)
+    open_rows, num_left = history.open_rows()
+    learned = tuple(history.read(Learned))
+    manifest = search.store.find(DataManifest, layout.DATA_MANIFEST)
     return SearchView(
         uri=search.uri,
         config=search.config,
-        rows=(*(row for each in rewarded for row in each.rows), *open_rows),
-        learned=tuple(store.history(Learned)),
+        rows=(*rows, *open_rows),
+        learned=learned,
         open_children=num_left,
-        finished=_is_finished(search),
-        test=_readings(search, rewarded),
-        problems=tuple(store.problems()),
+        finished=_is_finished(search, learned),
+        test=_readings(search, ever_best),
+        problems=tuple(search.store.problems()),
         data=None if manifest is None else _summary(manifest),
+        run=run,
     )
 
 
-def _is_finished(search: OpenSearch) -> bool:
-    return all(is_finished(search, replica) for replica in range(search.config.search.replicas))
+def _is_finished(search: OpenSearch, learned: Iterable[Learned]) -> bool:
+    num_learned = Counter(each.replica for each in learned)
+    replicas = range(search.config.search.replicas)
+    return all(is_finished(search, replica, num_learned[replica]) for replica in replicas)
 
 
 def _summary(manifest: DataManifest) -> DataSummary:
@@ -65,10 +75,9 @@ def _summary(manifest: DataManifest) -> DataSummary:
     )
 
 
-def _readings(search: OpenSearch, rewarded: list[Rewarded]) -> tuple[TestReading, ...]:
-    """Return what was read of the test set, for any child that was ever among the best."""
-    best = {row.id for each in rewarded for row in each.best}
-    found = (search.store.find(TestReading, layout.child_test(child)) for child in sorted(best))
+def _readings(search: OpenSearch, children: Iterable[str]) -> tuple[TestReading, ...]:
+    """Return what was read of the test set, for these children."""
+    found = (search.store.find(TestReading, layout.child_test(child)) for child in sorted(children))
     return tuple(reading for reading in found if reading is not None)
 
 

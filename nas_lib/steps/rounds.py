@@ -40,7 +40,7 @@ def plan_rounds(
         rounds_per_run: At most so many; None for all that are left.
     """
     search = OpenSearch.of(search)
-    if is_finished(search, replica):
+    if is_finished(search, replica, search.store.open_round(replica)):
         return Plan(())
     lease_s = search.config.search.lease_s
     holder = lease.take(search.store, replica, run, lease_s=lease_s)
@@ -60,7 +60,7 @@ def sample_architectures(search: str | OpenSearch, *, replica: int, run: str) ->
     search = OpenSearch.of(search)
     lease.renew(search.store, replica, run)
     number = search.store.open_round(replica)
-    if is_finished(search, replica):
+    if is_finished(search, replica, number):
         number -= 1
     key = layout.round_state(replica, number, "proposed")
     proposed = search.store.find(Proposed, key)
@@ -73,9 +73,14 @@ def sample_architectures(search: str | OpenSearch, *, replica: int, run: str) ->
     return left or ids[:1]
 
 
-def is_finished(search: OpenSearch, replica: int) -> bool:
-    """Say whether the replica has nothing left to do: no open round, and no new one allowed."""
-    number = search.store.open_round(replica)
+def is_finished(search: OpenSearch, replica: int, number: int) -> bool:
+    """Say whether the replica's round `number` is not proposed, and may not be.
+
+    Args:
+        search: The search.
+        replica: The controller replica.
+        number: Its first round that is not learned from.
+    """
     loop = search.config.search
     if search.store.find(Proposed, layout.round_state(replica, number, "proposed")):
         return False

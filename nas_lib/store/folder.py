@@ -52,9 +52,13 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Return what lies below this prefix, sorted by key."""
-        folder = self._path(prefix) if prefix else self.uri
         with explained("list", prefix, self.uri):
-            return iter(sorted(self._infos(folder), key=lambda info: info.key))
+            return iter(sorted(self._infos(prefix), key=lambda info: info.key))
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        """Return the keys of what lies below this prefix, sorted."""
+        with explained("list", prefix, self.uri):
+            return sorted(map(self._key, self._files(prefix)))
 
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""
@@ -80,12 +84,18 @@ class FolderStore:
             with suppress(FileNotFoundError):
                 os.unlink(part)
 
-    def _infos(self, folder: str) -> Iterator[ObjectInfo]:
-        for entry in _files(folder):
+    def _key(self, entry: os.DirEntry[str]) -> str:
+        return entry.path[len(self.uri) + 1 :]
+
+    def _files(self, prefix: str) -> Iterator[os.DirEntry[str]]:
+        return _files(self._path(prefix) if prefix else self.uri)
+
+    def _infos(self, prefix: str) -> Iterator[ObjectInfo]:
+        for entry in self._files(prefix):
             with suppress(FileNotFoundError):  # deleted meanwhile
                 stat = entry.stat()
                 yield ObjectInfo(
-                    key=entry.path[len(self.uri) + 1 :],
+                    key=self._key(entry),
                     size=stat.st_size,
                     version=f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}",
                     modified_s=stat.st_mtime,

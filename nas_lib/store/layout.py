@@ -11,6 +11,8 @@ DATA_MANIFEST = "data/manifest.json"
 DATA_SEARCH = "data/search.safetensors"  # training and validation images
 DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 
+ROUNDS = "rounds"
+
 State = Literal["proposed", "rewarded", "learned"]
 
 
@@ -31,7 +33,7 @@ def shard_folder(index: int) -> str:
 
 def rounds_folder(replica: int) -> str:
     """Return the prefix of a replica's rounds."""
-    return f"rounds/r{replica:03d}"
+    return f"{ROUNDS}/r{replica:03d}"
 
 
 def round_state(replica: int, round_: int, state: State) -> str:

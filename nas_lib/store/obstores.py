@@ -65,6 +65,10 @@ class ObstoreStore(ABC):
             ]
         return iter(sorted(infos, key=lambda info: info.key))
 
+    def keys(self, prefix: str) -> Sequence[str]:
+        """Return the keys of what lies below this prefix, sorted."""
+        return [info.key for info in self.list(prefix)]
+
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""
         return [self.get(key) for key in keys]

@@ -8,8 +8,6 @@ repeated create finds its own object.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable
 from typing import TypeVar
 
 from pydantic import ConfigDict
@@ -19,8 +17,6 @@ from nas_lib.config import FORMAT_VERSION, LoopConfig, ResourcesConfig, SearchCo
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
 from nas_lib.records import (
     ChildId,
-    ChildResult,
-    ChildRow,
     Problem,
     Proposed,
     Rewarded,
@@ -28,9 +24,8 @@ from nas_lib.records import (
     to_json,
 )
 from nas_lib.store import layout
-from nas_lib.store.objects import ObjectInfo, ObjectStore
+from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
-from nas_lib.store.read_cache import read_immutable
 
 T = TypeVar("T")
 _STRICT = ConfigDict(extra="forbid")
@@ -91,13 +86,13 @@ class SearchStore:
 
     def numbers(self, folder: str, suffix: str) -> list[int]:
         """Return the numbers of the objects `<folder>/<number><suffix>`, ascending."""
-        stems = (info.key.removeprefix(f"{folder}/") for info in self.objects.list(folder))
+        stems = (key.removeprefix(f"{folder}/") for key in self.objects.keys(folder))
         return [int(stem.removesuffix(suffix)) for stem in stems if _is_number(stem, suffix)]
 
     def delete_below(self, folder: str) -> None:
         """Delete every object of this prefix."""
-        for info in self.objects.list(folder):
-            self.objects.delete(info.key)
+        for key in self.objects.keys(folder):
+            self.objects.delete(key)
 
     # --- the search --------------------------------------------------------------------------
 
@@ -165,39 +160,6 @@ class SearchStore:
             return None
         return self.read(Rewarded, layout.round_state(replica, numbers[-1], "rewarded"))
 
-    def history(self, kind: type[T]) -> list[T]:
-        """Return every replica's `Rewarded`, or `Learned`, by replica and round."""
-        suffix = f".{kind.__name__.lower()}.json"
-        infos = [info for info in self.objects.list("rounds") if info.key.endswith(suffix)]
-        blobs = read_immutable(self.objects, infos)
-        return [
-            from_json(kind, data, key=info.key) for info, data in zip(infos, blobs, strict=True)
-        ]
-
-    def open_rows(self) -> tuple[list[ChildRow], int]:
-        """Return the finished children of rounds that are not rewarded, and how many are left."""
-        rows: list[ChildRow] = []
-        left = 0
-        for key in self._unrewarded():
-            for child in self.read(Proposed, key).children:
-                result = self.find(ChildResult, layout.child_result(child.id))
-                if result is None:
-                    left += 1
-                else:
-                    rows.append(result.row(child.architecture))
-        return rows, left
-
-    def _unrewarded(self) -> list[str]:
-        states: defaultdict[str, set[str]] = defaultdict(set)
-        for info in self.objects.list("rounds"):
-            stem, _, state = info.key.partition(".")
-            states[stem].add(state)
-        return [
-            f"{stem}.proposed.json"
-            for stem, found in sorted(states.items())
-            if "proposed.json" in found and "rewarded.json" not in found
-        ]
-
     # --- what went wrong -------------------------------------------------------------------------
 
     def note_problem(self, *, run: str, step: str, message: str) -> None:
@@ -209,13 +171,10 @@ class SearchStore:
 
     def problems(self) -> list[Problem]:
         """Return what runs noted, in order of time."""
-        found = self._read_all(Problem, self.objects.list("runs"))
-        return sorted(found, key=lambda problem: problem.created_s)
-
-    def _read_all(self, kind: type[T], infos: Iterable[ObjectInfo]) -> list[T]:
-        keys = [info.key for info in infos]
+        keys = self.objects.keys("runs")
         blobs = zip(keys, self.objects.get_many(keys), strict=True)
-        return [from_json(kind, data, key=key) for key, data in blobs]
+        found = [from_json(Problem, data, key=key) for key, data in blobs]
+        return sorted(found, key=lambda problem: problem.created_s)
 
 
 def _is_number(stem: str, suffix: str) -> bool:

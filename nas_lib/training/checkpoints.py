@@ -144,14 +144,12 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove all of them: the child is done."""
-        for info in list(self._store.list(self._prefix)):
-            self._store.delete(info.key)
+        for key in self._store.keys(self._prefix):
+            self._store.delete(key)
 
     def _epochs(self) -> list[int]:
         """Return the epochs of the stored checkpoints, ascending."""
-        names = (
-            info.key.removeprefix(f"{self._prefix}/") for info in self._store.list(self._prefix)
-        )
+        names = (key.removeprefix(f"{self._prefix}/") for key in self._store.keys(self._prefix))
         return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
 
     def _key(self, epoch: int) -> str:

@@ -1,4 +1,4 @@
-"""What this container or machine has, and what a process uses of it."""
+"""What this container or machine has, and what is used of it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,67 @@ from pathlib import Path
 
 _MIB = 2**20
 _CGROUP = Path("/sys/fs/cgroup")
+_VERSION_1 = {
+    "limit": "memory/memory.limit_in_bytes",
+    "used": "memory/memory.usage_in_bytes",
+    "stat": "memory/memory.stat",
+    "killed": "memory/memory.oom_control",
+}
+_VERSION_2 = {
+    "limit": "memory.max",
+    "used": "memory.current",
+    "stat": "memory.stat",
+    "killed": "memory.events",
+}
+_DROPPABLE = ("inactive_file", "active_file")
 
 
 def num_cpus(cgroup: Path = _CGROUP) -> int:
     """Return how many CPUs this process may use: the machine's, or the container's limit."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quota, _, period = _read(cgroup / "cpu.max").partition(" ")
+    if not period:  # version 1 of the control groups, which writes -1 for no limit
+        quota, period = (_read(cgroup / f"cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
     limit = math.ceil(int(quota) / int(period)) if quota.isdigit() else math.inf
     return int(min(here or 1, limit))
 
 
 def memory_limit_mb(cgroup: Path = _CGROUP) -> int:
     """Return how much memory in MiB there is: the machine's, or the container's limit."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # version 2, version 1
-        text = _read(cgroup / name)
-        if text.isdigit():
-            limits.append(int(text))
-    return min(limits) // _MIB
+    return ContainerMemory(cgroup).limit_mb or _machine_memory_mb()
+
+
+class ContainerMemory:
+    """The memory of the container that this process runs in.
+
+    It is what the container's control group says, of version 1 or 2, as seen from inside.
+
+    Attributes:
+        limit_mb: What the container may use in MiB; None without a limit, and outside of one.
+    """
+
+    def __init__(self, cgroup: Path = _CGROUP) -> None:
+        """Find the limit; `cgroup` is where the control groups are mounted."""
+        names = _VERSION_2 if (cgroup / _VERSION_2["limit"]).exists() else _VERSION_1
+        self._files = {what: cgroup / name for what, name in names.items()}
+        limit = _read(self._files["limit"])  # version 2 writes max for none, 1 a huge number
+        limit_mb = int(limit) // _MIB if limit.isdigit() else math.inf
+        self.limit_mb = int(limit_mb) if limit_mb < _machine_memory_mb() else None
+
+    def used_mb(self) -> int:
+        """Return what the whole container uses in MiB, without file pages that can be dropped."""
+        stat = self._numbers("stat")
+        # version 1 tells apart what the groups below this one use
+        droppable = (stat.get(f"total_{name}", stat[name]) for name in _DROPPABLE)
+        return (int(_read(self._files["used"])) - sum(droppable)) // _MIB
+
+    def num_killed(self) -> int:
+        """Return how many processes the kernel has ended here because memory ran out."""
+        return self._numbers("killed").get("oom_kill", 0)
+
+    def _numbers(self, what: str) -> dict[str, int]:
+        lines = _read(self._files[what]).splitlines()
+        return {name: int(value) for name, value in map(str.split, lines)}
 
 
 def process_memory_mb(pid: int) -> int:
@@ -35,6 +78,10 @@ def process_memory_mb(pid: int) -> int:
     """
     lines = _read(Path(f"/proc/{pid}/status")).splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) // 1024
+
+
+def _machine_memory_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
 
 
 def _read(path: Path) -> str:

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nas_lib.errors import NasError
-from nas_lib.training.machine import process_memory_mb
+from nas_lib.training.machine import ContainerMemory, process_memory_mb
 
-_MEMORY_POLL_S = 0.25
+_MEMORY_POLL_S = 0.05  # a process can take some 2 GiB of new memory a second
+_CONTAINER_SHARE = 0.92  # of its container's memory may be used before a worker is ended
 
 
 @dataclass(frozen=True)
@@ -27,25 +29,22 @@ class Ended:
             own fault; negative for a signal.
         message: What went wrong in a few words, empty if nothing did.
         details: The traceback, if there is one.
-        memory_mb: Its memory when the supervisor ended it for that, else None.
+        out_of_memory: It was ended because it took more memory than there is for it.
     """
 
     task: str
     exit_code: int
     message: str = ""
     details: str = ""
-    memory_mb: int | None = None
-
-
-@dataclass
-class _Worker:
-    task: str
-    pid: int | None = None
-    memory_mb: int | None = None
+    out_of_memory: bool = False
 
 
 class Supervisor:
-    """Runs `module:function(*arguments, task)` in a process of its own for each task."""
+    """Runs `module:function(*arguments, task)` in a process of its own for each task.
+
+    A worker that takes too much memory is ended before the kernel does so: in many clusters that
+    would end the whole container, and with it the supervisor.
+    """
 
     def __init__(
         self,
@@ -54,6 +53,7 @@ class Supervisor:
         *,
         preload: tuple[str, ...] = (),
         memory_mb: int,
+        container: ContainerMemory | None = None,
     ) -> None:
         """Start the fork server.
 
@@ -62,10 +62,16 @@ class Supervisor:
             arguments: Handed to every call, before the task.
             preload: Modules that the work needs; the server imports them once for all.
             memory_mb: A worker whose own memory grows over this many MiB is ended.
+            container: When all of this one's memory is nearly used, whoever used it, the largest
+                worker is ended; by default the container that this process runs in.
         """
         self._arguments = arguments
         self._limit_mb = memory_mb
-        self._workers: dict[int, _Worker] = {}
+        self._container = container or ContainerMemory()
+        self._num_killed = self._container.num_killed()
+        self._tasks: dict[int, str] = {}  # of the workers, by number
+        self._pids: dict[int, int] = {}
+        self._excess: dict[int, str] = {}  # why we ended them
         self._started = 0
         self._pending = b""
         self._polled_s = 0.0
@@ -87,12 +93,12 @@ class Supervisor:
     @property
     def num_running(self) -> int:
         """How many tasks were started and have not ended."""
-        return len(self._workers)
+        return len(self._tasks)
 
     def start(self, task: str) -> None:
         """Start a worker for this task."""
         number = self._started = self._started + 1
-        self._workers[number] = _Worker(task)
+        self._tasks[number] = task
         assert self._server.stdin is not None
         request = json.dumps([number, [*self._arguments, task]]).encode() + b"\n"
         try:
@@ -137,27 +143,48 @@ class Supervisor:
         return [ended for ended in reports if ended is not None]
 
     def _report(self, number: int, what: str, value: int, *last_words: str) -> Ended | None:
-        worker = self._workers[number]
         if what == "started":
-            worker.pid = value
+            self._pids[number] = value
             return None
-        del self._workers[number]
+        del self._pids[number]
+        task, excess = self._tasks.pop(number), self._excess.pop(number, "")
         message, details = last_words
         if value < 0:
             message = f"killed by {signal.Signals(-value).name}"
-        return Ended(worker.task, value, message, details, worker.memory_mb)
+        if value == -signal.SIGKILL:
+            excess = self._kernels_reason() or excess
+            return Ended(task, value, excess or message, details, out_of_memory=bool(excess))
+        return Ended(task, value, message, details)
 
     def _watch_memory(self) -> None:
         if time.monotonic() - self._polled_s < _MEMORY_POLL_S:
             return
         self._polled_s = time.monotonic()
-        for worker in self._workers.values():
-            if worker.pid is None or worker.memory_mb is not None:
-                continue
-            used_mb = process_memory_mb(worker.pid)
-            if used_mb > self._limit_mb:
-                worker.memory_mb = used_mb
-                os.kill(worker.pid, signal.SIGKILL)
+        if self._excess or not self._pids:
+            return  # a worker's memory is about to be free, or there is none
+        sizes_mb = {number: process_memory_mb(pid) for number, pid in self._pids.items()}
+        largest = max(sizes_mb, key=sizes_mb.__getitem__)
+        if sizes_mb[largest] > self._limit_mb:
+            what = f"more than a child may ({self._limit_mb} MiB)"
+        elif self._container_is_full():
+            what = f"and its container has no more than {self._container.limit_mb} MiB"
+        else:
+            return
+        self._excess[largest] = f"used {sizes_mb[largest]} MiB of memory, {what}"
+        with suppress(ProcessLookupError):  # it came to its end by itself
+            os.kill(self._pids[largest], signal.SIGKILL)
+
+    def _container_is_full(self) -> bool:
+        limit_mb = self._container.limit_mb
+        return limit_mb is not None and self._container.used_mb() > limit_mb * _CONTAINER_SHARE
+
+    def _kernels_reason(self) -> str:
+        """Say why the kernel ended a worker, if it was faster than we; each time counts once."""
+        limit_mb = self._container.limit_mb
+        if limit_mb is None or self._container.num_killed() == self._num_killed:
+            return ""
+        self._num_killed += 1
+        return f"killed by the kernel: its container has no more than {limit_mb} MiB of memory"
 
     def _server_lost(self) -> NasError:
         code = self._server.wait()

@@ -14,7 +14,7 @@ from nas_lib.engine import search
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, SearchMismatchError
 from nas_lib.records import ChildResult, Learned, Proposed, Rewarded
 from nas_lib.steps.attempts import Attempt
-from nas_lib.store import SearchStore, layout
+from nas_lib.store import History, SearchStore, layout
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_damaged_state_stops_the_step_and_is_named(uri: str, key: str, sentence:
 
     store(uri).objects.replace(key, data)  # once it is restored, the search goes on
     do_round(uri)
-    assert len(store(uri).history(Rewarded)) == 1
+    assert len(list(History(store(uri)).read(Rewarded))) == 1
 
 
 def test_a_shard_that_was_deleted_is_named(uri: str) -> None:

@@ -57,6 +57,8 @@ class StoreContract:
     def test_a_prefix_may_not_leave_the_store(self, store: ObjectStore):
         with pytest.raises(ValueError, match="a key may not leave the store"):
             store.list("..")
+        with pytest.raises(ValueError, match="a key may not leave the store"):
+            store.keys("..")
 
     def test_an_object_is_created_only_once(self, store: ObjectStore):
         assert store.create("a", b"first")
@@ -107,12 +109,14 @@ class StoreContract:
         found = list(store.list(""))
         assert [info.key for info in found] == sorted(keys)
         assert [info.size for info in found] == [len(key) for key in sorted(keys)]
+        assert store.keys("") == sorted(keys)
 
     def test_a_listing_goes_by_whole_segments(self, store: ObjectStore):
         for key in ["r000/1", "r000/2/3", "r0001/1", "r000.json"]:
             store.create(key, b"x")
         assert [info.key for info in store.list("r000")] == ["r000/1", "r000/2/3"]
-        assert list(store.list("r00")) == []
+        assert store.keys("r000") == ["r000/1", "r000/2/3"]
+        assert list(store.list("r00")) == store.keys("r00") == []
         assert list(store.list("r000/1")) == []
 
     def test_an_empty_store_lists_nothing(self, store: ObjectStore):

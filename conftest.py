@@ -9,6 +9,9 @@ from uuid import uuid4
 
 import pytest
 from s3_server import S3Server, running_s3_server
+from searches import tabular
+
+from nas_lib import steps
 
 # Two threads on busy cores make torch's small operations many times slower. Before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -35,3 +38,11 @@ def s3_uri(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return f"s3://{s3_server.bucket}/{uuid4().hex}"
+
+
+@pytest.fixture
+def tabular_uri(tmp_path: Path) -> str:
+    """Return a prepared search in a folder, whose children take no time."""
+    uri = str(tmp_path / "state")
+    steps.prepare_data(uri, config=tabular())
+    return uri

@@ -1,0 +1,4 @@
+"""The steps of a search as Kubeflow components: a folder each, imports and one call.
+
+Imported as `kfp_nas.components`. They are compiled for the image that NAS_IMAGE names.
+"""

@@ -1,0 +1,26 @@
+from typing import List, NamedTuple
+
+from kfp import dsl
+from kfp_nas.components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) -> NamedTuple(
+    "Plan", ticks=List[int], num_ticks=int
+):
+    """Say how many rounds this run may do, and keep other runs of this replica away.
+
+    Args:
+        search_uri: Where the search's state lies.
+        replica: Which controller replica this run is.
+        rounds_per_run: Rounds that one run may do at most.
+        run: Id of this pipeline run.
+
+    Returns:
+        One tick for each round, none if the search is finished or held by another run; and how
+        many they are.
+    """
+    from nas_lib import pods
+
+    plan = pods.plan_rounds(search_uri, replica=replica, rounds_per_run=rounds_per_run, run=run)
+    return (list(plan.ticks), len(plan.ticks))

@@ -1,0 +1,22 @@
+from kfp import dsl
+from kfp_nas.components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def update_controller(
+    search_uri: str, replica: int, round: int, run: str, metrics: dsl.Output[dsl.Metrics]
+):
+    """Let the controller learn from a round; nothing is done while a result is missing.
+
+    Args:
+        search_uri: Where the search's state lies.
+        replica: Which controller replica this run is.
+        round: The round's number.
+        run: Id of this pipeline run.
+        metrics: The policy's entropy, the baseline and the mean reward.
+    """
+    from nas_lib import pods
+
+    learned = pods.update_controller(search_uri, replica=replica, round=round, run=run)
+    for name, value in pods.learned_metrics(learned).items():
+        metrics.log_metric(name, value)

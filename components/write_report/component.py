@@ -1,0 +1,34 @@
+from kfp import dsl
+from kfp_nas.components.image import IMAGE
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def write_report(
+    search_uri: str,
+    replica: int,
+    run: str,
+    report: dsl.Output[dsl.HTML],
+    summary: dsl.Output[dsl.Markdown],
+    metrics: dsl.Output[dsl.Metrics],
+):
+    """Write what the search has come to; test the winner once the search is finished.
+
+    Runs whatever became of the other tasks, and says what this run did and what failed in it.
+
+    Args:
+        search_uri: Where the search's state lies.
+        replica: Which controller replica this run is.
+        run: Id of this pipeline run.
+        report: A page with the winner, the curves and every child.
+        summary: The same in a few lines.
+        metrics: The best score, the test accuracy and the number of children.
+    """
+    from pathlib import Path
+
+    from nas_lib import pods
+
+    written = pods.write_report(search_uri, replica=replica, run=run)
+    Path(report.path).write_text(written.page)
+    Path(summary.path).write_text(written.text)
+    for name, value in written.metrics.items():
+        metrics.log_metric(name, value)

@@ -1,0 +1,37 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from kfp_nas.components.prepare_data import prepare_data
+from kfp_nas.components.write_report import write_report
+from searches import LoggedMetrics, tabular
+
+from nas_lib.engine import search
+
+
+def files(folder: Path) -> tuple[SimpleNamespace, SimpleNamespace]:
+    return tuple(SimpleNamespace(path=str(folder / name)) for name in ("page.html", "text.md"))
+
+
+def test_it_writes_a_page_a_text_and_metrics(tmp_path: Path) -> None:
+    handle = search(tabular(), store=str(tmp_path / "state"), workers=1)
+    (page, text), metrics = files(tmp_path), LoggedMetrics()
+
+    write_report.python_func(handle.uri, 0, "the-run", page, text, metrics)
+
+    assert Path(page.path).read_text().startswith("<!DOCTYPE html>")
+    assert (
+        "This run, the-run, learned from 0 rounds; no step failed." in Path(text.path).read_text()
+    )
+    assert metrics.values == {"children": 24, "best score": handle.best.score}
+
+
+def test_it_says_why_there_is_no_search(tmp_path: Path) -> None:
+    uri, (page, text) = str(tmp_path / "state"), files(tmp_path)
+    with pytest.raises(SystemExit, match="nas: no preset is called 'digit'"):
+        prepare_data.python_func(uri, "digit", {}, "the-run", None)
+
+    write_report.python_func(uri, 0, "the-run", page, text, LoggedMetrics())
+
+    assert "no preset is called" in Path(page.path).read_text()
+    assert "no preset is called 'digit'" in Path(text.path).read_text()

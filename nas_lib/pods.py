@@ -1,0 +1,180 @@
+"""The steps as pods run them: what Kubeflow's components call.
+
+A step that fails notes its sentence in the search, which Kubeflow's own pages would not show, and
+ends with that sentence as its last line. Nothing else is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from nas_lib import steps
+from nas_lib.config_file import resolve_config
+from nas_lib.data import DataManifest
+from nas_lib.engine import Listener, train_children
+from nas_lib.errors import NasError
+from nas_lib.records import Learned
+from nas_lib.report import SearchView, headline, problem_page, run_sentence, search_page, winner
+from nas_lib.steps import OpenSearch, Plan, RoundSummary
+from nas_lib.store import SearchStore, lease
+
+
+def prepare_data(
+    search_uri: str, *, preset: str, overrides: Mapping[str, Any], run: str
+) -> DataManifest | None:
+    """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`."""
+    with _pod(search_uri, "prepare_data", run):
+        store = SearchStore.open(search_uri)
+        config = resolve_config(
+            preset, overrides, stored=store.config() if store.find_search() else None
+        )
+        return steps.prepare_data(search_uri, config=config)
+
+
+def plan_rounds(search_uri: str, *, replica: int, rounds_per_run: int, run: str) -> Plan:
+    """Take the lease, and say which rounds are to be done; see `steps.plan_rounds`."""
+    with _pod(search_uri, "plan_rounds", run):
+        plan = steps.plan_rounds(
+            search_uri, replica=replica, run=run, rounds_per_run=rounds_per_run
+        )
+        if plan.holder:
+            sentence = f"{plan.holder} is working on replica {replica}: nothing is done here"
+            SearchStore.open(search_uri).note_problem(run=run, step="plan_rounds", message=sentence)
+            print(sentence)
+        return plan
+
+
+def sample_architectures(search_uri: str, *, replica: int, run: str) -> list[str]:
+    """Return the children to train in this tick; see `steps.sample_architectures`."""
+    with _pod(search_uri, "sample_architectures", run):
+        return steps.sample_architectures(search_uri, replica=replica, run=run)
+
+
+def train_child(search_uri: str, *, child: str, run: str) -> float:
+    """Train a child in a process of its own and return its reward, whatever becomes of it."""
+    with _pod(search_uri, "train_child", run):
+        (result,) = train_children(
+            OpenSearch(search_uri), [child], run=run, workers=1, listener=_Log()
+        )
+        return result.reward
+
+
+def aggregate_rewards(search_uri: str, *, children: Sequence[str], run: str) -> RoundSummary:
+    """Collect the results of a round; see `steps.aggregate_rewards`."""
+    with _pod(search_uri, "aggregate_rewards", run):
+        return steps.aggregate_rewards(search_uri, children=children, run=run)
+
+
+def update_controller(search_uri: str, *, replica: int, round: int, run: str) -> Learned | None:
+    """Learn from a round; see `steps.update_controller`."""
+    with _pod(search_uri, "update_controller", run):
+        return steps.update_controller(search_uri, replica=replica, round=round, run=run)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run leaves for people to read.
+
+    Attributes:
+        page: A self-contained HTML page.
+        text: The same in a few lines.
+        metrics: The best score, the test accuracy and the number of children, as far as there are.
+    """
+
+    page: str
+    text: str
+    metrics: dict[str, float]
+
+
+def write_report(search_uri: str, *, replica: int, run: str) -> Report:
+    """Write the report and let go of the lease; see `steps.write_report`.
+
+    Where there is no search because its preparation failed, the report says why.
+    """
+    with _pod(search_uri, "write_report", run):
+        store = SearchStore.open(search_uri)
+        if store.find_search() is None:
+            problems = store.problems()
+            text = problems[-1].message if problems else "nothing was begun"
+            return Report(problem_page(search_uri, problems), text, {})
+        lease.release(store, replica, run)
+        view = steps.write_report(search_uri, run=run)
+        return Report(search_page(view), _text(view), _view_metrics(view))
+
+
+def prepared_text(search_uri: str, prepared: DataManifest | None) -> str:
+    """Return what was prepared, as Markdown."""
+    if prepared is None:
+        return f"{search_uri} evaluates architectures by its own function: no data from us."
+    channels, height, width = prepared.image_shape
+    return (
+        f"{prepared.source}: {prepared.num_train} training, {prepared.num_valid} validation and "
+        f"{prepared.num_test} test images of {height}x{width}x{channels} "
+        f"in {prepared.num_classes} classes, stored in {search_uri}"
+    )
+
+
+def round_metrics(summary: RoundSummary) -> dict[str, float]:
+    """Return a round's numbers for Kubeflow's metrics."""
+    metrics = {"round": float(summary.round), "missing results": float(summary.num_missing)}
+    if summary.rewarded is not None:
+        rewards = [row.reward for row in summary.rewarded.rows if row.counts]
+        scores = [row.score for row in summary.rewarded.best if row.score is not None]
+        metrics |= {"best reward of the round": max(rewards)} if rewards else {}
+        metrics |= {"best score so far": max(scores)} if scores else {}
+    return metrics
+
+
+def learned_metrics(learned: Learned | None) -> dict[str, float]:
+    """Return what the controller made of a round, for Kubeflow's metrics."""
+    if learned is None:
+        return {"learned": 0.0}
+    values = {
+        "mean reward": learned.mean_reward,
+        "baseline": learned.baseline,
+        "entropy": learned.entropy,
+        "staleness": float(max(learned.staleness)),
+    }
+    return {"learned": 1.0, **{name: x for name, x in values.items() if x is not None}}
+
+
+def _text(view: SearchView) -> str:
+    lines = [headline(view), run_sentence(view)]
+    best = winner(view.rows)
+    if best is not None:
+        lines.append(f"Winner {best.id}: {best.architecture.config}")
+    lines += [f"Test accuracy of {each.child}: {each.accuracy:.2%}" for each in view.test]
+    lines += [f"{each.step}: {each.message}" for each in view.problems if each.run == view.run]
+    return "\n\n".join(lines)
+
+
+def _view_metrics(view: SearchView) -> dict[str, float]:
+    metrics = {"children": float(len(view.rows))}
+    best = winner(view.rows)
+    if best is not None and best.score is not None:
+        metrics["best score"] = best.score
+    if view.test:
+        metrics["test accuracy"] = view.test[-1].accuracy
+    return metrics
+
+
+class _Log(Listener):
+    """Says in the pod's log what goes wrong with a child."""
+
+    def failed(self, child: str, message: str) -> None:
+        """Print it."""
+        print(f"{child} failed: {message}", flush=True)
+
+
+@contextmanager
+def _pod(search_uri: str, step: str, run: str) -> Iterator[None]:
+    """End with one sentence where a step fails, noted in the search where that can be reached."""
+    try:
+        yield
+    except NasError as err:
+        with suppress(NasError):  # the store itself may be what is wrong
+            SearchStore.open(search_uri).note_problem(run=run, step=step, message=str(err))
+        raise SystemExit(f"nas: {err}") from None

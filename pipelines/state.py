@@ -1,0 +1,28 @@
+"""What all tasks that touch a search's state need."""
+
+from kfp import dsl, kubernetes
+from kfp.dsl import PipelineTask
+
+RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
+TASK_TIMEOUT_S = 24 * 3600  # of one pod: a child that hangs must not hold its round for ever
+
+
+def with_state(task: PipelineTask, *, store_secret: str, store_settings: str) -> PipelineTask:
+    """Give a task the store's credentials and endpoint, and never take its result from a cache.
+
+    Args:
+        task: The task.
+        store_secret: Name of a Secret with the keys accesskey and secretkey.
+        store_settings: Name of a ConfigMap with the keys endpoint and region; it may be absent.
+
+    Returns:
+        The task.
+    """
+    keys = {"accesskey": "AWS_ACCESS_KEY_ID", "secretkey": "AWS_SECRET_ACCESS_KEY"}
+    kubernetes.use_secret_as_env(task, store_secret, keys)
+    settings = {"endpoint": "AWS_ENDPOINT_URL", "region": "AWS_REGION"}
+    kubernetes.use_config_map_as_env(task, store_settings, settings, optional=True)
+    kubernetes.set_image_pull_policy(task, "IfNotPresent")
+    kubernetes.set_timeout(task, TASK_TIMEOUT_S)
+    task.set_caching_options(False)
+    return task

@@ -1,0 +1,173 @@
+"""nas_search under kfp.local: the same search as the command's, in tasks of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import searches
+from kfp import local
+from kfp_nas.pipelines.nas_search import nas_search
+from searches import SMALL_DIGITS, account
+
+from nas_lib import steps
+from nas_lib.config_file import resolve_config
+from nas_lib.engine import search
+from nas_lib.records import ChildRow
+from nas_lib.steps import view_search
+from nas_lib.store import SearchStore
+
+CONFIG = resolve_config("digits", SMALL_DIGITS, stored=None)
+
+
+@pytest.fixture(autouse=True)
+def local_kubeflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each task in a process of its own, as a pod would be."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "artifacts")
+    )
+
+
+@pytest.fixture(scope="module")
+def by_command(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, float]]:
+    """The children and rewards of `nas search`."""
+    folder = tmp_path_factory.mktemp("command")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAS_CACHE", str(folder / "cache"))
+        return account(search(CONFIG, store=str(folder / "state"), workers=2))
+
+
+def accounted(uri: str) -> list[tuple[str, str, float]]:
+    def facts(row: ChildRow) -> tuple[str, str, float]:
+        return row.id, row.architecture.config, row.reward
+
+    return [facts(row) for row in view_search(uri).rows]
+
+
+def test_two_runs_give_what_the_command_gives(
+    by_command: list[tuple[str, str, float]], tmp_path: Path
+) -> None:
+    uri = str(tmp_path / "state")
+
+    nas_search(search_uri=uri, preset="digits", overrides=SMALL_DIGITS, rounds_per_run=1)
+    assert accounted(uri) == by_command[:2]
+    shutil.copytree(uri, tmp_path / "copy")
+    nas_search(search_uri=uri, preset="", overrides={}, rounds_per_run=1)
+
+    assert accounted(uri) == by_command
+    view = view_search(uri)
+    assert len({learned.run for learned in view.learned}) == 2
+    assert len(view.test) == 1
+    reports = list((tmp_path / "state" / "reports").glob("*/report.html"))
+    assert len(reports) == 2
+    # and what a pipeline began, the command can finish
+    assert account(search(CONFIG, store=str(tmp_path / "copy"), workers=2)) == by_command
+
+
+def test_a_search_in_s3_that_the_command_began_is_finished(
+    by_command: list[tuple[str, str, float]], s3_uri: str
+) -> None:
+    search(CONFIG, store=s3_uri, workers=2, rounds=1)
+
+    nas_search(search_uri=s3_uri, preset="digits", overrides=SMALL_DIGITS, rounds_per_run=5)
+
+    assert accounted(s3_uri) == by_command
+
+
+TABULAR = {
+    "space": {"kind": "custom", "object": "searches:SPACE"},
+    "search": {"max_children": 4, "children_per_round": 2},
+}
+
+
+def test_a_finished_search_starts_no_training(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    uri = str(tmp_path / "state")
+    config = resolve_config(
+        "digits", {**TABULAR, "children.evaluate": "searches:product"}, stored=None
+    )
+    search(config, store=uri, workers=1)
+    capfd.readouterr()
+
+    nas_search(search_uri=uri, preset="", overrides={}, rounds_per_run=5)
+
+    assert "train-child" not in capfd.readouterr().out
+    assert len(view_search(uri).rows) == 4
+
+
+def test_the_next_tick_finishes_what_a_dead_task_left_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the first tick the store fails in the middle of a child, so its task dies."""
+    monkeypatch.chdir(tmp_path)
+    uri = str(tmp_path / "state")
+    overrides = {**TABULAR, "children.evaluate": "searches:dies_once"}
+    overrides["search"] = {"max_children": 2, "children_per_round": 2}
+    steps.prepare_data(uri, config=resolve_config("digits", overrides, stored=None))
+
+    with pytest.raises(RuntimeError, match="FAILURE"):  # a run of which a tick failed says so
+        nas_search(
+            search_uri=uri,
+            preset="",
+            overrides={"search.max_children": 4},
+            rounds_per_run=2,
+        )
+
+    view = view_search(uri)
+    rounds = sorted(each.round for each in view.learned)
+    assert rounds == [0]  # the second tick went on with round 0, and nothing was lost
+    assert [row.reward for row in view.rows] == [
+        searches.product(row.architecture) for row in view.rows
+    ]
+    assert "the store went away" in {problem.message for problem in view.problems}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"preset": "digit"}, "nas: no preset is called 'digit'"),
+        ({"overrides": {"children.epoch": 3}}, "unknown setting children.epoch"),
+        ({"preset": "nas-cnn"}, "expected CIFAR-10's .tar.gz or the folder unpacked from it, got"),
+        ({"search_uri": "ftp://somewhere"}, "nas: a store is a folder"),
+    ],
+)
+def test_a_mistake_is_the_last_line_of_the_tasks_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: dict[str, object], sentence: str
+) -> None:
+    given = {"search_uri": str(tmp_path / "state"), "preset": "digits", "overrides": {}}
+
+    with pytest.raises(RuntimeError, match="FAILURE"):
+        nas_search(**{**given, **arguments})
+
+    out = capfd.readouterr()
+    lines = [line.strip() for line in (out.out + out.err).splitlines()]
+    said = [index for index, line in enumerate(lines) if sentence in line]
+    assert said
+    assert "Traceback (most recent call last):" not in lines[: said[0]]
+
+
+def test_a_preset_that_does_not_exist_is_in_the_report(tmp_path: Path) -> None:
+    uri = str(tmp_path / "state")
+    with pytest.raises(RuntimeError, match="FAILURE"):
+        nas_search(search_uri=uri, preset="digit", overrides={})
+
+    (problem,) = SearchStore.open(uri).problems()
+    assert problem.step == "prepare_data"
+    pages = list((tmp_path / "artifacts").rglob("report"))
+    assert any("no preset is called" in page.read_text() for page in pages)
+
+
+def test_the_pipelines_module_imports_without_the_repository(tmp_path: Path) -> None:
+    command = "from kfp_nas.pipelines.nas_search import nas_search; print(nas_search.name)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "nas-search\n"

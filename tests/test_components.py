@@ -1,0 +1,80 @@
+"""What every component's folder has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from kfp.components import load_component_from_text
+from kfp_nas.components.readme import FOLDER, NAMES, component, readme
+
+from nas_lib import __version__
+
+
+def test_there_is_a_component_for_each_step() -> None:
+    assert NAMES == [
+        "aggregate_rewards",
+        "plan_rounds",
+        "prepare_data",
+        "sample_architectures",
+        "train_child",
+        "update_controller",
+        "write_report",
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_readme_is_what_its_docstring_says(name: str) -> None:
+    assert (FOLDER / name / "README.md").read_text() == readme(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_metadata_names_it_and_what_it_needs(name: str) -> None:
+    metadata = yaml.safe_load((FOLDER / name / "metadata.yaml").read_text())
+
+    assert metadata["name"] == name
+    assert metadata["dependencies"]["kubeflow"] == [
+        {"name": "Pipelines", "version": ">=2.17,<2.18"}
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_tests_of_its_own(name: str) -> None:
+    assert (FOLDER / name / "tests" / f"test_{name}.py").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_compiles_alone_with_every_parameter_described(name: str, tmp_path: Path) -> None:
+    from kfp.compiler import Compiler
+
+    path = tmp_path / "component.yaml"
+    Compiler().compile(component(name), str(path))
+
+    assert load_component_from_text(path.read_text()).description
+    parameters = yaml.safe_load(path.read_text())["root"]["inputDefinitions"]["parameters"]
+    assert all(each["description"] for each in parameters.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_body_is_imports_and_calls(name: str) -> None:
+    """Anything with an `if` belongs where a plain test reaches it."""
+    lines = (FOLDER / name / "component.py").read_text().rpartition('"""')[2].splitlines()
+    words = {line.split()[0] for line in lines if line.strip()}
+
+    assert not words & {"if", "while", "try:", "with", "def", "class"}
+
+
+def test_the_image_is_named_by_the_environment_or_the_release() -> None:
+    command = "from kfp_nas.components.image import IMAGE; print(IMAGE)"
+
+    images = [
+        subprocess.run(
+            [sys.executable, "-c", command], env=env, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for env in ({}, {"NAS_IMAGE": "registry/nas@sha256:1"})
+    ]
+
+    assert images == [f"kfp-nas:{__version__}", "registry/nas@sha256:1"]

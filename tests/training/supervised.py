@@ -1,0 +1,25 @@
+"""Work for supervisors to supervise: a worker does what its task says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from nas_lib.errors import StoreError
+
+
+def work(folder: str, task: str) -> None:
+    """Do `verb` or `verb:argument`; the file `task` in the folder says that it began."""
+    verb, _, argument = task.partition(":")
+    block = b"x" * (int(argument) << 20) if verb == "take" else b""
+    (Path(folder) / task).write_text(str(os.getpid()))
+    if verb == "raise":
+        raise RuntimeError(argument)
+    if verb == "lose":
+        raise StoreError(argument)
+    if verb == "die":
+        os.kill(os.getpid(), signal.Signals[argument])
+    if verb in ("take", "wait"):
+        time.sleep(60 + len(block))

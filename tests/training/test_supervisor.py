@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fake_container import FakeContainer
+
+from nas_lib.errors import NasError
+from nas_lib.training.machine import ContainerMemory
+from nas_lib.training.supervisor import Ended, Supervisor
+
+ALL_MB = 10_000
+
+
+@contextmanager
+def supervising(
+    folder: Path, *, memory_mb: int = ALL_MB, container: FakeContainer | None = None
+) -> Iterator[Supervisor]:
+    memory = ContainerMemory(container.folder if container else folder)
+    with Supervisor(
+        "supervised:work", (str(folder),), memory_mb=memory_mb, container=memory
+    ) as supervisor:
+        yield supervisor
+
+
+def run(supervisor: Supervisor, *tasks: str) -> dict[str, Ended]:
+    """Start the tasks and return how each ended."""
+    for task in tasks:
+        supervisor.start(task)
+    ended: dict[str, Ended] = {}
+    while supervisor.num_running:
+        came = supervisor.wait(30)
+        assert came, "nothing ended in half a minute"
+        ended |= {each.task: each for each in came}
+    return ended
+
+
+def begun(folder: Path, task: str) -> int:
+    """Wait until a task has begun; return its process."""
+    deadline = time.monotonic() + 30
+    while not (folder / task).exists() or not (folder / task).read_text():
+        assert time.monotonic() < deadline, f"{task} did not begin"
+        time.sleep(0.01)
+    return int((folder / task).read_text())
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_every_worker_tells_how_it_ended(tmp_path: Path) -> None:
+    with supervising(tmp_path) as supervisor:
+        ended = run(
+            supervisor, "done", "raise:no luck", "lose:no store", "die:SIGTERM", "die:SIGKILL"
+        )
+
+    assert ended["done"] == Ended("done", 0)
+    assert ended["die:SIGTERM"] == Ended("die:SIGTERM", -15, "killed by SIGTERM")
+    assert ended["die:SIGKILL"] == Ended("die:SIGKILL", -9, "killed by SIGKILL")
+    raised, lost = ended["raise:no luck"], ended["lose:no store"]
+    assert (raised.exit_code, raised.message) == (1, "RuntimeError: no luck")
+    assert (lost.exit_code, lost.message) == (2, "no store")
+    assert raised.details.endswith("RuntimeError: no luck\n")
+
+
+def test_waiting_ends_after_its_time(tmp_path: Path) -> None:
+    with supervising(tmp_path) as supervisor:
+        supervisor.start("wait")
+        begun(tmp_path, "wait")
+        before_s = time.monotonic()
+
+        assert supervisor.wait(0.2) == []
+
+        assert 0.2 <= time.monotonic() - before_s < 2
+        assert supervisor.num_running == 1
+
+
+def test_a_stop_ends_every_worker(tmp_path: Path) -> None:
+    with supervising(tmp_path) as supervisor:
+        supervisor.start("wait")
+        pid = begun(tmp_path, "wait")
+        assert is_running(pid)
+
+    deadline = time.monotonic() + 5
+    while is_running(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_lost_server_is_one_sentence(tmp_path: Path) -> None:
+    sentence = r"the process that starts the workers ended \(exit code -9\)"
+    with supervising(tmp_path) as supervisor:
+        supervisor.start("wait")
+        worker = begun(tmp_path, "wait")
+        server = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(server, signal.SIGKILL)
+
+        with pytest.raises(NasError, match=sentence):
+            supervisor.wait(30)
+        with pytest.raises(NasError, match=sentence):
+            supervisor.start("more")
+
+
+def test_a_worker_that_takes_more_than_it_may_is_ended(tmp_path: Path) -> None:
+    with supervising(tmp_path, memory_mb=150) as supervisor:
+        ended = run(supervisor, "take:300", "done")
+
+    assert ended["done"].exit_code == 0
+    taken = ended["take:300"]
+    assert (taken.exit_code, taken.out_of_memory) == (-9, True)
+    assert taken.message.startswith("used ")
+    assert taken.message.endswith(" MiB of memory, more than a child may (150 MiB)")
+
+
+def test_the_largest_worker_of_a_full_container_is_ended(tmp_path: Path) -> None:
+    container = FakeContainer(tmp_path / "cgroup")
+    container.set(limit_mb=1000, used_mb=990, files_mb=100)
+    with supervising(tmp_path, container=container) as supervisor:
+        supervisor.start("take:100")
+        supervisor.start("take:10")
+        for task in ("take:100", "take:10"):
+            begun(tmp_path, task)
+        assert supervisor.wait(0.5) == []  # 990 - 100 is room enough
+
+        container.set(limit_mb=1000, used_mb=990, files_mb=60)  # 930 are more than 92 %
+        (ended,) = supervisor.wait(30)
+        container.set(limit_mb=1000, used_mb=800)
+
+        assert (ended.task, ended.out_of_memory) == ("take:100", True)
+        assert ended.message.endswith(" MiB of memory, and its container has no more than 1000 MiB")
+        assert supervisor.wait(0.5) == []
+
+
+def test_a_worker_that_the_kernel_ended_for_memory_ran_out_of_it(tmp_path: Path) -> None:
+    container = FakeContainer(tmp_path / "cgroup")
+    container.set(limit_mb=1000, used_mb=100)
+    container.set_killed(3)  # before we came
+    with supervising(tmp_path, container=container) as supervisor:
+        first = run(supervisor, "die:SIGKILL")["die:SIGKILL"]
+        container.set_killed(4)
+        second = run(supervisor, "die:SIGKILL")["die:SIGKILL"]
+        third = run(supervisor, "die:SIGKILL")["die:SIGKILL"]
+
+    assert (first.out_of_memory, first.message) == (False, "killed by SIGKILL")
+    assert (second.out_of_memory, second.message) == (
+        True,
+        "killed by the kernel: its container has no more than 1000 MiB of memory",
+    )
+    assert not third.out_of_memory
