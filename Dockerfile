@@ -15,11 +15,12 @@ RUN python3 -c 'import tomllib; \
         extras = project["optional-dependencies"]; \
         print(*project["dependencies"], *extras["digits"], *extras["kubeflow"], sep="\n")' \
         > requirements.txt \
+    && torch=$(sed -n 's/^torch==//p' wheels/constraints.txt) \
     && if [ "$TORCH" = cuda ]; then \
         rm -f wheels/torch-*+cpu-*; \
-    elif ! ls wheels/torch-*+cpu-* 2> /dev/null; then \
+    elif ! ls wheels/torch-$torch+cpu-*; then \
         python3 -m pip download --no-cache-dir --no-deps --dest wheels \
-            --index-url https://download.pytorch.org/whl/cpu "$(grep '^torch==' wheels/constraints.txt)"; \
+            --index-url https://download.pytorch.org/whl/cpu torch==$torch; \
     fi \
     && python3 -m pip --python /opt/nas/bin/python3 install --no-cache-dir --find-links wheels \
         --constraint wheels/constraints.txt --requirement requirements.txt

@@ -3,17 +3,20 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCKER ?= docker
+TORCH ?= cpu
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' nas_lib/__init__.py)
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[digits,dev]'
+		--constraint constraints.txt --editable '.[digits,kubeflow,dev]'
 	touch $@
 
 .PHONY: setup
@@ -27,6 +30,22 @@ demo: $(READY) ## Search a network for handwritten digits, from the start (minut
 .PHONY: test
 test: lint ## Lint and run the whole test suite
 	$(BIN)/pytest
+
+.PHONY: image
+image: ## Build the image kfp-nas:<version>, with PyTorch for CPUs or TORCH=cuda
+	$(DOCKER) build --build-arg TORCH=$(TORCH) --build-arg VERSION=$(VERSION) \
+		--tag kfp-nas:$(VERSION) .
+
+# Results are bit-equal only with the same torch: the image takes the one of .venv, where that is
+# a build for CPUs. From PyPI it is one for CUDA, and then the Dockerfile fetches another.
+.PHONY: wheels
+wheels: $(READY)
+	torch=$$($(BIN)/python -c 'from importlib.metadata import version; print(version("torch"))') \
+	&& case $$torch in *+cpu) $(BIN)/pip download --quiet --no-deps --dest wheels torch==$$torch;; esac
+
+.PHONY: test-container
+test-container: wheels ## Build the image and test it, on the engine that DOCKER_HOST names
+	$(BIN)/pytest -m container tests/containers
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict on nas_lib, import-linter
@@ -46,4 +65,4 @@ bench: $(READY) ## Measure speeds (minutes, on an idle machine)
 
 .PHONY: clean
 clean: ## Remove the environment and all caches, but no searches
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) wheels build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ from itertools import product
 import nas_lib
 from benchmarks.studies.layered_reward import OPTIMUM, SPACE, reward
 from benchmarks.studies.study import RUNS, Spread, paired, print_table, wins, write_result
-from nas_lib.config import LoopConfig, RandomConfig, ReinforceConfig, SearchConfig
+from nas_lib.config import ControllerConfig, LoopConfig, RandomConfig, ReinforceConfig, SearchConfig
 from nas_lib.report.curves import TOPS, by_time, top_k_mean
 
 MARKS = (400, 800, 1600, 3200)
@@ -22,7 +22,7 @@ SEEDS = range(1, 11)
 TUNING_SEEDS = (101, 102)
 LEARNING_RATES = (1e-3, 3e-3, 1e-2)
 ENTROPY_WEIGHTS = (0.0, 0.003, 0.01, 0.03)
-ARMS = {
+ARMS: dict[str, ControllerConfig] = {
     "random": RandomConfig(),
     "paper": ReinforceConfig(),
     "laptop": ReinforceConfig(learning_rate=1e-2, entropy_weight=0.01),
@@ -31,7 +31,7 @@ ARMS = {
 Measures = dict[str, float]
 
 
-def measure(arm: str, controller: ReinforceConfig | RandomConfig, seed: int) -> Measures:
+def measure(arm: str, controller: ControllerConfig, seed: int) -> Measures:
     """Return what a search comes to: measured now, or before under the same name of the arm."""
     path = RUNS / "computed_reward" / f"{arm}-{seed}.json"
     if path.exists():
@@ -42,7 +42,7 @@ def measure(arm: str, controller: ReinforceConfig | RandomConfig, seed: int) -> 
     return found
 
 
-def _search(arm: str, controller: ReinforceConfig | RandomConfig, seed: int) -> Measures:
+def _search(arm: str, controller: ControllerConfig, seed: int) -> Measures:
     config = SearchConfig(
         seed=seed,
         space=SPACE,

@@ -58,7 +58,10 @@ def main() -> None:
     rows = []
     for name in fixed[0]:
         base, ours = ([each[name] for each in arm] for arm in (fixed, chosen))
-        spreads = [Spread.of(values).text() for values in (base, ours, paired(ours, base))]
+        digits_shown = 4 if fmean(base) < 1 else 1  # accuracies, or costs
+        spreads = [
+            Spread.of(values).text(digits_shown) for values in (base, ours, paired(ours, base))
+        ]
         rows.append([name, *spreads])
     header = ["measure", "fixed at 1", "chosen", "difference"]
     print_table(f"{NUM_CHILDREN} children, {len(SEEDS)} paired seeds", header, rows)

@@ -34,6 +34,17 @@ def test_the_form_has_these_fields_in_this_order() -> None:
     ]
 
 
+def test_tasks_have_the_artifacts_where_results_are_said_to_be() -> None:
+    pipeline = yaml.safe_load_all((ROOT / "pipelines/nas_search/nas_search.yaml").read_text())
+    components = next(pipeline)["components"]
+
+    task = ""
+    for name, artifacts, _ in table_rows(GUIDE, "task"):
+        task = name.strip("`") or task
+        outputs = components[f"comp-{task}"]["outputDefinitions"]["artifacts"]
+        assert set(re.findall(r"\w+", artifacts)) <= set(outputs)
+
+
 @pytest.mark.parametrize(
     "block", re.findall(r"^```json\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 )
@@ -61,5 +72,9 @@ def test_the_images_are_those_of_the_manifests() -> None:
     rows = [image for image, _ in table_rows(MANIFESTS, "image")]
 
     assert rows[0].startswith(f"`{official}`")
-    assert minio["newName"] in rows[2]
-    assert minio["digest"] in rows[2]
+    assert minio["newName"] == official.partition(":")[0]
+    assert minio["digest"] in rows[0]
+    (fork,) = yaml.safe_load(re.search(r"^```yaml\n(.*?)^```", MANIFESTS, re.DOTALL | re.M)[1])
+    assert fork["name"] == minio["name"]
+    assert fork["newName"] in rows[2]
+    assert fork["digest"] in rows[2]

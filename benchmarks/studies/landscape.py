@@ -1,0 +1,52 @@
+"""How hard the computed reward is: what random networks are worth, and where steepest ascent ends."""
+
+from __future__ import annotations
+
+from random import Random
+from statistics import fmean, stdev
+
+from benchmarks.studies.layered_reward import OPTIMUM, SPACE, reward
+from benchmarks.studies.neighbourhood import neighbours, random_architecture
+from benchmarks.studies.study import print_table, write_result
+from nas_lib.architecture import Architecture
+from nas_lib.spaces import CnnSpace, Space
+
+NUM_RANDOM = 20_000
+NUM_ASCENTS = 30
+
+
+def ascend(space: Space, start: Architecture) -> float:
+    """Return the reward at which changing any one token gains nothing more."""
+    here = reward(start)
+    while True:
+        best = max((near for _, near in neighbours(space, start)), key=reward)
+        if reward(best) <= here:
+            return here
+        start, here = best, reward(best)
+
+
+def main() -> None:
+    """Measure, and print what came out."""
+    space, rng = CnnSpace(SPACE), Random(0)
+    drawn = [reward(random_architecture(space, rng)) for _ in range(NUM_RANDOM)]
+    ends = [ascend(space, random_architecture(space, rng)) for _ in range(NUM_ASCENTS)]
+    around = [reward(near) for _, near in neighbours(space, OPTIMUM)]
+    found = {
+        "optimum": reward(OPTIMUM),
+        "best neighbour of the optimum": max(around),
+        "worst neighbour of the optimum": min(around),
+        "random networks, mean": fmean(drawn),
+        "random networks, standard deviation": stdev(drawn),
+        "random networks, best": max(drawn),
+        "ascents, worst end": min(ends),
+        "ascents, mean end": fmean(ends),
+        "ascents, best end": max(ends),
+        "ascents that reach the optimum": sum(end == reward(OPTIMUM) for end in ends),
+    }
+    title = f"{NUM_RANDOM:,} random networks, {NUM_ASCENTS} ascents"
+    print_table(title, ["", "reward"], [[name, f"{value:.4f}"] for name, value in found.items()])
+    write_result("landscape", found)
+
+
+if __name__ == "__main__":
+    main()

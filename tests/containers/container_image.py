@@ -1,0 +1,39 @@
+"""Containers of the image under test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+
+from nas_lib import __version__
+
+TAG = f"kfp-nas:{__version__}"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a container's command ended, and all that it printed."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """The image, in the engine that holds it."""
+
+    engine: docker.DockerClient
+
+    def labels(self) -> dict[str, str]:
+        return self.engine.images.get(TAG).labels
+
+    def run(self, command: str, **options: Any) -> Ran:
+        """Run a shell command in a container of its own, with options of docker's `run`."""
+        container = self.engine.containers.run(TAG, ["sh", "-c", command], detach=True, **options)
+        try:
+            exit_code = container.wait()["StatusCode"]
+            return Ran(exit_code, container.logs().decode())
+        finally:
+            container.remove(force=True)

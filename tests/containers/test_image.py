@@ -1,0 +1,46 @@
+"""What is in the image, and that it runs as whoever it has to."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from container_image import Image
+
+from nas_lib import __version__
+
+pytestmark = [pytest.mark.container, pytest.mark.timeout(1800)]  # it may have to be built
+
+SEARCH = (
+    "nas search digits --json --workers 1 --store /tmp/state --set task.max_train=200 "
+    "--set children.epochs=1 --set search.max_children=2 --set search.children_per_round=2"
+)
+
+
+def test_its_version_is_the_librarys(image: Image) -> None:
+    said = image.run("nas --version").output.split()[-1]
+
+    assert said == image.labels()["org.opencontainers.image.version"] == __version__
+
+
+def test_it_has_all_it_needs_and_nothing_to_build_with(image: Image) -> None:
+    packages = image.run("/usr/local/bin/python3 -m pip --python /opt/nas/bin/python3 check")
+    tools = image.run("for tool in gcc cc g++ ld make git; do command -v $tool; done")
+    left = image.run("find / -xdev -name 'torch-*.whl' -o -xdev -path '*/.cache/pip'", user="0")
+
+    assert packages.output == "No broken requirements found.\n"
+    assert tools.output == ""
+    assert left.output == ""
+
+
+def test_it_runs_as_nobody_special(image: Image) -> None:
+    assert image.run("id -u; touch ~/here && echo writable").output == "1000\nwritable\n"
+
+
+@pytest.mark.parametrize("user", ["1000", "12345:0", "12345:12345"])
+def test_any_user_can_search_where_only_tmp_can_be_written(image: Image, user: str) -> None:
+    ran = image.run(SEARCH, user=user, read_only=True, tmpfs={"/tmp": ""})
+
+    assert ran.exit_code == 0, ran.output
+    document = ran.output[ran.output.index("\n[") + 1 :]
+    assert {child["status"] for child in json.loads(document)} == {"ok"}
