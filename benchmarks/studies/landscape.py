@@ -1,7 +1,8 @@
-"""How hard the computed reward is: what random networks are worth, and where steepest ascent ends."""
+"""How hard the computed reward is: what random networks are worth, where steepest ascent ends."""
 
 from __future__ import annotations
 
+from operator import itemgetter
 from random import Random
 from statistics import fmean, stdev
 
@@ -15,21 +16,24 @@ NUM_RANDOM = 20_000
 NUM_ASCENTS = 30
 
 
-def ascend(space: Space, start: Architecture) -> float:
-    """Return the reward at which changing any one token gains nothing more."""
-    here = reward(start)
+def ascend(space: Space, start: Architecture) -> tuple[float, int]:
+    """Return the reward that no change of one token betters, and how many networks it took."""
+    here, num_judged = reward(start), 1
     while True:
-        best = max((near for _, near in neighbours(space, start)), key=reward)
-        if reward(best) <= here:
-            return here
-        start, here = best, reward(best)
+        around = [(reward(near), near) for _, near in neighbours(space, start)]
+        num_judged += len(around)
+        best, near = max(around, key=itemgetter(0))
+        if best <= here:
+            return here, num_judged
+        start, here = near, best
 
 
 def main() -> None:
     """Measure, and print what came out."""
     space, rng = CnnSpace(SPACE), Random(0)
     drawn = [reward(random_architecture(space, rng)) for _ in range(NUM_RANDOM)]
-    ends = [ascend(space, random_architecture(space, rng)) for _ in range(NUM_ASCENTS)]
+    ascents = [ascend(space, random_architecture(space, rng)) for _ in range(NUM_ASCENTS)]
+    ends = [end for end, _ in ascents]
     around = [reward(near) for _, near in neighbours(space, OPTIMUM)]
     found = {
         "optimum": reward(OPTIMUM),
@@ -41,10 +45,11 @@ def main() -> None:
         "ascents, worst end": min(ends),
         "ascents, mean end": fmean(ends),
         "ascents, best end": max(ends),
+        "ascents, mean number of networks": fmean(num_judged for _, num_judged in ascents),
         "ascents that reach the optimum": sum(end == reward(OPTIMUM) for end in ends),
     }
     title = f"{NUM_RANDOM:,} random networks, {NUM_ASCENTS} ascents"
-    print_table(title, ["", "reward"], [[name, f"{value:.4f}"] for name, value in found.items()])
+    print_table(title, ["", "reward"], [[name, f"{value:.4g}"] for name, value in found.items()])
     write_result("landscape", found)
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from random import Random
 from statistics import fmean, stdev
 
@@ -76,11 +77,12 @@ def _options(space: Space) -> list[tuple[str, int]]:
 
 def score(uri: str, candidate: Candidate) -> float:
     """Return the network's validation accuracy, trained now or before."""
-    path = RUNS / "neighbourhood" / f"{candidate.architecture.id}-{candidate.seed}.json"
+    folder = RUNS / "neighbourhood" / Path(uri).name  # searches differ in the split of their data
+    path = folder / f"{candidate.architecture.id}-{candidate.seed}.json"
     if path.exists():
         return float(json.loads(path.read_text(encoding="utf-8")))
     accuracy = _train(uri, candidate)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(accuracy), encoding="utf-8")
     return accuracy
 

@@ -14,10 +14,11 @@ TAG = f"kfp-nas:{__version__}"
 
 @dataclass(frozen=True)
 class Ran:
-    """How a container's command ended, and all that it printed."""
+    """How a container's command ended, and what it printed."""
 
     exit_code: int
-    output: str
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Image:
         container = self.engine.containers.run(TAG, ["sh", "-c", command], detach=True, **options)
         try:
             exit_code = container.wait()["StatusCode"]
-            return Ran(exit_code, container.logs().decode())
+            stdout, stderr = (
+                container.logs(stdout=wanted, stderr=not wanted).decode()
+                for wanted in (True, False)
+            )
+            return Ran(exit_code, stdout, stderr)
         finally:
             container.remove(force=True)
