@@ -89,13 +89,16 @@ def study() -> None:
 def tune() -> None:
     """Print the mean of the top 15 for each learning rate and entropy weight."""
     rows = []
+    searches = {}
     for rate, weight in product(LEARNING_RATES, ENTROPY_WEIGHTS):
         controller = ReinforceConfig(learning_rate=rate, entropy_weight=weight)
         found = [measure(f"tune-{rate}-{weight}", controller, seed) for seed in TUNING_SEEDS]
+        searches[f"{rate}, {weight}"] = found
         tops = [Spread.of(each[f"top 15 at {mark}"] for each in found).text() for mark in MARKS]
         rows.append([rate, weight, *tops])
     header = ["learning rate", "entropy weight", *(f"top 15 at {mark}" for mark in MARKS)]
     print_table(f"Tuning, seeds {list(TUNING_SEEDS)}", header, rows)
+    write_result("computed_reward_tuning", {"seeds": TUNING_SEEDS, "searches": searches})
 
 
 if __name__ == "__main__":

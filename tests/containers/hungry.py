@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
+from pathlib import Path
 
 from nas_lib.architecture import Architecture
 
@@ -17,6 +20,12 @@ def step_by_step(architecture: Architecture) -> float:
         time.sleep(0.02)
 
 
-def at_once(architecture: Architecture) -> float:
-    """Takes 4 GiB as fast as the machine gives them."""
+def unseen(architecture: Architecture) -> float:
+    """Takes 4 GiB while the supervisor, its parent's parent, is stopped for five seconds."""
+    stat = Path(f"/proc/{os.getppid()}/stat").read_text()
+    supervisor = int(stat.rpartition(")")[2].split()[1])
+    subprocess.Popen(
+        ["sh", "-c", f"kill -STOP {supervisor}; echo; sleep 5; kill -CONT {supervisor}"],
+        stdout=subprocess.PIPE,
+    ).stdout.readline()
     return float(len(b"x" * (4096 * MIB)))
