@@ -290,16 +290,16 @@ class ProcessTrainer:
     def train(self, children: Sequence[str]) -> None:
         """Train until each child has its result."""
         waiting = deque(children)
-        pause_s = self._search.config.search.lease_s / 4
+        lease_s = self._search.config.search.lease_s
         replica = self._search.store.proposed(children[0]).replica
         while waiting or self._supervisor.num_running:
             while waiting and self._supervisor.num_running < self._workers:
                 child = waiting.popleft()
                 self._listener.started(child)
                 self._supervisor.start(child)
-            ended = self._supervisor.wait(pause_s)
+            ended = self._supervisor.wait(lease_s / 4)
             if not ended:
-                lease.renew(self._search.store, replica, self._run)
+                lease.renew(self._search.store, replica, self._run, lease_s=lease_s)
             waiting.extend(each.task for each in ended if not self._is_done(each))
 
     def _is_done(self, ended: Ended) -> bool:

@@ -77,7 +77,7 @@ def _digits() -> SearchConfig:
             num_filters=(8, 16, 24, 32),
             depth=DepthConfig(start=4, step=0, max=4),
         ),
-        controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.03),
+        controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.01),
         children=ChildrenConfig(
             epochs=15,
             batch_size=32,

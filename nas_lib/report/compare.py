@@ -121,7 +121,7 @@ def compare(views: Sequence[SearchView], *, num_checkpoints: int = 20) -> Compar
         is_accuracy=all(view.is_accuracy for view in views),
         entries=tuple(entries),
         groups=groups,
-        differences=_differences(groups),
+        differences=_differences(groups, entries),
         warnings=tuple(_warnings(views)),
     )
 
@@ -192,16 +192,31 @@ def _mean_curve(*members: Curve) -> Curve:
     return Curve(members[0].k, tuple(values), tuple(errors))
 
 
-def _differences(groups: Sequence[Group]) -> tuple[Difference, ...]:
+def _differences(groups: Sequence[Group], entries: Sequence[Entry]) -> tuple[Difference, ...]:
     random = [group for group in groups if group.controller == "random"]
     others = [group for group in groups if group.controller != "random"]
     return tuple(
         Difference(
             label=f"{other.label} minus {base.label}",
-            curves=tuple(map(_minus, other.curves, base.curves)),
+            curves=_paired(entries, other, base) or tuple(map(_minus, other.curves, base.curves)),
         )
         for other, base in product(others, random)
     )
+
+
+def _paired(entries: Sequence[Entry], other: Group, base: Group) -> tuple[Curve, ...]:
+    """Return the mean difference seed by seed, nothing where the groups have other seeds.
+
+    Searches of one seed have the same data and split, so their difference varies less.
+    """
+    mine, theirs = (
+        {entry.seed: entry.curves for entry in entries if entry.group == group.label}
+        for group in (other, base)
+    )
+    if mine.keys() != theirs.keys() or len(mine) != other.num_searches:
+        return ()
+    pairs = [tuple(map(_minus, mine[seed], theirs[seed])) for seed in mine]
+    return tuple(map(_mean_curve, *pairs))
 
 
 def _minus(curve: Curve, base: Curve) -> Curve:

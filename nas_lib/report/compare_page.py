@@ -98,7 +98,8 @@ def _series(name: str, curve: Curve, comparison: Comparison) -> Series:
 
 
 def _chart(title: str, series: Sequence[Series], comparison: Comparison, measure: str) -> Markup:
-    unit = ", %" if comparison.is_accuracy else ""
+    units = {"score": ", %", "difference": ", percentage points"}
+    unit = units[measure] if comparison.is_accuracy else ""
     what = "validation accuracy" if comparison.is_accuracy and measure == "score" else measure
     banded = any(line.spread for line in series)
     explanation = "The band is one standard error over repeated searches." if banded else ""

@@ -97,14 +97,15 @@ def _train(search: OpenSearch, member: Child, run: str) -> ChildResult:
 
 
 def _keep_alive(search: OpenSearch, child: str, run: str) -> Callable[[EpochMetrics], None]:
-    """Return what renews the lease after an epoch, four times in its time-to-live at most."""
-    pause_s = search.config.search.lease_s / 4
-    renewed_s = time.monotonic()
+    """Return what renews the lease after an epoch; it looks at it now and then only."""
+    lease_s = search.config.search.lease_s
+    looked_s = time.monotonic()
 
     def on_epoch(_: EpochMetrics) -> None:
-        nonlocal renewed_s
-        if time.monotonic() - renewed_s >= pause_s:
-            lease.renew(search.store, ChildId.parse(child).replica, run)
-            renewed_s = time.monotonic()
+        nonlocal looked_s
+        if time.monotonic() - looked_s >= lease_s / 4:
+            replica = ChildId.parse(child).replica
+            lease.renew(search.store, replica, run, lease_s=lease_s)
+            looked_s = time.monotonic()
 
     return on_epoch

@@ -45,7 +45,7 @@ def aggregate_rewards(
     search = OpenSearch.of(search)
     store = search.store
     which = ChildId.parse(children[0])
-    lease.renew(store, which.replica, run)
+    lease.renew(store, which.replica, run, lease_s=search.config.search.lease_s)
     key = layout.round_state(which.replica, which.round, "rewarded")
     rewarded = store.find(Rewarded, key)
     if rewarded is None:
@@ -71,7 +71,7 @@ def update_controller(
     """
     search = OpenSearch.of(search)
     store = search.store
-    lease.renew(store, replica, run)
+    lease.renew(store, replica, run, lease_s=search.config.search.lease_s)
     rewarded = store.find(Rewarded, layout.round_state(replica, round, "rewarded"))
     if rewarded is None:
         return None

@@ -58,7 +58,7 @@ def sample_architectures(search: str | OpenSearch, *, replica: int, run: str) ->
     all have a result: a Kubeflow loop must not be empty.
     """
     search = OpenSearch.of(search)
-    lease.renew(search.store, replica, run)
+    lease.renew(search.store, replica, run, lease_s=search.config.search.lease_s)
     number = search.store.open_round(replica)
     if is_finished(search, replica, number):
         number -= 1

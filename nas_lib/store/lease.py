@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -29,6 +30,7 @@ class Lease:
     host: str
     pid: int
     process_start: str  # tells a process from a later one with the same pid
+    created_s: float = 0.0  # seconds since 1970 on the holder's clock, which only it compares
     released: bool = False
 
     def __str__(self) -> str:
@@ -64,15 +66,20 @@ def take(
     return None if winner == mine else winner
 
 
-def renew(store: SearchStore, replica: int, run: str) -> None:
-    """Show that this run is alive, if the lease is still its own. Call it once in lease_s / 4."""
-    _follow(store, replica, run, _mine(run))
+def renew(store: SearchStore, replica: int, run: str, *, lease_s: float) -> None:
+    """Show that this run is alive, four times in a time-to-live at most, if it has the lease."""
+    number, holder = _newest(store, replica)
+    if holder is not None and holder.run == run and not holder.released:
+        mine = _mine(run)
+        if abs(mine.created_s - holder.created_s) >= lease_s / 4:
+            store.settle(layout.lease(replica, number + 1), mine)
 
 
 def release(store: SearchStore, replica: int, run: str) -> None:
     """Give the lease back, if it is this run's own."""
-    mine = _mine(run)
-    _follow(store, replica, run, Lease(run, mine.host, mine.pid, mine.process_start, released=True))
+    number, holder = _newest(store, replica)
+    if holder is not None and holder.run == run and not holder.released:
+        store.settle(layout.lease(replica, number + 1), replace(_mine(run), released=True))
 
 
 def process_start(pid: int) -> str:
@@ -95,7 +102,8 @@ def _exists(pid: int) -> bool:
 
 
 def _mine(run: str) -> Lease:
-    return Lease(run, socket.gethostname(), os.getpid(), process_start(os.getpid()))
+    pid = os.getpid()
+    return Lease(run, socket.gethostname(), pid, process_start(pid), created_s=time.time())
 
 
 def _is_local(lease: Lease) -> bool:
@@ -112,9 +120,3 @@ def _newest(store: SearchStore, replica: int) -> tuple[int, Lease | None]:
     if not numbers:
         return 0, None
     return numbers[-1], store.read(Lease, layout.lease(replica, numbers[-1]))
-
-
-def _follow(store: SearchStore, replica: int, run: str, lease: Lease) -> None:
-    number, holder = _newest(store, replica)
-    if holder is not None and holder.run == run and not holder.released:
-        store.settle(layout.lease(replica, number + 1), lease)

@@ -108,6 +108,23 @@ def test_the_difference_from_random_search():
     assert difference.curves[0].standard_error == (pytest.approx(0.05),)
 
 
+def test_searches_of_the_same_seeds_are_compared_in_pairs():
+    def difference(random_seeds):
+        policy = [view_of(0.6 + 0.2 * seed, name=f"a{seed}", seed=seed) for seed in range(2)]
+        random = [
+            view_of(0.3 + 0.2 * number, name=f"b{seed}", seed=seed, controller=RandomConfig())
+            for number, seed in enumerate(random_seeds)
+        ]
+        return compare([*policy, *random]).differences[0].curves[0]
+
+    paired, independent = difference((0, 1)), difference((5, 6))
+    assert paired.values == (pytest.approx(0.3),)
+    assert independent.values == (pytest.approx(0.3),)
+    assert paired.standard_error == (pytest.approx(0, abs=1e-9),)  # 0.3 in both pairs
+    # standard deviations 0.2 / sqrt(2), errors 0.1 each: together sqrt(0.1^2 + 0.1^2)
+    assert independent.standard_error == (pytest.approx(0.02**0.5),)
+
+
 class TestWarnings:
     def test_a_fair_comparison_has_none(self):
         random = view_of(0.4, name="b", controller=RandomConfig(), seed=1)

@@ -120,11 +120,24 @@ def test_a_released_lease_is_free(store: SearchStore, clock: Clock) -> None:
 def test_only_the_holder_can_renew_or_release(store: SearchStore, clock: Clock) -> None:
     take(store, "first", clock)
 
-    lease.renew(store, 0, "second")
+    lease.renew(store, 0, "second", lease_s=0)
     lease.release(store, 0, "second")
 
     assert store.numbers(layout.leases_folder(0), ".json") == [1]
     assert take(store, "second", clock) is not None
+
+
+def test_it_is_renewed_four_times_in_a_time_to_live_at_most(
+    store: SearchStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    take(store, "mine", clock)
+
+    for now in (1149.0, 1151.0, 1200.0, 1302.0):  # a quarter of 600 s is 150 s
+        monkeypatch.setattr("time.time", lambda now=now: now)
+        lease.renew(store, 0, "mine", lease_s=LEASE_S)
+
+    assert store.numbers(layout.leases_folder(0), ".json") == [1, 2, 3]
 
 
 def test_replicas_have_leases_of_their_own(store: SearchStore, clock: Clock) -> None:
