@@ -59,9 +59,14 @@ format: $(READY) ## Rewrite the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: generated
+generated: $(READY) ## Write compiled pipelines and the components' READMEs again
+	$(BIN)/nas compile --pipeline nas_search --output pipelines/nas_search/nas_search.yaml
+	$(BIN)/python -m kfp_nas.components.readme
+
 .PHONY: bench
 bench: $(READY) ## Measure speeds (minutes, on an idle machine)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --json benchmarks/results/speed.json
 
 .PHONY: clean
 clean: ## Remove the environment and all caches, but no searches

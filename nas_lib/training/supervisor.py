@@ -151,9 +151,8 @@ class Supervisor:
         message, details = last_words
         if value < 0:
             message = f"killed by {signal.Signals(-value).name}"
-        if value == -signal.SIGKILL:
-            excess = self._kernels_reason() or excess
-            return Ended(task, value, excess or message, details, out_of_memory=bool(excess))
+        if value == -signal.SIGKILL and (excess := self._kernels_reason() or excess):
+            return Ended(task, value, excess, details, out_of_memory=True)
         return Ended(task, value, message, details)
 
     def _watch_memory(self) -> None:

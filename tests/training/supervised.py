@@ -11,9 +11,10 @@ from nas_lib.errors import StoreError
 
 
 def work(folder: str, task: str) -> None:
-    """Do `verb` or `verb:argument`; the file `task` in the folder says that it began."""
+    """Do `verb` or `verb:argument`; the file `task` in the folder then holds the process id."""
     verb, _, argument = task.partition(":")
-    block = b"x" * (int(argument) << 20) if verb == "take" else b""
+    if verb == "take":
+        argument = "x" * (int(argument) << 20)
     (Path(folder) / task).write_text(str(os.getpid()))
     if verb == "raise":
         raise RuntimeError(argument)
@@ -22,4 +23,4 @@ def work(folder: str, task: str) -> None:
     if verb == "die":
         os.kill(os.getpid(), signal.Signals[argument])
     if verb in ("take", "wait"):
-        time.sleep(60 + len(block))
+        time.sleep(60)

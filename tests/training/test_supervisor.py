@@ -49,12 +49,16 @@ def begun(folder: Path, task: str) -> int:
     return int((folder / task).read_text())
 
 
+def stat(pid: int) -> list[str]:
+    """Return what the kernel says of a process: its state, its parent, and more."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
 def is_running(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return stat(pid)[0] != "Z"  # for zombie
+    except FileNotFoundError:
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_every_worker_tells_how_it_ended(tmp_path: Path) -> None:
@@ -101,8 +105,7 @@ def test_a_lost_server_is_one_sentence(tmp_path: Path) -> None:
     with supervising(tmp_path) as supervisor:
         supervisor.start("wait")
         worker = begun(tmp_path, "wait")
-        server = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
-        os.kill(server, signal.SIGKILL)
+        os.kill(int(stat(worker)[1]), signal.SIGKILL)
 
         with pytest.raises(NasError, match=sentence):
             supervisor.wait(30)
