@@ -207,6 +207,19 @@ def test_a_store_out_of_reach_is_exit_code_1(nas: Nas, monkeypatch: pytest.Monke
     )
 
 
+def test_refused_credentials_are_exit_code_1(
+    nas: Nas, s3_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+
+    code, _, errors = nas("search", "digits", "--store", s3_uri)
+
+    assert code == 1
+    assert errors.splitlines()[-1].endswith(
+        "the credentials were refused; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )
+
+
 def test_a_mistake_of_our_own_shows_no_traceback(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(**_: object) -> None:
         raise RuntimeError("oops")
