@@ -134,6 +134,10 @@ class CnnSpaceConfig(_Part):
             options = getattr(self, name)
             if len(set(options)) != len(options):
                 raise ValueError(f"{name} must not repeat an option, got {list(options)}")
+        chosen = (self.layer_types, self.filter_heights, self.filter_widths, self.strides)
+        decides = any(len(options) > 1 for options in (*chosen, self.num_filters))
+        if not self.skip_connections and (self.pool_layers or not decides):
+            raise ValueError("without skip_connections every layer needs something to choose")
         return self
 
 

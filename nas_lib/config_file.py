@@ -71,7 +71,7 @@ def apply_overrides(document: object, overrides: Sequence[str]) -> Any:
         ConfigError: An override is not of this form, or goes through something with no keys.
     """
     changed = copy.deepcopy(document)
-    for override in overrides:
+    for override in sorted(overrides, key=_is_no_tag):
         key, equals, text = override.partition("=")
         if not equals or not key:
             raise ConfigError(f"an override looks like children.epochs=5, got {override!r}")
@@ -111,8 +111,8 @@ def resolve_config(
 
 
 def _dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield single settings; a `kind` or `format` first, as it drops the others of its section."""
-    for key in sorted(settings, key=lambda key: key.rpartition(".")[2] not in _UNION_TAGS):
+    """Yield single settings."""
+    for key in sorted(settings, key=_is_no_tag):
         value = settings[key]
         if isinstance(value, Mapping):
             yield from _dotted(value, f"{prefix}{key}.")
@@ -165,6 +165,11 @@ def _yaml_lines(part: BaseModel, indent: str) -> Iterator[str]:
             shown = json.dumps(value)  # JSON is YAML
             comment = f"  # {field.description}" if field.description else ""
             yield f"{indent}{name}: {shown}{comment}"
+
+
+def _is_no_tag(override: str) -> bool:
+    """Put a `kind` or `format` first, as it drops the others of its section."""
+    return override.partition("=")[0].rpartition(".")[2] not in _UNION_TAGS
 
 
 def _set(document: Any, path: Sequence[str], value: object, override: str) -> None:

@@ -97,7 +97,8 @@ def search(
         config: What to search for.
         store: Where the state lies: a folder, `s3://bucket/prefix`, or `memory://name` for one
             process; by default the folder `runs/<name of the search>`.
-        workers: Children trained at once, each in a process of its own; by default one per CPU.
+        workers: Children trained at once, each in a process of its own; by default one for each
+            CPU, or one where there is a GPU.
         rounds: Do at most so many rounds of each replica in this run.
         space: A space of your own, in place of `config.space`.
         evaluate: A function of your own from architecture to reward (the higher the better), in
@@ -169,6 +170,8 @@ class Engine:
 
     def _round(self, replica: int, trainer: Trainer) -> None:
         """Finish the replica's open round, or do a new one; nothing if it is finished by now."""
+        if steps.is_finished(self._search, replica, self._search.store.open_round(replica)):
+            return
         children = steps.sample_architectures(self._search, replica=replica, run=self.run_id)
         proposed: Proposed = self._search.store.proposed(children[0])
         self._listener.proposed(replica, proposed.round, children)
@@ -292,22 +295,26 @@ class ProcessTrainer:
         waiting = deque(children)
         lease_s = self._search.config.search.lease_s
         replica = self._search.store.proposed(children[0]).replica
-        while waiting or self._supervisor.num_running:
-            while waiting and self._supervisor.num_running < self._workers:
-                child = waiting.popleft()
-                self._listener.started(child)
-                self._supervisor.start(child)
-            ended = self._supervisor.wait(lease_s / 4)
-            if not ended:
+        try:
+            while waiting or self._supervisor.running:
+                while waiting and len(self._supervisor.running) < self._workers:
+                    child = waiting.popleft()
+                    self._listener.started(child)
+                    self._supervisor.start(child)
+                ended = self._supervisor.wait(lease_s / 4)
                 lease.renew(self._search.store, replica, self._run, lease_s=lease_s)
-            waiting.extend(each.task for each in ended if not self._is_done(each))
+                waiting.extend(each.task for each in ended if not self._is_done(each))
+        except KeyboardInterrupt:
+            for child in self._supervisor.running:
+                steps.stop_attempt(self._search, child=child)
+            raise
 
     def _is_done(self, ended: Ended) -> bool:
         """Settle how a worker ended; False if its child is to be tried again."""
         if ended.out_of_memory:
             steps.end_out_of_memory(self._search, child=ended.task, message=ended.message)
-        elif ended.exit_code == 2:
-            raise NasError(ended.message)
+        elif ended.exit_code in (2, 3):
+            raise (ConfigError if ended.exit_code == 3 else NasError)(ended.message)
         elif ended.exit_code != 0:
             steps.fail_attempt(
                 self._search, child=ended.task, message=ended.message, details=ended.details
@@ -350,4 +357,14 @@ def _num_workers(config: SearchConfig, workers: int | None, in_process: bool) ->
                 "evaluation in the config as module:name, keep the state in a folder, or use one"
             )
         return 0
-    return workers or max(1, num_cpus() // config.children.threads)
+    return workers or _default_workers(config)
+
+
+def _default_workers(config: SearchConfig) -> int:
+    """Return one for a GPU, which children would have to share, else one for each CPU."""
+    if config.children.device != "cpu" and not config.children.evaluate:
+        import torch
+
+        if torch.cuda.is_available():
+            return 1
+    return max(1, num_cpus() // config.children.threads)

@@ -15,7 +15,7 @@ from nas_lib import steps
 from nas_lib.config_file import resolve_config
 from nas_lib.data import DataManifest
 from nas_lib.engine import Listener, train_children
-from nas_lib.errors import NasError
+from nas_lib.errors import ConfigError, NasError
 from nas_lib.records import Learned
 from nas_lib.report import SearchView, headline, problem_page, run_sentence, search_page, winner
 from nas_lib.steps import OpenSearch, Plan, RoundSummary
@@ -28,9 +28,13 @@ def prepare_data(
     """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`."""
     with _pod(search_uri, "prepare_data", run):
         store = SearchStore.open(search_uri)
-        config = resolve_config(
-            preset, overrides, stored=store.config() if store.find_search() else None
-        )
+        stored = store.config() if store.find_search() else None
+        config = resolve_config(preset, overrides, stored=stored)
+        if config is not None and stored is None and not steps.has_data(config):
+            raise ConfigError(
+                f"nothing lies at task.data.path in this pod ({config.task.data.path}): if it lies "  # type: ignore[union-attr]
+                "on your own machine, store it from there with `nas prepare`"
+            )
         return steps.prepare_data(search_uri, config=config)
 
 

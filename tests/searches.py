@@ -19,7 +19,7 @@ from nas_lib.config import (
     SearchConfig,
 )
 from nas_lib.engine import SearchHandle
-from nas_lib.errors import StoreError
+from nas_lib.errors import ConfigError, StoreError
 from nas_lib.spaces import ChoiceSpace
 from nas_lib.store import SearchStore
 
@@ -82,6 +82,30 @@ def failing(architecture: Architecture) -> float:
     if SPACE.options(architecture)["a"] == 1:
         raise RuntimeError("a is 1")
     return product(architecture)
+
+
+def long_winded(architecture: Architecture) -> float:
+    """Raises with more to say than a pipe holds."""
+    raise RuntimeError("\N{SNOWMAN}" * 100_000)
+
+
+def leaves_a_process_behind(architecture: Architecture) -> float:
+    """Dies, and leaves behind a process that has all its files open."""
+    if os.fork() == 0:
+        time.sleep(30)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0.0
+
+
+def negative(architecture: Architecture) -> float:
+    """Less than a child that diverges would get."""
+    return -1.0
+
+
+def unconfigured(architecture: Architecture) -> float:
+    """The user's input is wrong."""
+    raise ConfigError("there is no such device here")
 
 
 def killed(architecture: Architecture) -> float:

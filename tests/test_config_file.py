@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nas_lib.config import CnnSpaceConfig, RandomConfig, SearchConfig
+from nas_lib.config import CnnSpaceConfig, ImageFolderData, RandomConfig, SearchConfig
 from nas_lib.config_file import (
     apply_overrides,
     differences,
@@ -43,6 +43,10 @@ def parse(text: str) -> SearchConfig:
         ("space: {num_filters: [8]}", "space.kind is missing"),
         ("space: {kind: cnn, num_filters: []}", "space.num_filters should"),
         ("space: {kind: cnn, strides: [1, 1]}", "strides must not repeat an option, got [1, 1]"),
+        (
+            "space: {kind: cnn, skip_connections: false, pool_layers: [3]}",
+            "without skip_connections every layer needs something to choose",
+        ),
         ("space: {kind: cnn, depth: {start: 9, max: 3}}", "max (3) must be at least start (9)"),
         ("task: {data: {format: npz}}", "task.data.path is missing"),
         ("[]", "search.yaml: expected settings (key: value), got []"),
@@ -115,6 +119,15 @@ def test_another_kind_drops_the_settings_of_the_one_before() -> None:
     config = parse_config(apply_overrides(document, ["controller.kind=random"]), source="overrides")
 
     assert config.controller == RandomConfig()
+
+
+def test_a_format_counts_before_its_settings_whatever_their_order() -> None:
+    document = preset("digits").model_dump(mode="json")
+
+    changed = apply_overrides(document, ["task.data.path=photos", "task.data.format=image_folder"])
+
+    data = parse_config(changed, source="test").task.data
+    assert data == ImageFolderData(path="photos")
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,12 @@ def test_a_finished_search_is_not_done_again_but_goes_on_with_more_budget(tmp_pa
 
 
 def test_a_search_stops_once_the_score_is_reached() -> None:
-    handle = search(tabular(max_children=400, stop_at_score=0.9), store="memory://stop")
+    seen = Trained()
+    config = tabular(max_children=400, stop_at_score=0.9)
 
+    handle = search(config, store="memory://stop", listener=seen)
+
+    assert seen.children == [row.id for row in handle.children]  # none is done again
     assert handle.view.finished
     assert len(handle.children) < 400
     assert max(row.reward for row in handle.children[:-4]) < 0.9  # the last round reached it
@@ -178,6 +182,50 @@ def test_a_child_that_kills_its_process_does_not_hold_up_the_search(tmp_path: Pa
     assert crashed
     assert crashed[0].message == "3 attempts failed, the last one: killed by SIGKILL"
     assert handle.view.finished
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "reason"),
+    [
+        ("searches:long_winded", "RuntimeError: "),
+        ("searches:leaves_a_process_behind", "killed by SIGKILL"),
+    ],
+)
+def test_a_worker_that_ends_oddly_holds_up_nobody(
+    tmp_path: Path, evaluate: str, reason: str
+) -> None:
+    handle = search(tabular(evaluate, max_children=4), store=str(tmp_path), workers=2)
+
+    assert {row.status for row in handle.children} == {"crashed"}
+    assert all(reason in row.message for row in handle.children)
+
+
+@pytest.mark.parametrize("uri", ["folder", "memory://own-fault"])
+def test_what_is_no_childs_fault_ends_the_search(tmp_path: Path, uri: str) -> None:
+    store = uri if ":" in uri else str(tmp_path)
+
+    with pytest.raises(ConfigError, match="there is no such device here"):
+        search(
+            tabular("searches:unconfigured"), store=store, workers=1 if uri == "folder" else None
+        )
+
+
+def test_a_negative_reward_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"returned -1\.0: a reward is 0 or more"):
+        search(tabular("searches:negative"), store="memory://negative")
+
+
+def test_settings_outside_the_identity_can_change_on_the_way(tmp_path: Path) -> None:
+    config = tabular(max_children=8)
+    search(config, store=str(tmp_path), workers=1, rounds=1)
+    changed = config.model_copy(
+        update={"children": config.children.model_copy(update={"max_attempts": 9})}
+    )
+
+    handle = search(changed, store=str(tmp_path), workers=1)
+
+    assert handle.view.config.children.max_attempts == 9
+    assert store_of(handle).config() == changed
 
 
 def test_a_child_that_diverges_counts_with_reward_zero() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.studies.layered_reward import OPTIMUM, SPACE, reward
-
 from nas_lib.spaces import Choice, CnnSpace
 
 

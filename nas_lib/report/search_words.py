@@ -75,7 +75,7 @@ def reproduction(view: SearchView) -> Markup:
 
 def _needs_python(view: SearchView) -> bool:
     space = view.config.space
-    own_space = isinstance(space, CustomSpaceConfig) and not space.object
+    own_space = isinstance(space, CustomSpaceConfig) and space.object == "inline"
     return own_space or view.config.children.evaluate == "inline"
 
 

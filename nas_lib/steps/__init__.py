@@ -4,12 +4,17 @@ Each is small and idempotent: it asks first whether its work is done, and then r
 stored. The laptop's engine and the pipeline's components call these same functions.
 """
 
-from nas_lib.steps.children import end_out_of_memory, fail_attempt, train_child
+from nas_lib.steps.children import (
+    end_out_of_memory,
+    fail_attempt,
+    stop_attempt,
+    train_child,
+)
 from nas_lib.steps.learning import RoundSummary, aggregate_rewards, update_controller
 from nas_lib.steps.open_search import INLINE, Evaluate, OpenSearch
-from nas_lib.steps.prepare import prepare_data
+from nas_lib.steps.prepare import has_data, prepare_data
 from nas_lib.steps.reporting import REPORT, view_search, write_report
-from nas_lib.steps.rounds import Plan, plan_rounds, sample_architectures
+from nas_lib.steps.rounds import Plan, is_finished, plan_rounds, sample_architectures
 
 __all__ = [
     "INLINE",
@@ -21,9 +26,12 @@ __all__ = [
     "aggregate_rewards",
     "end_out_of_memory",
     "fail_attempt",
+    "has_data",
+    "is_finished",
     "plan_rounds",
     "prepare_data",
     "sample_architectures",
+    "stop_attempt",
     "train_child",
     "update_controller",
     "view_search",

@@ -1,9 +1,9 @@
 """Attempts: how often a child was tried, so that one that kills its process ends somewhere.
 
 An attempt is noted before a child trains. It counts as failed if its failure was noted, or if it
-ran on another machine and left no result: a pod that was lost. One that was ended together with
-its engine on this machine does not count, so a search may be killed as often as one likes; nor
-does one after which a later attempt got further, by a checkpoint.
+ran on another machine and left nothing: a pod that was lost. One that its engine's stop ended does
+not count, nor one on this machine that was ended together with its engine, so a search may be
+killed as often as one likes; nor one after which a later attempt got further, by a checkpoint.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ class Failure:
     details: str = ""
 
 
+@checked_dataclass(frozen=True, config=_STRICT)
+class Stop:
+    """An attempt was stopped with its engine."""
+
+
 def begin_attempt(
     store: SearchStore, child: str, run: str, *, max_attempts: int
 ) -> ChildResult | None:
@@ -59,7 +64,14 @@ def fail_attempt(store: SearchStore, child: str, message: str, details: str) -> 
     """Note that the child's newest attempt failed."""
     number = len(store.numbers(layout.attempts_folder(child), ".json"))
     failure = Failure(" ".join(message.split())[:500], details)
-    store.settle(layout.attempt(child, number, failed=True), failure)
+    store.settle(layout.attempt(child, number, end="failed"), failure)
+
+
+def stop_attempt(store: SearchStore, child: str) -> None:
+    """Note that the child's newest attempt was stopped with its engine."""
+    number = len(store.numbers(layout.attempts_folder(child), ".json"))
+    if number:  # else the worker had not come so far
+        store.settle(layout.attempt(child, number, end="stopped"), Stop())
 
 
 def _failure(store: SearchStore, child: str, number: int, from_epoch: int) -> str | None:
@@ -67,8 +79,9 @@ def _failure(store: SearchStore, child: str, number: int, from_epoch: int) -> st
     attempt = store.read(Attempt, layout.attempt(child, number))
     if attempt.from_epoch < from_epoch:
         return None
-    failure = store.find(Failure, layout.attempt(child, number, failed=True))
+    failure = store.find(Failure, layout.attempt(child, number, end="failed"))
     if failure is not None:
         return failure.message
-    is_lost = attempt.host != socket.gethostname()
+    stopped = store.find(Stop, layout.attempt(child, number, end="stopped"))
+    is_lost = stopped is None and attempt.host != socket.gethostname()
     return f"{attempt.host} was lost" if is_lost else None

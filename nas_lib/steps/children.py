@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import socket
 import time
-from collections.abc import Callable
 
-from nas_lib.records import Child, ChildId, ChildResult, EpochMetrics
+from nas_lib.errors import ConfigError
+from nas_lib.records import Child, ChildId, ChildResult
 from nas_lib.steps import attempts
 from nas_lib.steps.images import fetch_images
 from nas_lib.steps.open_search import Evaluate, OpenSearch
-from nas_lib.store import layout, lease
+from nas_lib.store import layout
 
 
 def train_child(search: str | OpenSearch, *, child: str, run: str) -> float:
@@ -43,6 +43,11 @@ def fail_attempt(search: str | OpenSearch, *, child: str, message: str, details:
     attempts.fail_attempt(OpenSearch.of(search).store, child, message, details)
 
 
+def stop_attempt(search: str | OpenSearch, *, child: str) -> None:
+    """Note that the child's newest attempt was stopped with its engine: it does not count."""
+    attempts.stop_attempt(OpenSearch.of(search).store, child)
+
+
 def end_out_of_memory(search: str | OpenSearch, *, child: str, message: str) -> None:
     """Store as the child's result that it needs more memory than it may have."""
     store = OpenSearch.of(search).store
@@ -71,6 +76,11 @@ def _evaluate(member: Child, evaluate: Evaluate) -> ChildResult:
         return ChildResult(
             member.id, "diverged", 0.0, seconds=seconds, where=where, message=message
         )
+    if reward < 0:
+        raise ConfigError(
+            f"the evaluation returned {reward}: a reward is 0 or more, as 0 is what a child that "
+            "diverges gets; add a constant"
+        )
     return ChildResult(member.id, "ok", reward, score=reward, seconds=seconds, where=where)
 
 
@@ -87,25 +97,9 @@ def _train(search: OpenSearch, member: Child, run: str) -> ChildResult:
         images,
         manifest,
         checkpoints=checkpoints,
-        on_epoch=_keep_alive(search, member.id, run),
     )
     for problem in checkpoints.problems:
         search.store.note_problem(run=run, step="train_child", message=problem)
     if trained.weights is not None:
         search.store.objects.replace(layout.child_weights(member.id), trained.weights)
     return trained.result
-
-
-def _keep_alive(search: OpenSearch, child: str, run: str) -> Callable[[EpochMetrics], None]:
-    """Return what renews the lease after an epoch; it looks at it now and then only."""
-    lease_s = search.config.search.lease_s
-    looked_s = time.monotonic()
-
-    def on_epoch(_: EpochMetrics) -> None:
-        nonlocal looked_s
-        if time.monotonic() - looked_s >= lease_s / 4:
-            replica = ChildId.parse(child).replica
-            lease.renew(search.store, replica, run, lease_s=lease_s)
-            looked_s = time.monotonic()
-
-    return on_epoch

@@ -57,7 +57,7 @@ def aggregate_rewards(
         best = _best(search, which.replica, found)
         fresh = Rewarded(which.replica, which.round, run, found, best, created_s=time.time())
         rewarded = store.settle(key, fresh)
-    _drop_weights(search, rewarded)
+    _clean_up(search, rewarded)
     return RoundSummary(which.replica, which.round, 0, rewarded)
 
 
@@ -99,13 +99,15 @@ def _best(search: OpenSearch, replica: int, rows: tuple[ChildRow, ...]) -> tuple
     return tuple(leaderboard(candidates, search.config.children.keep))
 
 
-def _drop_weights(search: OpenSearch, rewarded: Rewarded) -> None:
-    """Delete the weights of the round's children, and of earlier ones, that are not kept."""
+def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:
+    """Delete the round's checkpoints, and weights of its and earlier children that are not kept."""
     kept = {row.id for row in rewarded.best}
     rows = list(rewarded.rows)
     if rewarded.round > 0:
         key = layout.round_state(rewarded.replica, rewarded.round - 1, "rewarded")
         rows.extend(search.store.read(Rewarded, key).best)
+    for row in rewarded.rows:  # a kill may have left some there
+        search.store.delete_below(layout.checkpoints_folder(row.id))
     for row in rows:
         if row.id not in kept:
             search.store.objects.delete(layout.child_weights(row.id))

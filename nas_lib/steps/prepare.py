@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nas_lib.config import FORMAT_VERSION, SearchConfig
 from nas_lib.config_file import differences, identity
 from nas_lib.data import DataManifest, PreparedImages, prepare
-from nas_lib.errors import ConfigError, CorruptStateError, DataError, SearchMismatchError
-from nas_lib.records import to_json
+from nas_lib.errors import ConfigError, CorruptStateError, SearchMismatchError
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.shards import store_first_shards
 from nas_lib.store import StoredSearch, layout
@@ -48,6 +49,12 @@ def prepare_data(
     return manifest
 
 
+def has_data(config: SearchConfig) -> bool:
+    """Say whether there is anything at the path of the user's data, or it needs none."""
+    path = getattr(config.task.data, "path", None)
+    return path is None or Path(path).expanduser().exists()
+
+
 def _prepare(config: SearchConfig) -> PreparedImages | None:
     return None if config.children.evaluate else prepare(config.task, config.seed)
 
@@ -69,13 +76,10 @@ def _check_same(search: OpenSearch, stored: StoredSearch, config: SearchConfig) 
         raise _mismatch(search, stored, config)
     if config.children.evaluate:
         same = search.space_hash(config) == stored.data_hash
-    elif config.task.data == stored.config.task.data:
-        same = True
+    elif config.task.data == search.store.config().task.data or not has_data(config):
+        same = True  # read before, or moved to a machine without it: what is stored is all it takes
     else:
-        try:
-            same = prepare(config.task, config.seed).manifest.content_hash == stored.data_hash
-        except DataError:
-            same = True  # moved to a machine without the data: what is stored is all it takes
+        same = prepare(config.task, config.seed).manifest.content_hash == stored.data_hash
     if not same:
         raise SearchMismatchError(
             f"{search.uri} holds a search with the same settings on other data: "
@@ -100,13 +104,12 @@ def _store_data(
     manifest = search.store.find(DataManifest, layout.DATA_MANIFEST)
     if manifest is not None:
         return manifest
-    images = images or prepare(stored.config.task, stored.config.seed)
+    images = images or prepare(search.config.task, stored.config.seed)
     if images.manifest.content_hash != stored.data_hash:
         raise CorruptStateError(
             f"{search.uri} was stopped before its data was stored, and the data has changed since: "
             "restore it, or start anew in another folder"
         )
-    search.store.objects.create(layout.DATA_SEARCH, images.search_blob)
-    search.store.objects.create(layout.DATA_TEST, images.test_blob)
-    search.store.objects.create(layout.DATA_MANIFEST, to_json(images.manifest))
-    return images.manifest
+    search.store.objects.replace(layout.DATA_SEARCH, images.search_blob)
+    search.store.objects.replace(layout.DATA_TEST, images.test_blob)
+    return search.store.settle(layout.DATA_MANIFEST, images.manifest)

@@ -77,8 +77,9 @@ def _summary(manifest: DataManifest) -> DataSummary:
 
 def _readings(search: OpenSearch, children: Iterable[str]) -> tuple[TestReading, ...]:
     """Return what was read of the test set, for these children."""
-    found = (search.store.find(TestReading, layout.child_test(child)) for child in sorted(children))
-    return tuple(reading for reading in found if reading is not None)
+    found = (search.store.find(TestReading, layout.child_test(child)) for child in children)
+    readings = (reading for reading in found if reading is not None)
+    return tuple(sorted(readings, key=lambda reading: reading.created_s))
 
 
 def _test_winner(search: OpenSearch, view: SearchView) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas_lib.errors import ConfigError
 from nas_lib.records import Child, ChildId, ChildResult, Proposed
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.shards import newest_shard
@@ -38,8 +39,16 @@ def plan_rounds(
         replica: The controller replica.
         run: This run.
         rounds_per_run: At most so many; None for all that are left.
+
+    Raises:
+        ConfigError: There is no such replica, or the number of rounds is below 1.
     """
     search = OpenSearch.of(search)
+    num_replicas = search.config.search.replicas
+    if not 0 <= replica < num_replicas:
+        raise ConfigError(f"replica should be from 0 to {num_replicas - 1}, got {replica}")
+    if rounds_per_run is not None and rounds_per_run < 1:
+        raise ConfigError(f"rounds_per_run should be at least 1, got {rounds_per_run}")
     if is_finished(search, replica, search.store.open_round(replica)):
         return Plan(())
     lease_s = search.config.search.lease_s
@@ -115,6 +124,8 @@ def _propose(search: OpenSearch, replica: int, number: int, run: str) -> Propose
         )
         for index, tokens in enumerate(sequences)
     )
+    if number > 0:  # a kill may have left it there
+        search.store.objects.delete(layout.round_gradient(replica, number - 1))
     versions = tuple(version for version, _ in newest)
     return Proposed(replica, number, run, depth, versions, children, created_s=time.time())
 

@@ -17,7 +17,7 @@ State = Literal["proposed", "rewarded", "learned"]
 
 
 def settings(number: int) -> str:
-    """Return the key of the search's settings that may change: budget, resources."""
+    """Return the key of a later configuration: another budget, resources, device or path."""
     return f"settings/{number:08d}.json"
 
 
@@ -66,9 +66,9 @@ def attempts_folder(child: str) -> str:
     return f"children/{_checked(child)}/attempts"
 
 
-def attempt(child: str, number: int, *, failed: bool = False) -> str:
-    """Return the key of the note that an attempt began, or that it failed."""
-    return f"{attempts_folder(child)}/{number:04d}{'.failed' if failed else ''}.json"
+def attempt(child: str, number: int, *, end: Literal["", "failed", "stopped"] = "") -> str:
+    """Return the key of the note that an attempt began, or how it ended."""
+    return f"{attempts_folder(child)}/{number:04d}{'.' if end else ''}{end}.json"
 
 
 def checkpoints_folder(child: str) -> str:

@@ -8,12 +8,12 @@ repeated create finds its own object.
 from __future__ import annotations
 
 import time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from nas_lib.config import FORMAT_VERSION, LoopConfig, ResourcesConfig, SearchConfig
+from nas_lib.config import FORMAT_VERSION, SearchConfig
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
 from nas_lib.records import (
     ChildId,
@@ -39,14 +39,6 @@ class StoredSearch:
     identity: str
     data_hash: str
     config: SearchConfig
-
-
-@checked_dataclass(frozen=True, config=_STRICT)
-class Settings:
-    """What may change while a search goes on; the newest number counts."""
-
-    search: LoopConfig
-    resources: ResourcesConfig
 
 
 class SearchStore:
@@ -106,16 +98,16 @@ class SearchStore:
             data = self.objects.get(layout.SEARCH)
         except ObjectNotFoundError:
             return None
-        stored = from_json(StoredSearch, data, key=layout.SEARCH)
-        if stored.format_version > FORMAT_VERSION:
+        version = from_json(dict[str, Any], data, key=layout.SEARCH).get("format_version")
+        if isinstance(version, int) and version > FORMAT_VERSION:
             raise CorruptStateError(
-                f"{self.objects.uri} was written in format {stored.format_version}, this release "
+                f"{self.objects.uri} was written in format {version}, this release "
                 f"of kfp-nas reads up to {FORMAT_VERSION}: use a newer one"
             )
-        return stored
+        return from_json(StoredSearch, data, key=layout.SEARCH)
 
     def config(self) -> SearchConfig:
-        """Return the search's configuration with its newest budget and resources.
+        """Return the search's configuration, with all that may change as it is newest.
 
         Raises:
             ConfigError: There is no search here.
@@ -126,20 +118,13 @@ class SearchStore:
         numbers = self.numbers("settings", ".json")
         if not numbers:
             return stored.config
-        newest = self.read(Settings, layout.settings(numbers[-1]))
-        return stored.config.model_copy(
-            update={"search": newest.search, "resources": newest.resources}
-        )
+        return self.read(SearchConfig, layout.settings(numbers[-1]))
 
     def change_settings(self, config: SearchConfig) -> None:
-        """Let this budget and these resources count from now on."""
-        wanted = Settings(config.search, config.resources)
-        while (current := self.config()) and (current.search, current.resources) != (
-            wanted.search,
-            wanted.resources,
-        ):
+        """Let this configuration count from now on; its identity is that of the search."""
+        while self.config() != config:
             newest = (self.numbers("settings", ".json") or [0])[-1]
-            self.settle(layout.settings(newest + 1), wanted)
+            self.settle(layout.settings(newest + 1), config)
 
     # --- rounds --------------------------------------------------------------------------------
 

@@ -142,11 +142,6 @@ class Checkpoints:
         for epoch in self._epochs()[:-_KEPT]:
             self._store.delete(self._key(epoch))
 
-    def clear(self) -> None:
-        """Remove all of them: the child is done."""
-        for key in self._store.keys(self._prefix):
-            self._store.delete(key)
-
     def _epochs(self) -> list[int]:
         """Return the epochs of the stored checkpoints, ascending."""
         names = (key.removeprefix(f"{self._prefix}/") for key in self._store.keys(self._prefix))

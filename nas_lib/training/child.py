@@ -37,7 +37,7 @@ def train(
     manifest: DataManifest,
     *,
     checkpoints: Checkpoints,
-    on_epoch: Callable[[EpochMetrics], None],
+    on_epoch: Callable[[EpochMetrics], None] | None = None,
 ) -> TrainedChild:
     """Train a child, from its newest checkpoint if it has one.
 
@@ -62,7 +62,7 @@ def train(
     try:
         trainer = Trainer(child, children, images, manifest, device)
         started_s -= _restore(trainer, checkpoints)
-        _run(trainer, checkpoints, on_epoch)
+        _run(trainer, checkpoints, on_epoch or (lambda _: None))
     except DivergedError as err:
         status, message = "diverged", str(err)
     except (RuntimeError, MemoryError) as err:

@@ -8,7 +8,8 @@ its memory, and a kill is an exit code. It is run as
 with the modules that the work will need. A request is a line of JSON on standard input,
 `[number, arguments]`, all arguments strings; it is answered on standard output by
 `[number, "started", pid]` and `[number, "ended", exit code, message, traceback]`. The code is
-negative for a signal, as subprocess has it, and 1 or 2 for an exception (2: a `NasError`).
+negative for a signal, as subprocess has it, and above 0 for an exception: 1 for any, 2 for a
+`NasError` of the run, 3 for one of the user's input.
 
 The server ends with its standard input, and takes its workers along: they die with the engine,
 however that dies.
@@ -31,6 +32,9 @@ from typing import IO
 from nas_lib.errors import NasError
 
 _PR_SET_PDEATHSIG = 1
+_PIPE_SIZE = 65536  # bytes; a character takes 6 at most in JSON
+_MESSAGE_SIZE = 1000
+_TRACEBACK_SIZE = 8000
 
 
 class ForkServer:
@@ -90,10 +94,13 @@ class ForkServer:
         try:
             self._work(*arguments)
         except BaseException as err:
-            is_ours = isinstance(err, NasError)
-            message = str(err) if is_ours else f"{type(err).__name__}: {err}"
-            os.write(words, json.dumps([message, traceback.format_exc()[-20_000:]]).encode())
-            return 2 if is_ours else 1
+            code, message = 1, f"{type(err).__name__}: {err}"
+            if isinstance(err, NasError):
+                code, message = 1 + err.exit_code, str(err)
+            # nobody reads before we are dead, so it must fit into the pipe, escapes and all
+            last_words = [message[:_MESSAGE_SIZE], traceback.format_exc()[-_TRACEBACK_SIZE:]]
+            os.write(words, json.dumps(last_words).encode())
+            return code
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -105,8 +112,12 @@ class ForkServer:
             if pid == 0:
                 return
             number, words = self._running.pop(pid)
-            with os.fdopen(words, "rb") as pipe:
-                last_words = json.loads(pipe.read() or b'["", ""]')
+            os.set_blocking(words, False)  # a process that it left behind may hold the other end
+            try:
+                last_words = json.loads(os.read(words, _PIPE_SIZE) or b'["", ""]')
+            except BlockingIOError:
+                last_words = ["", ""]
+            os.close(words)
             self._report(number, "ended", os.waitstatus_to_exitcode(status), *last_words)
 
     def _report(self, *report: object) -> None:

@@ -25,8 +25,8 @@ class Ended:
 
     Attributes:
         task: What it worked on.
-        exit_code: 0 if it is done, 1 after an exception, 2 after a `NasError`, which is not its
-            own fault; negative for a signal.
+        exit_code: 0 if it is done, 1 after an exception, 2 or 3 after a `NasError`, which is not
+            its own fault (3: the user's input); negative for a signal.
         message: What went wrong in a few words, empty if nothing did.
         details: The traceback, if there is one.
         out_of_memory: It was ended because it took more memory than there is for it.
@@ -91,9 +91,9 @@ class Supervisor:
         self.stop()
 
     @property
-    def num_running(self) -> int:
-        """How many tasks were started and have not ended."""
-        return len(self._tasks)
+    def running(self) -> tuple[str, ...]:
+        """The tasks that were started and have not ended."""
+        return tuple(self._tasks.values())
 
     def start(self, task: str) -> None:
         """Start a worker for this task."""

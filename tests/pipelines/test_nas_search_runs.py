@@ -133,7 +133,7 @@ def test_the_next_tick_finishes_what_a_dead_task_left_open(
     [
         ({"preset": "digit"}, "nas: no preset is called 'digit'"),
         ({"overrides": {"children.epoch": 3}}, "unknown setting children.epoch"),
-        ({"preset": "nas-cnn"}, "expected CIFAR-10's .tar.gz or the folder unpacked from it, got"),
+        ({"preset": "nas-cnn"}, "nothing lies at task.data.path in this pod"),
         ({"search_uri": "ftp://somewhere"}, "nas: a store is a folder"),
     ],
 )

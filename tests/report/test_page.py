@@ -164,7 +164,7 @@ def test_depth_is_drawn_where_it_grows():
     "change",
     [
         {"children": ChildrenConfig(evaluate="inline")},
-        {"space": CustomSpaceConfig(object="")},
+        {"space": CustomSpaceConfig(object="inline")},
     ],
 )
 def test_a_search_with_objects_from_python_is_not_reproduced_by_a_command(change):

@@ -91,7 +91,7 @@ def test_without_skip_connections_layers_form_a_chain() -> None:
 
 
 def test_pooling_layers_at_fixed_places_decide_only_their_inputs() -> None:
-    space = CnnSpace(CnnSpaceConfig(pool_layers=(2,)))
+    space = CnnSpace(CnnSpaceConfig(pool_layers=(2,)))  # with skip connections: else nothing
 
     assert space.decisions(2)[4:] == (Subset("skip", 1),)
     layers = parse_layers(space.decode((0, 0, 0, 1)).config)

@@ -87,11 +87,22 @@ def test_a_lost_race_for_the_search_is_noticed(uri: str) -> None:
 
 def test_a_newer_format_is_refused(uri: str) -> None:
     objects = store(uri).objects
-    text = objects.get(layout.SEARCH).replace(b'"format_version":1', b'"format_version":99')
+    text = objects.get(layout.SEARCH).replace(b'"format_version":1', b'"format_version":99,"new":1')
     objects.replace(layout.SEARCH, text)
 
     with pytest.raises(CorruptStateError, match="written in format 99, this release"):
         steps.view_search(uri)
+
+
+@pytest.mark.parametrize("replica", [-1, 1])
+def test_a_replica_that_there_is_not_is_refused(uri: str, replica: int) -> None:
+    with pytest.raises(ConfigError, match=f"replica should be from 0 to 0, got {replica}"):
+        steps.plan_rounds(uri, replica=replica, run="run")
+
+
+def test_a_run_of_no_rounds_is_refused(uri: str) -> None:
+    with pytest.raises(ConfigError, match="rounds_per_run should be at least 1, got 0"):
+        steps.plan_rounds(uri, replica=0, run="run", rounds_per_run=0)
 
 
 def test_planning_is_cut_to_the_runs_share_and_ends_with_the_budget(uri: str) -> None:
@@ -189,6 +200,28 @@ def test_attempts_on_machines_that_were_lost_count(uri: str) -> None:
         "crashed",
         "3 attempts failed, the last one: pod-3 was lost",
     )
+
+
+def test_attempts_that_were_stopped_elsewhere_do_not_count(uri: str) -> None:
+    child = steps.sample_architectures(uri, replica=0, run="a")[0]
+    for number in range(1, 4):
+        _began(uri, child, number, host="laptop")
+        steps.stop_attempt(uri, child=child)
+
+    steps.train_child(uri, child=child, run="b")
+
+    assert store(uri).read(ChildResult, layout.child_result(child)).status == "ok"
+
+
+def test_what_kills_left_behind_is_removed_in_the_end(uri: str) -> None:
+    objects = store(uri).objects
+    children = do_round(uri)
+    objects.create(layout.round_gradient(0, 0), b"left")
+    steps.sample_architectures(uri, replica=0, run="run")
+    objects.create(f"{layout.checkpoints_folder(children[0])}/0001.safetensors", b"left")
+    steps.aggregate_rewards(uri, children=children, run="run")
+
+    assert not [key for key in objects.keys("") if "gradient" in key or "checkpoints" in key]
 
 
 def test_attempts_before_a_newer_checkpoint_do_not_count(uri: str) -> None:

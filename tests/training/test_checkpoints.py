@@ -66,19 +66,6 @@ def test_the_newest_two_are_kept(store: ObjectStore) -> None:
     assert keys(store) == [f"{folder}/10000.safetensors", f"{folder}/10001.safetensors"]
 
 
-def test_clearing_leaves_nothing_but_other_childrens(store: ObjectStore) -> None:
-    other = Checkpoints(store, "r000-000017-04", every_s=0)
-    other.save(checkpoint(1))
-    checkpoints = Checkpoints(store, CHILD, every_s=0)
-    checkpoints.save(checkpoint(1))
-    store.replace(f"checkpoints/{CHILD}/0002.safetensors", b"damaged")
-    assert checkpoints.latest(NETWORK) is not None  # and the damaged one is set aside
-
-    checkpoints.clear()
-
-    assert keys(store) == ["checkpoints/r000-000017-04/0001.safetensors"]
-
-
 def test_a_checkpoint_is_due_some_time_after_the_start_and_after_each_other(
     store: ObjectStore,
 ) -> None:

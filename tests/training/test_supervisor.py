@@ -33,7 +33,7 @@ def run(supervisor: Supervisor, *tasks: str) -> dict[str, Ended]:
     for task in tasks:
         supervisor.start(task)
     ended: dict[str, Ended] = {}
-    while supervisor.num_running:
+    while supervisor.running:
         came = supervisor.wait(30)
         assert came, "nothing ended in half a minute"
         ended |= {each.task: each for each in came}
@@ -85,7 +85,7 @@ def test_waiting_ends_after_its_time(tmp_path: Path) -> None:
         assert supervisor.wait(0.2) == []
 
         assert 0.2 <= time.monotonic() - before_s < 2
-        assert supervisor.num_running == 1
+        assert len(supervisor.running) == 1
 
 
 def test_a_stop_ends_every_worker(tmp_path: Path) -> None:
