@@ -136,8 +136,12 @@ class CnnSpaceConfig(_Part):
                 raise ValueError(f"{name} must not repeat an option, got {list(options)}")
         chosen = (self.layer_types, self.filter_heights, self.filter_widths, self.strides)
         decides = any(len(options) > 1 for options in (*chosen, self.num_filters))
-        if not self.skip_connections and (self.pool_layers or not decides):
-            raise ValueError("without skip_connections every layer needs something to choose")
+        undecided = not self.skip_connections and (self.pool_layers or not decides)
+        if undecided and self.depth.start != self.depth.max:
+            raise ValueError(
+                "without skip_connections, layers that choose nothing need one depth for all: "
+                f"start ({self.depth.start}) equal to max ({self.depth.max})"
+            )
         return self
 
 

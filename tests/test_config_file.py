@@ -45,7 +45,7 @@ def parse(text: str) -> SearchConfig:
         ("space: {kind: cnn, strides: [1, 1]}", "strides must not repeat an option, got [1, 1]"),
         (
             "space: {kind: cnn, skip_connections: false, pool_layers: [3]}",
-            "without skip_connections every layer needs something to choose",
+            "layers that choose nothing need one depth for all: start (6) equal to max (20)",
         ),
         ("space: {kind: cnn, depth: {start: 9, max: 3}}", "max (3) must be at least start (9)"),
         ("task: {data: {format: npz}}", "task.data.path is missing"),

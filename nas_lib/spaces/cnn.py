@@ -150,7 +150,9 @@ class CnnSpace:
         }
 
     def _depth_of(self, length: int) -> int:
-        for depth in range(1, self.max_depth + 1):
+        for depth in range(
+            self.max_depth, 0, -1
+        ):  # of layers that decide nothing, all belong to it
             if num_tokens(self.decisions(depth)) == length:
                 return depth
         raise ArchitectureError(

@@ -90,8 +90,17 @@ def test_without_skip_connections_layers_form_a_chain() -> None:
     assert [layer.inputs for layer in layers] == [(), (1,), (2,)]
 
 
+def test_a_pooling_layer_at_the_end_of_a_chain_is_not_lost() -> None:
+    depth = DepthConfig(start=3, max=3)
+    space = CnnSpace(CnnSpaceConfig(skip_connections=False, pool_layers=(3,), depth=depth))
+
+    layers = parse_layers(space.decode((0,) * 6).config)  # two layers of three choices
+
+    assert [layer.kind for layer in layers] == ["conv", "conv", "max_pool"]
+
+
 def test_pooling_layers_at_fixed_places_decide_only_their_inputs() -> None:
-    space = CnnSpace(CnnSpaceConfig(pool_layers=(2,)))  # with skip connections: else nothing
+    space = CnnSpace(CnnSpaceConfig(pool_layers=(2,)))
 
     assert space.decisions(2)[4:] == (Subset("skip", 1),)
     layers = parse_layers(space.decode((0, 0, 0, 1)).config)
