@@ -17,6 +17,8 @@ from nas_lib.config import RandomConfig, SearchConfig
 from nas_lib.config_file import read_config, to_yaml
 from nas_lib.engine import search
 from nas_lib.presets import PRESETS, preset
+from nas_lib.steps import view_search
+from nas_lib.store import SearchStore
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +158,25 @@ def test_compare_draws_policy_gradient_against_random_search(nas: Nas, tmp_path:
     assert "<svg" in (tmp_path / "page.html").read_text()
 
 
+def test_prepare_stores_the_data_and_trains_nothing(nas: Nas) -> None:
+    code, output, _ = nas("prepare", "digits", "--store", "state")
+
+    assert code == 0
+    assert "prepared in state: start the pipeline there, with an empty preset" in output
+    assert view_search("state").rows == ()
+    assert SearchStore.open("state").objects.keys("data")
+
+
+def test_compile_writes_the_pipeline_for_an_image(tmp_path: Path) -> None:
+    """In a process of its own: the image is read when the components are imported."""
+    command = [sys.executable, "-m", "nas_lib.cli", "compile", "--image", "registry/nas:7"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "nas_search.yaml: upload it in the Kubeflow UI\n"
+    assert "image: registry/nas:7" in (tmp_path / "nas_search.yaml").read_text()
+
+
 def test_store_init_checks_a_folder(nas: Nas) -> None:
     code, output, _ = nas("store", "init", "fresh")
 
@@ -237,7 +258,18 @@ def test_a_mistake_of_our_own_shows_no_traceback(nas: Nas, monkeypatch: pytest.M
 def test_help_names_every_command() -> None:
     text = CliRunner().invoke(cli.cli, ["--help"]).output
 
-    for name in ("presets", "init", "check", "search", "top", "report", "compare", "store"):
+    for name in (
+        "presets",
+        "init",
+        "check",
+        "search",
+        "top",
+        "report",
+        "compare",
+        "prepare",
+        "compile",
+        "store",
+    ):
         assert f"\n  {name} " in text
 
 

@@ -1,0 +1,83 @@
+"""The steps as pods run them: what a failing one says, and where it is noted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from searches import tabular
+
+from nas_lib import pods, steps
+from nas_lib.store import SearchStore, layout
+
+
+def said(**arguments: object) -> str:
+    """Return the one sentence with which preparing ends."""
+    with pytest.raises(SystemExit) as ended:
+        pods.prepare_data(**{"preset": "digits", "overrides": {}, "run": "run", **arguments})
+    assert isinstance(ended.value.code, str)  # printed as the last line, with exit code 1
+    return ended.value.code
+
+
+def test_a_store_that_refuses_is_one_sentence(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+
+    assert "the credentials were refused" in said(search_uri=s3_uri)
+
+
+def test_a_store_out_of_reach_is_one_sentence(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    assert "is AWS_ENDPOINT_URL right?" in said(search_uri=s3_uri)
+
+
+def test_an_image_older_than_the_state_is_one_sentence_and_noted(tabular_uri: str) -> None:
+    store = SearchStore.open(tabular_uri)
+    text = store.objects.get(layout.SEARCH)
+    store.objects.replace(
+        layout.SEARCH, text.replace(b'"format_version":1', b'"format_version":2,"new":{}')
+    )
+
+    sentence = said(search_uri=tabular_uri, preset="")
+
+    assert "was written in format 2, this release of kfp-nas reads up to 1" in sentence
+    (problem,) = store.problems()
+    assert (problem.run, problem.step) == ("run", "prepare_data")
+    assert f"nas: {problem.message}" == sentence
+
+
+def test_an_empty_place_with_an_empty_preset_is_one_sentence(tmp_path: Path) -> None:
+    assert "there is no search at" in said(search_uri=str(tmp_path), preset="")
+    assert "name a preset" in said(
+        search_uri=str(tmp_path), preset="", overrides={"children.epochs": 3}
+    )
+
+
+def test_the_end_of_a_run_lets_go_of_its_replica(tabular_uri: str) -> None:
+    pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="first")
+    assert pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="second").ticks == ()
+
+    pods.write_report(tabular_uri, replica=0, run="first")
+
+    assert pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="second").ticks == (0,)
+
+
+def test_a_run_that_was_kept_away_says_who_is_at_work(tabular_uri: str) -> None:
+    pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="first")
+    pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="second")
+
+    report = pods.write_report(tabular_uri, replica=0, run="second")
+
+    assert "run first" in report.text
+    assert "is working on replica 0: nothing is done here" in report.page
+
+
+def test_a_numbers_float_from_kubeflows_form_is_a_whole_number(tmp_path: Path) -> None:
+    uri = str(tmp_path)
+    config = tabular().model_dump(mode="json")
+    overrides = {"search": {**config["search"], "max_children": 8.0}}
+    steps.prepare_data(uri, config=tabular())
+
+    pods.prepare_data(uri, preset="", overrides=overrides, run="run")
+
+    assert SearchStore.open(uri).config().search.max_children == 8
