@@ -30,9 +30,9 @@ class ReinforceController:
 
     def __init__(self, config: ReinforceConfig, decisions: Sequence[Decision]) -> None:
         self._config = config
-        with torch.device("meta"):  # draws no random numbers for parameters that nobody wants
+        with torch.random.fork_rng(devices=[]):  # its first parameters are drawn for nobody
             policy = Policy(decisions, hidden_size=config.hidden_size, num_layers=config.num_layers)
-        self._workspace = policy.to_empty(device="cpu")
+        self._workspace = policy
         self.num_parameters = sum(p.numel() for p in policy.parameters())
 
     def init(self, *, seed: Seed, num_shards: int) -> tuple[Shard, ...]:
