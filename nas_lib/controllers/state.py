@@ -7,17 +7,14 @@ was about to create can tell whether it is his own.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from nas_lib.errors import CorruptStateError
+from nas_lib.store.sealed import seal, unseal
 
 Vector = npt.NDArray[np.float32]
 
@@ -115,37 +112,12 @@ def join(shards: Sequence[Shard]) -> Vector:
 
 
 def _pack(fields: dict[str, Any]) -> bytes:
-    """Arrays become tensors, the rest JSON in the header, with a checksum over both.
-
-    All in one metadata entry: safetensors writes several in an order that changes from run to run.
-    """
+    """Arrays become tensors, the rest JSON."""
     arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
     plain = {name: value for name, value in fields.items() if name not in arrays}
-    text = json.dumps(plain, sort_keys=True)
-    return save(arrays, metadata={"nas": f"{_checksum(text, arrays)} {text}"})
+    return seal(arrays, json.dumps(plain, sort_keys=True))
 
 
 def _unpack(data: bytes, key: str) -> dict[str, Any]:
-    try:
-        arrays = load(data)
-        header_size = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + header_size])["__metadata__"]
-        checksum, _, text = metadata["nas"].partition(" ")
-    except (SafetensorError, KeyError) as err:
-        raise CorruptStateError(
-            f"stored object {key} is damaged: expected controller state in safetensors format, "
-            f"got {len(data)} bytes that are not ({err})"
-        ) from err
-    if checksum != _checksum(text, arrays):
-        raise CorruptStateError(
-            f"stored object {key} is damaged: expected checksum {checksum}, "
-            f"got {_checksum(text, arrays)}"
-        )
+    arrays, text = unseal(data, key=key)
     return {**json.loads(text), **arrays}
-
-
-def _checksum(text: str, arrays: dict[str, npt.NDArray[Any]]) -> str:
-    checksum = zlib.crc32(text.encode())
-    for name in sorted(arrays):
-        checksum = zlib.crc32(arrays[name].tobytes(), checksum)
-    return f"{checksum:08x}"
