@@ -175,6 +175,9 @@ class ReinforceConfig(_Part):
     entropy_weight: float = Field(
         0.0, ge=0, description="Weight of the policy's entropy, in nats, in the objective."
     )
+    gradients_per_update: PositiveInt = Field(
+        1, description="Rounds, of all replicas, whose gradients make one step of Adam."
+    )
 
 
 class RandomConfig(_Part):

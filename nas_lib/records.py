@@ -6,6 +6,7 @@ All are frozen and plain, and each has one JSON form: `to_json(value)` and `from
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, cast
@@ -192,6 +193,7 @@ class Learned:
         baseline: The moving-average baseline after this round, None before any counted reward.
         mean_reward: Mean over the round's counted children, None if there was none.
         created_s: Seconds since 1970.
+        conflicts: Races that the push lost against others', over all shards; each was run again.
     """
 
     replica: int
@@ -203,6 +205,7 @@ class Learned:
     baseline: float | None
     mean_reward: float | None
     created_s: float
+    conflicts: int = 0
 
 
 @checked_dataclass(frozen=True, config=_STRICT)
@@ -236,9 +239,11 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def to_json(value: object) -> bytes:
-    """Return the JSON form of a record."""
+    """Return the JSON form of a record: its fields, and before them a checksum over their text."""
     kind: Any = type(value)
-    return _adapter(kind).dump_json(value)
+    fields = _adapter(kind).dump_json(value)[1:]
+    comma = b"" if fields == b"}" else b","
+    return _checksum(fields) + comma + fields
 
 
 def from_json(kind: type[T], data: bytes, *, key: str) -> T:
@@ -250,10 +255,17 @@ def from_json(kind: type[T], data: bytes, *, key: str) -> T:
         key: Where it lay in the store, for the error.
 
     Raises:
-        CorruptStateError: The text is not JSON, or not of this kind.
+        CorruptStateError: The text is truncated, changed, or not of this kind.
     """
+    fields = data[_CHECKSUM_SIZE:].removeprefix(b",")
+    if data[:_CHECKSUM_SIZE] != _checksum(fields):
+        raise CorruptStateError(
+            f"stored object {key} is damaged: expected a {kind.__name__} whose text begins with "
+            f"{_checksum(fields).decode()}, got {len(data)} bytes that begin with "
+            f"{data[:_CHECKSUM_SIZE].decode(errors='replace')}"
+        )
     try:
-        record: T = _adapter(cast(Any, kind)).validate_json(data)
+        record: T = _adapter(cast(Any, kind)).validate_json(b"{" + fields)
     except ValidationError as err:
         first = err.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the object"
@@ -262,3 +274,11 @@ def from_json(kind: type[T], data: bytes, *, key: str) -> T:
             f"({len(data)} bytes, expected a {kind.__name__})"
         ) from err
     return record
+
+
+def _checksum(fields: bytes) -> bytes:
+    """Return how a record with these fields begins: a changed digit would still be JSON."""
+    return b'{"crc32":"%08x"' % zlib.crc32(fields)
+
+
+_CHECKSUM_SIZE = len(_checksum(b""))

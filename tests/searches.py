@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,14 @@ def constant(architecture: Architecture) -> float:
 def slow_product(architecture: Architecture) -> float:
     """The same after 50 ms."""
     time.sleep(0.05)
+    return product(architecture)
+
+
+def slow_once(architecture: Architecture) -> float:
+    """The product; the first time it is called, after 4 s."""
+    with suppress(FileExistsError):
+        Path("slow").touch(exist_ok=False)
+        time.sleep(4)
     return product(architecture)
 
 

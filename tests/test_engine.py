@@ -8,11 +8,13 @@ import searches
 from searches import account, store_of, tabular
 
 import nas_lib
+from nas_lib import steps
 from nas_lib.config import LoopConfig, RandomConfig, ResourcesConfig, SearchConfig
 from nas_lib.engine import Listener, SearchHandle, search
-from nas_lib.errors import ConfigError, SearchHeldError, SearchMismatchError
+from nas_lib.errors import ConfigError, SearchHeldError, SearchMismatchError, StoreError
 from nas_lib.records import ChildResult, Learned, Rewarded
-from nas_lib.store import History, layout, lease
+from nas_lib.steps import OpenSearch
+from nas_lib.store import History, ObjectStore, layout, lease
 
 
 def test_a_search_does_its_budget_and_learns(tmp_path: Path) -> None:
@@ -252,7 +254,7 @@ def test_a_child_that_takes_too_much_memory_is_a_result(tmp_path: Path) -> None:
 
 def test_another_run_at_work_is_named(tmp_path: Path) -> None:
     handle = search(tabular(), store=str(tmp_path), workers=1, rounds=1)
-    lease.take(store_of(handle), 0, "other", lease_s=600)
+    lease.take(store_of(handle), [0], "other", lease_s=600)
 
     with pytest.raises(SearchHeldError, match=r"run other \(process \d+ on .*\) is working on"):
         search(tabular(), store=str(tmp_path), workers=1)
@@ -262,33 +264,117 @@ def test_another_run_at_work_is_named(tmp_path: Path) -> None:
 
 
 def test_a_round_that_was_left_open_is_finished_first(tmp_path: Path) -> None:
-    handle = search(tabular(), store=str(tmp_path), workers=1, rounds=2)
-    whole = search(tabular(), store="memory://left-open")
-    objects = store_of(handle).objects
-    objects.delete(layout.round_state(0, 1, "learned"))
-    objects.delete(layout.round_state(0, 1, "rewarded"))
-    objects.delete(layout.child_result("r000-000001-02"))
+    with pytest.raises(RuntimeError):
+        search(tabular(), store=str(tmp_path), workers=1, listener=Dies("r000-000001-01"))
 
     seen = Trained()
     resumed = search(tabular(), store=str(tmp_path), workers=1, listener=seen)
 
-    assert seen.children[0] == "r000-000001-02"
-    assert len(seen.children) == 1 + 4 * 4  # what was lost, and four more rounds
-    assert account(resumed) == account(whole)
+    assert seen.children[:2] == ["r000-000001-02", "r000-000001-03"]
+    assert len(seen.children) == 2 + 4 * 4  # what was left of round 1, and four more rounds
+    assert account(resumed) == account(search(tabular(), store="memory://left-open"))
 
 
-def test_a_push_whose_end_was_not_noted_is_not_done_twice() -> None:
-    handle = search(tabular(shards=3), store="memory://push", rounds=2)
-    store = store_of(handle)
-    learned = list(History(store).read(Learned))
-    store.objects.delete(layout.round_state(0, 1, "learned"))
-    store.objects.delete(layout.shard(2, 2))  # killed before the last of three pushes
+@pytest.mark.parametrize(
+    "unwritten",
+    [
+        layout.shard(2, 2),
+        layout.round_state(0, 1, "learned"),
+    ],
+)
+def test_a_push_whose_end_was_not_noted_is_not_done_twice(unwritten: str) -> None:
+    uri, whole = f"memory://push-{unwritten}", f"memory://whole-{unwritten}"
+    search(tabular(shards=3), store=uri, rounds=1)
+    opened = OpenSearch(uri)
+    opened.store.objects = Full(opened.store.objects, unwritten)
+    children = steps.sample_architectures(opened, replica=0, run="run")
+    for child in children:
+        steps.train_child(opened, child=child, run="run")
+    steps.aggregate_rewards(opened, children=children, run="run")
+    with pytest.raises(StoreError, match="no space left"):
+        steps.update_controller(opened, replica=0, round=1, run="run")
 
-    resumed = search(tabular(shards=3), store="memory://push")
+    resumed = search(tabular(shards=3), store=uri)
 
-    again = list(History(store).read(Learned))
-    assert again[1].versions == learned[1].versions == (2, 2, 2)
-    assert account(resumed) == account(search(tabular(shards=3), store="memory://push-whole"))
+    again = list(History(store_of(resumed)).read(Learned))
+    assert [each.versions for each in again] == [(n, n, n) for n in range(1, 7)]
+    assert account(resumed) == account(search(tabular(shards=3), store=whole))
+
+
+def test_a_slow_child_of_one_replica_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tabular("searches:slow_once", max_children=32, replicas=2)
+    seen = Order()
+
+    search(config, store=str(tmp_path / "state"), workers=2, listener=seen)
+
+    # The first child, of replica 0, is slow: all four rounds of replica 1 end before its first.
+    assert seen.replicas == [1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_a_run_may_work_on_some_replicas_only() -> None:
+    config = tabular(replicas=3, max_children=36)
+    one = search(config, store="memory://some", replicas=[1])
+    assert {each.replica for each in one.view.learned} == {1}
+    assert not one.view.finished
+
+    rest = search(config, store="memory://some", replicas=[0, 2])
+
+    assert rest.view.finished
+    assert len(rest.children) == 36
+
+
+def test_a_replica_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match="replica should be from 0 to 1, got 2"):
+        search(tabular(replicas=2), store="memory://absent-replica", replicas=[2])
+
+
+def test_replicas_in_one_process_are_stale_by_the_others_pushes() -> None:
+    handle = search(tabular(replicas=3, max_children=60), store="memory://stale")
+
+    learned = sorted(handle.view.learned, key=lambda each: each.versions)
+    # All three sample at version 0; then each round sees the pushes of the two others meanwhile.
+    assert [each.staleness[0] for each in learned] == [0, 1, 2, *[2] * 12]
+    assert [each.replica for each in learned] == [0, 1, 2] * 5
+
+
+class Full:
+    """A store in which there is no room for one object, once."""
+
+    def __init__(self, objects: ObjectStore, key: str) -> None:
+        self._objects = objects
+        self._key = key
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._objects, name)
+
+    def create(self, key: str, data: bytes) -> bool:
+        if key == self._key:
+            raise StoreError(f"cannot write {key}: no space left on device")
+        return self._objects.create(key, data)
+
+
+class Dies(Listener):
+    """Ends the engine when a child has its result."""
+
+    def __init__(self, child: str) -> None:
+        self._child = child
+
+    def ended(self, result: ChildResult) -> None:
+        if result.id == self._child:
+            raise RuntimeError("the engine ends here")
+
+
+class Order(Listener):
+    """The replicas in the order in which they learned."""
+
+    def __init__(self) -> None:
+        self.replicas: list[int] = []
+
+    def learned(self, learned: Learned) -> None:
+        self.replicas.append(learned.replica)
 
 
 class Failures(Listener):

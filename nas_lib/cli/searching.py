@@ -16,6 +16,13 @@ from nas_lib.cli.configuring import load, load_stored, print_json, set_option
     type=click.IntRange(min=1),
     help="Children trained at once; by default one per CPU.",
 )
+@click.option(
+    "--replica",
+    "replicas",
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="Work on this replica only, and leave the others to other machines; repeatable.",
+)
 @click.option("--top", default=10, show_default=True, help="Length of the leaderboard at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the leaderboard as JSON.")
 @set_option
@@ -24,6 +31,7 @@ def search(
     store: str | None,
     rounds: int | None,
     workers: int | None,
+    replicas: tuple[int, ...],
     top: int,
     as_json: bool,
     overrides: tuple[str, ...],
@@ -48,7 +56,12 @@ def search(
 
     with progress(settings) as listener:
         handle = engine.search(
-            settings, store=store, workers=workers, rounds=rounds, listener=listener
+            settings,
+            store=store,
+            workers=workers,
+            rounds=rounds,
+            replicas=replicas or None,
+            listener=listener,
         )
     if as_json:
         print_json(leaderboard_json(handle.view, top))

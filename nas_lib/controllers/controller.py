@@ -56,7 +56,7 @@ class Controller(Protocol):
         ...
 
     def apply(self, shard: Shard, gradient: Gradient, *, replica: int, round: int) -> Shard:
-        """Return the next version of one shard, or `shard` itself if this round is in it already.
+        """Return the next version of a shard, or `shard` itself if this round is in it already.
 
         Args:
             shard: Its newest version, which may be newer than the one the gradient was taken at.

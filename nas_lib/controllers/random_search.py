@@ -8,10 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas_lib.controllers.controller import Seed
-from nas_lib.controllers.state import Gradient, Shard, split
+from nas_lib.controllers.state import NOTHING, Gradient, Shard, split
 from nas_lib.spaces.decisions import Choice, Decision
-
-_NOTHING = np.zeros(0, dtype=np.float32)
 
 
 class RandomController:
@@ -21,7 +19,7 @@ class RandomController:
 
     def init(self, *, seed: Seed, num_shards: int) -> tuple[Shard, ...]:
         """Return empty shards; they only note which rounds were applied."""
-        return split(_NOTHING, num_shards)
+        return split(NOTHING, num_shards)
 
     def propose(
         self, shards: Sequence[Shard], *, decisions: Sequence[Decision], num: int, seed: Seed
@@ -45,7 +43,7 @@ class RandomController:
     ) -> Gradient:
         """Return the counted rewards, and the entropy of the uniform distribution."""
         return Gradient(
-            values=_NOTHING,
+            values=NOTHING,
             rewards=tuple(reward for reward in rewards if reward is not None),
             entropy=sum(math.log(decision.size) for decision in decisions),
         )

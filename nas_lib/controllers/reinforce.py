@@ -16,7 +16,7 @@ from nas_lib.controllers.adam import adam_step
 from nas_lib.controllers.controller import Seed
 from nas_lib.controllers.policy import Policy
 from nas_lib.controllers.rollout import sample
-from nas_lib.controllers.state import Gradient, Shard, join, split
+from nas_lib.controllers.state import NOTHING, Gradient, Shard, join, split
 from nas_lib.spaces.decisions import Decision
 
 
@@ -82,7 +82,11 @@ class ReinforceController:
         return Gradient(values, counted_rewards, entropy_B.mean().item())
 
     def apply(self, shard: Shard, gradient: Gradient, *, replica: int, round: int) -> Shard:
-        """Take one step of Adam, and in the first shard let the baseline follow the rewards."""
+        """Let the baseline follow the rewards in the first shard, and take one step of Adam.
+
+        With `gradients_per_update` above 1 the gradients wait in the shard until there are as many,
+        and the step goes along their mean (Zoph & Le 2017, section 4.2).
+        """
         if shard.has_applied(replica, round):
             return shard
         shard = shard.with_applied(replica, round)
@@ -90,8 +94,14 @@ class ReinforceController:
             return shard
         if shard.index == 0:
             shard = replace(shard, baseline=self._next_baseline(shard.baseline, gradient.rewards))
-        slice_N = gradient.values[shard.start : shard.start + len(shard.parameters)]
-        return adam_step(shard, slice_N, learning_rate=self._config.learning_rate)
+        gradient_N = gradient.values[shard.start : shard.start + len(shard.parameters)]
+        num = shard.num_pending + 1
+        if shard.num_pending:
+            gradient_N = shard.pending + gradient_N
+        if num < self._config.gradients_per_update:
+            return replace(shard, pending=gradient_N, num_pending=num)
+        shard = replace(shard, pending=NOTHING, num_pending=0)
+        return adam_step(shard, gradient_N / np.float32(num), learning_rate=self._config.learning_rate)
 
     def _next_baseline(self, baseline: float | None, rewards: Sequence[float]) -> float:
         """Return the moving average after these rewards; it starts at the first round's mean."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,14 @@ import numpy.typing as npt
 from nas_lib.store.sealed import seal, unseal
 
 Vector = npt.NDArray[np.float32]
+NOTHING: Vector = np.zeros(0, dtype=np.float32)
+
+
+class Applied(NamedTuple):
+    """A replica's last round in a shard, and the version that it made."""
+
+    round: int
+    version: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +33,7 @@ class Shard:
 
     Attributes:
         index: Which shard, from 0.
+        version: Its number, from 0; each push makes the next one.
         start: Where its slice starts in the vector of all parameters.
         parameters: The slice, `[N]`.
         first_moment: Adam's running mean of the gradient, `[N]`.
@@ -32,24 +41,40 @@ class Shard:
         steps: Adam steps taken here.
         baseline: Moving-average reward; None before any reward, and in all shards but the first.
         applied: The last round of each replica that is in this version.
+        pending: Sum of the gradients that wait for the next step, `[N]`; empty while none does.
+        num_pending: How many those are.
     """
 
     index: int
+    version: int
     start: int
     parameters: Vector
     first_moment: Vector
     second_moment: Vector
     steps: int
     baseline: float | None
-    applied: dict[int, int]
+    applied: dict[int, Applied]
+    pending: Vector
+    num_pending: int
 
     def has_applied(self, replica: int, round: int) -> bool:
         """Say whether this version contains the replica's round."""
-        return self.applied.get(replica, -1) >= round
+        return replica in self.applied and self.applied[replica].round >= round
 
     def with_applied(self, replica: int, round: int) -> Shard:
-        """Return this shard with the round noted and nothing else changed."""
-        return replace(self, applied={**self.applied, replica: round})
+        """Return the next version, with the round noted and nothing else changed."""
+        version = self.version + 1
+        noted = {**self.applied, replica: Applied(round, version)}
+        return replace(self, version=version, applied=noted)
+
+    def floor(self, num_replicas: int) -> int:
+        """Return the oldest version at which an open round can have been sampled.
+
+        A replica samples at the newest version there is after its own last push.
+        """
+        if len(self.applied) < num_replicas:
+            return 0  # somebody has not pushed yet, and may have sampled at the very first one
+        return min(applied.version for applied in self.applied.values())
 
     def to_bytes(self) -> bytes:
         """Return the stored form."""
@@ -63,7 +88,8 @@ class Shard:
             CorruptStateError: The bytes are damaged; the message names `key`.
         """
         fields = _unpack(data, key)
-        applied = {int(replica): round for replica, round in fields.pop("applied").items()}
+        noted = fields.pop("applied").items()
+        applied = {int(replica): Applied(*each) for replica, each in noted}
         return cls(applied=applied, **fields)
 
 
@@ -101,7 +127,19 @@ def split(parameters: Vector, num_shards: int) -> tuple[Shard, ...]:
     slices = np.array_split(parameters, num_shards)
     starts = np.cumsum([0, *map(len, slices)]).tolist()
     return tuple(
-        Shard(index, start, values, np.zeros_like(values), np.zeros_like(values), 0, None, {})
+        Shard(
+            index=index,
+            version=0,
+            start=start,
+            parameters=values,
+            first_moment=np.zeros_like(values),
+            second_moment=np.zeros_like(values),
+            steps=0,
+            baseline=None,
+            applied={},
+            pending=NOTHING,
+            num_pending=0,
+        )
         for index, (start, values) in enumerate(zip(starts, slices, strict=False))
     )
 

@@ -14,7 +14,7 @@ from nas_lib.steps.learning import RoundSummary, aggregate_rewards, update_contr
 from nas_lib.steps.open_search import INLINE, Evaluate, OpenSearch
 from nas_lib.steps.prepare import has_data, prepare_data
 from nas_lib.steps.reporting import REPORT, view_search, write_report
-from nas_lib.steps.rounds import Plan, is_finished, plan_rounds, sample_architectures
+from nas_lib.steps.rounds import Plan, is_finished, plan_replicas, plan_rounds, sample_architectures
 
 __all__ = [
     "INLINE",
@@ -28,6 +28,7 @@ __all__ = [
     "fail_attempt",
     "has_data",
     "is_finished",
+    "plan_replicas",
     "plan_rounds",
     "prepare_data",
     "sample_architectures",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from nas_lib.controllers import Gradient, Shard
-from nas_lib.errors import ObjectNotFoundError
+from nas_lib.controllers import Gradient
+from nas_lib.errors import CorruptStateError, ObjectNotFoundError
 from nas_lib.records import ChildId, ChildResult, ChildRow, Learned, Proposed, Rewarded
 from nas_lib.report import leaderboard
 from nas_lib.steps.open_search import OpenSearch
-from nas_lib.steps.shards import newest_shard, shard_at
-from nas_lib.store import layout, lease
+from nas_lib.steps.shards import PrunedError, pull_versions, push
+from nas_lib.store import layout
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def aggregate_rewards(
     search = OpenSearch.of(search)
     store = search.store
     which = ChildId.parse(children[0])
-    lease.renew(store, which.replica, run, lease_s=search.config.search.lease_s)
+    search.show_life(which.replica, run)
     key = layout.round_state(which.replica, which.round, "rewarded")
     rewarded = store.find(Rewarded, key)
     if rewarded is None:
@@ -71,16 +72,26 @@ def update_controller(
     """
     search = OpenSearch.of(search)
     store = search.store
-    lease.renew(store, replica, run, lease_s=search.config.search.lease_s)
+    search.show_life(replica, run)
     rewarded = store.find(Rewarded, layout.round_state(replica, round, "rewarded"))
     if rewarded is None:
         return None
     key = layout.round_state(replica, round, "learned")
-    learned = store.find(Learned, key)
-    if learned is None:
-        learned = store.settle(key, _learn(search, rewarded, run))
+    learned = store.find(Learned, key) or _settle(search, key, rewarded, run)
     store.objects.delete(layout.round_gradient(replica, round))
     return learned
+
+
+def _settle(search: OpenSearch, key: str, rewarded: Rewarded, run: str) -> Learned:
+    try:
+        return search.store.settle(key, _learn(search, rewarded, run))
+    except (PrunedError, ObjectNotFoundError) as err:
+        learned = search.store.find(Learned, key)  # by another run, which cleaned up after itself
+        if learned is None:
+            raise CorruptStateError(
+                f"round {rewarded.round} of replica {rewarded.replica} cannot be learned: {err}"
+            ) from err
+        return learned
 
 
 def _rows(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
@@ -101,6 +112,8 @@ def _best(search: OpenSearch, replica: int, rows: tuple[ChildRow, ...]) -> tuple
 
 def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:
     """Delete the round's checkpoints, and weights of its and earlier children that are not kept."""
+    if search.config.children.evaluate:
+        return  # no child has either
     kept = {row.id for row in rewarded.best}
     rows = list(rewarded.rows)
     if rewarded.round > 0:
@@ -117,24 +130,24 @@ def _learn(search: OpenSearch, rewarded: Rewarded, run: str) -> Learned:
     replica, number = rewarded.replica, rewarded.round
     proposed = search.store.read(Proposed, layout.round_state(replica, number, "proposed"))
     gradient = _stored_gradient(search, proposed, rewarded)
-    pushed = [
-        _push(search, index, gradient, replica, number)
-        for index in range(search.config.search.shards)
-    ]
-    versions = tuple(version for version, _ in pushed)
+    shards, conflicts = push(
+        search, gradient, replica=replica, round=number, known=proposed.versions
+    )
     rewards = [row.reward for row in rewarded.rows if row.counts]
     return Learned(
         replica=replica,
         round=number,
         run=run,
-        versions=versions,
+        versions=tuple(shard.version for shard in shards),
         staleness=tuple(
-            new - 1 - pulled for new, pulled in zip(versions, proposed.versions, strict=True)
+            shard.version - 1 - pulled
+            for shard, pulled in zip(shards, proposed.versions, strict=True)
         ),
         entropy=gradient.entropy,
-        baseline=pushed[0][1].baseline,
+        baseline=shards[0].baseline,
         mean_reward=sum(rewards) / len(rewards) if rewards else None,
         created_s=time.time(),
+        conflicts=conflicts,
     )
 
 
@@ -142,43 +155,14 @@ def _stored_gradient(search: OpenSearch, proposed: Proposed, rewarded: Rewarded)
     """Return the round's gradient at the versions that proposed it, computed once."""
     objects = search.store.objects
     key = layout.round_gradient(rewarded.replica, rewarded.round)
-    try:
+    with suppress(ObjectNotFoundError):
         return Gradient.from_bytes(objects.get(key), key=key)
-    except ObjectNotFoundError:
-        gradient = search.controller.gradient(
-            [shard_at(search, index, at) for index, at in enumerate(proposed.versions)],
-            decisions=search.space.decisions(proposed.depth),
-            tokens=[child.architecture.tokens for child in proposed.children],
-            rewards=[row.reward if row.counts else None for row in rewarded.rows],
-        )
+    gradient = search.controller.gradient(
+        pull_versions(search, proposed.versions),
+        decisions=search.space.decisions(proposed.depth),
+        tokens=[child.architecture.tokens for child in proposed.children],
+        rewards=[row.reward if row.counts else None for row in rewarded.rows],
+    )
     if objects.create(key, gradient.to_bytes()):
         return gradient
     return Gradient.from_bytes(objects.get(key), key=key)
-
-
-def _push(
-    search: OpenSearch, index: int, gradient: Gradient, replica: int, number: int
-) -> tuple[int, Shard]:
-    """Apply the gradient to the newest version of a shard, again if another push was first.
-
-    Returns:
-        The version that contains this round first, and the shard at it.
-    """
-    objects = search.store.objects
-    while True:
-        version, shard = newest_shard(search, index)
-        pushed = search.controller.apply(shard, gradient, replica=replica, round=number)
-        if pushed is shard:
-            return _first_with(search, index, version, replica, number)
-        if objects.create(layout.shard(index, version + 1), pushed.to_bytes()):
-            return version + 1, pushed
-
-
-def _first_with(
-    search: OpenSearch, index: int, newest: int, replica: int, number: int
-) -> tuple[int, Shard]:
-    """Go back to the version that this round made, in a push whose end was not noted."""
-    version, shard = newest, shard_at(search, index, newest)
-    while (before := shard_at(search, index, version - 1)).has_applied(replica, number):
-        version, shard = version - 1, before
-    return version, shard

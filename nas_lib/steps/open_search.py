@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import time
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from nas_lib.config import CnnSpaceConfig, SearchConfig
 from nas_lib.controllers import Controller, build_controller
 from nas_lib.errors import ConfigError
 from nas_lib.spaces import CnnSpace, Space
-from nas_lib.store import SearchStore
+from nas_lib.store import SearchStore, lease
 
 Evaluate = Callable[[Architecture], float]
 """A user's own evaluation: architecture -> reward, the higher the better."""
@@ -36,6 +37,7 @@ class OpenSearch:
             evaluate: The user's own evaluation, where the config says `inline`.
         """
         self.store = SearchStore.open(uri)
+        self._showed_life_s: dict[tuple[int, str], float] = {}  # when, by replica and run
         self._given_space = space
         self._given_evaluate = evaluate
 
@@ -68,6 +70,14 @@ class OpenSearch:
     def evaluate(self) -> Evaluate | None:
         """The user's own evaluation, None where children are trained."""
         return self.evaluate_of(self.config)
+
+    def show_life(self, replica: int, run: str) -> None:
+        """Renew the run's lease on the replica, if it has it and a quarter of its time is over."""
+        lease_s = self.config.search.lease_s
+        now_s = time.monotonic()
+        if now_s - self._showed_life_s.get((replica, run), -lease_s) >= lease_s / 4:
+            lease.renew(self.store, replica, run, lease_s=lease_s)
+            self._showed_life_s[replica, run] = now_s
 
     def evaluate_of(self, config: SearchConfig) -> Evaluate | None:
         """Return the evaluation of the user's own that a configuration names, if any.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nas_lib.errors import ConfigError
-from nas_lib.records import Child, ChildId, ChildResult, Proposed
+from nas_lib.records import Child, ChildId, ChildResult, Learned, Proposed
 from nas_lib.steps.open_search import OpenSearch
-from nas_lib.steps.shards import newest_shard
+from nas_lib.steps.shards import pull
 from nas_lib.store import layout, lease
 
 _PROPOSE, _CHILD = 1, 2  # streams of randomness; 0 initialises the controller
@@ -43,21 +44,39 @@ def plan_rounds(
     Raises:
         ConfigError: There is no such replica, or the number of rounds is below 1.
     """
+    (plan,) = plan_replicas(search, replicas=[replica], run=run, rounds_per_run=rounds_per_run)
+    return plan
+
+
+def plan_replicas(
+    search: str | OpenSearch,
+    *,
+    replicas: Sequence[int],
+    run: str,
+    rounds_per_run: int | None = None,
+) -> list[Plan]:
+    """Plan the rounds of several replicas; whoever may hold their leases is waited for once."""
     search = OpenSearch.of(search)
-    num_replicas = search.config.search.replicas
-    if not 0 <= replica < num_replicas:
-        raise ConfigError(f"replica should be from 0 to {num_replicas - 1}, got {replica}")
+    loop = search.config.search
+    for replica in replicas:
+        if not 0 <= replica < loop.replicas:
+            raise ConfigError(f"replica should be from 0 to {loop.replicas - 1}, got {replica}")
     if rounds_per_run is not None and rounds_per_run < 1:
         raise ConfigError(f"rounds_per_run should be at least 1, got {rounds_per_run}")
-    if is_finished(search, replica, search.store.open_round(replica)):
-        return Plan(())
-    lease_s = search.config.search.lease_s
-    holder = lease.take(search.store, replica, run, lease_s=lease_s)
-    if holder is not None:
-        return Plan((), str(holder))
-    left = search.config.search.rounds - search.store.open_round(replica)
-    num_ticks = max(1, left) if rounds_per_run is None else min(max(1, left), rounds_per_run)
-    return Plan(tuple(range(num_ticks)))
+    wanted = [
+        replica
+        for replica in replicas
+        if not is_finished(search, replica, search.store.open_round(replica))
+    ]
+    holders = lease.take(search.store, wanted, run, lease_s=loop.lease_s)
+    plans = dict.fromkeys(replicas, Plan(()))
+    for replica in wanted:
+        if replica in holders:
+            plans[replica] = Plan((), str(holders[replica]))
+        else:
+            left = max(1, loop.rounds - search.store.open_round(replica))
+            plans[replica] = Plan(tuple(range(min(left, rounds_per_run or left))))
+    return [plans[replica] for replica in replicas]
 
 
 def sample_architectures(search: str | OpenSearch, *, replica: int, run: str) -> list[str]:
@@ -67,14 +86,17 @@ def sample_architectures(search: str | OpenSearch, *, replica: int, run: str) ->
     all have a result: a Kubeflow loop must not be empty.
     """
     search = OpenSearch.of(search)
-    lease.renew(search.store, replica, run, lease_s=search.config.search.lease_s)
+    search.show_life(replica, run)
     number = search.store.open_round(replica)
     if is_finished(search, replica, number):
         number -= 1
     key = layout.round_state(replica, number, "proposed")
     proposed = search.store.find(Proposed, key)
     if proposed is None:
-        proposed = search.store.settle(key, _propose(search, replica, number, run))
+        fresh = _propose(search, replica, number, run)
+        proposed = search.store.settle(key, fresh)
+        if proposed is fresh:
+            return [child.id for child in fresh.children]
     ids = [child.id for child in proposed.children]
     left = [
         child for child in ids if not search.store.find(ChildResult, layout.child_result(child))
@@ -109,9 +131,9 @@ def _propose(search: OpenSearch, replica: int, number: int, run: str) -> Propose
     config = search.config
     loop = config.search
     depth = search.space.depth(number * loop.children_per_round * loop.replicas)
-    newest = [newest_shard(search, index) for index in range(loop.shards)]
+    shards = pull(search, known=_own_versions(search, replica, number))
     sequences = search.controller.propose(
-        [shard for _, shard in newest],
+        shards,
         decisions=search.space.decisions(depth),
         num=loop.children_per_round,
         seed=[config.seed, _PROPOSE, replica, number],
@@ -124,10 +146,19 @@ def _propose(search: OpenSearch, replica: int, number: int, run: str) -> Propose
         )
         for index, tokens in enumerate(sequences)
     )
-    if number > 0:  # a kill may have left it there
-        search.store.objects.delete(layout.round_gradient(replica, number - 1))
-    versions = tuple(version for version, _ in newest)
+    versions = tuple(shard.version for shard in shards)
     return Proposed(replica, number, run, depth, versions, children, created_s=time.time())
+
+
+def _own_versions(search: OpenSearch, replica: int, number: int) -> tuple[int, ...] | None:
+    """Return the versions that the replica's last push made: pruning leaves those and newer ones.
+
+    None before its first.
+    """
+    if number == 0:
+        return None
+    last = search.store.read(Learned, layout.round_state(replica, number - 1, "learned"))
+    return last.versions
 
 
 def _child_seed(seed: int, replica: int, number: int, index: int) -> int:

@@ -21,6 +21,8 @@ _STAGING = ".staging"  # half-written objects, and what a killed writer left; ne
 class FolderStore:
     """Each object is a file. The folder is created when it is first written to."""
 
+    concurrency = 1
+
     def __init__(self, path: str | Path) -> None:
         self.uri = os.path.abspath(Path(path).expanduser())
 
@@ -55,10 +57,10 @@ class FolderStore:
         with explained("list", prefix, self.uri):
             return iter(sorted(self._infos(prefix), key=lambda info: info.key))
 
-    def keys(self, prefix: str) -> Sequence[str]:
-        """Return the keys of what lies below this prefix, sorted."""
+    def keys(self, prefix: str, *, after: str = "") -> Sequence[str]:
+        """Return the keys of what lies below this prefix and after this key, sorted."""
         with explained("list", prefix, self.uri):
-            return sorted(map(self._key, self._files(prefix)))
+            return sorted(key for key in map(self._key, self._files(prefix)) if key > after)
 
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pydantic import ConfigDict
@@ -39,31 +39,40 @@ class Lease:
 
 def take(
     store: SearchStore,
-    replica: int,
+    replicas: Sequence[int],
     run: str,
     *,
     lease_s: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Lease | None:
-    """Take the replica's lease for this run, waiting at most one time-to-live for a dead holder.
+) -> dict[int, Lease]:
+    """Take the replicas' leases for this run, waiting at most one time-to-live for dead holders.
 
     Returns:
-        None if the lease is ours now, else the lease of who holds it.
+        The leases of those that others hold; the rest is ours now.
     """
     started = clock()
-    number, holder = _newest(store, replica)
-    first_seen = number
-    while holder is not None and not _is_free(holder, run):
-        if _is_local(holder) or (clock() - started >= lease_s and number != first_seen):
-            return holder  # alive: its process is there, or it renewed while we watched
-        if clock() - started >= lease_s:
-            break
-        sleep(lease_s / _POLLS_PER_LEASE)
-        number, holder = _newest(store, replica)
-    mine = _mine(run)
-    winner = store.settle(layout.lease(replica, number + 1), mine)
-    return None if winner == mine else winner
+    first_seen = {replica: _newest(store, replica) for replica in replicas}
+    newest = dict(first_seen)
+    held: dict[int, Lease] = {}
+    while newest:
+        expired = clock() - started >= lease_s
+        for replica, (number, holder) in list(newest.items()):
+            renewed = number != first_seen[replica][0]
+            if holder is None or _is_free(holder, run) or (expired and not renewed):
+                mine = _mine(run)
+                winner = store.settle(layout.lease(replica, number + 1), mine)
+                if winner != mine:
+                    held[replica] = winner
+            elif _is_local(holder) or (expired and renewed):
+                held[replica] = holder  # its process is there, or it renewed while we watched
+            else:
+                continue
+            del newest[replica]
+        if newest:
+            sleep(lease_s / _POLLS_PER_LEASE)
+            newest = {replica: _newest(store, replica) for replica in newest}
+    return held
 
 
 def renew(store: SearchStore, replica: int, run: str, *, lease_s: float) -> None:
@@ -116,7 +125,7 @@ def _is_free(lease: Lease, run: str) -> bool:
 
 
 def _newest(store: SearchStore, replica: int) -> tuple[int, Lease | None]:
-    numbers = store.numbers(layout.leases_folder(replica), ".json")
-    if not numbers:
+    number = store.newest(layout.leases_folder(replica), ".json")
+    if number is None:
         return 0, None
-    return numbers[-1], store.read(Lease, layout.lease(replica, numbers[-1]))
+    return number, store.read(Lease, layout.lease(replica, number))

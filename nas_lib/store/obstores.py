@@ -18,6 +18,8 @@ from nas_lib.store.objects import ObjectInfo, check_key
 class ObstoreStore(ABC):
     """What memory and S3 have in common."""
 
+    concurrency = 1
+
     def __init__(self, uri: str) -> None:
         self.uri = uri
 
@@ -51,8 +53,20 @@ class ObstoreStore(ABC):
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Return what lies below this prefix, sorted by key."""
+        return self._list(prefix, after="")
+
+    def keys(self, prefix: str, *, after: str = "") -> Sequence[str]:
+        """Return the keys of what lies below this prefix and after this key, sorted."""
+        return [info.key for info in self._list(prefix, after=after)]
+
+    def _list(self, prefix: str, *, after: str) -> Iterator[ObjectInfo]:
         with explained("list", prefix, self.uri):
-            pages = obstore.list(self._client, prefix and check_key(prefix), chunk_size=1000)
+            pages = obstore.list(
+                self._client,
+                prefix and check_key(prefix),
+                offset=after or None,
+                chunk_size=1000,
+            )
             infos = [
                 ObjectInfo(
                     key=meta["path"],
@@ -64,10 +78,6 @@ class ObstoreStore(ABC):
                 for meta in page
             ]
         return iter(sorted(infos, key=lambda info: info.key))
-
-    def keys(self, prefix: str) -> Sequence[str]:
-        """Return the keys of what lies below this prefix, sorted."""
-        return [info.key for info in self.list(prefix)]
 
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""

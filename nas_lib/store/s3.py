@@ -20,7 +20,6 @@ from nas_lib.errors import ConfigError, StoreError
 from nas_lib.store.objects import check_key
 from nas_lib.store.obstores import ObstoreStore
 
-_CONCURRENT_READS = 32
 _GIVE_UP_AFTER = timedelta(seconds=10)  # no retry begins later than this
 
 
@@ -63,6 +62,8 @@ class S3Location:
 class S3Store(ObstoreStore):
     """Objects below a prefix of a bucket; the bucket must exist."""
 
+    concurrency = 32
+
     def __init__(self, uri: str) -> None:
         self._location = S3Location.parse(uri)
         super().__init__(self._location.uri)
@@ -70,7 +71,7 @@ class S3Store(ObstoreStore):
 
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys, fetched at the same time."""
-        with ThreadPoolExecutor(_CONCURRENT_READS) as threads:
+        with ThreadPoolExecutor(self.concurrency) as threads:
             return list(threads.map(self.get, keys))
 
     @property

@@ -46,6 +46,7 @@ class SearchStore:
 
     def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
+        self._newest: dict[tuple[str, str], str] = {}  # numbers only grow: where to look from
 
     @classmethod
     def open(cls, uri: str) -> SearchStore:
@@ -81,6 +82,25 @@ class SearchStore:
         stems = (key.removeprefix(f"{folder}/") for key in self.objects.keys(folder))
         return [int(stem.removesuffix(suffix)) for stem in stems if _is_number(stem, suffix)]
 
+    def newest(self, folder: str, suffix: str, *, known: str = "") -> int | None:
+        """Return the highest number of the objects `<folder>/<number><suffix>`, None for none.
+
+        Only what comes after the highest one that this object found before is listed.
+
+        Args:
+            folder: Their prefix.
+            suffix: What follows the number.
+            known: The key of one that is known to be there.
+        """
+        newest = max(known, self._newest.get((folder, suffix), ""))
+        for key in self.objects.keys(folder, after=newest):
+            if _is_number(key.removeprefix(f"{folder}/"), suffix):
+                newest = key
+        if not newest:
+            return None
+        self._newest[folder, suffix] = newest
+        return int(newest.removeprefix(f"{folder}/").removesuffix(suffix))
+
     def delete_below(self, folder: str) -> None:
         """Delete every object of this prefix."""
         for key in self.objects.keys(folder):
@@ -115,23 +135,21 @@ class SearchStore:
         stored = self.find_search()
         if stored is None:
             raise ConfigError(f"there is no search at {self.objects.uri}")
-        numbers = self.numbers("settings", ".json")
-        if not numbers:
-            return stored.config
-        return self.read(SearchConfig, layout.settings(numbers[-1]))
+        number = self.newest("settings", ".json")
+        return stored.config if number is None else self.read(SearchConfig, layout.settings(number))
 
     def change_settings(self, config: SearchConfig) -> None:
         """Let this configuration count from now on; its identity is that of the search."""
         while self.config() != config:
-            newest = (self.numbers("settings", ".json") or [0])[-1]
+            newest = self.newest("settings", ".json") or 0
             self.settle(layout.settings(newest + 1), config)
 
     # --- rounds --------------------------------------------------------------------------------
 
     def open_round(self, replica: int) -> int:
         """Return the replica's first round that is not learned from yet."""
-        learned = self.numbers(layout.rounds_folder(replica), ".learned.json")
-        return learned[-1] + 1 if learned else 0
+        learned = self.newest(layout.rounds_folder(replica), ".learned.json")
+        return 0 if learned is None else learned + 1
 
     def proposed(self, child: str) -> Proposed:
         """Return the round in which this child was proposed."""
@@ -140,10 +158,10 @@ class SearchStore:
 
     def newest_rewarded(self, replica: int) -> Rewarded | None:
         """Return the replica's last round whose results are in, None before the first."""
-        numbers = self.numbers(layout.rounds_folder(replica), ".rewarded.json")
-        if not numbers:
+        number = self.newest(layout.rounds_folder(replica), ".rewarded.json")
+        if number is None:
             return None
-        return self.read(Rewarded, layout.round_state(replica, numbers[-1], "rewarded"))
+        return self.read(Rewarded, layout.round_state(replica, number, "rewarded"))
 
     # --- what went wrong -------------------------------------------------------------------------
 

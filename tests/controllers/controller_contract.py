@@ -79,7 +79,8 @@ class ControllerContract:
         tokens = self.propose(controller, shards)
         learned = learn(controller, shards, tokens, [0.1, 0.9] * 4, round=3)
         both = learn(controller, learned, tokens, [0.1, 0.9] * 4, replica=7, round=0)
-        assert all(shard.applied == {0: 3, 7: 0} for shard in both)
+        assert all(shard.applied == {0: (3, 1), 7: (0, 2)} for shard in both)
+        assert all(shard.version == 2 for shard in both)
 
     def test_a_round_in_which_no_child_counts_is_noted_and_teaches_nothing(
         self, controller, shards

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from nas_lib.controllers.state import Gradient, Shard, join, split
+from nas_lib.controllers.state import Applied, Gradient, Shard, join, split
 from nas_lib.errors import CorruptStateError
 
 KEY = "controller/shard-000/00000042.safetensors"
@@ -10,16 +10,25 @@ KEY = "controller/shard-000/00000042.safetensors"
 
 def shard(size=2000):
     rng = np.random.default_rng(0)
-    vectors = [rng.random(size, dtype=np.float32) for _ in range(3)]
-    return Shard(0, 0, *vectors, steps=42, baseline=0.1 + 0.2, applied={0: 41, 12: 7})
+    names = ("parameters", "first_moment", "second_moment", "pending")
+    return Shard(
+        index=0,
+        version=50,
+        start=0,
+        **{name: rng.random(size, dtype=np.float32) for name in names},
+        num_pending=3,
+        steps=42,
+        baseline=0.1 + 0.2,
+        applied={0: Applied(41, 50), 12: Applied(7, 48)},
+    )
 
 
 def test_a_shard_comes_back_from_its_bytes():
     before = shard()
     after = Shard.from_bytes(before.to_bytes(), key=KEY)
-    for name in ("index", "start", "steps", "baseline", "applied"):
+    for name in ("index", "version", "start", "steps", "baseline", "applied", "num_pending"):
         assert getattr(after, name) == getattr(before, name)
-    for name in ("parameters", "first_moment", "second_moment"):
+    for name in ("parameters", "first_moment", "second_moment", "pending"):
         assert getattr(after, name).dtype == np.float32
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
 
@@ -46,6 +55,18 @@ def test_shards_are_contiguous_and_of_nearly_equal_size():
         (3, 9, 2),
     ]
     np.testing.assert_array_equal(join(shards), parameters)
+
+
+def test_the_floor_is_the_oldest_version_that_a_replica_made_last():
+    (first,) = split(np.zeros(1, dtype=np.float32), 1)
+    assert first.floor(2) == 0
+    # Replica 0 makes versions 1 and 2; replica 1 may still have sampled at version 0.
+    second = first.with_applied(0, 0).with_applied(0, 1)
+    assert (second.version, second.floor(1), second.floor(2)) == (2, 2, 0)
+    # Replica 1 makes version 3: whoever samples from now on does so at 2 or later.
+    third = second.with_applied(1, 0)
+    assert third.applied == {0: Applied(1, 2), 1: Applied(0, 3)}
+    assert third.floor(2) == 2
 
 
 def flip(data, position):

@@ -169,7 +169,7 @@ def test_a_push_meets_newer_parameters_than_it_was_taken_at():
     both = controller.apply(first, gradients[1], replica=1, round=0)
     # Adam's mean after both: 0.9 * (0.1 * 1) + 0.1 * 3 = 0.39
     np.testing.assert_allclose(both.first_moment, 0.39, rtol=1e-6)
-    assert (both.steps, both.applied) == (2, {0: 0, 1: 0})
+    assert (both.steps, both.applied) == (2, {0: (0, 1), 1: (0, 2)})
 
 
 def search(config, *, rounds):
@@ -196,3 +196,44 @@ def test_the_policy_learns_to_propose_the_optimum_and_random_search_does_not_fin
     assert learned[:5].mean() == pytest.approx(0.31, abs=0.1)
     assert learned[-10:].mean() > 0.9
     assert learned.max() == 1
+
+
+def test_gradients_gather_until_there_are_enough_for_one_step():
+    one = build_controller(ReinforceConfig(hidden_size=7), DECISIONS)
+    three = build_controller(ReinforceConfig(hidden_size=7, gradients_per_update=3), DECISIONS)
+    shards = one.init(seed=1, num_shards=2)
+    gradients = [
+        one.gradient(
+            shards,
+            decisions=DECISIONS,
+            tokens=one.propose(shards, decisions=DECISIONS, num=4, seed=seed),
+            rewards=[0.1, 0.9, 0.5, 0.3],
+        )
+        for seed in range(3)
+    ]
+    gathered = list(shards)
+    for replica, gradient in enumerate(gradients):
+        assert [shard.num_pending for shard in gathered] == [replica, replica]
+        assert join(gathered).tobytes() == join(shards).tobytes()  # no step yet
+        gathered = [three.apply(each, gradient, replica=replica, round=0) for each in gathered]
+    # The third one makes a step along (g0 + g1 + g2) / 3; each moved the baseline.
+    values = (gradients[0].values + gradients[1].values + gradients[2].values) / np.float32(3)
+    mean = Gradient(values, (0.1, 0.9, 0.5, 0.3), entropy=0.0)
+    expected = [one.apply(each, mean, replica=0, round=0) for each in shards]
+    assert join(gathered).tobytes() == join(expected).tobytes()
+    assert [(each.steps, each.num_pending, each.version) for each in gathered] == [(1, 0, 3)] * 2
+    once = expected[0].baseline  # (0.1 + 0.9 + 0.5 + 0.3) / 4 = 0.45 from its own first rewards
+    assert once == pytest.approx(0.45)
+    assert gathered[0].baseline != once
+
+
+def test_what_waits_in_a_shard_survives_the_store():
+    controller = build_controller(ReinforceConfig(gradients_per_update=2), DECISIONS)
+    (shard,) = controller.init(seed=1, num_shards=1)
+    values = np.random.default_rng(0).random(controller.num_parameters, dtype=np.float32)
+    waiting = controller.apply(shard, Gradient(values, (0.5,), 1.0), replica=0, round=0)
+    reread = type(shard).from_bytes(waiting.to_bytes(), key="shard")
+    last = Gradient(values, (0.7,), 1.0)
+    assert state([controller.apply(reread, last, replica=1, round=0)]) == state(
+        [controller.apply(waiting, last, replica=1, round=0)]
+    )

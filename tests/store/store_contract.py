@@ -119,6 +119,13 @@ class StoreContract:
         assert list(store.list("r00")) == store.keys("r00") == []
         assert list(store.list("r000/1")) == []
 
+    def test_a_listing_may_begin_after_a_key(self, store: ObjectStore):
+        for key in ["a/00000009.x", "a/00000010.x", "a/00000010.y", "a/00000011.x", "b/1", "a.b"]:
+            store.create(key, b"x")
+        assert list(store.keys("a", after="a/00000010.x")) == ["a/00000010.y", "a/00000011.x"]
+        assert list(store.keys("a", after="a/00000012.x")) == []
+        assert len(store.keys("a", after="")) == 4
+
     def test_an_empty_store_lists_nothing(self, store: ObjectStore):
         assert list(store.list("")) == []
         assert list(store.list("rounds")) == []

@@ -37,7 +37,8 @@ def clock() -> Clock:
 
 
 def take(store: SearchStore, run: str, clock: Clock) -> Lease | None:
-    return lease.take(store, 0, run, lease_s=LEASE_S, clock=clock, sleep=clock.sleep)
+    held = lease.take(store, [0], run, lease_s=LEASE_S, clock=clock, sleep=clock.sleep)
+    return held.get(0)
 
 
 def hold(store: SearchStore, number: int, *, host: str, pid: int = 1, start: str = "1") -> None:
@@ -143,4 +144,26 @@ def test_it_is_renewed_four_times_in_a_time_to_live_at_most(
 def test_replicas_have_leases_of_their_own(store: SearchStore, clock: Clock) -> None:
     take(store, "first", clock)
 
-    assert lease.take(store, 1, "second", lease_s=LEASE_S) is None
+    assert lease.take(store, [1], "second", lease_s=LEASE_S) == {}
+
+
+def test_dead_holders_of_many_replicas_are_waited_for_once(
+    store: SearchStore, clock: Clock
+) -> None:
+    for replica in range(5):
+        store.settle(layout.lease(replica, 1), Lease("other", "elsewhere", 1, "1"))
+
+    held = lease.take(store, range(8), "mine", lease_s=LEASE_S, clock=clock, sleep=clock.sleep)
+
+    assert held == {}
+    assert clock.now == pytest.approx(LEASE_S, rel=0.03)
+
+
+def test_a_holder_of_one_of_many_replicas_is_named(store: SearchStore, clock: Clock) -> None:
+    theirs = Lease("other", socket.gethostname(), os.getpid(), lease.process_start(os.getpid()))
+    store.settle(layout.lease(2, 1), theirs)
+
+    held = lease.take(store, [1, 2, 3], "mine", lease_s=LEASE_S, clock=clock, sleep=clock.sleep)
+
+    assert held == {2: theirs}
+    assert clock.now == 0

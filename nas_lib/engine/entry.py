@@ -1,0 +1,137 @@
+"""`nas_lib.search`: from a configuration to a finished search, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas_lib import steps
+from nas_lib.config import CustomSpaceConfig, SearchConfig
+from nas_lib.engine.listener import Listener
+from nas_lib.engine.loop import Engine
+from nas_lib.engine.trainers import MakeTrainer, this_process, worker_processes
+from nas_lib.errors import ConfigError
+from nas_lib.records import ChildRow
+from nas_lib.report import SearchView, leaderboard, winner
+from nas_lib.spaces import Space
+from nas_lib.steps import INLINE, Evaluate, OpenSearch
+from nas_lib.training.machine import num_cpus
+
+
+@dataclass(frozen=True)
+class SearchHandle:
+    """What a search has come to.
+
+    Attributes:
+        uri: Where its state lies.
+        run: The run that returned this.
+        view: All that reports show.
+    """
+
+    uri: str
+    run: str
+    view: SearchView
+
+    @property
+    def children(self) -> tuple[ChildRow, ...]:
+        """Every finished child, in order of replica, round and index."""
+        return self.view.rows
+
+    @property
+    def best(self) -> ChildRow | None:
+        """The child with the highest reward, None if training succeeded for none."""
+        return winner(self.view.rows)
+
+    def leaderboard(self, top: int = 10) -> list[ChildRow]:
+        """Return the best children, best first."""
+        return leaderboard(self.view.rows, top)
+
+
+def search(
+    config: SearchConfig,
+    *,
+    store: str | None = None,
+    workers: int | None = None,
+    rounds: int | None = None,
+    replicas: Sequence[int] | None = None,
+    space: Space | None = None,
+    evaluate: Evaluate | None = None,
+    listener: Listener | None = None,
+) -> SearchHandle:
+    """Search until the budget is used or the stop rule holds; continue what is stored.
+
+    Args:
+        config: What to search for.
+        store: Where the state lies: a folder, `s3://bucket/prefix`, or `memory://name` for one
+            process; by default the folder `runs/<name of the search>`.
+        workers: Children trained at once, each in a process of its own; by default one for each
+            CPU, or one where there is a GPU.
+        rounds: Do at most so many rounds of each replica in this run.
+        replicas: Work on these replicas of `config.search.replicas`; the others are for other
+            machines. By default on all.
+        space: A space of your own, in place of `config.space`.
+        evaluate: A function of your own from architecture to reward (the higher the better), in
+            place of training. With one of these two objects, everything runs in this process; for
+            several workers name them in the config, as `module:name`.
+        listener: Is told how the search goes on.
+
+    Raises:
+        NasError: The sentence says what is wrong; what was finished is stored.
+    """
+    config = _with_objects(config, space, evaluate)
+    opened = OpenSearch(store or f"runs/{config.name}", space=space, evaluate=evaluate)
+    inline = INLINE in (config.children.evaluate, getattr(config.space, "object", ""))
+    num_workers = _num_workers(config, workers, inline or opened.uri.startswith("memory:"))
+    steps.prepare_data(opened, config=config)
+    listener = listener or Listener()
+    engine = Engine(
+        opened,
+        trainer=_trainer(opened, listener, num_workers),
+        listener=listener,
+        workers=max(1, num_workers),
+        replicas=replicas,
+    )
+    view = engine.run(rounds)
+    return SearchHandle(opened.uri, engine.run_id, view)
+
+
+def _trainer(search: OpenSearch, listener: Listener, num_workers: int) -> MakeTrainer:
+    if num_workers == 0:
+        return lambda run: this_process(search, run, listener)
+    return lambda run: worker_processes(search, run, listener, num=num_workers)
+
+
+def _with_objects(
+    config: SearchConfig, space: Space | None, evaluate: Evaluate | None
+) -> SearchConfig:
+    """Note in the config that a space or an evaluation is an object of this process."""
+    changes: dict[str, object] = {}
+    if space is not None:
+        changes["space"] = CustomSpaceConfig(object=INLINE)
+    if evaluate is not None:
+        changes["children"] = config.children.model_copy(update={"evaluate": INLINE})
+    return config.model_copy(update=changes)
+
+
+def _num_workers(config: SearchConfig, workers: int | None, in_process: bool) -> int:
+    """Return how many worker processes to have; 0 to train in this process."""
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers should be at least 1, got {workers}")
+    if in_process:
+        if workers is not None and workers > 1:
+            raise ConfigError(
+                f"{workers} workers cannot share objects or memory of this process: name space and "
+                "evaluation in the config as module:name, keep the state in a folder, or use one"
+            )
+        return 0
+    return workers or _default_workers(config)
+
+
+def _default_workers(config: SearchConfig) -> int:
+    """Return one for a GPU, which children would have to share, else one for each CPU."""
+    if config.children.device != "cpu" and not config.children.evaluate:
+        import torch
+
+        if torch.cuda.is_available():
+            return 1
+    return max(1, num_cpus() // config.children.threads)

@@ -1,0 +1,30 @@
+"""Listener: what the engine tells while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nas_lib.records import ChildResult, Learned
+from nas_lib.steps import OpenSearch
+
+
+class Listener:
+    """Is told how a search goes on; override what you want to know."""
+
+    def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
+        """The search is prepared; this run may do so many rounds over all replicas."""
+
+    def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
+        """These children of a round are to be trained."""
+
+    def started(self, child: str) -> None:
+        """A child's training began, or began again."""
+
+    def ended(self, result: ChildResult) -> None:
+        """A child has its result."""
+
+    def failed(self, child: str, message: str) -> None:
+        """An attempt at a child failed; it will be tried again or given up."""
+
+    def learned(self, learned: Learned) -> None:
+        """The controller learned from a round."""

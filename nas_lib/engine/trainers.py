@@ -1,0 +1,235 @@
+"""Trainers: who trains the children that the replicas propose, in this process or in others."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from nas_lib import steps
+from nas_lib.engine.listener import Listener
+from nas_lib.errors import ConfigError, NasError
+from nas_lib.records import ChildId, ChildResult
+from nas_lib.steps import OpenSearch
+from nas_lib.store import layout
+from nas_lib.training.machine import memory_limit_mb
+from nas_lib.training.supervisor import Ended, Supervisor
+
+_MEMORY_SHARE = 0.9  # of what is here, for all children together
+_TRAINING_MODULES = ("nas_lib.data.loading", "nas_lib.training.child")
+
+
+class Trainer(Protocol):
+    """Trains children, several at a time, until each has its result."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another child may be started now."""
+        ...
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no child is being trained."""
+        ...
+
+    def start(self, child: str) -> None:
+        """Begin to train a child."""
+        ...
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """Return the children that got their results, waiting for the first at most this long.
+
+        Raises:
+            NasError: A child could not be trained for no fault of its own.
+        """
+        ...
+
+
+MakeTrainer = Callable[[str], AbstractContextManager[Trainer]]
+"""From a run's id to the trainer that it uses."""
+
+
+def train_all(
+    trainer: Trainer,
+    children: Iterable[str],
+    *,
+    then: Callable[[str], Iterable[str]],
+    beat: Callable[[], None],
+    beat_s: float,
+) -> None:
+    """Train these children, first in, first out, and whatever is to follow on each.
+
+    Args:
+        trainer: Who trains.
+        children: With whom to begin.
+        then: Is called with each child that got its result; returns more children.
+        beat: Is called at least this often, to show life.
+        beat_s: In seconds.
+    """
+    waiting = deque(children)
+    while waiting or not trainer.is_idle:
+        while waiting and trainer.has_room:
+            trainer.start(waiting.popleft())
+        for child in trainer.wait(beat_s):
+            waiting.extend(then(child))
+        beat()
+
+
+def train_children(
+    search: OpenSearch,
+    children: Sequence[str],
+    *,
+    run: str,
+    workers: int,
+    listener: Listener | None = None,
+) -> list[ChildResult]:
+    """Train these children of one replica, `workers` at a time; return their results in order.
+
+    Raises:
+        NasError: A child could not be trained for no fault of its own.
+    """
+    replica = ChildId.parse(children[0]).replica
+    with worker_processes(search, run, listener or Listener(), num=workers) as trainer:
+        train_all(
+            trainer,
+            children,
+            then=lambda child: (),
+            beat=lambda: search.show_life(replica, run),
+            beat_s=search.config.search.lease_s / 4,
+        )
+    return [search.store.read(ChildResult, layout.child_result(child)) for child in children]
+
+
+@contextmanager
+def this_process(search: OpenSearch, run: str, listener: Listener) -> Iterator[Trainer]:
+    """Yield what trains one child at a time here, for objects that live in this process."""
+    yield InlineTrainer(search, run, listener)
+
+
+@contextmanager
+def worker_processes(
+    search: OpenSearch, run: str, listener: Listener, *, num: int
+) -> Iterator[Trainer]:
+    """Yield what trains so many children at a time, each in a process of its own."""
+    config = search.config
+    share_mb = int(memory_limit_mb() * _MEMORY_SHARE) // num
+    with Supervisor(
+        "nas_lib.engine.trainers:work",
+        (search.uri, run),
+        preload=() if config.children.evaluate else _TRAINING_MODULES,
+        memory_mb=config.resources.memory_mb or share_mb,
+    ) as supervisor:
+        try:
+            yield ProcessTrainer(search, listener, supervisor, num_workers=num)
+        except KeyboardInterrupt:
+            for child in supervisor.running:
+                steps.stop_attempt(search, child=child)
+            raise
+
+
+def work(uri: str, run: str, child: str) -> None:
+    """Be a worker: train one child, in a process of its own."""
+    steps.train_child(uri, child=child, run=run)
+
+
+class InlineTrainer:
+    """Trains one child at a time, while it is waited for."""
+
+    def __init__(self, search: OpenSearch, run: str, listener: Listener) -> None:
+        self._search = search
+        self._run = run
+        self._listener = listener
+        self._child: str | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is no child to be waited for."""
+        return self._child is None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no child to be waited for."""
+        return self._child is None
+
+    def start(self, child: str) -> None:
+        """Take the child to train."""
+        self._child = child
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """Train the child until it has its result."""
+        child, self._child = self._child, None
+        assert child is not None
+        while not self._try(child):
+            pass
+        _tell_ended(self._search, self._listener, child)
+        return [child]
+
+    def _try(self, child: str) -> bool:
+        self._listener.started(child)
+        try:
+            steps.train_child(self._search, child=child, run=self._run)
+        except NasError:
+            raise
+        except Exception as err:
+            message = f"{type(err).__name__}: {err}"
+            steps.fail_attempt(self._search, child=child, message=message)
+            self._listener.failed(child, message)
+            return False
+        return True
+
+
+class ProcessTrainer:
+    """Trains several children at once, each in a process of its own."""
+
+    def __init__(
+        self, search: OpenSearch, listener: Listener, supervisor: Supervisor, *, num_workers: int
+    ) -> None:
+        self._search = search
+        self._listener = listener
+        self._supervisor = supervisor
+        self._num_workers = num_workers
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a worker is free."""
+        return len(self._supervisor.running) < self._num_workers
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all workers are free."""
+        return not self._supervisor.running
+
+    def start(self, child: str) -> None:
+        """Start a worker for the child."""
+        self._listener.started(child)
+        self._supervisor.start(child)
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """Return the children that got their results; try again those that failed."""
+        done = []
+        for ended in self._supervisor.wait(timeout_s):
+            if self._is_done(ended):
+                _tell_ended(self._search, self._listener, ended.task)
+                done.append(ended.task)
+            else:
+                self.start(ended.task)
+        return done
+
+    def _is_done(self, ended: Ended) -> bool:
+        """Settle how a worker ended; False if its child is to be tried again."""
+        if ended.out_of_memory:
+            steps.end_out_of_memory(self._search, child=ended.task, message=ended.message)
+        elif ended.exit_code in (2, 3):
+            raise (ConfigError if ended.exit_code == 3 else NasError)(ended.message)
+        elif ended.exit_code != 0:
+            steps.fail_attempt(
+                self._search, child=ended.task, message=ended.message, details=ended.details
+            )
+            self._listener.failed(ended.task, ended.message)
+            return False
+        return True
+
+
+def _tell_ended(search: OpenSearch, listener: Listener, child: str) -> None:
+    listener.ended(search.store.read(ChildResult, layout.child_result(child)))
