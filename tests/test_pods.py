@@ -8,6 +8,7 @@ import pytest
 from searches import tabular
 
 from nas_lib import pods, steps
+from nas_lib.records import to_json
 from nas_lib.store import SearchStore, layout
 
 
@@ -33,10 +34,7 @@ def test_a_store_out_of_reach_is_one_sentence(s3_uri: str, monkeypatch: pytest.M
 
 def test_an_image_older_than_the_state_is_one_sentence_and_noted(tabular_uri: str) -> None:
     store = SearchStore.open(tabular_uri)
-    text = store.objects.get(layout.SEARCH)
-    store.objects.replace(
-        layout.SEARCH, text.replace(b'"format_version":1', b'"format_version":2,"new":{}')
-    )
+    store.objects.replace(layout.SEARCH, to_json({"format_version": 2, "new": {}}))
 
     sentence = said(search_uri=tabular_uri, preset="")
 

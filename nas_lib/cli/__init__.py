@@ -11,6 +11,7 @@ import click
 
 from nas_lib import __version__
 from nas_lib.cli.configuring import check, init, presets
+from nas_lib.cli.garbage import gc
 from nas_lib.cli.kubeflow import compile_pipeline, prepare
 from nas_lib.cli.results import compare, report, top
 from nas_lib.cli.searching import search
@@ -42,6 +43,7 @@ for command in (
     prepare,
     compile_pipeline,
     store,
+    gc,
 ):
     cli.add_command(command)
 

@@ -101,7 +101,9 @@ class ReinforceController:
         if num < self._config.gradients_per_update:
             return replace(shard, pending=gradient_N, num_pending=num)
         shard = replace(shard, pending=NOTHING, num_pending=0)
-        return adam_step(shard, gradient_N / np.float32(num), learning_rate=self._config.learning_rate)
+        return adam_step(
+            shard, gradient_N / np.float32(num), learning_rate=self._config.learning_rate
+        )
 
     def _next_baseline(self, baseline: float | None, rewards: Sequence[float]) -> float:
         """Return the moving average after these rewards; it starts at the first round's mean."""

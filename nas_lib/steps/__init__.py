@@ -10,6 +10,7 @@ from nas_lib.steps.children import (
     stop_attempt,
     train_child,
 )
+from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.learning import RoundSummary, aggregate_rewards, update_controller
 from nas_lib.steps.open_search import INLINE, Evaluate, OpenSearch
 from nas_lib.steps.prepare import has_data, prepare_data
@@ -19,11 +20,14 @@ from nas_lib.steps.rounds import Plan, is_finished, plan_replicas, plan_rounds, 
 __all__ = [
     "INLINE",
     "REPORT",
+    "WHY",
     "Evaluate",
+    "Garbage",
     "OpenSearch",
     "Plan",
     "RoundSummary",
     "aggregate_rewards",
+    "collect_garbage",
     "end_out_of_memory",
     "fail_attempt",
     "has_data",

@@ -1,21 +1,25 @@
 """Attempts: how often a child was tried, so that one that kills its process ends somewhere.
 
 An attempt is noted before a child trains. It counts as failed if its failure was noted, or if it
-ran on another machine and left nothing: a pod that was lost. One that its engine's stop ended does
-not count, nor one on this machine that was ended together with its engine, so a search may be
-killed as often as one likes; nor one after which a later attempt got further, by a checkpoint.
+ran on another machine and left nothing: a pod that was lost. It does not count
+
+- if its engine's stop ended it, or if its process on this machine ended together with its engine,
+  so that a search may be killed as often as one likes;
+- if it may be alive: its process is there, or its run is another one that holds the lease;
+- if a later attempt got further, by a checkpoint.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from nas_lib.records import ChildResult
-from nas_lib.store import SearchStore, layout
+from nas_lib.records import ChildId, ChildResult
+from nas_lib.store import SearchStore, layout, lease
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -26,8 +30,27 @@ class Attempt:
 
     run: str
     host: str
+    pid: int
+    process_start: str  # tells a process from a later one with the same pid
     from_epoch: int  # finished epochs in the checkpoint it went on from
     started_s: float
+
+    @classmethod
+    def begun_here(cls, run: str, from_epoch: int) -> Attempt:
+        """Return the attempt that this process begins now."""
+        pid = os.getpid()
+        start = lease.process_start(pid)
+        return cls(run, socket.gethostname(), pid, start, from_epoch, started_s=time.time())
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it ran on this machine."""
+        return self.host == socket.gethostname()
+
+    @property
+    def process_lives(self) -> bool:
+        """Whether its process is still there, on this machine."""
+        return lease.process_start(self.pid) == self.process_start
 
 
 @checked_dataclass(frozen=True, config=_STRICT)
@@ -50,12 +73,12 @@ def begin_attempt(
     epochs = store.numbers(layout.checkpoints_folder(child), ".safetensors")
     from_epoch = epochs[-1] if epochs else 0
     numbers = store.numbers(layout.attempts_folder(child), ".json")
-    found = (_failure(store, child, number, from_epoch) for number in numbers)
+    found = (_failure(store, child, number, run, from_epoch) for number in numbers)
     failures = [failure for failure in found if failure is not None]
     if len(failures) >= max_attempts:
         message = f"{len(failures)} attempts failed, the last one: {failures[-1]}"
         return ChildResult(child, "crashed", 0.0, where=socket.gethostname(), message=message)
-    attempt = Attempt(run, socket.gethostname(), from_epoch, started_s=time.time())
+    attempt = Attempt.begun_here(run, from_epoch)
     store.settle(layout.attempt(child, len(numbers) + 1), attempt)
     return None
 
@@ -74,7 +97,7 @@ def stop_attempt(store: SearchStore, child: str) -> None:
         store.settle(layout.attempt(child, number, end="stopped"), Stop())
 
 
-def _failure(store: SearchStore, child: str, number: int, from_epoch: int) -> str | None:
+def _failure(store: SearchStore, child: str, number: int, run: str, from_epoch: int) -> str | None:
     """Say how an attempt failed that got no further than `from_epoch`; None if it did not."""
     attempt = store.read(Attempt, layout.attempt(child, number))
     if attempt.from_epoch < from_epoch:
@@ -82,6 +105,21 @@ def _failure(store: SearchStore, child: str, number: int, from_epoch: int) -> st
     failure = store.find(Failure, layout.attempt(child, number, end="failed"))
     if failure is not None:
         return failure.message
-    stopped = store.find(Stop, layout.attempt(child, number, end="stopped"))
-    is_lost = stopped is None and attempt.host != socket.gethostname()
-    return f"{attempt.host} was lost" if is_lost else None
+    if store.find(Stop, layout.attempt(child, number, end="stopped")) is not None:
+        return None
+    if attempt.is_local:
+        if not attempt.process_lives:  # it ended with its engine, which another machine cannot see
+            store.settle(layout.attempt(child, number, end="stopped"), Stop())
+        return None
+    return None if _may_be_alive(store, child, attempt, run) else f"{attempt.host} was lost"
+
+
+def _may_be_alive(store: SearchStore, child: str, attempt: Attempt, run: str) -> bool:
+    """Say whether an attempt of another run is to be taken for alive, by that run's lease.
+
+    One of this very run is not: its task was given up before ours began.
+    """
+    if attempt.run == run:
+        return False
+    holder = lease.holder(store, ChildId.parse(child).replica)
+    return holder is not None and holder.run == attempt.run

@@ -66,6 +66,11 @@ class FolderStore:
         """Return several objects, in the order of the keys."""
         return [self.get(key) for key in keys]
 
+    def leftovers(self) -> Sequence[ObjectInfo]:
+        """Return what killed writers left half-written; it may be deleted by its key."""
+        with explained("list", _STAGING, self.uri):
+            return sorted(self._infos(_STAGING), key=lambda info: info.key)
+
     def _path(self, key: str) -> str:
         return f"{self.uri}/{check_key(key)}"
 

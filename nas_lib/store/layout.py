@@ -12,6 +12,8 @@ DATA_SEARCH = "data/search.safetensors"  # training and validation images
 DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 
 ROUNDS = "rounds"
+CHILDREN = "children"
+CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know only prefixes
 
 State = Literal["proposed", "rewarded", "learned"]
 
@@ -48,22 +50,22 @@ def round_gradient(replica: int, round_: int) -> str:
 
 def child_result(child: str) -> str:
     """Return the key of a child's result."""
-    return f"children/{_checked(child)}/result.json"
+    return f"{CHILDREN}/{_checked(child)}/result.json"
 
 
 def child_weights(child: str) -> str:
     """Return the key of a child's weights of its best epoch."""
-    return f"children/{_checked(child)}/weights.safetensors"
+    return f"{CHILDREN}/{_checked(child)}/weights.safetensors"
 
 
 def child_test(child: str) -> str:
     """Return the key of a child's test accuracy."""
-    return f"children/{_checked(child)}/test.json"
+    return f"{CHILDREN}/{_checked(child)}/test.json"
 
 
 def attempts_folder(child: str) -> str:
     """Return the prefix of a child's attempts."""
-    return f"children/{_checked(child)}/attempts"
+    return f"{CHILDREN}/{_checked(child)}/attempts"
 
 
 def attempt(child: str, number: int, *, end: Literal["", "failed", "stopped"] = "") -> str:
@@ -72,8 +74,8 @@ def attempt(child: str, number: int, *, end: Literal["", "failed", "stopped"] = 
 
 
 def checkpoints_folder(child: str) -> str:
-    """Return the prefix of a child's checkpoints; not below the child, for S3's lifecycle rules."""
-    return f"checkpoints/{_checked(child)}"
+    """Return the prefix of a child's checkpoints."""
+    return f"{CHECKPOINTS}/{_checked(child)}"
 
 
 def leases_folder(replica: int) -> str:

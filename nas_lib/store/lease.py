@@ -91,6 +91,12 @@ def release(store: SearchStore, replica: int, run: str) -> None:
         store.settle(layout.lease(replica, number + 1), replace(_mine(run), released=True))
 
 
+def holder(store: SearchStore, replica: int) -> Lease | None:
+    """Return the lease of the run that is at work on the replica, None where it was given back."""
+    _, newest = _newest(store, replica)
+    return None if newest is None or newest.released else newest
+
+
 def process_start(pid: int) -> str:
     """Return when a process of this machine started, in the kernel's words; empty if it is gone."""
     try:

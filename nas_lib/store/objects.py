@@ -71,6 +71,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def leftovers(self) -> Sequence[ObjectInfo]:
+        """Return what killed writers left half-written: no objects, but `delete` removes them."""
+        ...
+
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects in the order of the keys, fetched concurrently.
 

@@ -44,7 +44,7 @@ class ObstoreStore(ABC):
     def replace(self, key: str, data: bytes) -> None:
         """Store the object, in place of any other."""
         with explained("write", key, self.uri):
-            obstore.put(self._client, check_key(key), data, mode="overwrite")
+            obstore.put(self._client, check_key(key), data, use_multipart=False)
 
     def delete(self, key: str) -> None:
         """Remove the object, if there is one."""
@@ -78,6 +78,10 @@ class ObstoreStore(ABC):
                 for meta in page
             ]
         return iter(sorted(infos, key=lambda info: info.key))
+
+    def leftovers(self) -> Sequence[ObjectInfo]:
+        """Return nothing: what is not written as a whole is not there."""
+        return ()
 
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from nas_lib import steps
 from nas_lib.config import SearchConfig
 from nas_lib.engine import search
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, SearchMismatchError
-from nas_lib.records import ChildResult, Learned, Proposed, Rewarded, to_json
-from nas_lib.steps.attempts import Attempt
+from nas_lib.records import Learned, Proposed, Rewarded, to_json
 from nas_lib.store import History, SearchStore, layout
 
 
@@ -176,57 +174,6 @@ def test_training_again_returns_the_stored_reward(uri: str) -> None:
 
     assert steps.train_child(uri, child=child, run="b") == reward
     assert store(uri).numbers(layout.attempts_folder(child), ".json") == [1]
-
-
-def test_attempts_that_ended_with_their_engine_do_not_count(uri: str) -> None:
-    child = steps.sample_architectures(uri, replica=0, run="a")[0]
-    for number in range(1, 6):
-        _began(uri, child, number, host=socket.gethostname())
-
-    steps.train_child(uri, child=child, run="b")
-
-    assert store(uri).read(ChildResult, layout.child_result(child)).status == "ok"
-
-
-def test_attempts_on_machines_that_were_lost_count(uri: str) -> None:
-    child = steps.sample_architectures(uri, replica=0, run="a")[0]
-    for number in range(1, 4):
-        _began(uri, child, number, host=f"pod-{number}")
-
-    assert steps.train_child(uri, child=child, run="b") == 0
-    result = store(uri).read(ChildResult, layout.child_result(child))
-    assert (result.status, result.message) == (
-        "crashed",
-        "3 attempts failed, the last one: pod-3 was lost",
-    )
-
-
-def test_attempts_that_were_stopped_elsewhere_do_not_count(uri: str) -> None:
-    child = steps.sample_architectures(uri, replica=0, run="a")[0]
-    for number in range(1, 4):
-        _began(uri, child, number, host="laptop")
-        steps.stop_attempt(uri, child=child)
-
-    steps.train_child(uri, child=child, run="b")
-
-    assert store(uri).read(ChildResult, layout.child_result(child)).status == "ok"
-
-
-def test_attempts_before_a_newer_checkpoint_do_not_count(uri: str) -> None:
-    child = steps.sample_architectures(uri, replica=0, run="a")[0]
-    for number in range(1, 4):
-        _began(uri, child, number, host=f"pod-{number}")
-    store(uri).objects.create(f"{layout.checkpoints_folder(child)}/0002.safetensors", b"")
-
-    steps.train_child(uri, child=child, run="b")
-
-    assert store(uri).read(ChildResult, layout.child_result(child)).status == "ok"
-    assert list(store(uri).objects.list(layout.checkpoints_folder(child))) == []
-
-
-def _began(uri: str, child: str, number: int, *, host: str) -> None:
-    attempt = Attempt(run="lost", host=host, from_epoch=0, started_s=0.0)
-    store(uri).settle(layout.attempt(child, number), attempt)
 
 
 def test_the_best_children_are_carried_from_round_to_round(uri: str) -> None:

@@ -1,0 +1,206 @@
+"""Does asynchrony cost quality? K = 1, 4 and 16 replicas at equal numbers of children.
+
+Two problems whose rewards are computed or looked up, ten seeds, on a simulated clock: children
+take random times (or, on NAS-Bench-201, those that its authors measured), every replica has the
+machines for its own m children and waits for nobody else. With --tune, the controller's settings
+for NAS-Bench-201 are varied, on seeds that the study itself does not use.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from statistics import fmean
+
+from benchmarks.simulated import Seconds, SimulatedTrainer, log_normal
+from benchmarks.studies import layered_reward, nasbench201
+from benchmarks.studies.study import RUNS, Spread, paired, print_table, wins, write_result
+from nas_lib import steps
+from nas_lib.architecture import Architecture
+from nas_lib.config import (
+    ChildrenConfig,
+    ControllerConfig,
+    CustomSpaceConfig,
+    LoopConfig,
+    RandomConfig,
+    ReinforceConfig,
+    SearchConfig,
+    SpaceConfig,
+)
+from nas_lib.engine import Engine, Listener
+from nas_lib.records import ChildId
+from nas_lib.report.curves import by_time, top_k_mean
+from nas_lib.steps import OpenSearch
+
+PER_ROUND = 8
+SEEDS = range(1, 11)
+TUNING_SEEDS = (101, 102)
+REPLICAS = (1, 4, 16)
+LAST = 80  # children, whose mean reward says where the policy stands
+
+Measures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is searched for.
+
+    Attributes:
+        space: What may be built, as a configuration names it.
+        evaluate: `module:name` of the reward.
+        controller: The learning controller's settings.
+        marks: Numbers of children at which the search is looked at.
+        seconds: From an architecture to its training time; None for random times.
+    """
+
+    space: SpaceConfig
+    evaluate: str
+    controller: ReinforceConfig
+    marks: tuple[int, ...]
+    seconds: Callable[[Architecture], float] | None = None
+
+
+PROBLEMS = {
+    "layered": Problem(
+        layered_reward.SPACE,
+        "benchmarks.studies.layered_reward:reward",
+        ReinforceConfig(learning_rate=1e-2, entropy_weight=0.01),
+        (400, 800, 1600, 3200),
+    ),
+    "nasbench201": Problem(
+        CustomSpaceConfig(object="benchmarks.studies.nasbench201:SPACE"),
+        "benchmarks.studies.nasbench201:reward",
+        ReinforceConfig(learning_rate=1e-2, entropy_weight=0.003),
+        (200, 400, 800, 1600),
+        nasbench201.seconds,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to search: so many replicas of this controller."""
+
+    name: str
+    replicas: int
+    controller: ControllerConfig
+
+
+def arms(problem: Problem) -> list[Arm]:
+    """Return random search, and the learning controller in one to many replicas."""
+    learning = [Arm(f"K={num}", num, problem.controller) for num in REPLICAS]
+    return [Arm("random", 1, RandomConfig()), *learning]
+
+
+def measure(name: str, arm: Arm, seed: int) -> Measures:
+    """Return what a search comes to: measured now, or before under the same names."""
+    path = RUNS / "asynchrony" / f"{name}-{arm.name}-{seed}.json"
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    started_s = time.monotonic()
+    found = _search(PROBLEMS[name], arm, seed, uri=f"memory://{path.stem}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found), encoding="utf-8")
+    print(f"{path.stem}: {time.monotonic() - started_s:.0f} s", flush=True)
+    return found
+
+
+def _search(problem: Problem, arm: Arm, seed: int, *, uri: str) -> Measures:
+    config = SearchConfig(
+        seed=seed,
+        space=problem.space,
+        controller=arm.controller,
+        children=ChildrenConfig(evaluate=problem.evaluate),
+        search=LoopConfig(
+            max_children=problem.marks[-1],
+            children_per_round=PER_ROUND,
+            replicas=arm.replicas,
+        ),
+    )
+    search = OpenSearch(uri)
+    steps.prepare_data(search, config=config)
+    clocks: list[SimulatedTrainer] = []
+
+    @contextmanager
+    def trainer(run: str) -> Iterator[SimulatedTrainer]:
+        capacity = PER_ROUND * arm.replicas
+        seconds = _seconds(problem, search, seed)
+        clocks.append(SimulatedTrainer(search, run, seconds=seconds, capacity=capacity))
+        yield clocks[0]
+
+    view = Engine(search, trainer=trainer, listener=Listener()).run()
+    rows = by_time(view.rows)
+    found: Measures = {"simulated seconds": clocks[0].clock_s}
+    staleness = [entry.staleness[0] for entry in view.learned]
+    found |= {"mean staleness": fmean(staleness), "greatest staleness": max(staleness)}
+    for mark in problem.marks:
+        for top in (1, 15):
+            best = top_k_mean(rows, top)[mark - 1]
+            assert best is not None
+            found[f"top {top} at {mark}"] = best
+        found[f"last {LAST} at {mark}"] = fmean(row.reward for row in rows[mark - LAST : mark])
+    return found
+
+
+def _seconds(problem: Problem, search: OpenSearch, seed: int) -> Seconds:
+    of_architecture = problem.seconds
+    if of_architecture is None:
+        return log_normal(seed)
+
+    def seconds(child: str) -> float:
+        proposed = search.store.proposed(child)
+        return of_architecture(proposed.children[ChildId.parse(child).index].architecture)
+
+    return seconds
+
+
+def study(name: str) -> None:
+    """Run all searches on one problem and print the comparison."""
+    found = {arm.name: [measure(name, arm, seed) for seed in SEEDS] for arm in arms(PROBLEMS[name])}
+    rows = []
+    for what in found["K=1"][0]:
+        values = {arm: [each[what] for each in found[arm]] for arm in found}
+        row = [what, *(Spread.of(values[arm]).text() for arm in found)]
+        for arm in ("K=4", "K=16"):
+            differences = paired(values[arm], values["K=1"])
+            row += [Spread.of(differences).text(), wins(differences)]
+        rows.append(row)
+    header = ["reward", *found, "K=4 - K=1", "wins", "K=16 - K=1", "wins"]
+    best = nasbench201.optimum() if name == "nasbench201" else 1.0
+    print_table(f"{name}: the optimum is {best:.4f}; {len(SEEDS)} seeds", header, rows)
+    controller = PROBLEMS[name].controller.model_dump()
+    write_result(
+        f"asynchrony_{name}",
+        {"seeds": list(SEEDS), "optimum": best, "controller": controller, "searches": found},
+    )
+
+
+def tune() -> None:
+    """Print where the policy stands on NAS-Bench-201 with other settings, one replica."""
+    marks = PROBLEMS["nasbench201"].marks
+    names = [f"{what} at {mark}" for what in ("top 15", f"last {LAST}") for mark in marks]
+    rows = []
+    searches = {}
+    for rate, weight in product((3e-3, 1e-2, 3e-2), (0.0, 0.003, 0.01)):
+        controller = ReinforceConfig(learning_rate=rate, entropy_weight=weight)
+        arm = Arm(f"tune-{rate}-{weight}", 1, controller)
+        found = [measure("nasbench201", arm, seed) for seed in TUNING_SEEDS]
+        searches[f"{rate}, {weight}"] = found
+        spreads = (Spread.of(each[name] for each in found).text() for name in names)
+        rows.append([rate, weight, *spreads])
+    header = ["learning rate", "entropy weight", *names]
+    print_table(f"Tuning, seeds {list(TUNING_SEEDS)}", header, rows)
+    write_result("asynchrony_tuning", {"seeds": TUNING_SEEDS, "searches": searches})
+
+
+if __name__ == "__main__":
+    if "--tune" in sys.argv:
+        tune()
+    else:
+        for problem_name in sys.argv[1:] or PROBLEMS:
+            study(problem_name)

@@ -1,0 +1,173 @@
+"""collect_garbage: what a search has stored and nobody needs any more.
+
+Rounds clean up after themselves. What is left is what killed runs left, what the slowest replica
+or one that was never started still held, and the small objects that keep numbers from being used
+again. It is safe beside running engines: candidates are listed first, and what refers to them is
+read afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from nas_lib.controllers import Shard
+from nas_lib.records import ChildId, Proposed
+from nas_lib.steps.open_search import OpenSearch
+from nas_lib.steps.shards import TOMBSTONE, pull
+from nas_lib.store import ObjectInfo, layout
+
+DAY_S = 24 * 3600.0
+
+Kind = Literal[
+    "shard versions", "tombstones", "leases", "gradients", "checkpoints", "weights", "leftovers"
+]
+WHY: dict[Kind, str] = {
+    "shard versions": "no open round was sampled there",
+    "tombstones": "of versions pruned long ago",
+    "leases": "renewed since",
+    "gradients": "of rounds that are learned from",
+    "checkpoints": "of children that have a result",
+    "weights": "of children that are not among the best",
+    "leftovers": "half-written when their writer was killed",
+}
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Superfluous objects of one kind."""
+
+    kind: Kind
+    infos: tuple[ObjectInfo, ...]
+
+    @property
+    def num_bytes(self) -> int:
+        """What they take together."""
+        return sum(info.size for info in self.infos)
+
+
+def collect_garbage(
+    search: str | OpenSearch, *, older_than_s: float = DAY_S, delete: bool = False
+) -> tuple[Garbage, ...]:
+    """Find what is superfluous, and remove it if told to.
+
+    Args:
+        search: The search or its URI.
+        older_than_s: Versions, tombstones, leases and leftovers younger than this stay: a writer
+            that stood still may yet come back to them. Nothing guards one that stands still longer.
+        delete: Remove it. Versions become tombstones, which a later call deletes.
+
+    Returns:
+        What was found, one entry per kind.
+    """
+    search = OpenSearch.of(search)
+    objects = search.store.objects
+    before_s = time.time() - older_than_s
+    candidates = _Candidates(list(objects.list("")), before_s)
+    shards = pull(search, known=None)
+    opened = list(_open_rounds(search))
+    leftovers = [info for info in objects.leftovers() if info.modified_s < before_s]
+    found: dict[Kind, Iterable[ObjectInfo]] = {
+        "shard versions": candidates.versions(shards, opened),
+        "tombstones": candidates.tombstones(shards),
+        "leases": candidates.leases(search.config.search.replicas),
+        "gradients": candidates.gradients(),
+        "checkpoints": candidates.checkpoints(),
+        "weights": candidates.weights(_kept_weights(search)),
+        "leftovers": leftovers,
+    }
+    garbage = tuple(Garbage(kind, tuple(infos)) for kind, infos in found.items())
+    if delete:
+        for each in garbage:
+            _remove(search, each)
+    return garbage
+
+
+def _remove(search: OpenSearch, garbage: Garbage) -> None:
+    for info in garbage.infos:
+        if garbage.kind == "shard versions":
+            search.store.objects.replace(info.key, TOMBSTONE)
+        else:
+            search.store.objects.delete(info.key)
+
+
+def _open_rounds(search: OpenSearch) -> Iterator[Proposed]:
+    for replica in range(search.config.search.replicas):
+        number = search.store.open_round(replica)
+        proposed = search.store.find(Proposed, layout.round_state(replica, number, "proposed"))
+        if proposed is not None:
+            yield proposed
+
+
+def _kept_weights(search: OpenSearch) -> set[str]:
+    rewarded = map(search.store.newest_rewarded, range(search.config.search.replicas))
+    return {row.id for last in rewarded if last is not None for row in last.best}
+
+
+class _Candidates:
+    """All objects of a search at one moment, and which of them may go."""
+
+    def __init__(self, infos: list[ObjectInfo], before_s: float) -> None:
+        self._infos = {info.key: info for info in infos}
+        self._before_s = before_s
+
+    def versions(self, shards: Iterable[Shard], opened: list[Proposed]) -> Iterator[ObjectInfo]:
+        """Yield versions that no round refers to and that were not the newest for long."""
+        for shard in shards:
+            needed = {proposed.versions[shard.index] for proposed in opened}
+            needed |= {applied.version for applied in shard.applied.values()}
+            needed.add(shard.version)
+            for version in range(shard.version):
+                info = self._infos.get(layout.shard(shard.index, version))
+                after = self._infos.get(layout.shard(shard.index, version + 1))
+                if info and info.size and version not in needed and (not after or self._old(after)):
+                    yield info
+
+    def tombstones(self, shards: Iterable[Shard]) -> Iterator[ObjectInfo]:
+        """Yield the old ones."""
+        for shard in shards:
+            for version in range(shard.version):
+                info = self._infos.get(layout.shard(shard.index, version))
+                if info and not info.size and self._old(info):
+                    yield info
+
+    def leases(self, num_replicas: int) -> Iterator[ObjectInfo]:
+        """Yield all but each replica's newest."""
+        for replica in range(num_replicas):
+            yield from filter(self._old, self._below(layout.leases_folder(replica))[:-1])
+
+    def gradients(self) -> Iterator[ObjectInfo]:
+        """Yield those of learned rounds."""
+        for info in self._below(layout.ROUNDS):
+            stem, _, state = info.key.partition(".")
+            if state == "gradient.safetensors" and f"{stem}.learned.json" in self._infos:
+                yield info
+
+    def checkpoints(self) -> Iterator[ObjectInfo]:
+        """Yield those of children that have a result."""
+        for info in self._below(layout.CHECKPOINTS):
+            child = info.key.split("/")[1]
+            if layout.child_result(child) in self._infos:
+                yield info
+
+    def weights(self, kept: set[str]) -> Iterator[ObjectInfo]:
+        """Yield those of children in rewarded rounds that are neither kept nor tested."""
+        for info in self._below(layout.CHILDREN):
+            child = info.key.split("/")[1]
+            which = ChildId.parse(child)
+            state = layout.round_state(which.replica, which.round, "rewarded")
+            if (
+                info.key == layout.child_weights(child)
+                and child not in kept
+                and state in self._infos
+                and layout.child_test(child) not in self._infos
+            ):
+                yield info
+
+    def _below(self, folder: str) -> list[ObjectInfo]:
+        return [info for key, info in self._infos.items() if key.startswith(f"{folder}/")]
+
+    def _old(self, info: ObjectInfo) -> bool:
+        return info.modified_s < self._before_s
