@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from nas_lib import steps
 from nas_lib.steps import OpenSearch
@@ -21,26 +22,43 @@ def log_normal(seed: int, *, mean_s: float = 1.0, sigma: float = 0.5) -> Seconds
     """Return durations with this mean that differ from child to child."""
 
     def seconds(child: str) -> float:
-        drawn = random.Random(f"{seed} {child}").lognormvariate(-(sigma**2) / 2, sigma)
-        return mean_s * drawn
+        return mean_s * random.Random(f"{seed} {child}").lognormvariate(-(sigma**2) / 2, sigma)
 
     return seconds
 
 
 class SimulatedTrainer:
-    """Trains `capacity` children at a time on a simulated clock.
+    """Trains several children at a time on a simulated clock.
 
     Attributes:
-        clock_s: The simulated time.
+        ended: When children ended, in simulated seconds, and which, in this order.
     """
 
-    def __init__(self, search: OpenSearch, run: str, *, seconds: Seconds, capacity: int) -> None:
-        self.clock_s = 0.0
+    def __init__(self, search: OpenSearch, *, seconds: Seconds, capacity: int) -> None:
+        """Take the search; nothing is trained yet.
+
+        Args:
+            search: Where the children are proposed, and get their results.
+            seconds: How long each of them takes.
+            capacity: Children trained at a time.
+        """
+        self.ended: list[tuple[float, str]] = []
         self._search = search
-        self._run = run
         self._seconds = seconds
         self._capacity = capacity
+        self._run = ""
         self._ends: list[tuple[float, str]] = []  # a heap: when, and which child
+
+    @contextmanager
+    def in_run(self, run: str) -> Iterator[SimulatedTrainer]:
+        """Yield this trainer as that of an engine's run."""
+        self._run = run
+        yield self
+
+    @property
+    def now_s(self) -> float:
+        """The simulated time."""
+        return self.ended[-1][0] if self.ended else 0.0
 
     @property
     def has_room(self) -> bool:
@@ -54,10 +72,11 @@ class SimulatedTrainer:
 
     def start(self, child: str) -> None:
         """Begin to train a child."""
-        heapq.heappush(self._ends, (self.clock_s + self._seconds(child), child))
+        heapq.heappush(self._ends, (self.now_s + self._seconds(child), child))
 
     def wait(self, timeout_s: float) -> list[str]:
-        """Go on to the moment at which the next child ends."""
-        self.clock_s, child = heapq.heappop(self._ends)
+        """Go on to the moment at which the next child ends, and return it."""
+        self.ended.append(heapq.heappop(self._ends))
+        _, child = self.ended[-1]
         steps.train_child(self._search, child=child, run=self._run)
         return [child]
