@@ -47,6 +47,10 @@ wheels: $(READY)
 test-container: wheels ## Build the image and test it, on the engine that DOCKER_HOST names
 	$(BIN)/pytest -m container tests/containers
 
+.PHONY: test-faults
+test-faults: $(READY) ## Break searches in every way known, at length (minutes)
+	$(BIN)/pytest -m '' tests/faults
+
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict on nas_lib, import-linter
 	$(BIN)/ruff check .

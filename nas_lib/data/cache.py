@@ -11,7 +11,7 @@ from nas_lib.data.manifest import BlobInfo
 from nas_lib.errors import CorruptStateError, StoreError
 
 
-def cached_blob(fetch: Callable[[], bytes], info: BlobInfo, name: str) -> Path:
+def cached_blob(fetch: Callable[[], bytes], info: BlobInfo, key: str) -> Path:
     """Return the path of a local file with this blob, fetching it if there is none.
 
     Many processes may call this at once: a file appears whole or not at all, and one of another
@@ -20,19 +20,19 @@ def cached_blob(fetch: Callable[[], bytes], info: BlobInfo, name: str) -> Path:
     Args:
         fetch: Returns the blob; called only where it is needed.
         info: What the blob is recognised by.
-        name: The file's name without its suffix.
+        key: Where it lies in the store; the file has the same name.
 
     Raises:
         CorruptStateError: What was fetched is not this blob.
         StoreError: The cache cannot be written.
     """
-    path = _cache_folder() / "data" / info.sha256 / f"{name}.safetensors"
+    path = _cache_folder() / "data" / info.sha256 / Path(key).name
     if path.is_file() and path.stat().st_size == info.num_bytes:
         return path
     data = fetch()
     found = BlobInfo.of(data)
     if found != info:
-        raise CorruptStateError(f"the stored {name} data is damaged: expected {info}, got {found}")
+        raise CorruptStateError(f"stored object {key} is damaged: expected {info}, got {found}")
     try:
         _write_whole(path, data)
     except OSError as err:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_lib.data import DataManifest, cached_blob
@@ -17,9 +16,8 @@ def fetch_images(store: SearchStore) -> tuple[ImageSplits, DataManifest]:
     from nas_lib.data.loading import load_images  # loads torch
 
     manifest = store.read(DataManifest, layout.DATA_MANIFEST)
-    path = cached_blob(
-        lambda: store.objects.get(layout.DATA_SEARCH), manifest.search_blob, "search"
-    )
+    key = layout.DATA_SEARCH
+    path = cached_blob(lambda: store.objects.get(key), manifest.search_blob, key)
     return load_images(path), manifest
 
 
@@ -28,7 +26,6 @@ def fetch_test_images(store: SearchStore) -> tuple[ImageTensors, DataManifest]:
     from nas_lib.data.loading import load_test_images  # loads torch
 
     manifest = store.read(DataManifest, layout.DATA_MANIFEST)
-    path: Path = cached_blob(
-        lambda: store.objects.get(layout.DATA_TEST), manifest.test_blob, "test"
-    )
+    key = layout.DATA_TEST
+    path = cached_blob(lambda: store.objects.get(key), manifest.test_blob, key)
     return load_test_images(path), manifest

@@ -73,7 +73,7 @@ def read_shard(search: OpenSearch, index: int, version: int) -> Shard:
     key = layout.shard(index, version)
     data = search.store.objects.get(key)
     if data == TOMBSTONE:
-        raise PrunedError(f"{key} in {search.uri} was pruned")
+        raise PrunedError(f"stored object {key} is empty: it was pruned, or it is damaged")
     shard = Shard.from_bytes(data, key=key)
     if (shard.index, shard.version) != (index, version):
         raise CorruptStateError(

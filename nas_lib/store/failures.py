@@ -25,6 +25,8 @@ _REASONS = (
         "AccessDenied|SignatureDoesNotMatch|InvalidAccessKeyId|403 Forbidden|401 Unauthorized",
         "the credentials were refused; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     ),
+    ("response body error", "the connection broke"),
+    ("kind: Timeout", "the server does not answer; NAS_S3_TIMEOUT_S says how long to wait"),
     (
         "error sending request|Max retries exceeded|timed out",
         "cannot reach the server; is AWS_ENDPOINT_URL right?",

@@ -2,25 +2,35 @@
 
 Where the server is and who we are comes from the environment variables that all S3 tools share:
 AWS_ENDPOINT_URL (or AWS_ENDPOINT_URL_S3), AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN and AWS_REGION.
+AWS_SESSION_TOKEN and AWS_REGION. A request that brings no answer for NAS_S3_TIMEOUT_S seconds (8)
+is given up and tried again; large weights over a slow line may need more.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, wraps
+from typing import ParamSpec, TypeVar
 
+import obstore
 from obstore.store import S3Store as S3Client
 
 from nas_lib.errors import ConfigError, StoreError
+from nas_lib.store.failures import explained
 from nas_lib.store.objects import check_key
 from nas_lib.store.obstores import ObstoreStore
 
-_GIVE_UP_AFTER = timedelta(seconds=10)  # no retry begins later than this
+_TIMEOUT_S = 8.0
+_GIVE_UP_AFTER_S = 10.0  # no retry begins later than this
+_TRIES = 5
+_PASSING = ("kind: Timeout", "response body error")  # in the texts of obstore's errors
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,25 @@ class S3Location:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
 
+def _persistent(call: Callable[P, T]) -> Callable[P, T]:
+    """Return the call, which tries again where a server fell silent.
+
+    obstore's client does so itself, but not for conditional requests, and not within an answer.
+    """
+
+    @wraps(call)
+    def persistent(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(_TRIES - 1):
+            try:
+                return call(*args, **kwargs)
+            except StoreError as err:
+                if not any(sign in str(err.__cause__) for sign in _PASSING):
+                    raise
+        return call(*args, **kwargs)
+
+    return persistent
+
+
 class S3Store(ObstoreStore):
     """Objects below a prefix of a bucket; the bucket must exist."""
 
@@ -68,6 +97,33 @@ class S3Store(ObstoreStore):
         self._location = S3Location.parse(uri)
         super().__init__(self._location.uri)
         self._connection = _connect(self._location)
+
+    get = _persistent(ObstoreStore.get)
+    replace = _persistent(ObstoreStore.replace)
+    delete = _persistent(ObstoreStore.delete)
+    _list = _persistent(ObstoreStore._list)
+
+    @_persistent
+    def create(self, key: str, data: bytes) -> bool:
+        """Store the object if there is none; return whether it did.
+
+        A server may also say that there is one while another writer is just trying.
+        """
+        for _ in range(_TRIES):
+            if super().create(key, data):
+                return True
+            if self._is_there(key):
+                return False
+        raise StoreError(f"cannot write {key} in {self.uri}: it is there, and it is not")
+
+    @_persistent
+    def _is_there(self, key: str) -> bool:
+        with explained("read", key, self.uri):
+            try:
+                obstore.head(self._client, key)
+            except FileNotFoundError:
+                return False
+            return True
 
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys, fetched at the same time."""
@@ -87,8 +143,9 @@ class S3Store(ObstoreStore):
 def _connect(location: S3Location) -> S3Client:
     """Return a client that retries what may pass: broken connections, a server's own errors.
 
-    This is the only retry between a search and its store.
+    Between a search and its store, this and `_persistent` are all that retries.
     """
+    timeout_s = _timeout_s()
     return S3Client(
         location.bucket,
         prefix=location.prefix or None,
@@ -98,11 +155,12 @@ def _connect(location: S3Location) -> S3Client:
         client_options={
             "allow_http": location.endpoint.startswith("http://"),
             "connect_timeout": timedelta(seconds=3),
-            "timeout": timedelta(seconds=120),  # of a whole request: weights may be large
+            "read_timeout": timedelta(seconds=timeout_s),
+            "timeout": timedelta(seconds=max(120.0, timeout_s)),  # of a whole request
         },
         retry_config={
             "max_retries": 100,  # the time decides
-            "retry_timeout": _GIVE_UP_AFTER,
+            "retry_timeout": timedelta(seconds=max(_GIVE_UP_AFTER_S, 1.25 * timeout_s)),
             "backoff": {"max_backoff": timedelta(seconds=2)},
         },
     )
@@ -114,6 +172,17 @@ def _endpoint(region: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"AWS_ENDPOINT_URL must begin with http:// or https://, got {url!r}")
     return url.rstrip("/")
+
+
+def _timeout_s() -> float:
+    text = os.environ.get("NAS_S3_TIMEOUT_S") or str(_TIMEOUT_S)
+    try:
+        timeout_s = float(text)
+    except ValueError:
+        timeout_s = 0.0
+    if timeout_s <= 0:
+        raise ConfigError(f"NAS_S3_TIMEOUT_S must be a number of seconds above 0, got {text!r}")
+    return timeout_s
 
 
 def _first_set(*variables: str) -> str:

@@ -44,7 +44,7 @@ class TestCache:
 
     def test_a_blob_is_fetched_once_and_lies_under_its_hash(self, cache):
         source = Source(self.blob)
-        paths = {cached_blob(source, self.info, "search") for _ in range(3)}
+        paths = {cached_blob(source, self.info, "data/search.safetensors") for _ in range(3)}
         assert paths == {cache / "data" / self.info.sha256 / "search.safetensors"}
         assert paths.pop().read_bytes() == self.blob
         assert source.num_fetched == 1
@@ -52,26 +52,28 @@ class TestCache:
     def test_without_the_variable_the_cache_is_in_the_home_folder(self, tmp_path, monkeypatch):
         monkeypatch.delenv("NAS_CACHE")
         monkeypatch.setenv("HOME", str(tmp_path))
-        path = cached_blob(Source(self.blob), self.info, "search")
+        path = cached_blob(Source(self.blob), self.info, "data/search.safetensors")
         assert path.is_relative_to(tmp_path / ".cache" / "nas")
 
     @pytest.mark.parametrize("content", [b"", blob[:-1], b"something else, and longer"])
     def test_a_truncated_or_foreign_file_is_replaced(self, content):
-        path = cached_blob(Source(self.blob), self.info, "search")
+        path = cached_blob(Source(self.blob), self.info, "data/search.safetensors")
         path.write_bytes(content)
-        assert cached_blob(Source(self.blob), self.info, "search") == path
+        assert cached_blob(Source(self.blob), self.info, "data/search.safetensors") == path
         assert path.read_bytes() == self.blob
 
     @pytest.mark.parametrize("data", [blob[:-1], b"Some prepared data"])
     def test_a_damaged_blob_is_refused_and_not_kept(self, cache, data):
-        with pytest.raises(CorruptStateError, match="stored search data is damaged"):
-            cached_blob(Source(data), self.info, "search")
+        with pytest.raises(
+            CorruptStateError, match=r"object data/search\.safetensors is damaged"
+        ):
+            cached_blob(Source(data), self.info, "data/search.safetensors")
         assert not list(cache.rglob("*.safetensors"))
 
     def test_a_cache_that_cannot_be_written_is_named(self, cache):
         cache.write_text("a file where the folder should be")
         with pytest.raises(StoreError, match=f"cannot write {cache}.*NAS_CACHE"):
-            cached_blob(Source(self.blob), self.info, "search")
+            cached_blob(Source(self.blob), self.info, "data/search.safetensors")
 
     def test_a_failed_write_leaves_nothing_behind(self, cache, monkeypatch):
         def full_disk(_descriptor: int) -> None:
@@ -79,7 +81,7 @@ class TestCache:
 
         monkeypatch.setattr("os.fsync", full_disk)
         with pytest.raises(StoreError, match="No space left on device"):
-            cached_blob(Source(self.blob), self.info, "search")
+            cached_blob(Source(self.blob), self.info, "data/search.safetensors")
         assert list((cache / "data" / self.info.sha256).iterdir()) == []
 
     def test_many_at_once_all_get_the_whole_file(self):
@@ -92,7 +94,7 @@ class TestCache:
             return self.blob
 
         def work() -> None:
-            found.append(cached_blob(fetch, self.info, "search").read_bytes())
+            found.append(cached_blob(fetch, self.info, "data/search.safetensors").read_bytes())
 
         threads = [threading.Thread(target=work) for _ in range(num_workers)]
         for thread in threads:
@@ -104,8 +106,12 @@ class TestCache:
 
 class TestLoading:
     def test_tensors_equal_the_arrays_that_were_prepared(self, digits):
-        search = cached_blob(Source(digits.search_blob), digits.manifest.search_blob, "search")
-        test = cached_blob(Source(digits.test_blob), digits.manifest.test_blob, "test")
+        search = cached_blob(
+            Source(digits.search_blob), digits.manifest.search_blob, "data/search.safetensors"
+        )
+        test = cached_blob(
+            Source(digits.test_blob), digits.manifest.test_blob, "data/test.safetensors"
+        )
         images, arrays = load_images(search), load(digits.search_blob)
         np.testing.assert_array_equal(images.train.images.numpy(), arrays["train_images"])
         np.testing.assert_array_equal(images.train.labels.numpy(), arrays["train_labels"])

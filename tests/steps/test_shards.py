@@ -20,7 +20,7 @@ from nas_lib.steps.shards import PrunedError, pull, push, read_shard
 from nas_lib.store import layout
 
 WRITERS = 32
-ROUNDS = 3
+ROUNDS = 2
 WAITS = ReinforceConfig(hidden_size=4, gradients_per_update=1000)  # all is summed up, none applied
 
 
@@ -57,7 +57,7 @@ def versions(search: OpenSearch, index: int = 0) -> dict[int, bool]:
 
 
 def test_of_32_writers_every_gradient_lands_exactly_once(uri: str) -> None:
-    prepared(uri, replicas=WRITERS, shards=2)
+    prepared(uri, replicas=WRITERS)
 
     def write(replica: int) -> list[tuple[Shard, ...]]:
         own = OpenSearch(uri)
@@ -73,7 +73,7 @@ def test_of_32_writers_every_gradient_lands_exactly_once(uri: str) -> None:
         assert {replica: last.round for replica, last in newest.applied.items()} == dict.fromkeys(
             range(WRITERS), ROUNDS - 1
         )
-        assert set(newest.pending.tolist()) == {num * (num + 1) / 2}  # 1 + 2 + ... + 96
+        assert set(newest.pending.tolist()) == {num * (num + 1) / 2}  # 1 + 2 + ... + 64
 
 
 def test_a_push_that_is_repeated_is_applied_once(uri: str) -> None:
@@ -107,7 +107,7 @@ def test_versions_below_every_replicas_last_push_become_tombstones(uri: str) -> 
     push_round(search, 1, 0)  # version 4; replica 0 made version 3
 
     assert versions(search) == {0: False, 1: False, 2: False, 3: True, 4: True}
-    with pytest.raises(PrunedError, match=r"shard-000/00000002\.safetensors in .* was pruned"):
+    with pytest.raises(PrunedError, match=r"00000002\.safetensors is empty: it was pruned"):
         read_shard(search, 0, 2)
 
 

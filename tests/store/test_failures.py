@@ -7,12 +7,11 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from nas_lib.errors import ObjectNotFoundError, StoreError
+from nas_lib.errors import ConfigError, ObjectNotFoundError, StoreError
 from nas_lib.store import s3
 from nas_lib.store.failures import store_error
 from nas_lib.store.folder import FolderStore
@@ -52,10 +51,18 @@ def test_a_missing_bucket_is_named(action, call):
     )
 
 
+@pytest.mark.parametrize("text", ["soon", "0", "-1"])
+def test_a_timeout_that_is_no_time_is_one_sentence(monkeypatch, text):
+    monkeypatch.setenv("NAS_S3_TIMEOUT_S", text)
+    with pytest.raises(ConfigError, match=f"NAS_S3_TIMEOUT_S must be .* above 0, got '{text}'"):
+        open_store("s3://b/p")
+
+
 @pytest.mark.usefixtures("s3_uri")
 @each_call
 def test_an_endpoint_where_nobody_listens_is_given_up(monkeypatch, action, call):
-    monkeypatch.setattr(s3, "_GIVE_UP_AFTER", timedelta(seconds=0.2))
+    monkeypatch.setattr(s3, "_GIVE_UP_AFTER_S", 0.2)
+    monkeypatch.setenv("NAS_S3_TIMEOUT_S", "0.1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     assert message(call, open_store("s3://b/p")) == (
         f"cannot {action} a/b in s3://b/p: cannot reach the server; is AWS_ENDPOINT_URL right?"

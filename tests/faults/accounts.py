@@ -1,0 +1,114 @@
+"""The books of a search: whatever was done to it, they must balance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import pytest
+
+from nas_lib.records import ChildResult, Learned, Proposed, Rewarded
+from nas_lib.steps import OpenSearch
+from nas_lib.steps.shards import pull
+from nas_lib.store import SearchStore, layout
+
+
+@dataclass(frozen=True)
+class Account:
+    """What was counted: children that were proposed, that have results, updates of shards."""
+
+    children: int
+    results: int
+    updates: int
+
+
+def check(uri: str, *, finished: bool) -> Account:
+    """Read all that a search has stored, and refuse it unless the books balance.
+
+    Every proposed child has one result, or its round is open; rounds follow each other without a
+    gap; each version of each shard was made by one round and each learned round made one; the
+    baseline is the moving average of the rewards in the order of the versions.
+    """
+    search = OpenSearch(uri)
+    rounds = _Rounds.read(search.store)
+    replicas = range(search.config.search.replicas)
+    for replica in replicas:
+        for states in (rounds.proposed, rounds.rewarded, rounds.learned):
+            numbers = [number for other, number in sorted(states) if other == replica]
+            assert numbers == [*range(len(numbers))], f"replica {replica} lacks a round"
+    assert set(rounds.learned) <= set(rounds.rewarded) <= set(rounds.proposed)
+    results = _check_results(search.store, rounds)
+    if finished:
+        whole = {(replica, n) for replica in replicas for n in range(search.config.search.rounds)}
+        assert set(rounds.learned) == whole
+    shards = pull(search, known=None)
+    for shard in shards:
+        made = {learned.versions[shard.index]: key for key, learned in rounds.learned.items()}
+        assert len(made) == len(rounds.learned), "two rounds made the same version"
+        # A round in the last version whose end was not noted yet is not in `learned`.
+        unnoted = {
+            applied.version: (replica, applied.round)
+            for replica, applied in shard.applied.items()
+            if (replica, applied.round) not in rounds.learned
+        }
+        assert sorted({**made, **unnoted}) == [*range(1, shard.version + 1)], "a version was lost"
+        _check_versions_are_there(search.store, shard.index, shard.version)
+    if finished:
+        assert shards[0].baseline == pytest.approx(_baseline(search, rounds), abs=1e-12)
+    num_children = sum(len(each.children) for each in rounds.proposed.values())
+    return Account(num_children, results, sum(shard.version for shard in shards))
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """All rounds by replica and number."""
+
+    proposed: dict[tuple[int, int], Proposed]
+    rewarded: dict[tuple[int, int], Rewarded]
+    learned: dict[tuple[int, int], Learned]
+
+    @classmethod
+    def read(cls, store: SearchStore) -> _Rounds:
+        found: dict[str, dict[tuple[int, int], object]] = defaultdict(dict)
+        kinds = {"proposed": Proposed, "rewarded": Rewarded, "learned": Learned}
+        for key in store.objects.keys(layout.ROUNDS):
+            state = key.split(".")[1]
+            if state in kinds:
+                record = store.read(kinds[state], key)
+                found[state][record.replica, record.round] = record
+        return cls(*(found[state] for state in kinds))
+
+
+def _check_results(store: SearchStore, rounds: _Rounds) -> int:
+    num = 0
+    for key, proposed in rounds.proposed.items():
+        results = {
+            child.id: store.find(ChildResult, layout.child_result(child.id))
+            for child in proposed.children
+        }
+        num += sum(result is not None for result in results.values())
+        if key in rounds.rewarded:
+            rows = {row.id: row.reward for row in rounds.rewarded[key].rows}
+            assert rows == {child: result.reward for child, result in results.items()}
+    stored = {key.split("/")[1] for key in store.objects.keys(layout.CHILDREN)}
+    known = {child.id for each in rounds.proposed.values() for child in each.children}
+    assert stored <= known, "a child that nobody proposed"
+    return num
+
+
+def _check_versions_are_there(store: SearchStore, index: int, newest: int) -> None:
+    keys = store.objects.keys(layout.shard_folder(index))
+    assert list(keys) == [layout.shard(index, version) for version in range(newest + 1)]
+
+
+def _baseline(search: OpenSearch, rounds: _Rounds) -> float:
+    decay = search.config.controller.baseline_decay
+    baseline = None
+    for key, _ in sorted(rounds.learned.items(), key=lambda item: item[1].versions[0]):
+        rewards = [row.reward for row in rounds.rewarded[key].rows if row.counts]
+        if rewards and baseline is None:
+            baseline = sum(rewards) / len(rewards)
+        else:
+            for reward in rewards:
+                baseline = decay * baseline + (1 - decay) * reward
+    return baseline

@@ -1,0 +1,110 @@
+"""A store that fails, or kills its own process, at a chosen call; and searches that run in it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nas_lib.config import SearchConfig
+from nas_lib.engine import Engine, Listener
+from nas_lib.engine.trainers import this_process
+from nas_lib.errors import StoreError
+from nas_lib.steps import OpenSearch, prepare_data
+from nas_lib.store import ObjectStore
+from nas_lib.store import folder as folder_module
+
+CALLS = ("get", "create", "replace", "delete", "list", "keys", "get_many")
+OnCall = Callable[[int, str, str], None]
+"""Is told before each call: its number from 1, its name, and the key or prefix."""
+
+
+class WatchedStore:
+    """A store that tells before each call."""
+
+    def __init__(self, objects: ObjectStore, on_call: OnCall) -> None:
+        self._objects = objects
+        self._on_call = on_call
+        self.num_calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._objects, name)
+        if name not in CALLS:
+            return value
+
+        def call(key: str | Sequence[str], *arguments: Any, **options: Any) -> Any:
+            self.num_calls += 1
+            self._on_call(self.num_calls, name, str(key))
+            return value(key, *arguments, **options)
+
+        return call
+
+
+def run_watched(uri: str, config: SearchConfig, on_call: OnCall) -> int:
+    """Run a search to its end in this process; return how many calls it made."""
+    search = OpenSearch(uri)
+    search.store.objects = watched = WatchedStore(search.store.objects, on_call)
+    prepare_data(search, config=config)
+    listener = Listener()
+    trainer = lambda run: this_process(search, run, listener)  # noqa: E731
+    Engine(search, trainer=trainer, listener=listener).run()
+    return watched.num_calls
+
+
+def run_until_killed(uri: str, config: SearchConfig, on_call: OnCall) -> bool:
+    """Run a search in a process of its own; return whether it was killed."""
+    process = os.fork()
+    if process == 0:
+        try:
+            run_watched(uri, config, on_call)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, -signal.SIGKILL), f"the search ended with {code}"
+    return code == -signal.SIGKILL
+
+
+def kill_before(number: int) -> OnCall:
+    """Kill the process before the call with this number."""
+
+    def on_call(called: int, name: str, key: str) -> None:
+        if called == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return on_call
+
+
+def kill_within(number: int) -> OnCall:
+    """Kill the process in this call, if it writes: the file is written and has no name yet."""
+
+    def on_call(called: int, name: str, key: str) -> None:
+        if called == number and name in ("create", "replace"):
+            folder_module.os = _KillingOs()
+
+    return on_call
+
+
+class _KillingOs:
+    """The module `os`, but giving a file its name kills the process."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("link", "replace"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return getattr(os, name)
+
+
+def fail_at(number: int) -> OnCall:
+    """Let the call with this number fail as a full or broken disk does."""
+
+    def on_call(called: int, name: str, key: str) -> None:
+        if called == number:
+            reason = os.strerror(errno.ENOSPC if name in ("create", "replace") else errno.EIO)
+            raise StoreError(f"cannot {name} {key}: {reason}")
+
+    return on_call

@@ -1,0 +1,130 @@
+"""Objects are damaged: the run stops and names them, and goes on once they are restored."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from accounts import check
+from faulty_store import OnCall, run_watched
+from searches import SMALL_DIGITS, account, tabular
+from tally import Tally
+
+from nas_lib.config_file import resolve_config
+from nas_lib.engine import SearchHandle, search
+from nas_lib.errors import CorruptStateError, StoreError
+from nas_lib.steps import view_search
+from nas_lib.store import layout, open_store
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "a flipped byte": lambda data: (
+        data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 4]) + data[len(data) // 2 + 1 :]
+    ),
+    "truncated": lambda data: data[: len(data) * 2 // 3],
+    "emptied": lambda data: b"",
+}
+OPEN = "r000-000002-03"
+KEYS = {
+    # what is damaged: the object whose writing failed before
+    layout.SEARCH: layout.child_result(OPEN),
+    layout.settings(1): layout.child_result(OPEN),
+    layout.lease(0, 4): layout.child_result(OPEN),
+    layout.round_state(0, 2, "proposed"): layout.child_result(OPEN),
+    layout.attempt(OPEN, 1): layout.child_result(OPEN),
+    layout.child_result("r000-000002-00"): layout.round_state(0, 2, "rewarded"),
+    layout.round_state(0, 1, "rewarded"): layout.round_state(0, 2, "rewarded"),
+    layout.round_state(0, 2, "rewarded"): layout.round_state(0, 2, "learned"),
+    layout.round_gradient(0, 2): layout.round_state(0, 2, "learned"),
+    layout.shard(0, 3): layout.round_state(0, 2, "learned"),
+    layout.shard(1, 2): layout.round_gradient(0, 2),
+    layout.round_state(0, 1, "learned"): layout.round_state(0, 2, "proposed"),
+}
+
+
+def stop_before(doomed: str) -> OnCall:
+    """Let the writing of this object fail."""
+
+    def on_call(called: int, name: str, key: str) -> None:
+        if name == "create" and key == doomed:
+            raise StoreError(f"cannot write {key}: no space left on device")
+
+    return on_call
+
+
+def nothing(called: int, name: str, key: str) -> None:
+    """Let the call be."""
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize(("key", "doomed"), KEYS.items(), ids=KEYS)
+def test_a_damaged_object_is_named_and_once_restored_the_search_goes_on(
+    tmp_path: Path, tally: Tally, key: str, doomed: str, damage: Callable[[bytes], bytes]
+) -> None:
+    uri = str(tmp_path / "state")
+    config = tabular(shards=2)
+    shorter = config.model_copy(
+        update={"search": config.search.model_copy(update={"max_children": 4})}
+    )
+    run_watched(uri, shorter, nothing)
+    with pytest.raises(StoreError):
+        run_watched(uri, config, stop_before(doomed))
+    store = open_store(uri)
+    whole = store.get(key)
+
+    store.replace(key, damage(whole))
+    tally.store_faults["damaged object"] += 1
+    with pytest.raises(CorruptStateError, match="is damaged") as raised:
+        run_watched(uri, config, nothing)
+    assert key in str(raised.value)
+    assert raised.value.exit_code == 1
+
+    store.replace(key, whole)
+    run_watched(uri, config, nothing)
+    tally.add(check(uri, finished=True))
+    again = SearchHandle("", "", view_search(uri))
+    assert account(again) == account(search(config, store=f"memory://{tmp_path}"))
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("key", [layout.DATA_MANIFEST, layout.DATA_SEARCH])
+def test_damaged_data_is_named(
+    tmp_path: Path, tally: Tally, key: str, damage: Callable[[bytes], bytes]
+) -> None:
+    uri = str(tmp_path / "state")
+    config = resolve_config("digits", SMALL_DIGITS, stored=None)
+    with pytest.raises(StoreError):
+        run_watched(uri, config, stop_before(layout.child_result("r000-000000-00")))
+    store = open_store(uri)
+    whole = store.get(key)
+    shutil.rmtree(tmp_path / "nas-cache")
+
+    store.replace(key, damage(whole))
+    tally.store_faults["damaged object"] += 1
+    with pytest.raises(CorruptStateError, match="is damaged") as raised:
+        run_watched(uri, config, nothing)
+    assert key in str(raised.value)
+
+
+def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:
+    uri = str(tmp_path)
+    search(tabular(), store=uri, workers=1, rounds=1)
+    store = open_store(uri)
+    store.replace(layout.shard(0, 1), store.get(layout.shard(0, 1))[:-1])
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "nas_lib.cli", "search", "--store", uri],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith(
+        f"nas: stored object {layout.shard(0, 1)} is damaged: expected tensors"
+    )
+    assert "Traceback" not in ran.stderr
