@@ -64,9 +64,7 @@ class TestCache:
 
     @pytest.mark.parametrize("data", [blob[:-1], b"Some prepared data"])
     def test_a_damaged_blob_is_refused_and_not_kept(self, cache, data):
-        with pytest.raises(
-            CorruptStateError, match=r"object data/search\.safetensors is damaged"
-        ):
+        with pytest.raises(CorruptStateError, match=r"object data/search\.safetensors is damaged"):
             cached_blob(Source(data), self.info, "data/search.safetensors")
         assert not list(cache.rglob("*.safetensors"))
 
