@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from statistics import fmean
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -12,8 +14,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from nas_lib.config import SearchConfig
 from nas_lib.engine import Listener
 from nas_lib.records import ChildResult, Learned
-from nas_lib.report.wording import duration_text, score_text
+from nas_lib.report.wording import duration_text, rate_text, score_text
 from nas_lib.steps import OpenSearch
+
+_RECENT_UPDATES = 100  # whose staleness is averaged
 
 
 @contextmanager
@@ -42,37 +46,35 @@ class _Course(Listener):
         self._config = config
         self._total = 0
         self._done = 0
-        self._workers = 1
-        self._running: list[str] = []
+        self._num_trained = 0  # by this run
+        self._started_s = 0.0
+        self._rounds: dict[int, int] = {}  # where each replica is, from 1
+        self._staleness: deque[float] = deque(maxlen=_RECENT_UPDATES)  # means over the shards
         self._best: ChildResult | None = None
-        self._started_s = time.monotonic()
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Note how much there is to do, and who was best before."""
+        self._started_s = time.monotonic()
         self._total = num_rounds * search.config.search.children_per_round
-        self._workers = workers
         for replica in range(search.config.search.replicas):
             rewarded = search.store.newest_rewarded(replica)
             for row in rewarded.best[:1] if rewarded else ():
                 self._note(ChildResult(row.id, row.status, row.reward, score=row.score))
 
     def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
-        """Count the children of an open round that are finished already."""
+        """Note the round; count its children that are finished already."""
+        self._rounds[replica] = round + 1
         self._done += self._config.search.children_per_round - len(children)
-
-    def started(self, child: str) -> None:
-        """Note that it runs."""
-        self._running.append(child)
-
-    def failed(self, child: str, message: str) -> None:
-        """Note that it does not run any more."""
-        self._running.remove(child)
 
     def ended(self, result: ChildResult) -> None:
         """Count it."""
-        self._running.remove(result.id)
         self._done += 1
+        self._num_trained += 1
         self._note(result)
+
+    def learned(self, learned: Learned) -> None:
+        """Note how stale it was."""
+        self._staleness.append(fmean(learned.staleness))
 
     def _note(self, result: ChildResult) -> None:
         if self._best is None or result.reward > self._best.reward:
@@ -84,11 +86,17 @@ class _Course(Listener):
         score = score_text(result.score, is_accuracy=not self._config.children.evaluate)
         return f"{score} ({result.id})"
 
-    def _left(self) -> str:
-        if not self._done:
-            return "?"
-        pace_s = (time.monotonic() - self._started_s) / self._done
-        return duration_text(pace_s * (self._total - self._done))
+    def _pace(self) -> str:
+        """Return throughput, time left, and with several replicas their recent staleness."""
+        if not self._num_trained:
+            return "? left"
+        child_s = (time.monotonic() - self._started_s) / self._num_trained
+        left = duration_text(child_s * (self._total - self._done))
+        stale = f"staleness {fmean(self._staleness):.1f}, " if self._is_stale() else ""
+        return f"{stale}{rate_text(3600 / child_s)} children/h, {left} left"
+
+    def _is_stale(self) -> bool:
+        return self._config.search.replicas > 1 and bool(self._staleness)
 
 
 class LiveProgress(_Course):
@@ -105,23 +113,24 @@ class LiveProgress(_Course):
         self._bar.update(self._task, total=self._total, description="starting workers")
 
     def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
-        """Show the round."""
+        """Show the rounds of the slowest and of the fastest replica."""
         super().proposed(replica, round, children)
-        name = f"replica {replica}, " if self._config.search.replicas > 1 else ""
-        rounds = self._config.search.rounds
-        self._bar.update(self._task, description=f"{name}round {round + 1}/{rounds}")
+        slowest, fastest = min(self._rounds.values()), max(self._rounds.values())
+        rounds = f"round {slowest}" if slowest == fastest else f"rounds {slowest}-{fastest}"
+        whose = f"{len(self._rounds)} replicas, " if len(self._rounds) > 1 else ""
+        text = f"{whose}{rounds}/{self._config.search.rounds}"
+        self._bar.update(self._task, description=text)
 
     def ended(self, result: ChildResult) -> None:
         """Show the best so far and the time left."""
         super().ended(result)
         if result.status != "ok":
             self._bar.console.print(f"{result.id} {result.status}: {result.message}")
-        note = f"best {self._text(self._best)}, {self._left()} left"
+        note = f"best {self._text(self._best)}, {self._pace()}"
         self._bar.update(self._task, completed=self._done, note=note)
 
     def failed(self, child: str, message: str) -> None:
         """Show what went wrong."""
-        super().failed(child, message)
         self._bar.console.print(f"{child} failed: {message}", markup=False)
 
 
@@ -148,16 +157,16 @@ class PlainProgress(_Course):
 
     def failed(self, child: str, message: str) -> None:
         """Say what went wrong."""
-        super().failed(child, message)
         self._say(f"{child} failed: {message}")
 
     def learned(self, learned: Learned) -> None:
         """Say what the round came to."""
+        super().learned(learned)
         mean = "none" if learned.mean_reward is None else f"{learned.mean_reward:.4f}"
         self._say(
             f"replica {learned.replica} round {learned.round + 1}/{self._config.search.rounds}: "
             f"{self._done}/{self._total} children, mean reward {mean}, "
-            f"entropy {learned.entropy:.2f}, best {self._text(self._best)}, {self._left()} left"
+            f"entropy {learned.entropy:.2f}, best {self._text(self._best)}, {self._pace()}"
         )
 
     def _say(self, line: str) -> None:

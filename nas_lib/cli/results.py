@@ -21,7 +21,7 @@ search_argument = click.argument("search", metavar="SEARCH")
 @click.option("--top", default=10, show_default=True, help="Show so many children.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def top(search: str, top: int, as_json: bool) -> None:
-    """Show the best children of a SEARCH."""
+    """Show the best children of a SEARCH, its pace, and where its replicas stand."""
     from nas_lib.report import leaderboard_json
     from nas_lib.steps import view_search
 
@@ -29,7 +29,7 @@ def top(search: str, top: int, as_json: bool) -> None:
     if as_json:
         print_json(leaderboard_json(view, top))
     else:
-        print_leaderboard(view, top)
+        print_results(view, top)
 
 
 @click.command()
@@ -67,13 +67,17 @@ def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> No
         Console().print(reports.compare_table(comparison))
 
 
-def print_leaderboard(view: SearchView, top: int) -> None:
-    """Print the best children, the winner in full, and the test accuracy where it was read."""
+def print_results(view: SearchView, top: int) -> None:
+    """Print replicas, best children, pace, the winner in full, and test accuracies as read."""
     from rich.console import Console
 
-    from nas_lib.report import leaderboard_table, winner
+    from nas_lib.report import leaderboard_table, pace_line, replicas_table, winner
 
-    Console().print(leaderboard_table(view, top))
+    console = Console()
+    if view.config.search.replicas > 1:
+        console.print(replicas_table(view))
+    console.print(leaderboard_table(view, top))
+    click.echo(pace_line(view))
     best = winner(view.rows)
     if best is not None:
         click.echo(f"Winner {best.id}: {best.architecture.config}")

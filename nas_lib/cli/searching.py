@@ -66,7 +66,7 @@ def search(
     if as_json:
         print_json(leaderboard_json(handle.view, top))
         return
-    from nas_lib.cli.results import print_leaderboard
+    from nas_lib.cli.results import print_results
 
-    print_leaderboard(handle.view, top)
+    print_results(handle.view, top)
     click.echo(f"Report: {handle.uri}/{layout.report(handle.run, REPORT)}")

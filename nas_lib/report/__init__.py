@@ -8,12 +8,15 @@ from nas_lib.report.compare_tables import compare_json, compare_table
 from nas_lib.report.curves import leaderboard, winner
 from nas_lib.report.page import problem_page, run_sentence, search_page
 from nas_lib.report.pictures import network_picture
+from nas_lib.report.replica_tables import pace_line, replicas_table
+from nas_lib.report.replicas import ReplicaSummary, replica_summaries
 from nas_lib.report.tables import headline, leaderboard_json, leaderboard_table, summary_json
 from nas_lib.report.view import DataSummary, SearchView
 
 __all__ = [
     "Comparison",
     "DataSummary",
+    "ReplicaSummary",
     "SearchView",
     "compare",
     "compare_json",
@@ -24,7 +27,10 @@ __all__ = [
     "leaderboard_json",
     "leaderboard_table",
     "network_picture",
+    "pace_line",
     "problem_page",
+    "replica_summaries",
+    "replicas_table",
     "run_sentence",
     "search_page",
     "summary_json",

@@ -128,7 +128,8 @@ def _y_tick(frame: _Frame, y: float) -> Markup:
     top = frame.top(y)
     colour = "#888" if y == 0 else "#e3e6ea"
     line = tag("path", d=f"M{_LEFT} {top:.1f}H{_WIDTH - _RIGHT}", stroke=colour)
-    return join(line, _label(f"{y:.6g}", left=_LEFT - 7.0, top=top + 4, text_anchor="end"))
+    text = f"{y:.6g}" if abs(y) < 1e5 else f"{y / 1000:.6g}k"
+    return join(line, _label(text, left=_LEFT - 7.0, top=top + 4, text_anchor="end"))
 
 
 def _x_tick(frame: _Frame, x: float) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from nas_lib.config import LoopConfig
 from nas_lib.records import ChildRow, Problem
 from nas_lib.report import curves
 from nas_lib.report.document import document, facts, paragraph, section
@@ -14,12 +15,21 @@ from nas_lib.report.search_tables import (
     all_children,
     leaderboard_section,
     problems_table,
+    replicas_section,
     trouble_section,
 )
 from nas_lib.report.search_words import configuration, explanations, reproduction
 from nas_lib.report.tables import child_score, score_name, time_left_s
+from nas_lib.report.throughput import children_per_hour, updates_per_s
 from nas_lib.report.view import DataSummary, SearchView
-from nas_lib.report.wording import NONE, duration_text, plural, score_text, status_text
+from nas_lib.report.wording import (
+    NONE,
+    duration_text,
+    plural,
+    rate_text,
+    score_text,
+    status_text,
+)
 
 
 def search_page(view: SearchView) -> str:
@@ -30,6 +40,7 @@ def search_page(view: SearchView) -> str:
         _key_figures(view),
         section("The best network", _winner(view)),
         section("How the search went", _course(view)),
+        replicas_section(view),
         leaderboard_section(view),
         trouble_section(view),
         section("What the numbers mean", *explanations(view)),
@@ -90,6 +101,9 @@ def _key_figures(view: SearchView) -> Markup:
             "all children together",
         ),
     ]
+    pace = updates_per_s(view.learned)
+    if pace is not None:
+        figures.append(_throughput_figure(pace, view.config.search))
     left_s = None if view.finished else time_left_s(view)
     if left_s is not None:
         figures.append(_figure("Time left", duration_text(left_s), "at the recent pace"))
@@ -123,6 +137,11 @@ def _rounds_figure(view: SearchView) -> tuple[str, Markup]:
     if search.replicas > 1:
         note += f", {search.replicas} replicas"
     return _figure("Rounds learned", f"{len(view.learned):,}", note)
+
+
+def _throughput_figure(pace: float, loop: LoopConfig) -> tuple[str, Markup]:
+    value = rate_text(children_per_hour(pace, loop))
+    return _figure("Children per hour", value, f"{rate_text(60 * pace)} updates per minute")
 
 
 def _winner(view: SearchView) -> Markup:

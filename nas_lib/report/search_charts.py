@@ -11,6 +11,7 @@ from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.document import chart_figure
 from nas_lib.report.markup import Markup, tag
 from nas_lib.report.tables import score_name
+from nas_lib.report.throughput import children_per_hour, updates_per_s_over_time
 from nas_lib.report.view import SearchView
 from nas_lib.report.wording import num_layers
 
@@ -27,6 +28,7 @@ def search_charts(view: SearchView) -> Markup:
         _rewards(view, rows),
         _entropy(view),
         _staleness(view),
+        _throughput(view),
         _depth(rows),
         class_="charts",
     )
@@ -90,6 +92,18 @@ def _staleness(view: SearchView) -> Markup:
     chart = _by_round([Series("mean of shards", curves.mean_by_round(values))], "updates")
     explanation = "Updates by other replicas between a replica's reading and its own update."
     return chart_figure("Staleness", explanation, chart)
+
+
+def _throughput(view: SearchView) -> Markup:
+    loop = view.config.search
+    points = [
+        (number, None if pace is None else children_per_hour(pace, loop))
+        for number, pace in updates_per_s_over_time(view.learned, replicas=loop.replicas)
+    ]
+    chart = line_chart(
+        [Series("throughput", points)], x_label="updates so far", y_label="children per hour"
+    )
+    return chart_figure("Throughput", "Children per hour, without pauses between runs.", chart)
 
 
 def _depth(rows: Sequence[ChildRow]) -> Markup:

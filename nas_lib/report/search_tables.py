@@ -7,8 +7,15 @@ from collections.abc import Sequence
 
 from nas_lib.records import ChildRow, Problem
 from nas_lib.report import curves
-from nas_lib.report.document import Number, fold, section, table
+from nas_lib.report.document import Number, fold, paragraph, section, table
 from nas_lib.report.markup import Markup, join, tag
+from nas_lib.report.replica_tables import (
+    FIGURES,
+    pace_line,
+    replica_figures,
+    replicas_line,
+)
+from nas_lib.report.replicas import replica_summaries
 from nas_lib.report.tables import child_score, score_name
 from nas_lib.report.view import SearchView
 from nas_lib.report.wording import (
@@ -25,6 +32,7 @@ TOP = 25
 
 _MAX_ROWS = 2000  # of all children: the page stays small
 _MAX_PROBLEMS = 100
+_MAX_REPLICAS = 25  # that are not folded away
 
 
 def leaderboard_section(view: SearchView) -> Markup:
@@ -64,6 +72,24 @@ def _cells(view: SearchView, row: ChildRow) -> tuple[object, ...]:
 
 def _child_id(row: ChildRow) -> Markup:
     return tag("span", row.id, class_="id")
+
+
+def replicas_section(view: SearchView) -> Markup:
+    """Return where each replica stands, nothing where there is one only."""
+    if view.config.search.replicas == 1:
+        return Markup()
+    summaries = replica_summaries(view)
+    rows = ((*replica_figures(each), each.holder or NONE) for each in summaries)
+    replicas = table((*map(Number, FIGURES), "At work"), rows)
+    if len(summaries) > _MAX_REPLICAS:
+        replicas = fold(f"All {len(summaries):,} replicas", replicas)
+    words = f"{replicas_line(view, summaries)}. {pace_line(view)}"
+    key = (
+        "Left: children of the open round that have no result yet. Quiet for: since the last "
+        "update. Reward: mean of the latest rounds. Stale and max: updates by others between "
+        "reading the parameters and writing them, on average and at most."
+    )
+    return section("Replicas", paragraph(words), replicas, paragraph(key, class_="soft"))
 
 
 def trouble_section(view: SearchView) -> Markup:

@@ -37,6 +37,28 @@ def explanations(view: SearchView) -> Iterator[Markup]:
         "like any other. One that crashed or went missing says nothing about its architecture "
         "and is not counted."
     )
+    if view.config.search.replicas > 1:
+        yield from _asynchrony(view.config.search.replicas)
+    yield paragraph(
+        "Children per hour are counted while the search was at work: from the end of each "
+        "replica's first round in a run to the end of its last. Pauses between runs do not count."
+    )
+
+
+def _asynchrony(num_replicas: int) -> Iterator[Markup]:
+    yield paragraph(
+        f"The controller has {num_replicas:,} replicas. They share its parameters, and none waits "
+        "for another: each reads the parameters, proposes a round of children, and when these are "
+        "trained writes back what they teach. Meanwhile others have written too, so that it learns "
+        "from a slightly older controller than the one it changes. How many of their updates lie "
+        f"between is its staleness. Replicas of equal pace have about {num_replicas - 1:,}, one "
+        "for each of the others; a slow one has more. A little does no harm; where it grows and "
+        "the mean reward stands still, fewer replicas or a lower learning rate help."
+    )
+    yield paragraph(
+        "A lost race is an update that came second to the same version of the parameters. It was "
+        "made again on top of the first: nothing is lost but a moment."
+    )
 
 
 def _reward_sentence(view: SearchView) -> str:
@@ -65,11 +87,19 @@ def reproduction(view: SearchView) -> Markup:
         tag("h3", "How to do it again"),
         paragraph("Save the configuration below as ", tag("code", "search.yaml"), ", then:"),
         tag("pre", commands),
-        paragraph(
-            "On the same type of processor, device and torch build the same children come out "
-            "with the same rewards, whatever the number of workers.",
-            class_="soft",
-        ),
+        paragraph(_same_again(view.config.search.replicas), class_="soft"),
+    )
+
+
+def _same_again(num_replicas: int) -> str:
+    if num_replicas > 1:
+        return (
+            "Several replicas learn from each other in the order in which they happen to be done, "
+            "so other children will come out, as good on average."
+        )
+    return (
+        "On the same type of processor, device and torch build the same children come out "
+        "with the same rewards, whatever the number of workers."
     )
 
 

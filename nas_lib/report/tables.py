@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nas_lib.records import ChildRow
 from nas_lib.report import curves
+from nas_lib.report.replicas import Staleness, replica_summaries
+from nas_lib.report.throughput import children_per_hour, updates_per_s
 from nas_lib.report.view import SearchView
 from nas_lib.report.wording import (
     NONE,
@@ -84,15 +87,21 @@ def leaderboard_table(view: SearchView, top: int) -> Table:
 
 
 def leaderboard_json(view: SearchView, top: int) -> dict[str, Any]:
-    """Return the best children and the state of the search as plain data."""
+    """Return the best children, the replicas and the state of the search as plain data."""
     best = enumerate(curves.leaderboard(view.rows, top), start=1)
-    return {"search": summary_json(view), "leaderboard": [_child(row, rank) for rank, row in best]}
+    return {
+        "search": summary_json(view),
+        "leaderboard": [_child(row, rank) for rank, row in best],
+        "replicas": [asdict(each) for each in replica_summaries(view)],
+    }
 
 
 def summary_json(view: SearchView) -> dict[str, Any]:
     """Return the state of the search as plain data."""
     best = curves.winner(view.rows)
     tests = {reading.child: reading.accuracy for reading in view.test}
+    pace = updates_per_s(view.learned)
+    staleness = Staleness.of(view.learned)
     return {
         "name": view.config.name,
         "uri": view.uri,
@@ -107,6 +116,9 @@ def summary_json(view: SearchView) -> dict[str, Any]:
         "rounds_learned": len(view.learned),
         "child_seconds": sum(row.seconds for row in view.rows),
         "time_left_s": time_left_s(view),
+        "children_per_hour": None if pace is None else children_per_hour(pace, view.config.search),
+        "updates_per_minute": None if pace is None else 60 * pace,
+        "staleness": None if staleness is None else asdict(staleness),
         "best": None if best is None else best.id,
         "best_score": None if best is None else curves.score_of(best),
         "test_accuracy": tests,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from nas_lib.config import SearchConfig
 from nas_lib.records import ChildRow, Learned, Problem, TestReading
@@ -40,26 +42,35 @@ class SearchView:
         config: Its configuration.
         rows: The finished children, in any order.
         learned: What the controllers made of each round, in any order.
-        open_children: Children that are proposed and have no result yet.
+        open_rounds: How many children each replica's open round waits for, by replica.
+        holders: Which run is at work on a replica, and where; without those at rest.
         finished: Whether the budget is used up or the stop rule met.
         test: Test accuracies read so far, oldest first.
         problems: What the search's runs could not do, oldest first.
         data: What the children were trained on, None where there was no data to prepare.
         run: The run that asks, empty where no run does.
+        seen_s: The moment, in seconds since 1970.
     """
 
     uri: str
     config: SearchConfig
     rows: tuple[ChildRow, ...] = ()
     learned: tuple[Learned, ...] = ()
-    open_children: int = 0
+    open_rounds: Mapping[int, int] = field(default_factory=dict)
+    holders: Mapping[int, str] = field(default_factory=dict)
     finished: bool = False
     test: tuple[TestReading, ...] = ()
     problems: tuple[Problem, ...] = ()
     data: DataSummary | None = None
     run: str = ""
+    seen_s: float = field(default_factory=time.time)
 
     @property
     def is_accuracy(self) -> bool:
         """Whether scores are accuracies, fractions in [0, 1], and not a user's own measure."""
         return not self.config.children.evaluate
+
+    @property
+    def open_children(self) -> int:
+        """Children that are proposed and have no result yet."""
+        return sum(self.open_rounds.values())

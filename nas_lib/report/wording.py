@@ -58,6 +58,11 @@ def duration_text(seconds: float) -> str:
     return f"{hours} h {rest_min} min" if hours else f"{minutes} min {rest_s} s"
 
 
+def rate_text(rate: float) -> str:
+    """Return how often something happens, such as `1,234` or `0.25`."""
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
 def time_text(created_s: float) -> str:
     """Return a moment, given in seconds since 1970."""
     return datetime.fromtimestamp(created_s, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from nas_lib.config import SearchConfig
 from nas_lib.data import DataManifest
 from nas_lib.records import ChildRow, Learned, Rewarded, TestReading
 from nas_lib.report import DataSummary, SearchView, search_page, winner
 from nas_lib.steps.images import fetch_test_images
 from nas_lib.steps.open_search import OpenSearch
-from nas_lib.steps.rounds import is_finished
-from nas_lib.store import History, layout
+from nas_lib.store import History, layout, lease
 
 REPORT = "report.html"
 
@@ -36,20 +36,23 @@ def view_search(search: str | OpenSearch, *, run: str = "") -> SearchView:
     search = OpenSearch.of(search)
     history = History(search.store)
     rows: list[ChildRow] = []
-    ever_best: set[str] = set()
+    ever_best: dict[str, ChildRow] = {}
     for rewarded in history.read(Rewarded):  # one at a time: each repeats the best so far
         rows.extend(rewarded.rows)
-        ever_best.update(row.id for row in rewarded.best)
-    open_rows, num_left = history.open_rows()
+        ever_best.update((row.id, row) for row in rewarded.best)
     learned = tuple(history.read(Learned))
+    opened = history.open_rounds()
+    rows.extend(row for each in opened for row in each.rows)
+    holders = lease.holders(search.store, search.config.search.replicas)
     manifest = search.store.find(DataManifest, layout.DATA_MANIFEST)
     return SearchView(
         uri=search.uri,
         config=search.config,
-        rows=(*rows, *open_rows),
+        rows=tuple(rows),
         learned=learned,
-        open_children=num_left,
-        finished=_is_finished(search, learned),
+        open_rounds={each.replica: each.num_left for each in opened},
+        holders={replica: str(holder) for replica, holder in holders.items()},
+        finished=not opened and _may_end(search.config, learned, ever_best.values()),
         test=_readings(search, ever_best),
         problems=tuple(search.store.problems()),
         data=None if manifest is None else _summary(manifest),
@@ -57,10 +60,15 @@ def view_search(search: str | OpenSearch, *, run: str = "") -> SearchView:
     )
 
 
-def _is_finished(search: OpenSearch, learned: Iterable[Learned]) -> bool:
-    num_learned = Counter(each.replica for each in learned)
-    replicas = range(search.config.search.replicas)
-    return all(is_finished(search, replica, num_learned[replica]) for replica in replicas)
+def _may_end(config: SearchConfig, learned: Sequence[Learned], best: Iterable[ChildRow]) -> bool:
+    """Say whether no replica may begin a round; `steps.is_finished` asks the store for one."""
+    loop = config.search
+    if loop.stop_at_score is not None and any(
+        row.score is not None and row.score >= loop.stop_at_score for row in best
+    ):
+        return True
+    num_learned = Counter(entry.replica for entry in learned)
+    return all(num_learned[replica] >= loop.rounds for replica in range(loop.replicas))
 
 
 def _summary(manifest: DataManifest) -> DataSummary:

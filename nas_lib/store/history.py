@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from nas_lib.records import ChildResult, ChildRow, Proposed, from_json
 from nas_lib.store import layout
+from nas_lib.store.objects import ObjectInfo
 from nas_lib.store.read_cache import read_immutable
 from nas_lib.store.search_store import SearchStore
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class OpenRound:
+    """A round that was proposed and is not learned from.
+
+    Attributes:
+        replica: The controller replica.
+        rows: Its finished children; none where its `Rewarded` has them already.
+        num_left: Its children without a result.
+    """
+
+    replica: int
+    rows: tuple[ChildRow, ...]
+    num_left: int
 
 
 class History:
@@ -23,26 +41,36 @@ class History:
     def read(self, kind: type[T]) -> Iterator[T]:
         """Yield every `Rewarded`, or `Learned`, by replica and round."""
         suffix = f".{kind.__name__.lower()}.json"
-        infos = [info for key, info in self._infos.items() if key.endswith(suffix)]
+        return self._read(kind, [info for key, info in self._infos.items() if key.endswith(suffix)])
+
+    def open_rounds(self) -> list[OpenRound]:
+        """Return the rounds that are not learned from, at most one of each replica."""
+        rounds = self._read(Proposed, list(self._unlearned()))
+        with ThreadPoolExecutor(self._store.objects.concurrency) as threads:
+            return list(threads.map(self._open_round, rounds))
+
+    def _read(self, kind: type[T], infos: Sequence[ObjectInfo]) -> Iterator[T]:
         blobs = read_immutable(self._store.objects, infos)
         for info, data in zip(infos, blobs, strict=True):
             yield from_json(kind, data, key=info.key)
 
-    def open_rows(self) -> tuple[list[ChildRow], int]:
-        """Return the finished children of rounds that are not rewarded, and how many are left."""
-        rows: list[ChildRow] = []
-        left = 0
-        for key in self._unrewarded():
-            for child in self._store.read(Proposed, key).children:
-                result = self._store.find(ChildResult, layout.child_result(child.id))
-                if result is None:
-                    left += 1
-                else:
-                    rows.append(result.row(child.architecture))
-        return rows, left
-
-    def _unrewarded(self) -> Iterator[str]:
-        for key in self._infos:
+    def _unlearned(self) -> Iterator[ObjectInfo]:
+        for key, info in self._infos.items():
             stem, _, state = key.partition(".")
-            if state == "proposed.json" and f"{stem}.rewarded.json" not in self._infos:
-                yield key
+            if state == "proposed.json" and f"{stem}.learned.json" not in self._infos:
+                yield info
+
+    def _open_round(self, proposed: Proposed) -> OpenRound:
+        rewarded = layout.round_state(proposed.replica, proposed.round, "rewarded")
+        if rewarded in self._infos:
+            return OpenRound(proposed.replica, (), num_left=0)
+        results = [
+            self._store.find(ChildResult, layout.child_result(child.id))
+            for child in proposed.children
+        ]
+        rows = tuple(
+            result.row(child.architecture)
+            for child, result in zip(proposed.children, results, strict=True)
+            if result is not None
+        )
+        return OpenRound(proposed.replica, rows, num_left=results.count(None))

@@ -13,6 +13,7 @@ DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 
 ROUNDS = "rounds"
 CHILDREN = "children"
+LEASES = "leases"
 CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know only prefixes
 
 State = Literal["proposed", "rewarded", "learned"]
@@ -80,7 +81,7 @@ def checkpoints_folder(child: str) -> str:
 
 def leases_folder(replica: int) -> str:
     """Return the prefix of a replica's leases."""
-    return f"leases/r{replica:03d}"
+    return f"{LEASES}/r{replica:03d}"
 
 
 def lease(replica: int, number: int) -> str:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from nas_lib.records import from_json
 from nas_lib.store import layout
 from nas_lib.store.search_store import SearchStore
 
@@ -97,6 +98,19 @@ def holder(store: SearchStore, replica: int) -> Lease | None:
     return None if newest is None or newest.released else newest
 
 
+def holders(store: SearchStore, num_replicas: int) -> dict[int, Lease]:
+    """Return who is at work on each replica, as far as can be told at once, in one listing.
+
+    A lease whose process is gone from this machine counts no more; one from elsewhere does.
+    """
+    newest = {key.rpartition("/")[0]: key for key in store.objects.keys(layout.LEASES)}
+    keys = {layout.leases_folder(replica): replica for replica in range(num_replicas)}
+    held = {keys[folder]: key for folder, key in newest.items() if folder in keys}
+    blobs = zip(held.items(), store.objects.get_many(list(held.values())), strict=True)
+    leases = {replica: from_json(Lease, data, key=key) for (replica, key), data in blobs}
+    return {replica: lease for replica, lease in leases.items() if not _is_over(lease)}
+
+
 def process_start(pid: int) -> str:
     """Return when a process of this machine started, in the kernel's words; empty if it is gone."""
     try:
@@ -126,8 +140,12 @@ def _is_local(lease: Lease) -> bool:
 
 
 def _is_free(lease: Lease, run: str) -> bool:
+    return lease.run == run or _is_over(lease)
+
+
+def _is_over(lease: Lease) -> bool:
     gone = _is_local(lease) and process_start(lease.pid) != lease.process_start
-    return lease.released or lease.run == run or gone
+    return lease.released or gone
 
 
 def _newest(store: SearchStore, replica: int) -> tuple[int, Lease | None]:

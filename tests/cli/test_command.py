@@ -138,6 +138,17 @@ def test_top_shows_the_best_children(nas: Nas) -> None:
     assert [row["child"] for row in shown] == [row.id for row in handle.leaderboard(3)]
 
 
+def test_top_shows_replicas_throughput_and_staleness(nas: Nas) -> None:
+    search(tabular(replicas=3), store="state", workers=1, rounds=1)
+    search(tabular(replicas=3), store="state", workers=1, replicas=[1])  # its second and last round
+
+    code, output, _ = nas("top", "state")
+
+    assert code == 0
+    assert "3 replicas, 0 at work; rounds 1 to 2 of 2" in output
+    assert "Throughput: not known" in output  # each run did one round
+
+
 def test_report_writes_a_page(nas: Nas, tmp_path: Path) -> None:
     search(tabular(), store="state", workers=1)
 

@@ -148,6 +148,37 @@ def test_staleness_is_drawn_for_several_replicas_only():
     assert "Staleness" in page_of(several).texts
 
 
+def test_replicas_have_a_table_and_are_explained_where_there_are_several():
+    view = search_view(40)
+    assert "Replicas" not in page_of(view).texts
+    search = LoopConfig(max_children=80, children_per_round=4, replicas=2)
+    several = replace(
+        view,
+        config=view.config.model_copy(update={"search": search}),
+        open_rounds={1: 3},
+        holders={1: HOSTILE},
+    )
+    page = page_of(several)
+    assert "2 replicas, 1 at work; rounds 0 to 10 of 10. Throughput: 1,440 children/h" in page.text
+    assert HOSTILE.replace("\x1b", "\N{REPLACEMENT CHARACTER}") in page.texts
+    assert "The controller has 2 replicas." in page.text
+    assert "The controller has" not in page_of(view).text
+    assert "other children will come out" in page.text
+    assert "the same children come out" in page_of(view).text
+
+
+def test_many_replicas_are_folded_away():
+    search = LoopConfig(max_children=1_600, children_per_round=4, replicas=400)
+    page = page_of(SearchView("runs/x", SearchConfig(search=search)))
+    assert "All 400 replicas" in page.texts
+
+
+def test_throughput_is_drawn_once_it_is_known():
+    assert "Throughput" in page_of(search_view(8)).texts
+    assert "Throughput" not in page_of(search_view(4)).texts
+    assert "6 updates per minute" in page_of(search_view(40)).texts  # one every 10 s
+
+
 def test_random_search_is_not_said_to_learn():
     page = page_of(search_view(40, controller="random"))
     assert "Entropy" not in page.texts

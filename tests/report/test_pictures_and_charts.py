@@ -96,6 +96,11 @@ class TestChart:
         svg = line_chart(lines, x_label="children", y_label="score & more")
         assert {"a < b", "c", "children", "score & more"} <= set(texts(svg))
 
+    def test_high_values_are_written_in_thousands(self):
+        line = Series("x", [(1, 90_000.0), (2, 110_000.0)])
+        shown = texts(line_chart([line], x_label="x", y_label="y"))
+        assert {"95000", "100k", "105k"} <= set(shown)
+
     def test_a_missing_value_breaks_the_line(self):
         svg = line_chart(
             [Series("a", [(1, 2.0), (2, 2.5), (3, None), (4, 4.0)])], x_label="x", y_label="y"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -167,3 +168,17 @@ def test_a_holder_of_one_of_many_replicas_is_named(store: SearchStore, clock: Cl
 
     assert held == {2: theirs}
     assert clock.now == 0
+
+
+def test_all_holders_are_those_whose_newest_lease_counts(store: SearchStore) -> None:
+    elsewhere = Lease("before", "elsewhere", pid=1, process_start="1")
+    newest = [
+        replace(elsewhere, run="at work"),
+        replace(elsewhere, released=True),
+        Lease("gone", socket.gethostname(), pid=2**22 + 1, process_start="1"),
+    ]
+    for replica, held in enumerate(newest):
+        store.settle(layout.lease(replica, 1), elsewhere)
+        store.settle(layout.lease(replica, 2), held)
+
+    assert lease.holders(store, 4) == {0: newest[0]}  # the fourth replica never had one

@@ -1,0 +1,93 @@
+"""Throughput: how much a search does in the time in which it is at work.
+
+A search may rest for days between two runs, and that is nobody's pace. So the time counts in which
+a round was under way whose beginning is known: the same run had learned from the replica's round
+before. The first round of each replica in a run is in neither the time nor the number of rounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from nas_lib.config import LoopConfig
+from nas_lib.records import Learned
+
+_MAX_POINTS = 30  # of a curve, so that each is a mean over many rounds
+
+
+@dataclass(frozen=True)
+class Work:
+    """What was done until one moment.
+
+    Attributes:
+        num_rounds: Rounds whose beginning and end are known.
+        active_s: Seconds in which at least one of them was under way.
+    """
+
+    num_rounds: int = 0
+    active_s: float = 0.0
+
+    def __sub__(self, earlier: Work) -> Work:
+        """Return what was done since then."""
+        return Work(self.num_rounds - earlier.num_rounds, self.active_s - earlier.active_s)
+
+    @property
+    def rounds_per_s(self) -> float | None:
+        """The pace, None where no time went by."""
+        return self.num_rounds / self.active_s if self.active_s > 0 else None
+
+
+def work_done(learned: Iterable[Learned]) -> list[Work]:
+    """Return what was done by each update of the controller, in order of time."""
+    done = Work()
+    marks = []
+    num_under_way, before_s = 0, 0.0
+    for at_s, change in sorted(_changes(learned)):
+        passed_s = at_s - before_s if num_under_way else 0.0
+        done = Work(done.num_rounds + (change < 0), done.active_s + passed_s)
+        num_under_way, before_s = num_under_way + change, at_s
+        if change <= 0:
+            marks.append(done)
+    return marks
+
+
+def _changes(learned: Iterable[Learned]) -> Iterator[tuple[float, int]]:
+    """Yield when a round began (1) or ended (-1), and an update whose beginning is unknown (0)."""
+    last_s: dict[tuple[str, int], float] = {}
+    for entry in sorted(learned, key=lambda entry: entry.created_s):
+        began_s = last_s.get((entry.run, entry.replica))
+        last_s[entry.run, entry.replica] = entry.created_s
+        if began_s is not None:
+            yield began_s, 1
+        yield entry.created_s, 0 if began_s is None else -1
+
+
+def children_per_hour(pace: float, loop: LoopConfig) -> float:
+    """Return the children in an hour at this many updates in a second."""
+    return 3600 * pace * loop.children_per_round
+
+
+def updates_per_s(learned: Iterable[Learned]) -> float | None:
+    """Return the mean pace of the whole search, None before a replica did two rounds in a run."""
+    marks = work_done(learned)
+    return marks[-1].rounds_per_s if marks else None
+
+
+def updates_per_s_over_time(
+    learned: Iterable[Learned], *, replicas: int
+) -> list[tuple[int, float | None]]:
+    """Return the pace of each stretch of the search, by the number of updates at its end.
+
+    Args:
+        learned: The updates, in any order.
+        replicas: A stretch is at least so many updates, for all replicas may learn at once.
+    """
+    marks = work_done(learned)
+    last_untimed = sum(mark.num_rounds == 0 for mark in marks) - 1
+    stretch = max(replicas, math.ceil(len(marks) / _MAX_POINTS))
+    return [
+        (end + 1, (marks[end] - marks[end - stretch]).rounds_per_s)
+        for end in range(last_untimed + stretch, len(marks), stretch)
+    ]

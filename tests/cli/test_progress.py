@@ -1,0 +1,132 @@
+"""What a person sees while a search runs: counts, pace, staleness."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+from searches import tabular
+
+from nas_lib.cli.progress import LiveProgress, PlainProgress
+from nas_lib.engine import search
+from nas_lib.records import ChildResult, Learned
+from nas_lib.steps import OpenSearch
+
+
+class Time:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    clock = Time()
+    monkeypatch.setattr("nas_lib.cli.progress.time", clock)
+    return clock
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def text_of(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+CONFIG = tabular(replicas=2)
+"""Three rounds of four children in each of two replicas."""
+
+
+def opened_search(name: str) -> OpenSearch:
+    search(CONFIG, store=f"memory://{name}", rounds=1)
+    return OpenSearch(f"memory://{name}")
+
+
+def learned(replica: int, number: int, *staleness: int) -> Learned:
+    return Learned(replica, number, "run", (1,), staleness, 2.0, 0.5, 0.5, created_s=0.0)
+
+
+def ids(replica: int, number: int) -> list[str]:
+    return [f"r{replica:03d}-{number:06d}-{index:02d}" for index in range(4)]
+
+
+def test_children_of_two_replicas_at_once_are_each_counted_once(
+    clock: Time, console: Console
+) -> None:
+    progress = PlainProgress(CONFIG, console)
+    progress.opened(opened_search("counts"), num_rounds=4, workers=8)
+    progress.proposed(0, 1, ids(0, 1))
+    progress.proposed(1, 1, ids(1, 1)[3:])  # three are finished already
+    for child in (ids(1, 1)[3], *ids(0, 1)):
+        clock.now_s += 2.0
+        progress.ended(ChildResult(child, "ok", 0.25))
+    progress.learned(learned(0, 1, 1, 2))
+
+    last = text_of(console).splitlines()[-1]
+
+    assert last.startswith("replica 0 round 2/3: 8/16 children, mean reward 0.5000, entropy 2.00")
+    # five children in 10 s are 1,800 in an hour; eight are left, 2 s each; (1 + 2) / 2 = 1.5
+    assert last.endswith("staleness 1.5, 1,800 children/h, 16.0 s left")
+
+
+def test_a_search_goes_on_at_the_pace_of_this_run_only(clock: Time, console: Console) -> None:
+    progress = PlainProgress(CONFIG, console)
+    progress.opened(opened_search("pace"), num_rounds=4, workers=1)
+    progress.proposed(0, 1, ids(0, 1)[3:])
+    clock.now_s += 10.0
+    progress.ended(ChildResult(ids(0, 1)[3], "ok", 0.25))
+    progress.learned(learned(0, 1, 0))
+
+    assert text_of(console).endswith("360 children/h, 2 min 0 s left\n")  # 12 left, 10 s each
+
+
+def test_the_live_line_shows_the_slowest_and_the_fastest_replica(
+    clock: Time, console: Console
+) -> None:
+    with Progress(console=console) as bar:
+        progress = LiveProgress(CONFIG, bar)
+        progress.opened(opened_search("live"), num_rounds=4, workers=8)
+        progress.proposed(0, 1, ids(0, 1))
+        progress.proposed(1, 1, ids(1, 1))
+        (task,) = bar.tasks
+        assert task.description == "2 replicas, round 2/3"
+        for child in ids(1, 1):
+            clock.now_s += 1.0
+            progress.ended(ChildResult(child, "ok", 2.0, score=2.0))
+        progress.learned(learned(1, 1, 3))
+        progress.proposed(1, 2, ids(1, 2))
+        clock.now_s += 1.0
+        progress.ended(ChildResult(ids(1, 2)[0], "ok", 0.5))
+
+    assert task.description == "2 replicas, rounds 2-3/3"
+    assert (task.completed, task.total) == (5, 16)
+    assert task.fields["note"] == (
+        "best 2 (r001-000001-00), staleness 3.0, 3,600 children/h, 11.0 s left"
+    )
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_staleness_is_shown_for_several_replicas_only(replicas: int, console: Console) -> None:
+    config = tabular(max_children=8, replicas=replicas)
+    search(config, store=f"memory://{replicas}", listener=PlainProgress(config, console))
+
+    assert ("staleness" in text_of(console)) == (replicas > 1)
+
+
+def test_a_failure_is_a_line_of_its_own(console: Console) -> None:
+    config = tabular("searches:failing", max_children=16, replicas=2)
+    search(config, store="memory://failing", listener=PlainProgress(config, console))
+
+    text = text_of(console)
+    assert re.search(r"^r00[01]-\d{6}-0\d failed: RuntimeError: a is 1$", text, re.MULTILINE)
+    assert "16/16 children" in text
