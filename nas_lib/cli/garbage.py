@@ -26,6 +26,7 @@ def gc(search: str, delete: bool, hours: float, as_json: bool) -> None:
     Results, the best children's weights and everything of open rounds stay. It may run beside the
     search.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.filesize import decimal
 
@@ -41,7 +42,7 @@ def gc(search: str, delete: bool, hours: float, as_json: bool) -> None:
         return
     from rich.table import Table
 
-    table = Table("What", "Objects", "Size", "Why")
+    table = Table("What", "Objects", "Size", "Why", box=SIMPLE_HEAD)
     for each in garbage:
         if each.infos:
             count = f"{len(each.infos):,}"
