@@ -92,21 +92,22 @@ class Engine:
         numbers = self._replicas
         if numbers is None:
             numbers = range(self._search.config.search.replicas)
-        plans = dict(zip(numbers, self._plans(numbers, rounds), strict=True))
-        busy = {number: len(plan.ticks) for number, plan in plans.items() if plan.ticks}
+        busy = list(numbers)  # until the plans say otherwise
         try:
+            plans = dict(zip(numbers, self._plans(numbers, rounds), strict=True))
+            busy = [number for number, plan in plans.items() if plan.ticks]
             for plan in plans.values():
                 if plan.holder:
                     raise SearchHeldError(
                         f"{plan.holder} is working on {self._search.uri}: wait, or end it"
                     )
-            yield {
-                number: _Replica(self._search, number, num_rounds, self.run_id, self._listener)
-                for number, num_rounds in busy.items()
-            }
+            yield {number: self._replica(number, len(plans[number].ticks)) for number in busy}
         finally:
             for number in busy:
                 lease.release(self._search.store, number, self.run_id)
+
+    def _replica(self, number: int, num_rounds: int) -> _Replica:
+        return _Replica(self._search, number, num_rounds, self.run_id, self._listener)
 
     def _plans(self, replicas: Sequence[int], rounds: int | None) -> list[steps.Plan]:
         return steps.plan_replicas(

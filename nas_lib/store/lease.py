@@ -22,6 +22,8 @@ from nas_lib.store.search_store import SearchStore
 
 _POLLS_PER_LEASE = 50
 
+_runs_here: set[str] = set()  # under way in this process; one that failed may not have said so
+
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Lease:
@@ -52,6 +54,7 @@ def take(
     Returns:
         The leases of those that others hold; the rest is ours now.
     """
+    _runs_here.add(run)
     started = clock()
     first_seen = {replica: _newest(store, replica) for replica in replicas}
     newest = dict(first_seen)
@@ -86,7 +89,8 @@ def renew(store: SearchStore, replica: int, run: str, *, lease_s: float) -> None
 
 
 def release(store: SearchStore, replica: int, run: str) -> None:
-    """Give the lease back, if it is this run's own."""
+    """Give the lease back, if it is this run's own; the run ends here."""
+    _runs_here.discard(run)
     number, holder = _newest(store, replica)
     if holder is not None and holder.run == run and not holder.released:
         store.settle(layout.lease(replica, number + 1), replace(_mine(run), released=True))
@@ -144,8 +148,11 @@ def _is_free(lease: Lease, run: str) -> bool:
 
 
 def _is_over(lease: Lease) -> bool:
-    gone = _is_local(lease) and process_start(lease.pid) != lease.process_start
-    return lease.released or gone
+    if lease.released or not _is_local(lease):
+        return lease.released
+    if process_start(lease.pid) != lease.process_start:
+        return True
+    return lease.pid == os.getpid() and lease.run not in _runs_here
 
 
 def _newest(store: SearchStore, replica: int) -> tuple[int, Lease | None]:

@@ -78,7 +78,7 @@ def test_a_holder_whose_process_is_gone_is_dead_at_once(store: SearchStore, cloc
 def test_a_later_process_with_the_same_number_is_not_the_holder(
     store: SearchStore, clock: Clock
 ) -> None:
-    hold(store, 1, host=socket.gethostname(), pid=os.getpid(), start="long ago")
+    hold(store, 1, host=socket.gethostname(), pid=os.getppid(), start="long ago")
 
     assert take(store, "mine", clock) is None
 
@@ -161,7 +161,7 @@ def test_dead_holders_of_many_replicas_are_waited_for_once(
 
 
 def test_a_holder_of_one_of_many_replicas_is_named(store: SearchStore, clock: Clock) -> None:
-    theirs = Lease("other", socket.gethostname(), os.getpid(), lease.process_start(os.getpid()))
+    theirs = Lease("other", socket.gethostname(), os.getppid(), lease.process_start(os.getppid()))
     store.settle(layout.lease(2, 1), theirs)
 
     held = lease.take(store, [1, 2, 3], "mine", lease_s=LEASE_S, clock=clock, sleep=clock.sleep)
@@ -182,3 +182,18 @@ def test_all_holders_are_those_whose_newest_lease_counts(store: SearchStore) -> 
         store.settle(layout.lease(replica, 2), held)
 
     assert lease.holders(store, 4) == {0: newest[0]}  # the fourth replica never had one
+
+
+def test_a_run_of_this_process_that_ended_without_a_word_holds_nothing(
+    store: SearchStore, clock: Clock
+) -> None:
+    take(store, "first", clock)
+    held = take(store, "second", clock)
+    assert held is not None
+    assert held.run == "first"
+
+    away = SearchStore.open("memory://another-store")  # as if the first one could not be reached
+    lease.release(away, 0, "first")
+
+    assert take(store, "second", clock) is None
+    assert clock.now == 0
