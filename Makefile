@@ -49,7 +49,7 @@ test-container: wheels ## Build the image and test it, on the engine that DOCKER
 
 .PHONY: test-faults
 test-faults: $(READY) ## Break searches in every way known, at length (minutes)
-	$(BIN)/pytest -m '' tests/faults
+	$(BIN)/pytest -m '' tests/faults --account benchmarks/results/faults.json
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy --strict on nas_lib, import-linter

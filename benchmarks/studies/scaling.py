@@ -2,10 +2,8 @@
 
 Everything is real but the children, which take no time: the paper's controller and space, the
 engine, the steps, and the store, a folder or an S3 server on this machine. Up to 32 processes share
-the replicas and do nothing but propose, learn and push, all at once: the worst contention. With
---pushes, instead, writers only push, to see where one shard saturates.
-
-    python -m benchmarks.studies.scaling [--pushes] [CELL ...]
+the replicas and do nothing but propose, learn and push, all at once: the worst contention. Cells
+that were measured before are not measured again; names of cells choose some.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -97,64 +95,186 @@ def constant(architecture: Architecture) -> float:
 
 
 def cells() -> list[Cell]:
-    """Return all cells, the published settings first, then the corners, then the rest."""
+    """Return all cells: the published settings, the corners, then the quick ones first."""
     published = [
         cell
         for store in STORES
         for cell in (Cell(store, 100, 8, 20), Cell(store, 400, 1, 20, gradients=10))
     ]
-    ends = (REPLICAS[0], REPLICAS[-1])
     grid = [Cell(*each) for each in product(STORES, REPLICAS, PER_ROUND, SHARDS)]
-    grid.sort(key=lambda cell: cell.replicas not in ends)
+    ends = (REPLICAS[0], REPLICAS[-1])
+    grid.sort(key=lambda cell: (cell.replicas not in ends, cell.shards * cell.per_round))
     return list(dict.fromkeys([*published, *grid]))
 
 
-# --- one writer's process -------------------------------------------------------------------------
+# --- one writer's process ---------------------------------------------------------------------
 
 
 class _Clock(Listener):
-    """Notes the time and the controller's requests before the first round and after the last."""
+    """Notes time and requests where the rounds begin, and where the last of them ends."""
 
-    def __init__(self, wait: Callable[[], object], objects: CountedStore) -> None:
+    def __init__(self, wait: Callable[[], object], requests: Counter[str]) -> None:
         self._wait = wait
-        self._objects = objects
-        self.start_s = self.end_s = 0.0
-        self.cpu_s = 0.0
-        self.before: Counter[str] = Counter()
-        self.after: Counter[str] = Counter()
+        self._requests = requests
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
-        search.controller  # noqa: B018 built before the time counts
+        assert search.controller.num_parameters  # built before time counts
         self._wait()
-        self.before = self._objects.counts.copy()
-        self.start_s = time.time()
-        self.cpu_s = time.process_time()
+        self.before = self._requests.copy()
+        self.started_s = time.time()
+        self.cpu_before_s = time.process_time()
 
     def learned(self, learned: Learned) -> None:
-        self.after = self._objects.counts.copy()
-        self.end_s = time.time()
+        self.requests = self._requests - self.before
+        self.ended_s = time.time()
+        self.cpu_s = time.process_time() - self.cpu_before_s
 
 
 def write_rounds(
     wait: Callable[[], object], uri: str, replicas: Sequence[int], per_round: int
 ) -> dict[str, Any]:
-    """Be one machine: do all rounds of these replicas."""
+    """Be one machine: do all rounds of these replicas, after the other machines have started."""
     search, children = OpenSearch(uri), OpenSearch(uri)
-    counted, counted_children = (
-        CountedStore(search.store.objects),
-        CountedStore(children.store.objects),
-    )
-    search.store.objects, children.store.objects = counted, counted_children
-    clock = _Clock(wait, counted)
-    trainer = SimulatedTrainer(
-        children, seconds=log_normal(0), capacity=per_round * len(replicas)
-    )
-    engine = Engine(search, trainer=trainer.in_run, listener=clock, replicas=replicas)
-    engine.run()
+    requests, child_requests = (_counted(each) for each in (search, children))
+    clock = _Clock(wait, requests)
+    trainer = SimulatedTrainer(children, seconds=log_normal(0), capacity=per_round * len(replicas))
+    Engine(search, trainer=trainer.in_run, listener=clock, replicas=replicas).run()
     return {
-        "start_s": clock.start_s,
-        "end_s": clock.end_s,
+        "started_s": clock.started_s,
+        "ended_s": clock.ended_s,
+        "cpu_s": clock.cpu_s,
         "peak_mb": peak_mb(),
-        "controller": clock.after - clock.before,
-        "children": counted_children.counts,
+        "requests": clock.requests,
+        "child_requests": child_requests,
     }
+
+
+def _counted(search: OpenSearch) -> Counter[str]:
+    counted = CountedStore(search.store.objects)
+    search.store.objects = counted
+    return counted.counts
+
+
+# --- one cell -----------------------------------------------------------------------------------
+
+
+def measure(cell: Cell) -> dict[str, Any]:
+    """Return what a cell comes to: measured now, or before."""
+    path = _path(cell)
+    if not path.exists():
+        print(f"{time.strftime('%H:%M:%S')} {cell.name}", flush=True)
+        with new_store(cell.store) as (uri, environment):
+            found = {**asdict(cell), **_measure(cell, uri, environment)}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found), encoding="utf-8")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _path(cell: Cell) -> Path:
+    return RUNS / "scaling" / f"{cell.name}.json"
+
+
+@contextmanager
+def new_store(kind: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the URI of a new search, and the environment in which it can be reached."""
+    with TemporaryDirectory() as folder:
+        if kind == "folder":
+            yield f"{folder}/search", {}
+            return
+        with running_s3_server(Path(folder)) as server:
+            cache = {"NAS_CACHE": f"{folder}/cache"}
+            with patch.dict(os.environ, server.environment | cache):
+                yield f"s3://{server.bucket}/search", server.environment | cache
+
+
+def _measure(cell: Cell, uri: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    search = OpenSearch(uri)
+    steps.prepare_data(search, config=cell.config)
+    num_writers = min(cell.replicas, MAX_WRITERS)
+    shares = [list(range(first, cell.replicas, num_writers)) for first in range(num_writers)]
+    arguments = [(uri, share, cell.per_round) for share in shares]
+    writers = run_together(write_rounds, arguments, environment)
+    view = steps.view_search(search)
+    num_rounds = len(view.learned)
+    _check_exactly_once(search, num_rounds)
+    wall_s = _last(writers, "ended_s") - min(each["started_s"] for each in writers)
+    stored = list(search.store.objects.list(""))
+    requests = _sum(writers, "requests")
+    return {
+        "rounds": num_rounds,
+        "updates_per_s": num_rounds / wall_s,
+        "conflicts_per_push": fmean(each.conflicts for each in view.learned) / cell.shards,
+        "staleness_mean": fmean(fmean(each.staleness) for each in view.learned),
+        "staleness_max": max(max(each.staleness) for each in view.learned),
+        "requests_per_round": _divided(requests, num_rounds),
+        "requests_per_child": _divided(_sum(writers, "child_requests"), len(view.rows)),
+        "cpu_s_per_round": sum(each["cpu_s"] for each in writers) / num_rounds,
+        "peak_mb": _last(writers, "peak_mb"),
+        "stored_objects": len(stored),
+        "stored_mb": sum(info.size for info in stored) / 2**20,
+        "load": os.getloadavg()[0],
+    }
+
+
+def _check_exactly_once(search: OpenSearch, num_rounds: int) -> None:
+    """Check that each shard has one version for each round, and the first one."""
+    for index in range(search.config.search.shards):
+        newest = search.store.newest(layout.shard_folder(index), ".safetensors")
+        assert newest == num_rounds, f"shard {index}: version {newest} after {num_rounds} rounds"
+
+
+def _last(writers: Sequence[Mapping[str, Any]], name: str) -> float:
+    return max(each[name] for each in writers)
+
+
+def _sum(writers: Sequence[Mapping[str, Any]], name: str) -> Counter[str]:
+    return sum((each[name] for each in writers), Counter())
+
+
+def _divided(requests: Counter[str], num: int) -> dict[str, float]:
+    return {kind: total / num for kind, total in sorted(requests.items())}
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+
+def study(wanted: Sequence[str]) -> None:
+    """Measure the cells of these names, or all; print and write what is known by then."""
+    found = [
+        measure(cell)
+        for cell in cells()
+        if not wanted or cell.name in wanted or _path(cell).exists()
+    ]
+    header = ["store", "K", "m", "S", "gradients", "updates/s", "lost races per shard pushed"]
+    header += ["staleness", "most", "requests per round", "KiB read", "KiB written"]
+    header += ["CPU ms per round", "peak MiB", "objects", "MiB"]
+    rows = [_row(each) for each in sorted(found, key=_order)]
+    print_table("Controllers without a server", header, rows)
+    write_result("scaling", {"on": facts(), "cells": found})
+
+
+def _row(found: dict[str, Any]) -> list[object]:
+    requests = dict(found["requests_per_round"])
+    read, written = (requests.pop(f"bytes {done}") / 1024 for done in ("read", "written"))
+    return [
+        *(found[name] for name in ("store", "replicas", "per_round", "shards", "gradients")),
+        f"{found['updates_per_s']:.1f}",
+        f"{found['conflicts_per_push']:.2f}",
+        f"{found['staleness_mean']:.1f}",
+        found["staleness_max"],
+        f"{sum(requests.values()):.0f}",
+        f"{read:,.0f}",
+        f"{written:,.0f}",
+        f"{1000 * found['cpu_s_per_round']:.0f}",
+        f"{found['peak_mb']:.0f}",
+        f"{found['stored_objects']:,}",
+        f"{found['stored_mb']:.1f}",
+    ]
+
+
+def _order(found: dict[str, Any]) -> list[Any]:
+    return [found[name] for name in ("store", "shards", "per_round", "replicas", "gradients")]
+
+
+if __name__ == "__main__":
+    study(sys.argv[1:])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from nas_lib.controllers import Shard
@@ -114,23 +115,24 @@ class _Candidates:
         self._before_s = before_s
 
     def versions(self, shards: Iterable[Shard], opened: list[Proposed]) -> Iterator[ObjectInfo]:
-        """Yield versions that no round refers to and that were not the newest for long."""
+        """Yield versions that no round refers to and that were not the newest for long.
+
+        The last one listed stays, even if it has a successor by now: a replica may have pulled it
+        and be about to propose.
+        """
         for shard in shards:
             needed = {proposed.versions[shard.index] for proposed in opened}
             needed |= {applied.version for applied in shard.applied.values()}
-            needed.add(shard.version)
-            for version in range(shard.version):
-                info = self._infos.get(layout.shard(shard.index, version))
-                after = self._infos.get(layout.shard(shard.index, version + 1))
-                if info and info.size and version not in needed and (not after or self._old(after)):
+            keys = {layout.shard(shard.index, version) for version in needed}
+            for info, after in pairwise(self._below(layout.shard_folder(shard.index))):
+                if info.size and info.key not in keys and self._old(after):
                     yield info
 
     def tombstones(self, shards: Iterable[Shard]) -> Iterator[ObjectInfo]:
         """Yield the old ones."""
         for shard in shards:
-            for version in range(shard.version):
-                info = self._infos.get(layout.shard(shard.index, version))
-                if info and not info.size and self._old(info):
+            for info in self._below(layout.shard_folder(shard.index))[:-1]:
+                if not info.size and self._old(info):
                     yield info
 
     def leases(self, num_replicas: int) -> Iterator[ObjectInfo]:

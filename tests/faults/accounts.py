@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from nas_lib.controllers import Shard
+from nas_lib.controllers.state import Applied
 from nas_lib.records import ChildResult, Learned, Proposed, Rewarded
 from nas_lib.steps import OpenSearch
 from nas_lib.steps.shards import pull
@@ -25,38 +27,23 @@ class Account:
 def check(uri: str, *, finished: bool) -> Account:
     """Read all that a search has stored, and refuse it unless the books balance.
 
-    Every proposed child has one result, or its round is open; rounds follow each other without a
-    gap; each version of each shard was made by one round and each learned round made one; the
-    baseline is the moving average of the rewards in the order of the versions.
+    - Rounds follow each other without a gap, and those of a finished search are all learned from.
+    - Every proposed child has one result, or its round is open; nobody else has any.
+    - Each version of each shard was made by one round, each learned round made one in every shard,
+      and the newest knows the last one of every replica.
+    - The baseline is the moving average of the rewards in the order of the versions.
     """
     search = OpenSearch(uri)
     rounds = _Rounds.read(search.store)
-    replicas = range(search.config.search.replicas)
-    for replica in replicas:
-        for states in (rounds.proposed, rounds.rewarded, rounds.learned):
-            numbers = [number for other, number in sorted(states) if other == replica]
-            assert numbers == [*range(len(numbers))], f"replica {replica} lacks a round"
-    assert set(rounds.learned) <= set(rounds.rewarded) <= set(rounds.proposed)
-    results = _check_results(search.store, rounds)
-    if finished:
-        whole = {(replica, n) for replica in replicas for n in range(search.config.search.rounds)}
-        assert set(rounds.learned) == whole
+    _check_sequence(search, rounds, finished)
+    num_results = _check_results(search.store, rounds)
     shards = pull(search, known=None)
     for shard in shards:
-        made = {learned.versions[shard.index]: key for key, learned in rounds.learned.items()}
-        assert len(made) == len(rounds.learned), "two rounds made the same version"
-        # A round in the last version whose end was not noted yet is not in `learned`.
-        unnoted = {
-            applied.version: (replica, applied.round)
-            for replica, applied in shard.applied.items()
-            if (replica, applied.round) not in rounds.learned
-        }
-        assert sorted({**made, **unnoted}) == [*range(1, shard.version + 1)], "a version was lost"
-        _check_versions_are_there(search.store, shard.index, shard.version)
+        _check_shard(search, shard, rounds.learned)
     if finished:
         assert shards[0].baseline == pytest.approx(_baseline(search, rounds), abs=1e-12)
     num_children = sum(len(each.children) for each in rounds.proposed.values())
-    return Account(num_children, results, sum(shard.version for shard in shards))
+    return Account(num_children, num_results, sum(shard.version for shard in shards))
 
 
 @dataclass(frozen=True)
@@ -79,6 +66,18 @@ class _Rounds:
         return cls(*(found[state] for state in kinds))
 
 
+def _check_sequence(search: OpenSearch, rounds: _Rounds, finished: bool) -> None:
+    loop = search.config.search
+    for states in (rounds.proposed, rounds.rewarded, rounds.learned):
+        for replica in range(loop.replicas):
+            numbers = [number for other, number in sorted(states) if other == replica]
+            assert numbers == [*range(len(numbers))], f"replica {replica} lacks a round"
+    assert set(rounds.learned) <= set(rounds.rewarded) <= set(rounds.proposed)
+    if finished:
+        assert len(rounds.learned) == loop.replicas * loop.rounds
+        assert len(rounds.proposed) == loop.replicas * loop.rounds
+
+
 def _check_results(store: SearchStore, rounds: _Rounds) -> int:
     num = 0
     for key, proposed in rounds.proposed.items():
@@ -96,9 +95,22 @@ def _check_results(store: SearchStore, rounds: _Rounds) -> int:
     return num
 
 
-def _check_versions_are_there(store: SearchStore, index: int, newest: int) -> None:
-    keys = store.objects.keys(layout.shard_folder(index))
-    assert list(keys) == [layout.shard(index, version) for version in range(newest + 1)]
+def _check_shard(search: OpenSearch, shard: Shard, learned: dict[tuple[int, int], Learned]) -> None:
+    made = {each.versions[shard.index]: key for key, each in learned.items()}
+    assert len(made) == len(learned), "two rounds made the same version"
+    for replica, applied in shard.applied.items():
+        if (replica, applied.round) not in learned:  # it was killed before it noted that
+            assert applied.version not in made, "two rounds made the same version"
+            made[applied.version] = replica, applied.round
+    assert sorted(made) == [*range(1, shard.version + 1)], "a version was lost"
+    last = {replica: Applied(round, version) for version, (replica, round) in sorted(made.items())}
+    assert shard.applied == last, "a replica's last round is not what the newest version says"
+
+    infos = list(search.store.objects.list(layout.shard_folder(shard.index)))
+    keys = [layout.shard(shard.index, version) for version in range(shard.version + 1)]
+    assert [info.key for info in infos] == keys, "a number is free again"
+    needed = infos[shard.floor(search.config.search.replicas) :]
+    assert all(info.size > 0 for info in needed), "a version that is needed was pruned"
 
 
 def _baseline(search: OpenSearch, rounds: _Rounds) -> float:

@@ -28,7 +28,7 @@ class WatchedStore:
     def __init__(self, objects: ObjectStore, on_call: OnCall) -> None:
         self._objects = objects
         self._on_call = on_call
-        self.num_calls = 0
+        self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._objects, name)
@@ -36,22 +36,25 @@ class WatchedStore:
             return value
 
         def call(key: str | Sequence[str], *arguments: Any, **options: Any) -> Any:
-            self.num_calls += 1
-            self._on_call(self.num_calls, name, str(key))
+            self.calls.append(name)
+            self._on_call(len(self.calls), name, str(key))
             return value(key, *arguments, **options)
 
         return call
 
 
-def run_watched(uri: str, config: SearchConfig, on_call: OnCall) -> int:
-    """Run a search to its end in this process; return how many calls it made."""
+def nothing(called: int, name: str, key: str) -> None:
+    """Let the call be."""
+
+
+def run_watched(uri: str, config: SearchConfig, on_call: OnCall = nothing) -> list[str]:
+    """Run a search to its end in this process; return the names of the calls that it made."""
     search = OpenSearch(uri)
     search.store.objects = watched = WatchedStore(search.store.objects, on_call)
     prepare_data(search, config=config)
     listener = Listener()
-    trainer = lambda run: this_process(search, run, listener)  # noqa: E731
-    Engine(search, trainer=trainer, listener=listener).run()
-    return watched.num_calls
+    Engine(search, trainer=lambda run: this_process(search, run, listener), listener=listener).run()
+    return watched.calls
 
 
 def run_until_killed(uri: str, config: SearchConfig, on_call: OnCall) -> bool:
@@ -81,10 +84,10 @@ def kill_before(number: int) -> OnCall:
 
 
 def kill_within(number: int) -> OnCall:
-    """Kill the process in this call, if it writes: the file is written and has no name yet."""
+    """Kill the process in this call, which writes: the file is written and has no name yet."""
 
     def on_call(called: int, name: str, key: str) -> None:
-        if called == number and name in ("create", "replace"):
+        if called == number:
             folder_module.os = _KillingOs()
 
     return on_call

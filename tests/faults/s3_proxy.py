@@ -30,16 +30,18 @@ _HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding")
 
 
 class FaultyProxy:
-    """Where it listens, and what it has done.
+    """What is to go wrong, and what did.
 
     Attributes:
+        url: Where it listens.
         counts: Faults by kind.
-        rate: The share of requests that meet with one; may be changed at any time.
+        rate: The share of requests that meet with one.
     """
 
-    def __init__(self, upstream: str, *, seed: int, rate: float, hang_s: float) -> None:
+    def __init__(self, upstream: str, *, seed: int, hang_s: float) -> None:
+        self.url = ""
         self.counts: Counter[str] = Counter()
-        self.rate = rate
+        self.rate = 0.0
         self.hang_s = hang_s
         self.upstream = urlsplit(upstream).netloc
         self._random = random.Random(seed)
@@ -49,10 +51,6 @@ class FaultyProxy:
     def arm(self, fault: str) -> None:
         """Let the next request meet with this fault, if it can."""
         self._armed = fault
-
-    def disarm(self) -> None:
-        """Let the next request be."""
-        self._armed = None
 
     def fault(self, method: str, *, is_conditional: bool) -> str | None:
         """Decide what becomes of a request."""
@@ -75,17 +73,16 @@ def _fits(fault: str, method: str, is_conditional: bool) -> bool:
 
 
 @contextmanager
-def faulty_proxy(
-    upstream: str, *, seed: int, rate: float, hang_s: float
-) -> Iterator[tuple[FaultyProxy, str]]:
-    """Run a proxy before this server; yield it and its own URL."""
-    proxy = FaultyProxy(upstream, seed=seed, rate=rate, hang_s=hang_s)
+def faulty_proxy(upstream: str, *, seed: int, hang_s: float) -> Iterator[FaultyProxy]:
+    """Run a proxy before this server, at first without a fault."""
+    proxy = FaultyProxy(upstream, seed=seed, hang_s=hang_s)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Handler", (_Handler,), {"proxy": proxy}))
+    proxy.url = f"http://127.0.0.1:{server.server_port}"
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield proxy, f"http://127.0.0.1:{server.server_port}"
+        yield proxy
     finally:
         server.shutdown()
         server.server_close()

@@ -27,6 +27,10 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda data: data[: len(data) * 2 // 3],
     "emptied": lambda data: b"",
 }
+EVERY_DAMAGE = [
+    pytest.param(damage, id=name, marks=pytest.mark.faults if number else ())
+    for number, (name, damage) in enumerate(DAMAGES.items())
+]
 OPEN = "r000-000002-03"
 KEYS = {
     # what is damaged: the object whose writing failed before
@@ -55,11 +59,7 @@ def stop_before(doomed: str) -> OnCall:
     return on_call
 
 
-def nothing(called: int, name: str, key: str) -> None:
-    """Let the call be."""
-
-
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("damage", EVERY_DAMAGE)
 @pytest.mark.parametrize(("key", "doomed"), KEYS.items(), ids=KEYS)
 def test_a_damaged_object_is_named_and_once_restored_the_search_goes_on(
     tmp_path: Path, tally: Tally, key: str, doomed: str, damage: Callable[[bytes], bytes]
@@ -69,7 +69,7 @@ def test_a_damaged_object_is_named_and_once_restored_the_search_goes_on(
     shorter = config.model_copy(
         update={"search": config.search.model_copy(update={"max_children": 4})}
     )
-    run_watched(uri, shorter, nothing)
+    run_watched(uri, shorter)
     with pytest.raises(StoreError):
         run_watched(uri, config, stop_before(doomed))
     store = open_store(uri)
@@ -78,18 +78,18 @@ def test_a_damaged_object_is_named_and_once_restored_the_search_goes_on(
     store.replace(key, damage(whole))
     tally.store_faults["damaged object"] += 1
     with pytest.raises(CorruptStateError, match="is damaged") as raised:
-        run_watched(uri, config, nothing)
+        run_watched(uri, config)
     assert key in str(raised.value)
     assert raised.value.exit_code == 1
 
     store.replace(key, whole)
-    run_watched(uri, config, nothing)
+    run_watched(uri, config)
     tally.add(check(uri, finished=True))
     again = SearchHandle("", "", view_search(uri))
     assert account(again) == account(search(config, store=f"memory://{tmp_path}"))
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("damage", EVERY_DAMAGE)
 @pytest.mark.parametrize("key", [layout.DATA_MANIFEST, layout.DATA_SEARCH])
 def test_damaged_data_is_named(
     tmp_path: Path, tally: Tally, key: str, damage: Callable[[bytes], bytes]
@@ -105,8 +105,35 @@ def test_damaged_data_is_named(
     store.replace(key, damage(whole))
     tally.store_faults["damaged object"] += 1
     with pytest.raises(CorruptStateError, match="is damaged") as raised:
-        run_watched(uri, config, nothing)
+        run_watched(uri, config)
     assert key in str(raised.value)
+
+
+@pytest.mark.parametrize("damage", EVERY_DAMAGE)
+def test_a_damaged_checkpoint_is_set_aside_and_changes_nothing(
+    tmp_path: Path, tally: Tally, damage: Callable[[bytes], bytes]
+) -> None:
+    only_child = {
+        "children": {"epochs": 3, "checkpoint_every_s": 0},
+        "search": {"max_children": 1, "children_per_round": 1},
+    }
+    config = resolve_config("digits", SMALL_DIGITS | only_child, stored=None)
+    child = "r000-000000-00"
+    whole, uri = (str(tmp_path / name) for name in ("whole", "damaged"))
+    run_watched(whole, config)
+    with pytest.raises(StoreError):
+        run_watched(uri, config, stop_before(layout.child_result(child)))
+    store = open_store(uri)
+    newest = store.keys(layout.checkpoints_folder(child))[-1]
+
+    store.replace(newest, damage(store.get(newest)))
+    tally.store_faults["damaged object"] += 1
+    run_watched(uri, config)
+
+    tally.add(check(uri, finished=True))
+    assert [newest in problem.message for problem in view_search(uri).problems][-1]
+    weights = layout.child_weights(child)
+    assert store.get(weights) == open_store(whole).get(weights)
 
 
 def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:

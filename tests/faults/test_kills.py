@@ -1,4 +1,4 @@
-"""The engine is killed at every call to its store, and within every write.
+"""The engine is killed before every call to its store, and within every write.
 
 Between two calls nothing that counts happens: so these are all step boundaries, and all moments in
 between. Afterwards a new run continues, and the books balance.
@@ -18,7 +18,14 @@ from nas_lib.config import SearchConfig
 from nas_lib.engine import SearchHandle, search
 from nas_lib.steps import view_search
 
-EVERY = [pytest.param(29, id="sample"), pytest.param(1, id="every", marks=pytest.mark.faults)]
+FEW = 41
+EVERY = [
+    # replicas, every how manieth call
+    pytest.param(1, FEW, id="k=1"),
+    pytest.param(2, FEW, id="k=2"),
+    pytest.param(1, 3, id="k=1, many", marks=pytest.mark.faults),
+    pytest.param(2, 1, id="k=2, all", marks=[pytest.mark.faults, pytest.mark.timeout(400)]),
+]
 
 
 def small(*, replicas: int) -> SearchConfig:
@@ -26,40 +33,45 @@ def small(*, replicas: int) -> SearchConfig:
     return tabular(max_children=8, children_per_round=2, replicas=replicas, shards=2)
 
 
-def nothing(called: int, name: str, key: str) -> None:
-    """Let the call be."""
-
-
-def killed_and_continued(uri: Path, config: SearchConfig, on_call: OnCall, tally: Tally) -> None:
-    if run_until_killed(str(uri), config, on_call):
-        tally.kills["engine"] += 1
-    if (uri / "search.json").exists():
-        check_between(str(uri))
-    run_watched(str(uri), config, nothing)
-    tally.add(check(str(uri), finished=True))
-
-
-def check_between(uri: str) -> None:
-    """The books balance already where they can be opened: after the first shards were stored."""
-    if list(Path(uri).glob("controller/shard-001/*")):
-        check(uri, finished=False)
-
-
-@pytest.mark.parametrize("every", EVERY)
-@pytest.mark.parametrize("kill", [kill_before, kill_within])
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_a_search_survives_a_kill_at_any_call(
-    tmp_path: Path, tally: Tally, every: int, kill: type, replicas: int
+@pytest.mark.parametrize(("replicas", "every"), EVERY)
+def test_a_search_survives_a_kill_before_any_call(
+    tmp_path: Path, tally: Tally, replicas: int, every: int
 ) -> None:
+    calls = run_watched(str(tmp_path / "whole"), small(replicas=replicas))
+    for number in range(1, len(calls) + 1, every):
+        kill_and_continue(tmp_path, f"{number}", replicas, kill_before(number), tally)
+
+
+@pytest.mark.parametrize(("replicas", "every"), EVERY)
+def test_a_search_survives_a_kill_within_any_write(
+    tmp_path: Path, tally: Tally, replicas: int, every: int
+) -> None:
+    calls = run_watched(str(tmp_path / "whole"), small(replicas=replicas))
+    writes = [number for number, name in enumerate(calls, start=1) if name in ("create", "replace")]
+    for number in writes[:: -(-every // 3)]:  # a third of all calls are writes
+        kill_and_continue(tmp_path, f"{number}", replicas, kill_within(number), tally)
+
+
+def kill_and_continue(
+    folder: Path, name: str, replicas: int, on_call: OnCall, tally: Tally
+) -> None:
+    """Run a search that is killed, then run it to its end; the whole one lies beside it."""
     config = small(replicas=replicas)
-    num_calls = run_watched(str(tmp_path / "whole"), config, nothing)
-    whole = view_search(str(tmp_path / "whole"))
-    for number in range(1 + (replicas + every) % 7, num_calls + 1, every):
-        uri = tmp_path / f"{number}"
-        killed_and_continued(uri, config, kill(number), tally)
-        if replicas == 1:  # with more, the order of their pushes depends on when it was killed
-            again = view_search(str(uri))
-            assert account(SearchHandle("", "", again)) == account(SearchHandle("", "", whole))
+    state = folder / name
+    assert run_until_killed(str(state), config, on_call)
+    tally.kills["engine"] += 1
+    if list(state.glob("controller/shard-001/*")):  # from there on there are books
+        check(str(state), finished=False)
+
+    run_watched(str(state), config)
+
+    tally.add(check(str(state), finished=True))
+    if replicas == 1:  # with more, the order of their pushes depends on when it was killed
+        whole, again = (
+            account(SearchHandle("", "", view_search(str(uri))))
+            for uri in (folder / "whole", state)
+        )
+        assert again == whole
 
 
 def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(

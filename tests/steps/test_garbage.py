@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,8 @@ from nas_lib import steps
 from nas_lib.engine import search
 from nas_lib.steps import OpenSearch, collect_garbage
 from nas_lib.steps.shards import pull
-from nas_lib.store import SearchStore, layout
+from nas_lib.store import ObjectInfo, SearchStore, layout
+from nas_lib.store.folder import FolderStore
 
 
 def collected(uri: str, *, older_than_s: float = 0, delete: bool = False) -> dict[str, list[str]]:
@@ -100,6 +104,34 @@ def test_a_version_at_which_an_open_round_was_sampled_stays(tmp_path: Path) -> N
     assert (learned.versions, learned.staleness) == ((6,), (3,))  # 3, 4 and 5 are replica 0's
 
 
+class BusyStore(FolderStore):
+    """Something happens between a listing and what its reader does next."""
+
+    def __init__(self, uri: str, happens: Callable[[], None]) -> None:
+        super().__init__(uri)
+        self._happens = happens
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        infos = super().list(prefix)
+        self._happens()
+        return infos
+
+
+def test_a_version_that_was_the_newest_when_listed_stays(tmp_path: Path) -> None:
+    """A replica may have pulled it and be about to store what it sampled there."""
+    uri = str(tmp_path)
+    steps.prepare_data(uri, config=tabular(replicas=2, max_children=80))
+    learn_rounds(uri, 0, 2)
+    opened = OpenSearch(uri)
+    opened.store.objects = BusyStore(uri, lambda: learn_rounds(uri, 0, 2))  # versions 3 and 4
+
+    found = {each.kind: each.infos for each in collect_garbage(opened, older_than_s=0)}
+
+    assert [info.key for info in found["shard versions"]] == [
+        layout.shard(0, version) for version in (0, 1)
+    ]
+
+
 def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
     uri = str(tmp_path)
     steps.prepare_data(uri, config=tabular())
@@ -151,23 +183,44 @@ def test_weights_stay_of_the_best_the_tested_and_the_unjudged(tmp_path: Path) ->
     )
 
 
-@pytest.mark.parametrize("every", [1, 3])
-def test_a_search_that_is_cleaned_up_all_the_time_is_the_same_search(
-    tmp_path: Path, every: int
+def step_by_step(uri: str, replica: int) -> Iterator[None]:
+    """Work on a replica's rounds, and pause before each step."""
+    while True:
+        yield
+        children = steps.sample_architectures(uri, replica=replica, run="run")
+        for child in children:
+            yield
+            steps.train_child(uri, child=child, run="run")
+        yield
+        summary = steps.aggregate_rewards(uri, children=children, run="run")
+        yield
+        steps.update_controller(uri, replica=replica, round=summary.round, run="run")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_that_is_cleaned_up_after_each_step_is_the_same_search(
+    tmp_path: Path, seed: int
 ) -> None:
-    config = tabular(replicas=2, shards=2, max_children=64)
-    uri = str(tmp_path)
-    steps.prepare_data(uri, config=config)
-    for number in range(config.search.rounds):
-        for replica in (0, 1):
-            learn_rounds(uri, replica, 1)
-        if number % every == 0:
-            collected(uri, delete=True)
+    config = tabular(replicas=2, shards=2, max_children=32)
+    order = [0, 1] * 28  # of each replica 4 rounds, each 4 children and 3 steps: 4 * (4 + 3)
+    random.Random(seed).shuffle(order)
+    handles = []
+    removed: set[str] = set()
+    for clean in (False, True):
+        uri = str(tmp_path / str(clean))
+        steps.prepare_data(uri, config=config)
+        replicas = [step_by_step(uri, replica) for replica in (0, 1)]
+        for replica in (0, 1, *order):
+            next(replicas[replica])
+            if clean:
+                removed |= set(collected(uri, delete=True))
+        handles.append(search(config, store=uri, workers=1))  # it is finished: nothing to do
 
-    handle = search(config, store=uri, workers=1)
-
-    assert handle.view.finished
-    assert len(account(handle)) == 64
-    assert sorted(each.versions for each in handle.view.learned) == [
-        (version, version) for version in range(1, 17)
-    ]
+    undisturbed, cleaned = handles
+    assert "tombstones" in removed  # there was something to get wrong
+    assert cleaned.view.finished
+    assert account(cleaned) == account(undisturbed)
+    undated, undated_too = (
+        [replace(each, created_s=0) for each in handle.view.learned] for handle in handles
+    )
+    assert undated == undated_too

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -77,6 +79,16 @@ class StoreContract:
         assert won.count(True) == 1
         assert store.get("shard/00000001") == b"%d" % won.index(True)
 
+    def test_objects_of_thirty_two_racing_writers_are_numbered_without_loss(
+        self, store: ObjectStore
+    ):
+        payloads = [[b"%d.%d" % (writer, number) for number in range(3)] for writer in range(32)]
+        with ThreadPoolExecutor(32) as threads:
+            list(threads.map(lambda mine: append_each(store, "shard", mine), payloads))
+        stored = store.get_many(store.keys("shard"))
+        assert store.keys("shard") == [numbered("shard", number) for number in range(96)]  # 32 x 3
+        assert sorted(stored) == sorted(payload for mine in payloads for payload in mine)
+
     def test_an_object_can_be_replaced(self, store: ObjectStore):
         store.replace("a", b"old")
         store.replace("a", b"new")
@@ -147,3 +159,22 @@ class StoreContract:
         store.create("a", b"x")
         with pytest.raises(ObjectNotFoundError, match="there is no b in "):
             store.get_many(["a", "b"])
+
+
+def append_each(store: ObjectStore, folder: str, payloads: list[bytes]) -> None:
+    """Store each payload under the number after the newest, as shards are pushed."""
+    newest = ""
+    for payload in payloads:
+        pause_s = 0.001
+        while True:
+            newest = max([newest, *store.keys(folder, after=newest)])
+            number = int(newest.rpartition("/")[2]) + 1 if newest else 0
+            if store.create(numbered(folder, number), payload):
+                break
+            time.sleep(random.uniform(0, pause_s))
+            pause_s = min(2 * pause_s, 0.5)
+
+
+def numbered(folder: str, number: int) -> str:
+    """Return a key that sorts by its number."""
+    return f"{folder}/{number:08d}"
