@@ -37,6 +37,8 @@ def start(folder: Path, *, evaluate: str = "searches:slow_product") -> subproces
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell's background jobs ignore it, and so would we.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
