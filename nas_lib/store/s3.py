@@ -25,7 +25,7 @@ from nas_lib.store.objects import check_key
 from nas_lib.store.obstores import ObstoreStore
 
 _TIMEOUT_S = 8.0
-_GIVE_UP_AFTER_S = 10.0  # no retry begins later than this
+_GIVE_UP_AFTER_S = 10.0  # within one call of obstore, no retry begins later than this
 _TRIES = 5
 _PASSING = ("kind: Timeout", "response body error")  # in the texts of obstore's errors
 

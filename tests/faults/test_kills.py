@@ -18,7 +18,7 @@ from nas_lib.config import SearchConfig
 from nas_lib.engine import SearchHandle, search
 from nas_lib.steps import view_search
 
-FEW = 41
+FEW = 67
 EVERY = [
     # replicas, every how manieth call
     pytest.param(1, FEW, id="k=1"),

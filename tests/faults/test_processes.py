@@ -154,7 +154,7 @@ def test_a_run_that_shows_no_life_is_taken_over(
     tmp_path: Path, tally: Tally, is_dead: bool
 ) -> None:
     """On another host; if the first one comes back, both work, and each round counts once."""
-    config = tabular("searches:slow_product", max_children=64, lease_s=2, replicas=2)
+    config = tabular("searches:slow_product", max_children=40, lease_s=1, replicas=2)
     first = start(tmp_path, config, host="first", workers=1)
     learned = tmp_path / "state" / layout.round_state(0, 1, "learned")
     wait_for(learned, of=first)

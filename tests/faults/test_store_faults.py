@@ -117,7 +117,10 @@ def test_every_call_survives_every_fault(s3_uri: str, proxy: FaultyProxy, fault:
 
 @pytest.mark.parametrize(
     "max_children",
-    [pytest.param(4, id="short"), pytest.param(24, id="long", marks=pytest.mark.faults)],
+    [
+        pytest.param(4, id="short", marks=pytest.mark.faults),
+        pytest.param(24, id="long", marks=pytest.mark.faults),
+    ],
 )
 def test_a_search_through_a_faulty_network_ends_as_an_undisturbed_one(
     s3_uri: str, proxy: FaultyProxy, tally: Tally, max_children: int
