@@ -200,6 +200,7 @@ def test_store_init_checks_a_folder(nas: Nas) -> None:
     [
         (["top", "absent"], 2, "nas: there is no search at "),
         (["report", "absent"], 2, "nas: there is no search at "),
+        (["gc", "absent"], 2, "nas: there is no search at "),
         (["compare", "absent"], 2, "nas: comparing takes at least two searches, got one"),
         (["search"], 2, "name a CONFIG to search, or the --store of a search"),
         (["search", "--store", "absent"], 2, "nas: there is no search at "),

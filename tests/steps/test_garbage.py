@@ -15,7 +15,7 @@ from searches import account, tabular
 from nas_lib import steps
 from nas_lib.engine import search
 from nas_lib.steps import OpenSearch, collect_garbage
-from nas_lib.steps.shards import pull
+from nas_lib.steps.shards import TOMBSTONE, pull
 from nas_lib.store import ObjectInfo, SearchStore, layout
 from nas_lib.store.folder import FolderStore
 
@@ -78,6 +78,8 @@ def test_versions_that_a_replica_that_never_started_holds_are_removed(tmp_path: 
 
     assert found["shard versions"] == [layout.shard(0, version) for version in range(4)]
     assert pull(OpenSearch(uri), known=None)[0].version == 4
+    objects = SearchStore.open(uri).objects
+    assert [objects.get(key) for key in found["shard versions"]] == [TOMBSTONE] * 4
     for child in children:
         steps.train_child(uri, child=child, run="run")
     steps.aggregate_rewards(uri, children=children, run="run")
@@ -102,6 +104,17 @@ def test_a_version_at_which_an_open_round_was_sampled_stays(tmp_path: Path) -> N
     learned = steps.update_controller(uri, replica=1, round=0, run="run")
     assert learned is not None
     assert (learned.versions, learned.staleness) == ((6,), (3,))  # 3, 4 and 5 are replica 0's
+
+
+def test_a_version_that_a_push_made_stays_until_its_round_is_learned(tmp_path: Path) -> None:
+    """A replica that died after its push asks for the version that it made."""
+    uri = str(tmp_path)
+    steps.prepare_data(uri, config=tabular(replicas=2, max_children=80))
+    learn_rounds(uri, 1, 1)  # made version 1
+    learn_rounds(uri, 0, 3)
+    SearchStore.open(uri).objects.delete(layout.round_state(1, 0, "learned"))  # as if it had died
+
+    assert layout.shard(0, 1) not in collected(uri)["shard versions"]
 
 
 class BusyStore(FolderStore):
