@@ -18,7 +18,7 @@ from statistics import fmean
 
 from benchmarks.simulated import Seconds, SimulatedTrainer, log_normal
 from benchmarks.studies import layered_reward, nasbench201
-from benchmarks.studies.study import RUNS, Spread, paired, print_table, wins, write_result
+from benchmarks.studies.study import RUNS, Spread, compare_arms, print_table, write_result
 from nas_lib import steps
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
@@ -169,17 +169,9 @@ def _seconds(problem: Problem, search: OpenSearch, seed: int) -> Seconds:
 def study(name: str) -> None:
     """Run all searches on one problem and print the comparison."""
     found = {arm.name: [measure(name, arm, seed) for seed in SEEDS] for arm in arms(PROBLEMS[name])}
-    rows = []
-    for what in found["K=1"][0]:
-        values = {arm: [each[what] for each in found[arm]] for arm in found}
-        row = [what, *(Spread.of(values[arm]).text() for arm in found)]
-        for arm in ("K=4", "K=16"):
-            differences = paired(values[arm], values["K=1"])
-            row += [Spread.of(differences).text(), wins(differences)]
-        rows.append(row)
-    header = ["reward", *found, "K=4 - K=1", "wins", "K=16 - K=1", "wins"]
     best = nasbench201.optimum() if name == "nasbench201" else 1.0
-    print_table(f"{name}: the optimum is {best:.4f}; {len(SEEDS)} seeds", header, rows)
+    title = f"{name}: the optimum is {best:.4f}; {len(SEEDS)} seeds"
+    compare_arms(title, found, base="K=1", others=("K=4", "K=16"))
     controller = PROBLEMS[name].controller.model_dump()
     write_result(
         f"asynchrony_{name}",

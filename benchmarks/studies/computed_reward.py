@@ -13,7 +13,7 @@ from itertools import product
 
 import nas_lib
 from benchmarks.studies.layered_reward import OPTIMUM, SPACE, reward
-from benchmarks.studies.study import RUNS, Spread, paired, print_table, wins, write_result
+from benchmarks.studies.study import RUNS, Spread, compare_arms, print_table, write_result
 from nas_lib.config import ControllerConfig, LoopConfig, RandomConfig, ReinforceConfig, SearchConfig
 from nas_lib.report.curves import TOPS, by_time, top_k_mean
 
@@ -69,16 +69,8 @@ def _search(arm: str, controller: ControllerConfig, seed: int) -> Measures:
 def study() -> None:
     """Run all searches and print the comparison."""
     found = {arm: [measure(arm, ARMS[arm], seed) for seed in SEEDS] for arm in ARMS}
-    rows = []
-    for name in found["random"][0]:
-        values = {arm: [each[name] for each in found[arm]] for arm in ARMS}
-        row = [name, *(Spread.of(values[arm]).text() for arm in ARMS)]
-        for arm in ("paper", "laptop"):
-            differences = paired(values[arm], values["random"])
-            row += [Spread.of(differences).text(), wins(differences)]
-        rows.append(row)
-    header = ["reward", *ARMS, "paper - random", "wins", "laptop - random", "wins"]
-    print_table(f"The optimum is {reward(OPTIMUM):.0f}; {len(SEEDS)} seeds", header, rows)
+    title = f"The optimum is {reward(OPTIMUM):.0f}; {len(SEEDS)} seeds"
+    compare_arms(title, found, base="random", others=("paper", "laptop"))
     controllers = {arm: controller.model_dump() for arm, controller in ARMS.items()}
     write_result(
         "computed_reward",

@@ -48,6 +48,33 @@ def wins(differences: Sequence[float]) -> str:
     return f"{sum(difference > 0 for difference in differences)}/{len(differences)}"
 
 
+def compare_arms(
+    title: str,
+    found: Mapping[str, Sequence[Mapping[str, float]]],
+    *,
+    base: str,
+    others: Sequence[str],
+) -> None:
+    """Print each measure of all arms, and by how much some of them differ from one.
+
+    Args:
+        title: Of the table.
+        found: The measures of each arm's searches, seed by seed.
+        base: The arm against which others are held.
+        others: Those arms.
+    """
+    rows = []
+    for measure in found[base][0]:
+        values = {arm: [each[measure] for each in searches] for arm, searches in found.items()}
+        row = [measure, *(Spread.of(values[arm]).text() for arm in found)]
+        for arm in others:
+            differences = paired(values[arm], values[base])
+            row += [Spread.of(differences).text(), wins(differences)]
+        rows.append(row)
+    compared = [column for arm in others for column in (f"{arm} - {base}", "wins")]
+    print_table(title, ["reward", *found, *compared], rows)
+
+
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a Markdown table with its title."""
     lines = [header, ["---"] * len(header), *rows]

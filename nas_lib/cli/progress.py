@@ -56,10 +56,8 @@ class _Course(Listener):
         """Note how much there is to do, and who was best before."""
         self._started_s = time.monotonic()
         self._total = num_rounds * search.config.search.children_per_round
-        for replica in range(search.config.search.replicas):
-            rewarded = search.store.newest_rewarded(replica)
-            for row in rewarded.best[:1] if rewarded else ():
-                self._note(ChildResult(row.id, row.status, row.reward, score=row.score))
+        for row in search.store.best(search.config.search.replicas):
+            self._note(ChildResult(row.id, row.status, row.reward, score=row.score))
 
     def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
         """Note the round; count its children that are finished already."""

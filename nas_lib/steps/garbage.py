@@ -69,6 +69,7 @@ def collect_garbage(
     candidates = _Candidates(list(objects.list("")), before_s)
     shards = pull(search, known=None)
     opened = list(_open_rounds(search))
+    kept = {row.id for row in search.store.best(search.config.search.replicas)}
     leftovers = [info for info in objects.leftovers() if info.modified_s < before_s]
     found: dict[Kind, Iterable[ObjectInfo]] = {
         "shard versions": candidates.versions(shards, opened),
@@ -76,7 +77,7 @@ def collect_garbage(
         "leases": candidates.leases(search.config.search.replicas),
         "gradients": candidates.gradients(),
         "checkpoints": candidates.checkpoints(),
-        "weights": candidates.weights(_kept_weights(search)),
+        "weights": candidates.weights(kept),
         "leftovers": leftovers,
     }
     garbage = tuple(Garbage(kind, tuple(infos)) for kind, infos in found.items())
@@ -100,11 +101,6 @@ def _open_rounds(search: OpenSearch) -> Iterator[Proposed]:
         proposed = search.store.find(Proposed, layout.round_state(replica, number, "proposed"))
         if proposed is not None:
             yield proposed
-
-
-def _kept_weights(search: OpenSearch) -> set[str]:
-    rewarded = map(search.store.newest_rewarded, range(search.config.search.replicas))
-    return {row.id for last in rewarded if last is not None for row in last.best}
 
 
 class _Candidates:

@@ -12,6 +12,7 @@ from nas_lib.records import ChildRow, Learned, Rewarded, TestReading
 from nas_lib.report import DataSummary, SearchView, search_page, winner
 from nas_lib.steps.images import fetch_test_images
 from nas_lib.steps.open_search import OpenSearch
+from nas_lib.steps.rounds import is_good_enough
 from nas_lib.store import History, layout, lease
 
 REPORT = "report.html"
@@ -63,9 +64,7 @@ def view_search(search: str | OpenSearch, *, run: str = "") -> SearchView:
 def _may_end(config: SearchConfig, learned: Sequence[Learned], best: Iterable[ChildRow]) -> bool:
     """Say whether no replica may begin a round; `steps.is_finished` asks the store for one."""
     loop = config.search
-    if loop.stop_at_score is not None and any(
-        row.score is not None and row.score >= loop.stop_at_score for row in best
-    ):
+    if is_good_enough(loop, best):
         return True
     num_learned = Counter(entry.replica for entry in learned)
     return all(num_learned[replica] >= loop.rounds for replica in range(loop.replicas))

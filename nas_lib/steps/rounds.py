@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from nas_lib.config import LoopConfig
 from nas_lib.errors import ConfigError
-from nas_lib.records import Child, ChildId, ChildResult, Learned, Proposed
+from nas_lib.records import Child, ChildId, ChildResult, ChildRow, Learned, Proposed
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.shards import pull
 from nas_lib.store import layout, lease
@@ -115,16 +116,15 @@ def is_finished(search: OpenSearch, replica: int, number: int) -> bool:
     loop = search.config.search
     if search.store.find(Proposed, layout.round_state(replica, number, "proposed")):
         return False
-    return number >= loop.rounds or _target_reached(search)
+    if number >= loop.rounds:
+        return True
+    return loop.stop_at_score is not None and is_good_enough(loop, search.store.best(loop.replicas))
 
 
-def _target_reached(search: OpenSearch) -> bool:
-    target = search.config.search.stop_at_score
-    if target is None:
-        return False
-    rewarded = map(search.store.newest_rewarded, range(search.config.search.replicas))
-    scores = (row.score for last in rewarded if last is not None for row in last.best)
-    return any(score is not None and score >= target for score in scores)
+def is_good_enough(loop: LoopConfig, best: Iterable[ChildRow]) -> bool:
+    """Say whether one of these children meets the stop rule, if there is one."""
+    target = loop.stop_at_score
+    return target is not None and any(row.score is not None and row.score >= target for row in best)
 
 
 def _propose(search: OpenSearch, replica: int, number: int, run: str) -> Proposed:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from nas_lib.controllers import Gradient, Shard
@@ -189,10 +188,5 @@ def _each_shard(search: OpenSearch, work: Callable[[int], T], *, first: int = 0)
     """
     num = search.config.search.shards
     order = [(first + offset) % num for offset in range(num)]
-    concurrency = min(num, search.store.objects.concurrency)
-    if concurrency == 1:
-        found = {index: work(index) for index in order}
-    else:
-        with ThreadPoolExecutor(concurrency) as threads:
-            found = dict(zip(order, threads.map(work, order), strict=True))
+    found = dict(zip(order, search.store.each(work, order), strict=True))
     return [found[index] for index in range(num)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -45,9 +44,8 @@ class History:
 
     def open_rounds(self) -> list[OpenRound]:
         """Return the rounds that are not learned from, at most one of each replica."""
-        rounds = self._read(Proposed, list(self._unlearned()))
-        with ThreadPoolExecutor(self._store.objects.concurrency) as threads:
-            return list(threads.map(self._open_round, rounds))
+        rounds = list(self._read(Proposed, list(self._unlearned())))
+        return self._store.each(self._open_round, rounds)
 
     def _read(self, kind: type[T], infos: Sequence[ObjectInfo]) -> Iterator[T]:
         blobs = read_immutable(self._store.objects, infos)

@@ -27,7 +27,6 @@ from nas_lib.store.obstores import ObstoreStore
 _TIMEOUT_S = 8.0
 _GIVE_UP_AFTER_S = 10.0  # within one call of obstore, no retry begins later than this
 _TRIES = 5
-_PASSING = ("kind: Timeout", "response body error")  # in the texts of obstore's errors
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,23 +68,27 @@ class S3Location:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
 
-def _persistent(call: Callable[P, T]) -> Callable[P, T]:
-    """Return the call, which tries again where a server fell silent.
+def _persistent(sign: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return what makes a call try again after errors of obstore that have this in their text.
 
-    obstore's client does so itself, but not for conditional requests, and not within an answer.
+    Its client repeats by itself all but a listing that breaks off, and a conditional request that
+    meets with silence.
     """
 
-    @wraps(call)
-    def persistent(*args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(_TRIES - 1):
-            try:
-                return call(*args, **kwargs)
-            except StoreError as err:
-                if not any(sign in str(err.__cause__) for sign in _PASSING):
-                    raise
-        return call(*args, **kwargs)
+    def decorate(call: Callable[P, T]) -> Callable[P, T]:
+        @wraps(call)
+        def persistent(*args: P.args, **kwargs: P.kwargs) -> T:
+            for _ in range(_TRIES - 1):
+                try:
+                    return call(*args, **kwargs)
+                except StoreError as err:
+                    if sign not in str(err.__cause__):
+                        raise
+            return call(*args, **kwargs)
 
-    return persistent
+        return persistent
+
+    return decorate
 
 
 class S3Store(ObstoreStore):
@@ -98,12 +101,9 @@ class S3Store(ObstoreStore):
         super().__init__(self._location.uri)
         self._connection = _connect(self._location)
 
-    get = _persistent(ObstoreStore.get)
-    replace = _persistent(ObstoreStore.replace)
-    delete = _persistent(ObstoreStore.delete)
-    _list = _persistent(ObstoreStore._list)
+    _list = _persistent("response body error")(ObstoreStore._list)
 
-    @_persistent
+    @_persistent("kind: Timeout")
     def create(self, key: str, data: bytes) -> bool:
         """Store the object if there is none; return whether it did.
 
@@ -116,7 +116,6 @@ class S3Store(ObstoreStore):
                 return False
         raise StoreError(f"cannot write {key} in {self.uri}: it is there, and it is not")
 
-    @_persistent
     def _is_there(self, key: str) -> bool:
         with explained("read", key, self.uri):
             try:

@@ -8,6 +8,8 @@ repeated create finds its own object.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict
@@ -17,6 +19,7 @@ from nas_lib.config import FORMAT_VERSION, SearchConfig
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
 from nas_lib.records import (
     ChildId,
+    ChildRow,
     Problem,
     Proposed,
     Rewarded,
@@ -27,6 +30,7 @@ from nas_lib.store import layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 
+A = TypeVar("A")
 T = TypeVar("T")
 _STRICT = ConfigDict(extra="forbid")
 
@@ -101,6 +105,17 @@ class SearchStore:
         self._newest[folder, suffix] = newest
         return int(newest.removeprefix(f"{folder}/").removesuffix(suffix))
 
+    def each(self, work: Callable[[A], T], items: Sequence[A]) -> list[T]:
+        """Return the work's results in the order of the items.
+
+        Where the store is far away several are done at the same time.
+        """
+        concurrency = min(len(items), self.objects.concurrency)
+        if concurrency <= 1:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(concurrency) as threads:
+            return list(threads.map(work, items))
+
     def delete_below(self, folder: str) -> None:
         """Delete every object of this prefix."""
         for key in self.objects.keys(folder):
@@ -162,6 +177,11 @@ class SearchStore:
         if number is None:
             return None
         return self.read(Rewarded, layout.round_state(replica, number, "rewarded"))
+
+    def best(self, num_replicas: int) -> list[ChildRow]:
+        """Return the best children so far of each replica, those of one replica best first."""
+        newest = self.each(self.newest_rewarded, range(num_replicas))
+        return [row for rewarded in newest if rewarded is not None for row in rewarded.best]
 
     # --- what went wrong -------------------------------------------------------------------------
 
