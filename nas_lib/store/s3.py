@@ -27,6 +27,8 @@ from nas_lib.store.obstores import ObstoreStore
 _TIMEOUT_S = 8.0
 _GIVE_UP_AFTER_S = 10.0  # within one call of obstore, no retry begins later than this
 _TRIES = 5
+_BROKE_OFF = "response body error"  # in the texts of obstore's errors
+_SILENCE = "kind: Timeout"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,8 +73,8 @@ class S3Location:
 def _persistent(sign: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Return what makes a call try again after errors of obstore that have this in their text.
 
-    Its client repeats by itself all but a listing that breaks off, and a conditional request that
-    meets with silence.
+    Its client repeats by itself all but an answer that breaks off, and what changes something (a
+    deletion, a conditional creation) and meets with silence.
     """
 
     def decorate(call: Callable[P, T]) -> Callable[P, T]:
@@ -101,9 +103,11 @@ class S3Store(ObstoreStore):
         super().__init__(self._location.uri)
         self._connection = _connect(self._location)
 
-    _list = _persistent("response body error")(ObstoreStore._list)
+    get = _persistent(_BROKE_OFF)(ObstoreStore.get)
+    _list = _persistent(_BROKE_OFF)(ObstoreStore._list)
+    delete = _persistent(_SILENCE)(ObstoreStore.delete)
 
-    @_persistent("kind: Timeout")
+    @_persistent(_SILENCE)
     def create(self, key: str, data: bytes) -> bool:
         """Store the object if there is none; return whether it did.
 
