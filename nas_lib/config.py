@@ -5,9 +5,9 @@ The field descriptions are the reference; `nas init PRESET` writes a whole docum
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 FORMAT_VERSION = 1
 """Of everything a search stores. A reader refuses a newer one."""
@@ -258,20 +258,92 @@ class LoopConfig(_Part):
     lease_s: PositiveFloat = Field(
         600.0, description="A run on another machine that shows no life this long is dead."
     )
+    wait_for: PositiveInt | None = Field(
+        None,
+        description="On a cluster, results that are enough for a round; unset: those of all "
+        "children. Once there are so many ...",
+    )
+    grace_s: float = Field(
+        600.0, ge=0, description="... the other children have this long; then they are missing."
+    )
 
     @property
     def rounds(self) -> int:
         """Rounds of each replica: as many full rounds as the budget holds, at least one."""
         return max(1, self.max_children // (self.children_per_round * self.replicas))
 
+    @model_validator(mode="after")
+    def _check(self) -> LoopConfig:
+        if self.wait_for is not None and self.wait_for > self.children_per_round:
+            raise ValueError(
+                f"wait_for ({self.wait_for}) must be at most children_per_round "
+                f"({self.children_per_round})"
+            )
+        return self
+
+
+Quantity = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?)?$")]
+"""An amount as Kubernetes writes it, such as 500m, 2 or 8Gi; empty for none."""
+
+FanOut = Literal["tasks", "jobs", "pod"]
+MOST_TASKS = 32
+"""Children of a round that are a pipeline task each, where nothing else is said."""
+
 
 class ResourcesConfig(_Part):
-    """What one child may use."""
+    """What children may use. Only `memory_mb` means anything to the local engine.
+
+    The others are of the pod that a child trains in; with the fan-out `pod`, of the one pod in
+    which all children of a round do.
+    """
 
     memory_mb: PositiveInt | None = Field(
         None,
         description="Memory of each child, in MiB; unset: its share of what is here.",
     )
+    fanout: FanOut | None = Field(
+        None,
+        description="On a cluster, a round's children are a pipeline task each (tasks), a Job each "
+        f"(jobs), or all in one pod (pod); unset: tasks up to {MOST_TASKS} children, else jobs.",
+    )
+    cpu: Quantity = Field("1", description="CPUs of a pod, such as 500m or 4.")
+    memory: Quantity = Field("2Gi", description="Memory of a pod, shared memory included.")
+    ephemeral_storage: Quantity = Field(
+        "", description="Local disk of a pod, such as 10Gi (jobs only)."
+    )
+    shared_memory: Quantity = Field(
+        "", description="Of /dev/shm; empty: as much as the memory (jobs only)."
+    )
+    gpu_count: int = Field(0, ge=0, description="GPUs of a pod.")
+    gpu_type: str = Field(
+        "nvidia.com/gpu", min_length=1, description="What the cluster calls a GPU."
+    )
+    node_selector: dict[str, str] = Field({}, description="Labels of the nodes to run on.")
+    tolerations: tuple[dict[str, str | int], ...] = Field(
+        (), description="Taints of nodes to put up with, such as those of spot nodes."
+    )
+    image_pull_secrets: tuple[str, ...] = Field(
+        (), description="Secrets for the image's registry (jobs only)."
+    )
+    priority_class: str = Field("", description="The pods' PriorityClass (jobs only).")
+    queue: str = Field("", description="The Kueue LocalQueue to wait in (jobs only).")
+    deadline_s: PositiveInt = Field(
+        24 * 3600, description="A child's Job that is not done by then is ended (jobs only)."
+    )
+    ttl_s: int = Field(
+        3600, ge=0, description="A finished Job is deleted after this long (jobs only)."
+    )
+
+    @field_validator("tolerations")
+    @classmethod
+    def _check(cls, tolerations: tuple[dict[str, str | int], ...]) -> Any:
+        known = {"key", "operator", "value", "effect", "tolerationSeconds"}
+        for toleration in tolerations:
+            if unknown := set(toleration) - known:
+                raise ValueError(
+                    f"a toleration has {', '.join(sorted(known))}, got {min(unknown)!r}"
+                )
+        return tolerations
 
 
 class SearchConfig(_Part):

@@ -23,7 +23,13 @@ _NOT_IDENTITY: dict[str, Any] = {
     "name": True,
     "task": {"data": {"path": True}},
     "children": {"device": True, "keep": True, "max_attempts": True, "checkpoint_every_s": True},
-    "search": {"max_children": True, "stop_at_score": True, "lease_s": True},
+    "search": {
+        "max_children": True,
+        "stop_at_score": True,
+        "lease_s": True,
+        "wait_for": True,
+        "grace_s": True,
+    },
     "resources": True,
 }
 

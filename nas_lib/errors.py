@@ -57,3 +57,7 @@ class InterruptedSearchError(NasError):
     """The user stopped the run; what was finished is stored."""
 
     exit_code = 130
+
+
+class ClusterError(NasError):
+    """Kubernetes or Kubeflow refused, or could not be reached."""
