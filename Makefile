@@ -65,7 +65,8 @@ format: $(READY) ## Rewrite the code in the house's format
 
 .PHONY: generated
 generated: $(READY) ## Write compiled pipelines and the components' READMEs again
-	$(BIN)/nas compile --pipeline nas_search --output pipelines/nas_search/nas_search.yaml
+	cd pipelines/nas_search && for fanout in tasks jobs pod; do \
+		$(CURDIR)/$(BIN)/nas compile --fanout $$fanout || exit; done
 	$(BIN)/python -m kfp_nas.components.readme
 
 .PHONY: bench

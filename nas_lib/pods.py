@@ -14,9 +14,9 @@ from typing import Any
 from nas_lib import steps
 from nas_lib.config_file import resolve_config
 from nas_lib.data import DataManifest
-from nas_lib.engine import Listener, train_children
+from nas_lib.engine import Listener, default_workers, train_round, worker_processes
 from nas_lib.errors import ConfigError, NasError
-from nas_lib.records import Learned
+from nas_lib.records import ChildResult, Learned
 from nas_lib.report import SearchView, headline, problem_page, run_sentence, search_page, winner
 from nas_lib.steps import OpenSearch, Plan, RoundSummary
 from nas_lib.store import SearchStore, lease
@@ -26,7 +26,7 @@ def prepare_data(
     search_uri: str, *, preset: str, overrides: Mapping[str, Any], run: str
 ) -> DataManifest | None:
     """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`."""
-    with _pod(search_uri, "prepare_data", run):
+    with noted(search_uri, "prepare_data", run):
         store = SearchStore.open(search_uri)
         stored = store.config() if store.find_search() else None
         config = resolve_config(preset, overrides, stored=stored)
@@ -40,7 +40,7 @@ def prepare_data(
 
 def plan_rounds(search_uri: str, *, replica: int, rounds_per_run: int, run: str) -> Plan:
     """Take the lease, and say which rounds are to be done; see `steps.plan_rounds`."""
-    with _pod(search_uri, "plan_rounds", run):
+    with noted(search_uri, "plan_rounds", run):
         plan = steps.plan_rounds(
             search_uri, replica=replica, run=run, rounds_per_run=rounds_per_run
         )
@@ -51,30 +51,54 @@ def plan_rounds(search_uri: str, *, replica: int, rounds_per_run: int, run: str)
         return plan
 
 
+def task_resources(search_uri: str) -> tuple[str, str, str, str, dict[str, str], list[Any]]:
+    """Return what children's pods may use: CPUs, memory, type and number of GPUs, and where."""
+    resources = SearchStore.open(search_uri).config().resources
+    return (
+        resources.cpu,
+        resources.memory,
+        resources.gpu_type,
+        str(resources.gpu_count),
+        dict(resources.node_selector),
+        [dict(toleration) for toleration in resources.tolerations],
+    )
+
+
 def sample_architectures(search_uri: str, *, replica: int, run: str) -> list[str]:
     """Return the children to train in this tick; see `steps.sample_architectures`."""
-    with _pod(search_uri, "sample_architectures", run):
+    with noted(search_uri, "sample_architectures", run):
         return steps.sample_architectures(search_uri, replica=replica, run=run)
 
 
 def train_child(search_uri: str, *, child: str, run: str) -> float:
     """Train a child in a process of its own and return its reward, whatever becomes of it."""
-    with _pod(search_uri, "train_child", run):
-        (result,) = train_children(
-            OpenSearch(search_uri), [child], run=run, workers=1, listener=_Log()
-        )
-        return result.reward
+    with noted(search_uri, "train_child", run):
+        (reward,) = _train(OpenSearch(search_uri), [child], run, workers=1)
+        return reward
+
+
+def train_children(search_uri: str, *, children: Sequence[str], run: str) -> list[float]:
+    """Train children of one round in this pod, as many at once as it has GPUs, or else CPUs."""
+    with noted(search_uri, "train_children", run):
+        search = OpenSearch(search_uri)
+        workers = min(default_workers(search.config), len(children))  # they share the memory
+        return _train(search, children, run, workers=workers)
+
+
+def _train(search: OpenSearch, children: Sequence[str], run: str, *, workers: int) -> list[float]:
+    with worker_processes(search, run, Log(), num=workers) as trainer:
+        return train_round(search, children, run=run, trainer=trainer)
 
 
 def aggregate_rewards(search_uri: str, *, children: Sequence[str], run: str) -> RoundSummary:
     """Collect the results of a round; see `steps.aggregate_rewards`."""
-    with _pod(search_uri, "aggregate_rewards", run):
+    with noted(search_uri, "aggregate_rewards", run):
         return steps.aggregate_rewards(search_uri, children=children, run=run)
 
 
 def update_controller(search_uri: str, *, replica: int, round: int, run: str) -> Learned | None:
     """Learn from a round; see `steps.update_controller`."""
-    with _pod(search_uri, "update_controller", run):
+    with noted(search_uri, "update_controller", run):
         return steps.update_controller(search_uri, replica=replica, round=round, run=run)
 
 
@@ -98,7 +122,7 @@ def write_report(search_uri: str, *, replica: int, run: str) -> Report:
 
     Where there is no search because its preparation failed, the report says why.
     """
-    with _pod(search_uri, "write_report", run):
+    with noted(search_uri, "write_report", run):
         store = SearchStore.open(search_uri)
         if store.find_search() is None:
             problems = store.problems()
@@ -165,8 +189,12 @@ def _view_metrics(view: SearchView) -> dict[str, float]:
     return metrics
 
 
-class _Log(Listener):
-    """Says in the pod's log what goes wrong with a child."""
+class Log(Listener):
+    """Says in the pod's log what becomes of children."""
+
+    def ended(self, result: ChildResult) -> None:
+        """Print it."""
+        print(f"{result.id}: {result.status}, reward {result.reward:.4f}", flush=True)
 
     def failed(self, child: str, message: str) -> None:
         """Print it."""
@@ -174,8 +202,8 @@ class _Log(Listener):
 
 
 @contextmanager
-def _pod(search_uri: str, step: str, run: str) -> Iterator[None]:
-    """End with one sentence where a step fails, noted in the search where that can be reached."""
+def noted(search_uri: str, step: str, run: str) -> Iterator[None]:
+    """End the process with one sentence where a step fails, noted in the search if possible."""
     try:
         yield
     except NasError as err:

@@ -6,5 +6,6 @@ from kfp.dsl.base_component import BaseComponent
 
 
 def find(name: str) -> BaseComponent:
-    """Return the pipeline of this name."""
-    return getattr(importlib.import_module(f"kfp_nas.pipelines.{name}"), name)
+    """Return the pipeline of this name, such as nas-search."""
+    module = importlib.import_module("kfp_nas.pipelines.nas_search")
+    return getattr(module, name.replace("-", "_"))

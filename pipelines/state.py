@@ -12,17 +12,24 @@ def with_state(task: PipelineTask, *, store_secret: str, store_settings: str) ->
 
     Args:
         task: The task.
-        store_secret: Name of a Secret with the keys accesskey and secretkey.
+        store_secret: Name of a Secret with the keys accesskey and secretkey; it may be absent:
+            then the pod's own identity counts.
         store_settings: Name of a ConfigMap with the keys endpoint and region; it may be absent.
 
     Returns:
         The task.
     """
     keys = {"accesskey": "AWS_ACCESS_KEY_ID", "secretkey": "AWS_SECRET_ACCESS_KEY"}
-    kubernetes.use_secret_as_env(task, store_secret, keys)
+    kubernetes.use_secret_as_env(task, store_secret, keys, optional=True)
     settings = {"endpoint": "AWS_ENDPOINT_URL", "region": "AWS_REGION"}
     kubernetes.use_config_map_as_env(task, store_settings, settings, optional=True)
     kubernetes.set_image_pull_policy(task, "IfNotPresent")
     kubernetes.set_timeout(task, TASK_TIMEOUT_S)
+    kubernetes.add_pod_label(task, "azure.workload.identity/use", "true")  # means nothing elsewhere
     task.set_caching_options(False)
     return task
+
+
+def with_small_resources(task: PipelineTask) -> PipelineTask:
+    """Ask for little: the task reads and writes the state, or waits."""
+    return task.set_cpu_request("100m").set_memory_request("512Mi")

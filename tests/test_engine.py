@@ -9,8 +9,14 @@ from searches import account, store_of, tabular
 
 import nas_lib
 from nas_lib import steps
-from nas_lib.config import LoopConfig, RandomConfig, ResourcesConfig, SearchConfig
-from nas_lib.engine import Listener, SearchHandle, search
+from nas_lib.config import (
+    ChildrenConfig,
+    LoopConfig,
+    RandomConfig,
+    ResourcesConfig,
+    SearchConfig,
+)
+from nas_lib.engine import Listener, SearchHandle, default_workers, search, trainers
 from nas_lib.errors import ConfigError, SearchHeldError, SearchMismatchError, StoreError
 from nas_lib.records import ChildResult, Learned, Rewarded
 from nas_lib.steps import OpenSearch
@@ -148,6 +154,37 @@ def test_impossible_wishes_get_one_sentence(
 ) -> None:
     with pytest.raises(ConfigError, match=sentence):
         search(config, **{"store": f"memory://{sentence}", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("children", "gpus", "workers", "shared_out"),
+    [
+        ({}, ("4", "5", "6"), 3, ("4", "5", "6")),
+        ({"device": "cuda"}, ("4", "5", "6"), 3, ("4", "5", "6")),
+        ({"device": "cuda:1"}, ("4", "5", "6"), 1, ()),  # all of them on that one
+        ({"device": "cpu", "threads": 2}, ("4", "5", "6"), 4, ()),
+        ({"evaluate": "searches:product"}, ("4", "5", "6"), 8, ()),
+        ({"threads": 3}, (), 2, ()),  # 8 CPUs / 3, rounded down
+        ({"threads": 9}, (), 1, ()),
+    ],
+)
+def test_there_is_a_worker_for_each_gpu_or_else_for_each_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+    children: dict[str, object],
+    gpus: tuple[str, ...],
+    workers: int,
+    shared_out: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(trainers, "visible_gpus", lambda: gpus)
+    monkeypatch.setattr(trainers, "num_cpus", lambda: 8)
+    monkeypatch.setattr(trainers, "Supervisor", FakeSupervisor)
+    config = tabular("").model_copy(update={"children": ChildrenConfig(**children)})
+    opened = OpenSearch("memory://gpus")
+    opened.config = config
+
+    with trainers.worker_processes(opened, "run", Listener(), num=2):
+        assert FakeSupervisor.gpus == shared_out
+    assert default_workers(config) == workers
 
 
 @pytest.mark.parametrize("workers", [None, 2])
@@ -338,6 +375,21 @@ def test_replicas_in_one_process_are_stale_by_the_others_pushes() -> None:
     # All three sample at version 0; then each round sees the pushes of the two others meanwhile.
     assert [each.staleness[0] for each in learned] == [0, 1, 2, *[2] * 12]
     assert [each.replica for each in learned] == [0, 1, 2] * 5
+
+
+class FakeSupervisor:
+    """Starts nothing; knows over which GPUs workers would have been spread."""
+
+    gpus: tuple[str, ...]
+
+    def __init__(self, *work: object, gpus: tuple[str, ...], **settings: object) -> None:
+        FakeSupervisor.gpus = gpus
+
+    def __enter__(self) -> FakeSupervisor:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        pass
 
 
 class Full:

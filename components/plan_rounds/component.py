@@ -6,7 +6,15 @@ from kfp_nas.components.image import IMAGE
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) -> NamedTuple(
-    "Plan", ticks=List[int], num_ticks=int
+    "Plan",
+    ticks=List[int],
+    num_ticks=int,
+    cpu=str,
+    memory=str,
+    gpu_type=str,
+    gpu_count=str,
+    node_selector=dict,
+    tolerations=list,
 ):
     """Say how many rounds this run may do, and keep other runs of this replica away.
 
@@ -17,10 +25,10 @@ def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) ->
         run: Id of this pipeline run.
 
     Returns:
-        One tick for each round, none if the search is finished or held by another run; and how
-        many they are.
+        One tick for each round, none if the search is finished or held by another run; how many
+        they are; and what the pods of children may use, as the search's settings have it.
     """
     from nas_lib import pods
 
     plan = pods.plan_rounds(search_uri, replica=replica, rounds_per_run=rounds_per_run, run=run)
-    return (list(plan.ticks), len(plan.ticks))
+    return (list(plan.ticks), len(plan.ticks), *pods.task_resources(search_uri))

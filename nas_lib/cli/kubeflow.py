@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from nas_lib.cli.configuring import config_argument, load, set_option
-from nas_lib.errors import ConfigError
-
-PIPELINES = ("nas_search",)
+from nas_lib.config import FanOut
 
 
 @click.command()
@@ -33,23 +31,44 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
 
 
 @click.command("compile")
-@click.option("--pipeline", type=click.Choice(PIPELINES), default=PIPELINES[0], show_default=True)
+@click.option(
+    "--fanout",
+    type=click.Choice(get_args(FanOut)),
+    default="tasks",
+    show_default=True,
+    help="A round's children are a task each, a Job each, or all in one pod.",
+)
 @click.option("--image", help="The image that all tasks run in; by default NAS_IMAGE.")
+@click.option(
+    "--kubernetes", is_flag=True, help="Write Pipeline and PipelineVersion for kubectl apply."
+)
+@click.option("-n", "--namespace", help="Of those resources.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="By default <pipeline>.yaml.")
-def compile_pipeline(pipeline: str, image: str | None, output: Path | None) -> None:
-    """Compile a pipeline to YAML for the Kubeflow UI."""
-    if image is not None:
-        os.environ["NAS_IMAGE"] = image  # read when the components are imported
-    path = output or Path(f"{pipeline}.yaml")
-    try:
-        from kfp.compiler import Compiler
-        from kfp_nas import pipelines
-    except ImportError as err:
-        raise ConfigError(
-            f"compiling needs Kubeflow Pipelines' SDK: pip install 'kfp-nas[kubeflow]' ({err})"
-        ) from err
-    try:
-        Compiler().compile(pipelines.find(pipeline), str(path))
-    except OSError as err:
-        raise ConfigError(f"cannot write {path}: {err.strerror}") from err
-    click.echo(f"{path}: upload it in the Kubeflow UI")
+def compile_pipeline(
+    fanout: FanOut,
+    image: str | None,
+    kubernetes: bool,
+    namespace: str | None,
+    output: Path | None,
+) -> None:
+    """Compile a pipeline to YAML for the Kubeflow UI, or for kubectl."""
+    from nas_lib.cluster import package
+
+    path = output or Path(f"{package.PIPELINES[fanout].replace('-', '_')}.yaml")
+    if kubernetes:
+        package.compile_resources(fanout, path, image=image, namespace=namespace)
+        click.echo(f"{path}: kubectl apply --server-side -f {path}")
+    else:
+        package.compile_pipeline(fanout, path, image=image)
+        click.echo(f"{path}: upload it in the Kubeflow UI")
+
+
+@click.command("train-child", hidden=True)
+@click.argument("search_uri")
+@click.argument("child")
+@click.option("--run", required=True)
+def train_child(search_uri: str, child: str, run: str) -> None:
+    """Train one child of a search: what a Job's pod does."""
+    from nas_lib import pods
+
+    pods.train_child(search_uri, child=child, run=run)

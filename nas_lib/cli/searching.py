@@ -14,7 +14,7 @@ from nas_lib.cli.configuring import load, load_stored, print_json, set_option
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Children trained at once; by default one per CPU.",
+    help="Children trained at once; by default one per GPU, or per CPU where there is none.",
 )
 @click.option(
     "--replica",

@@ -3,7 +3,8 @@
 from nas_lib.engine.entry import SearchHandle, search
 from nas_lib.engine.listener import Listener
 from nas_lib.engine.loop import Engine
-from nas_lib.engine.trainers import MakeTrainer, Trainer, train_children
+from nas_lib.engine.one_round import train_round
+from nas_lib.engine.trainers import MakeTrainer, Trainer, default_workers, worker_processes
 
 __all__ = [
     "Engine",
@@ -11,6 +12,8 @@ __all__ = [
     "MakeTrainer",
     "SearchHandle",
     "Trainer",
+    "default_workers",
     "search",
-    "train_children",
+    "train_round",
+    "worker_processes",
 ]

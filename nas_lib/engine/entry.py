@@ -9,13 +9,17 @@ from nas_lib import steps
 from nas_lib.config import CustomSpaceConfig, SearchConfig
 from nas_lib.engine.listener import Listener
 from nas_lib.engine.loop import Engine
-from nas_lib.engine.trainers import MakeTrainer, this_process, worker_processes
+from nas_lib.engine.trainers import (
+    MakeTrainer,
+    default_workers,
+    this_process,
+    worker_processes,
+)
 from nas_lib.errors import ConfigError
 from nas_lib.records import ChildRow
 from nas_lib.report import SearchView, leaderboard, winner
 from nas_lib.spaces import Space
 from nas_lib.steps import INLINE, Evaluate, OpenSearch
-from nas_lib.training.machine import num_cpus
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ def search(
         store: Where the state lies: a folder, `s3://bucket/prefix`, or `memory://name` for one
             process; by default the folder `runs/<name of the search>`.
         workers: Children trained at once, each in a process of its own; by default one for each
-            CPU, or one where there is a GPU.
+            GPU, which it has for itself, or for each CPU where there is no GPU. More of them
+            share the GPUs evenly.
         rounds: Do at most so many rounds of each replica in this run.
         replicas: Work on these replicas of `config.search.replicas`; the others are for other
             machines. By default on all.
@@ -124,14 +129,4 @@ def _num_workers(config: SearchConfig, workers: int | None, in_process: bool) ->
                 "evaluation in the config as module:name, keep the state in a folder, or use one"
             )
         return 0
-    return workers or _default_workers(config)
-
-
-def _default_workers(config: SearchConfig) -> int:
-    """Return one for a GPU, which children would have to share, else one for each CPU."""
-    if config.children.device != "cpu" and not config.children.evaluate:
-        import torch
-
-        if torch.cuda.is_available():
-            return 1
-    return max(1, num_cpus() // config.children.threads)
+    return workers or default_workers(config)

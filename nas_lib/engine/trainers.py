@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from nas_lib import steps
+from nas_lib.config import SearchConfig
 from nas_lib.engine.listener import Listener
 from nas_lib.errors import ConfigError, NasError
-from nas_lib.records import ChildId, ChildResult
+from nas_lib.records import ChildResult
 from nas_lib.steps import OpenSearch
 from nas_lib.store import layout
-from nas_lib.training.machine import memory_limit_mb
+from nas_lib.training.machine import memory_limit_mb, num_cpus, visible_gpus
 from nas_lib.training.supervisor import Ended, Supervisor
 
 _MEMORY_SHARE = 0.9  # of what is here, for all children together
@@ -21,7 +23,7 @@ _TRAINING_MODULES = ("nas_lib.data.loading", "nas_lib.training.child")
 
 
 class Trainer(Protocol):
-    """Trains children, several at a time, until each has its result."""
+    """Trains children, several at a time."""
 
     @property
     def has_room(self) -> bool:
@@ -38,11 +40,15 @@ class Trainer(Protocol):
         ...
 
     def wait(self, timeout_s: float) -> list[str]:
-        """Return the children that got their results, waiting for the first at most this long.
+        """Return the children that ended, waiting for the first at most this long.
 
         Raises:
             NasError: A child could not be trained for no fault of its own.
         """
+        ...
+
+    def give_up(self) -> None:
+        """Stop what is being trained; nobody waits for it any more."""
         ...
 
 
@@ -57,48 +63,47 @@ def train_all(
     then: Callable[[str], Iterable[str]],
     beat: Callable[[], None],
     beat_s: float,
+    patience_s: Callable[[], float] = lambda: math.inf,
 ) -> None:
     """Train these children, first in, first out, and whatever is to follow on each.
 
     Args:
         trainer: Who trains.
         children: With whom to begin.
-        then: Is called with each child that got its result; returns more children.
+        then: Is called with each child that ended; returns more children.
         beat: Is called at least this often, to show life.
         beat_s: In seconds.
+        patience_s: How much longer to wait; at 0 what is still being trained is given up.
     """
     waiting = deque(children)
     while waiting or not trainer.is_idle:
+        left_s = patience_s()
+        if left_s <= 0:
+            trainer.give_up()
+            return
         while waiting and trainer.has_room:
             trainer.start(waiting.popleft())
-        for child in trainer.wait(beat_s):
+        for child in trainer.wait(min(beat_s, left_s)):
             waiting.extend(then(child))
         beat()
 
 
-def train_children(
-    search: OpenSearch,
-    children: Sequence[str],
-    *,
-    run: str,
-    workers: int,
-    listener: Listener | None = None,
-) -> list[ChildResult]:
-    """Train these children of one replica, `workers` at a time; return their results in order.
+def default_workers(config: SearchConfig) -> int:
+    """Return how many children to train at once here: one for each GPU, else for each CPU.
 
-    Raises:
-        NasError: A child could not be trained for no fault of its own.
+    Children on one GPU would have to share it, as those do for which the config names one.
     """
-    replica = ChildId.parse(children[0]).replica
-    with worker_processes(search, run, listener or Listener(), num=workers) as trainer:
-        train_all(
-            trainer,
-            children,
-            then=lambda child: (),
-            beat=lambda: search.show_life(replica, run),
-            beat_s=search.config.search.lease_s / 4,
-        )
-    return [search.store.read(ChildResult, layout.child_result(child)) for child in children]
+    children = config.children
+    if children.device.startswith("cuda:") and not children.evaluate:
+        return 1
+    return len(_gpus(config)) or max(1, num_cpus() // children.threads)
+
+
+def _gpus(config: SearchConfig) -> tuple[str, ...]:
+    """Return the GPUs to spread children over: none where they do not use any, or a named one."""
+    if config.children.evaluate or config.children.device not in ("auto", "cuda"):
+        return ()
+    return visible_gpus()
 
 
 @contextmanager
@@ -111,7 +116,10 @@ def this_process(search: OpenSearch, run: str, listener: Listener) -> Iterator[T
 def worker_processes(
     search: OpenSearch, run: str, listener: Listener, *, num: int
 ) -> Iterator[Trainer]:
-    """Yield what trains so many children at a time, each in a process of its own."""
+    """Yield what trains so many children at a time, each in a process of its own.
+
+    Each process sees one GPU, if there are any; where there are more processes, they share them.
+    """
     config = search.config
     share_mb = int(memory_limit_mb() * _MEMORY_SHARE) // num
     with Supervisor(
@@ -119,6 +127,7 @@ def worker_processes(
         (search.uri, run),
         preload=() if config.children.evaluate else _TRAINING_MODULES,
         memory_mb=config.resources.memory_mb or share_mb,
+        gpus=_gpus(config),
     ) as supervisor:
         try:
             yield ProcessTrainer(search, listener, supervisor, num_workers=num)
@@ -164,6 +173,10 @@ class InlineTrainer:
             pass
         _tell_ended(self._search, self._listener, child)
         return [child]
+
+    def give_up(self) -> None:
+        """Forget a child that was taken and not begun."""
+        self._child = None
 
     def _try(self, child: str) -> bool:
         self._listener.started(child)
@@ -215,6 +228,10 @@ class ProcessTrainer:
             else:
                 self.start(ended.task)
         return done
+
+    def give_up(self) -> None:
+        """End the workers; no more can be started."""
+        self._supervisor.stop()
 
     def _is_done(self, ended: Ended) -> bool:
         """Settle how a worker ended; False if its child is to be tried again."""

@@ -38,6 +38,9 @@ def aggregate_rewards(
 ) -> RoundSummary:
     """Collect the results of the round to which these children belong.
 
+    A round with all its results, or with as many as the search waits for, is closed by that: a
+    child that has none then is missing, and one that comes later comes too late.
+
     Args:
         search: The search or its URI.
         children: Some of the round's children; its other members come from the store.
@@ -50,7 +53,7 @@ def aggregate_rewards(
     key = layout.round_state(which.replica, which.round, "rewarded")
     rewarded = store.find(Rewarded, key)
     if rewarded is None:
-        rows = _rows(search, store.proposed(children[0]))
+        rows = _rows_or_missing(search, store.proposed(children[0]))
         missing = rows.count(None)
         if missing:
             return RoundSummary(which.replica, which.round, missing, None)
@@ -92,6 +95,20 @@ def _settle(search: OpenSearch, key: str, rewarded: Rewarded, run: str) -> Learn
                 f"round {rewarded.round} of replica {rewarded.replica} cannot be learned: {err}"
             ) from err
         return learned
+
+
+def _rows_or_missing(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
+    rows = _rows(search, proposed)
+    wait_for = search.config.search.wait_for
+    num_results = len(rows) - rows.count(None)
+    if wait_for is None or num_results < wait_for or num_results == len(rows):
+        return rows
+    message = f"had no result when {num_results} of {len(rows)} children had one"
+    for child, row in zip(proposed.children, rows, strict=True):
+        if row is None:
+            result = ChildResult(child.id, "missing", 0.0, message=message)
+            search.store.settle(layout.child_result(child.id), result)
+    return _rows(search, proposed)
 
 
 def _rows(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:

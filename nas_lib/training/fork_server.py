@@ -6,7 +6,8 @@ its memory, and a kill is an exit code. It is run as
     python -m nas_lib.training.fork_server module:function [module ...]
 
 with the modules that the work will need. A request is a line of JSON on standard input,
-`[number, arguments]`, all arguments strings; it is answered on standard output by
+`[number, arguments, environment]`, all arguments strings, with the variables that this worker's
+environment has besides the server's; it is answered on standard output by
 `[number, "started", pid]` and `[number, "ended", exit code, message, traceback]`. The code is
 negative for a signal, as subprocess has it, and above 0 for an exception: 1 for any, 2 for a
 `NasError` of the run, 3 for one of the user's input.
@@ -74,11 +75,12 @@ class ForkServer:
                 for line in lines:
                     self._fork(*json.loads(line))
 
-    def _fork(self, number: int, arguments: list[str]) -> None:
+    def _fork(self, number: int, arguments: list[str], environment: dict[str, str]) -> None:
         parent = os.getpid()
         words_read, words_write = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.environ.update(environment)  # before CUDA reads it, which it does once
             os._exit(self._run(arguments, parent, words_write))
         os.close(words_write)
         self._running[pid] = (number, words_read)

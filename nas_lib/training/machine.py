@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 _MIB = 2**20
@@ -21,6 +22,7 @@ _VERSION_2 = {
     "killed": "memory.events",
 }
 _DROPPABLE = ("inactive_file", "active_file")
+_GPU_FILES = ("nvidia*", "nvhost*", "dxg", "kfd")  # NVIDIA's, its boards', in WSL, AMD's
 
 
 def num_cpus(cgroup: Path = _CGROUP) -> int:
@@ -31,6 +33,31 @@ def num_cpus(cgroup: Path = _CGROUP) -> int:
         quota, period = (_read(cgroup / f"cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
     limit = math.ceil(int(quota) / int(period)) if quota.isdigit() else math.inf
     return int(min(here or 1, limit))
+
+
+def visible_gpus(devices: Path = Path("/dev")) -> tuple[str, ...]:
+    """Return the GPUs that this process may use, each as CUDA_VISIBLE_DEVICES would name it.
+
+    Torch is asked, and for that imported, only where `devices` shows that there may be one.
+    """
+    if not any(found for pattern in _GPU_FILES for found in devices.glob(pattern)):
+        return ()
+    import torch
+
+    return _gpu_names(torch.cuda.device_count(), os.environ)
+
+
+def _gpu_names(num: int, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Name so many GPUs, which is how many CUDA finds in this environment."""
+    listed = environment.get("CUDA_VISIBLE_DEVICES")
+    if listed is None and environment.get("NVIDIA_VISIBLE_DEVICES", "").startswith("MIG-"):
+        listed = environment["NVIDIA_VISIBLE_DEVICES"]  # the slices that this container was given
+    if listed is None:
+        return tuple(str(index) for index in range(num))
+    names = tuple(name.strip() for name in listed.split(","))
+    if num > 0 and listed.startswith("MIG-"):
+        return names  # CUDA finds no more than one slice, whatever is listed
+    return names[:num]  # it stops at the first that it does not find
 
 
 def memory_limit_mb(cgroup: Path = _CGROUP) -> int:

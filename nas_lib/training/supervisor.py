@@ -54,6 +54,7 @@ class Supervisor:
         preload: tuple[str, ...] = (),
         memory_mb: int,
         container: ContainerMemory | None = None,
+        gpus: tuple[str, ...] = (),
     ) -> None:
         """Start the fork server.
 
@@ -64,13 +65,17 @@ class Supervisor:
             memory_mb: A worker whose own memory grows over this many MiB is ended.
             container: When all of this one's memory is nearly used, whoever used it, the largest
                 worker is ended; by default the container that this process runs in.
+            gpus: Each worker sees one of these only, as CUDA_VISIBLE_DEVICES names it: that which
+                the fewest others have. Without any, it sees what this process does.
         """
         self._arguments = arguments
         self._limit_mb = memory_mb
+        self._gpus = gpus
         self._container = container or ContainerMemory()
         self._num_killed = self._container.num_killed()
         self._tasks: dict[int, str] = {}  # of the workers, by number
         self._pids: dict[int, int] = {}
+        self._taken: dict[int, str] = {}  # their GPUs
         self._excess: dict[int, str] = {}  # why we ended them
         self._started = 0
         self._pending = b""
@@ -100,9 +105,9 @@ class Supervisor:
         number = self._started = self._started + 1
         self._tasks[number] = task
         assert self._server.stdin is not None
-        request = json.dumps([number, [*self._arguments, task]]).encode() + b"\n"
+        request = [number, [*self._arguments, task], self._environment(number)]
         try:
-            self._server.stdin.write(request)
+            self._server.stdin.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError as err:
             raise self._server_lost() from err
 
@@ -130,6 +135,14 @@ class Supervisor:
             self._server.kill()
             self._server.wait()
 
+    def _environment(self, number: int) -> dict[str, str]:
+        """Return what the worker's environment has of its own, and note which GPU it takes."""
+        if not self._gpus:
+            return {}
+        gpu = min(self._gpus, key=list(self._taken.values()).count)
+        self._taken[number] = gpu
+        return {"CUDA_VISIBLE_DEVICES": gpu}
+
     def _read(self, timeout_s: float) -> list[Ended]:
         assert self._server.stdout is not None
         stream = self._server.stdout.fileno()
@@ -147,6 +160,7 @@ class Supervisor:
             self._pids[number] = value
             return None
         del self._pids[number]
+        self._taken.pop(number, None)
         task, excess = self._tasks.pop(number), self._excess.pop(number, "")
         message, details = last_words
         if value < 0:

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kfp.compiler import Compiler
-from kfp_nas import pipelines
+
+from nas_lib.cluster.package import PIPELINES, compile_pipeline
+from nas_lib.config import FanOut
 
 ROOT = Path(__file__).parents[2]
 
 
-def committed(name: str) -> Path:
-    return ROOT / "pipelines" / name / f"{name}.yaml"
+def committed(fanout: FanOut) -> Path:
+    return ROOT / "pipelines/nas_search" / f"{PIPELINES[fanout].replace('-', '_')}.yaml"
 
 
-def compiled_text(name: str, folder: Path) -> str:
-    path = folder / f"{name}.yaml"
-    Compiler().compile(pipelines.find(name), str(path))
+def compiled_text(fanout: FanOut, folder: Path) -> str:
+    path = folder / "compiled.yaml"
+    compile_pipeline(fanout, path)
     return path.read_text()
 
 

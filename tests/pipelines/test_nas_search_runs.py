@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import searches
 from kfp import local
-from kfp_nas.pipelines.nas_search import nas_search
+from kfp_nas.pipelines.nas_search import nas_search, nas_search_pod
 from searches import SMALL_DIGITS, account
 
 from nas_lib import steps
@@ -67,6 +67,16 @@ def test_two_runs_give_what_the_command_gives(
     assert len(reports) == 2
     # and what a pipeline began, the command can finish
     assert account(search(CONFIG, store=str(tmp_path / "copy"), workers=2)) == by_command
+
+
+def test_all_children_in_one_pod_are_the_same_children(
+    by_command: list[tuple[str, str, float]], tmp_path: Path
+) -> None:
+    uri = str(tmp_path / "state")
+
+    nas_search_pod(search_uri=uri, preset="digits", overrides=SMALL_DIGITS)
+
+    assert accounted(uri) == by_command
 
 
 def test_a_search_in_s3_that_the_command_began_is_finished(

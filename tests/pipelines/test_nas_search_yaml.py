@@ -1,48 +1,77 @@
-"""The compiled nas_search: what a backend and the UI will make of it."""
+"""The compiled pipelines: what a backend and the UI will make of them."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
+from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import yaml
 from compiled import Compiled, committed, compiled_text
 from kfp import components
 from kfp_nas.pipelines.nas_search import nas_search
 
+from nas_lib.cluster.package import PIPELINES, compile_resources, version_name
+from nas_lib.config import FanOut
+
+FAN_OUTS = get_args(FanOut)
+TRAINING = {"tasks": "train-child", "jobs": "train-as-jobs", "pod": "train-children"}
 STEPS = {
     "prepare-data",
     "plan-rounds",
     "sample-architectures",
-    "train-child",
     "aggregate-rewards",
     "update-controller",
     "write-report",
+    *TRAINING.values(),
 }
 
 
-@pytest.fixture(scope="module")
-def compiled() -> Compiled:
-    return Compiled(committed("nas_search").read_text())
+@pytest.fixture(params=FAN_OUTS)
+def fanout(request: pytest.FixtureRequest) -> FanOut:
+    return request.param
 
 
-def test_the_committed_yaml_is_what_the_code_compiles_to(tmp_path: Path) -> None:
-    assert compiled_text("nas_search", tmp_path) == committed("nas_search").read_text()
+@pytest.fixture
+def compiled(fanout: FanOut) -> Compiled:
+    return read(fanout)
 
 
-def test_it_is_small_loadable_and_plain_ascii() -> None:
-    text = committed("nas_search").read_text()
+@cache
+def read(fanout: FanOut) -> Compiled:
+    return Compiled(committed(fanout).read_text())
+
+
+def test_the_committed_yaml_is_what_the_code_compiles_to(fanout: FanOut, tmp_path: Path) -> None:
+    assert compiled_text(fanout, tmp_path) == committed(fanout).read_text()
+
+
+def test_it_is_small_loadable_and_plain_ascii(fanout: FanOut) -> None:
+    text = committed(fanout).read_text()
 
     assert len(text) < 60_000
     assert text.isascii()
-    assert components.load_component_from_text(text).name == "nas-search"
+    assert components.load_component_from_text(text).name == PIPELINES[fanout]
 
 
-def test_it_has_a_task_for_each_step(compiled: Compiled) -> None:
-    groups = {"nas-rounds", "condition-1", "for-loop-2", "for-loop-3"}
+def test_it_has_a_task_for_each_step(fanout: FanOut, compiled: Compiled) -> None:
+    steps = STEPS - set(TRAINING.values()) | {TRAINING[fanout]}
+    loops = {"for-loop-2", "for-loop-3"} if fanout == "tasks" else {"for-loop-2"}
 
-    assert {name for _, name, _ in compiled.tasks()} == STEPS | groups
+    assert {name for _, name, _ in compiled.tasks()} == steps | loops | {
+        "nas-rounds",
+        "condition-1",
+    }
+
+
+def test_what_loops_have_no_names_of_their_own(compiled: Compiled) -> None:
+    """Before 2.16 a backend did not find the outputs of a producer with a display name."""
+    for _, name, task in compiled.tasks():
+        assert task["taskInfo"]["name"] == name
 
 
 def test_names_of_tasks_are_unique_across_nesting(compiled: Compiled) -> None:
@@ -87,42 +116,77 @@ def test_what_a_group_hands_on_it_was_given(compiled: Compiled) -> None:
             assert set(needs) | ({items} if items in given else set()) <= set(given), (group, name)
 
 
-def test_no_task_in_the_fan_out_takes_the_tick(compiled: Compiled) -> None:
+def test_no_task_in_the_fan_out_takes_the_tick() -> None:
     """`kfp.local` mixes the items of nested loops."""
+    compiled = read("tasks")
     child = compiled.task("train-child")["inputs"]["parameters"]
 
     assert "ticks-loop-item" not in json.dumps(child)
 
 
-def test_children_have_the_resources_of_the_form(compiled: Compiled) -> None:
-    resources = compiled.executors()["exec-train-child"]["resources"]
+@pytest.mark.parametrize("fanout", ["tasks", "pod"], indirect=True)
+def test_training_pods_have_what_the_plan_says(fanout: FanOut, compiled: Compiled) -> None:
+    name = f"exec-{TRAINING[fanout]}"
+    resources = compiled.executors()[name]["resources"]
 
     def given(name: str) -> str:
         return "{{$.inputs.parameters['pipelinechannel--" + name + "']}}"
 
-    assert resources["resourceCpuLimit"] == given("child_cpu")
-    assert resources["resourceMemoryLimit"] == given("child_memory")
+    assert resources["resourceCpuLimit"] == resources["resourceCpuRequest"] == given("cpu")
+    assert resources["resourceMemoryLimit"] == given("memory")
+    assert resources["resourceMemoryRequest"] == given("memory")
     assert resources["accelerator"] == {
-        "resourceType": given("child_gpu_type"),
-        "resourceCount": given("child_gpu_count"),
+        "resourceType": given("gpu_type"),
+        "resourceCount": given("gpu_count"),
     }
-    placed = json.dumps(compiled.kubernetes()["exec-train-child"])
-    assert "child_node_selector" in placed
-    assert "child_tolerations" in placed
-    assert '"mountPath": "/dev/shm"' in placed
+    placed = compiled.kubernetes()[name]
+    parameter = {"componentInputParameter": "pipelinechannel--node_selector"}
+    assert placed["nodeSelector"] == {"nodeSelectorJson": parameter}
+    parameter = {"componentInputParameter": "pipelinechannel--tolerations"}
+    assert placed["tolerations"] == [{"tolerationJson": parameter}]
+    assert placed["emptyDirMounts"] == [
+        {"medium": "Memory", "mountPath": "/dev/shm", "volumeName": "shm"}
+    ]
 
 
-def test_every_pod_has_the_stores_credentials_endpoint_and_a_time_limit(
+def test_the_plan_is_what_rounds_take(compiled: Compiled) -> None:
+    given = compiled.task("nas-rounds")["inputs"]["parameters"]
+    planned = {
+        name: each["taskOutputParameter"]["outputParameterKey"]
+        for name, each in given.items()
+        if each.get("taskOutputParameter", {}).get("producerTask") == "plan-rounds"
+    }
+    outputs = compiled.spec["components"]["comp-plan-rounds"]["outputDefinitions"]["parameters"]
+
+    assert planned == {name: name for name in outputs}
+
+
+def test_the_pod_that_makes_jobs_is_told_where_and_as_what() -> None:
+    compiled = read("jobs")
+
+    fields = compiled.kubernetes()["exec-train-as-jobs"]["fieldPathAsEnv"]
+    executor = compiled.executors()["exec-train-as-jobs"]
+
+    assert {each["name"]: each["fieldPath"] for each in fields} == {
+        "NAS_NAMESPACE": "metadata.namespace",
+        "NAS_SERVICE_ACCOUNT": "spec.serviceAccountName",
+    }
+    assert executor["env"] == [{"name": "NAS_IMAGE", "value": executor["image"]}]
+
+
+def test_every_pod_has_the_stores_credentials_endpoint_identity_and_a_time_limit(
     compiled: Compiled,
 ) -> None:
     for name in compiled.executors():
         settings = compiled.kubernetes()[name]
         (secret,) = settings["secretAsEnv"]
+        assert secret["optional"] is True
         variables = {each["envVar"] for each in secret["keyToEnv"]}
         assert variables == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
         (config,) = settings["configMapAsEnv"]
         assert config["optional"] is True
         assert {each["envVar"] for each in config["keyToEnv"]} == {"AWS_ENDPOINT_URL", "AWS_REGION"}
+        assert settings["podMetadata"]["labels"] == {"azure.workload.identity/use": "true"}
         assert int(settings["activeDeadlineSeconds"]) == 24 * 3600
 
 
@@ -147,7 +211,7 @@ def test_names_in_the_form_sort_into_groups(compiled: Compiled) -> None:
 
     seen = list(dict.fromkeys(groups))
     assert sorted(groups, key=seen.index) == groups
-    assert len(compiled.parameters()) <= 14
+    assert len(compiled.parameters()) <= 7
 
 
 def test_every_parameter_is_described(compiled: Compiled) -> None:
@@ -155,7 +219,33 @@ def test_every_parameter_is_described(compiled: Compiled) -> None:
         assert parameter.get("description"), name
 
 
-def test_the_pipelines_parameters_agree_with_its_rounds(compiled: Compiled) -> None:
-    ours = set(inspect.signature(nas_search.pipeline_func).parameters)
+def test_all_three_have_the_same_form() -> None:
+    forms = [read(fanout).parameters() for fanout in FAN_OUTS]
 
-    assert ours == set(compiled.parameters())
+    assert forms[0] == forms[1] == forms[2]
+    assert set(forms[0]) == set(inspect.signature(nas_search.pipeline_func).parameters)
+
+
+def test_the_description_says_what_each_task_does(compiled: Compiled) -> None:
+    description = compiled.spec["pipelineInfo"]["description"]
+
+    for step in STEPS - set(TRAINING.values()):
+        assert step in description
+
+
+def test_resources_for_kubectl_hold_the_same_pipeline(tmp_path: Path) -> None:
+    path = tmp_path / "resources.yaml"
+    compile_resources("jobs", path, namespace="team-a")
+
+    pipeline, version = yaml.safe_load_all(path.read_text())
+
+    api = "pipelines.kubeflow.org/v2beta1"
+    assert (pipeline["apiVersion"], pipeline["kind"]) == (api, "Pipeline")
+    assert (version["apiVersion"], version["kind"]) == (api, "PipelineVersion")
+    assert pipeline["metadata"] == {"name": "nas-search-jobs", "namespace": "team-a"}
+    name = f"nas-search-jobs-{version_name(committed('jobs'))}"
+    assert version["metadata"] == {"name": name, "namespace": "team-a"}
+    assert re.fullmatch("[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name)  # as Kubernetes wants it
+    assert version["spec"]["pipelineName"] == "nas-search-jobs"
+    assert version["spec"]["pipelineSpec"] == read("jobs").spec
+    assert version["spec"]["platformSpec"] == read("jobs").platform

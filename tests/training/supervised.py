@@ -11,10 +11,15 @@ from nas_lib.errors import StoreError
 
 
 def work(folder: str, task: str) -> None:
-    """Do `verb` or `verb:argument`; the file `task` in the folder then holds the process id."""
+    """Do `verb` or `verb:argument`; the file `task` in the folder then holds the process id.
+
+    And the file `task.gpu` which GPUs it sees.
+    """
     verb, _, argument = task.partition(":")
     if verb == "take":
         argument = "x" * (int(argument) << 20)
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    (Path(folder) / f"{task}.gpu").write_text(gpus)
     (Path(folder) / task).write_text(str(os.getpid()))
     if verb == "raise":
         raise RuntimeError(argument)

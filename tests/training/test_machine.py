@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from fake_container import FakeContainer
 
 from nas_lib.training.machine import (
@@ -13,6 +14,7 @@ from nas_lib.training.machine import (
     memory_limit_mb,
     num_cpus,
     process_memory_mb,
+    visible_gpus,
 )
 
 HERE_MB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
@@ -86,3 +88,69 @@ def test_a_processes_memory_grows_with_what_it_takes_and_is_gone_with_it() -> No
 
     process.communicate(b"\n")
     assert process_memory_mb(process.pid) == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "num", "gpus"),
+    [
+        ({}, 0, ()),
+        ({}, 3, ("0", "1", "2")),
+        ({"NVIDIA_VISIBLE_DEVICES": "GPU-a1,GPU-b2"}, 2, ("0", "1")),  # all that is in this pod
+        ({"CUDA_VISIBLE_DEVICES": "2, 3"}, 2, ("2", "3")),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-a1,GPU-b2"}, 2, ("GPU-a1", "GPU-b2")),
+        ({"CUDA_VISIBLE_DEVICES": "1,9,0"}, 1, ("1",)),  # there is no 9, and CUDA stops at it
+        ({"CUDA_VISIBLE_DEVICES": ""}, 0, ()),
+        ({"CUDA_VISIBLE_DEVICES": "MIG-a1,MIG-b2"}, 1, ("MIG-a1", "MIG-b2")),
+        ({"NVIDIA_VISIBLE_DEVICES": "MIG-a1,MIG-b2"}, 1, ("MIG-a1", "MIG-b2")),
+        ({"NVIDIA_VISIBLE_DEVICES": "MIG-a1,MIG-b2"}, 0, ()),
+        ({"NVIDIA_VISIBLE_DEVICES": "MIG-a1", "CUDA_VISIBLE_DEVICES": "0"}, 1, ("0",)),
+    ],
+)
+def test_gpus_have_the_names_that_cuda_knows_them_by(
+    tmp_path: Path,
+    environment: dict[str, str],
+    num: int,
+    gpus: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: num)
+    for name in ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert visible_gpus(tmp_path) == gpus
+
+
+@pytest.mark.parametrize(
+    ("file", "gpus"),
+    [
+        ("nvidia0", ("0",)),
+        ("nvhost-gpu", ("0",)),
+        ("dxg", ("0",)),
+        ("kfd", ("0",)),
+        ("nvme0", ()),
+        ("nvram", ()),
+    ],
+)
+def test_a_gpu_shows_among_the_devices(
+    tmp_path: Path, file: str, gpus: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / file).touch()
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("NVIDIA_VISIBLE_DEVICES", raising=False)
+
+    assert visible_gpus(tmp_path) == gpus
+
+
+def test_torch_is_not_loaded_where_there_can_be_no_gpu(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys; from nas_lib.training.machine import visible_gpus; "
+        "print(visible_gpus(pathlib.Path(sys.argv[1])), 'torch' in sys.modules)"
+    )
+
+    shown = subprocess.check_output([sys.executable, "-c", program, tmp_path], text=True)
+
+    assert shown == "() False\n"

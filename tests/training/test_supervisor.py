@@ -19,11 +19,15 @@ ALL_MB = 10_000
 
 @contextmanager
 def supervising(
-    folder: Path, *, memory_mb: int = ALL_MB, container: FakeContainer | None = None
+    folder: Path,
+    *,
+    memory_mb: int = ALL_MB,
+    container: FakeContainer | None = None,
+    gpus: tuple[str, ...] = (),
 ) -> Iterator[Supervisor]:
     memory = ContainerMemory(container.folder if container else folder)
     with Supervisor(
-        "supervised:work", (str(folder),), memory_mb=memory_mb, container=memory
+        "supervised:work", (str(folder),), memory_mb=memory_mb, container=memory, gpus=gpus
     ) as supervisor:
         yield supervisor
 
@@ -47,6 +51,13 @@ def begun(folder: Path, task: str) -> int:
         assert time.monotonic() < deadline, f"{task} did not begin"
         time.sleep(0.01)
     return int((folder / task).read_text())
+
+
+def gpus_of(folder: Path, *tasks: str) -> list[str]:
+    """Return which GPUs these tasks see, once they have begun."""
+    for task in tasks:
+        begun(folder, task)
+    return [(folder / f"{task}.gpu").read_text() for task in tasks]
 
 
 def stat(pid: int) -> list[str]:
@@ -159,3 +170,28 @@ def test_a_worker_that_the_kernel_ended_for_memory_ran_out_of_it(tmp_path: Path)
         "killed by the kernel: its container has no more than 1000 MiB of memory",
     )
     assert not third.out_of_memory
+
+
+def test_a_worker_sees_the_gpu_that_the_fewest_others_have(tmp_path: Path) -> None:
+    with supervising(tmp_path, gpus=("2", "GPU-8f")) as supervisor:
+        for task in ("wait:1", "wait:2"):
+            supervisor.start(task)
+        assert gpus_of(tmp_path, "wait:1", "wait:2") == ["2", "GPU-8f"]
+
+        os.kill(begun(tmp_path, "wait:2"), signal.SIGTERM)
+        assert [ended.task for ended in supervisor.wait(30)] == ["wait:2"]
+        for task in ("wait:3", "wait:4", "wait:5"):
+            supervisor.start(task)
+
+        # The first takes over what became free; of the others each has one more beside it.
+        assert gpus_of(tmp_path, "wait:3", "wait:4", "wait:5") == ["GPU-8f", "2", "GPU-8f"]
+
+
+def test_without_gpus_to_share_out_a_worker_sees_what_the_engine_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    with supervising(tmp_path) as supervisor:
+        supervisor.start("wait")
+
+        assert gpus_of(tmp_path, "wait") == ["5,6"]

@@ -1,0 +1,3 @@
+from kfp_nas.components.train_children.component import train_children
+
+__all__ = ["train_children"]

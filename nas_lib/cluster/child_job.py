@@ -1,0 +1,179 @@
+"""The Job in which a child trains: what Kubernetes is to run, with which resources, and where."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from nas_lib.config import ResourcesConfig, SearchConfig
+from nas_lib.records import ChildId
+
+_PART_OF = {"app.kubernetes.io/part-of": "kfp-nas", "app.kubernetes.io/component": "child"}
+_STORE_ENV = (
+    ("secretKeyRef", "accesskey", "AWS_ACCESS_KEY_ID"),
+    ("secretKeyRef", "secretkey", "AWS_SECRET_ACCESS_KEY"),
+    ("configMapKeyRef", "endpoint", "AWS_ENDPOINT_URL"),
+    ("configMapKeyRef", "region", "AWS_REGION"),
+)
+_NAME_SIZE = 63  # of a Job: it becomes a label of its pods
+
+
+@dataclass(frozen=True)
+class JobPlace:
+    """What the Jobs of a run have in common with the pod that makes them.
+
+    Attributes:
+        namespace: Where they run.
+        image: The image of this release.
+        service_account: Whose identity their pods have, for a cloud's store.
+        store_secret: Secret with the store's accesskey and secretkey; may be absent there.
+        store_settings: ConfigMap with its endpoint and region; may be absent there.
+    """
+
+    namespace: str
+    image: str
+    service_account: str
+    store_secret: str
+    store_settings: str
+
+
+def child_job(
+    child: str, *, run: str, search_uri: str, config: SearchConfig, place: JobPlace
+) -> dict[str, Any]:
+    """Return the Job for a child, as `batch/v1` has it. Its name is the child's and the search's.
+
+    A pod that fails is followed by another, until the child has its result: after
+    `children.max_attempts` that came to nothing that is `crashed`. A pod that a node or the
+    scheduler takes away does not count (Kubernetes 1.26 and newer).
+    """
+    labels = {
+        **round_labels(child, search_uri=search_uri, config=config),
+        **_run_labels(child, run),
+    }
+    resources = config.resources
+    queue = {"kueue.x-k8s.io/queue-name": resources.queue} if resources.queue else {}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(child, search_uri=search_uri, config=config),
+            "namespace": place.namespace,
+            "labels": {**labels, **queue},
+        },
+        "spec": {
+            "backoffLimit": config.children.max_attempts,
+            "activeDeadlineSeconds": resources.deadline_s,
+            "ttlSecondsAfterFinished": resources.ttl_s,
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore", "onPodConditions": [_is_true("DisruptionTarget")]}]
+            },
+            "template": {
+                "metadata": {"labels": {**labels, "azure.workload.identity/use": "true"}},
+                "spec": _pod(child, run, search_uri, resources, place),
+            },
+        },
+    }
+
+
+def job_name(child: str, *, search_uri: str, config: SearchConfig) -> str:
+    """Return the name of a child's Job: the same whoever asks, and another for another search."""
+    end = f"-{_fingerprint(search_uri)}-{child}"
+    return config.name[: _NAME_SIZE - len(end)].rstrip("-") + end
+
+
+def round_labels(child: str, *, search_uri: str, config: SearchConfig) -> dict[str, str]:
+    """Return the labels that the Jobs of a child's round have in common, whoever made them."""
+    which = ChildId.parse(child)
+    return {
+        **_PART_OF,
+        "kfp-nas/search": f"{config.name}-{_fingerprint(search_uri)}",
+        "kfp-nas/replica": str(which.replica),
+        "kfp-nas/round": str(which.round),
+    }
+
+
+def run_label(run: str) -> str:
+    """Return a run's id as a label may be."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", run)[:63].strip("-._")
+
+
+def _run_labels(child: str, run: str) -> dict[str, str]:
+    return {"kfp-nas/child": child, "kfp-nas/run": run_label(run)}
+
+
+def _fingerprint(search_uri: str) -> str:
+    return hashlib.sha256(search_uri.encode()).hexdigest()[:8]
+
+
+def _is_true(condition: str) -> dict[str, str]:
+    return {"type": condition, "status": "True"}
+
+
+def _pod(
+    child: str, run: str, search_uri: str, resources: ResourcesConfig, place: JobPlace
+) -> dict[str, Any]:
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": place.service_account,
+        "automountServiceAccountToken": False,  # a child does not speak to Kubernetes
+        "securityContext": {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(child, run, search_uri, resources, place)],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {}},
+            {"name": "shm", "emptyDir": _shared_memory(resources)},
+        ],
+        "nodeSelector": resources.node_selector,
+        "tolerations": list(resources.tolerations),
+        "imagePullSecrets": [{"name": name} for name in resources.image_pull_secrets],
+        "priorityClassName": resources.priority_class,
+    }
+    return {key: value for key, value in pod.items() if value or value is False}
+
+
+def _container(
+    child: str, run: str, search_uri: str, resources: ResourcesConfig, place: JobPlace
+) -> dict[str, Any]:
+    amounts = _amounts(resources)
+    return {
+        "name": "child",
+        "image": place.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["nas", "train-child", search_uri, child, "--run", run],
+        "env": [_from_store(place, *each) for each in _STORE_ENV],
+        "resources": {"requests": amounts, "limits": amounts},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "shm", "mountPath": "/dev/shm"},
+        ],
+    }
+
+
+def _amounts(resources: ResourcesConfig) -> dict[str, str]:
+    amounts = {
+        "cpu": resources.cpu,
+        "memory": resources.memory,
+        "ephemeral-storage": resources.ephemeral_storage,
+        resources.gpu_type: str(resources.gpu_count or ""),
+    }
+    return {name: amount for name, amount in amounts.items() if amount}
+
+
+def _shared_memory(resources: ResourcesConfig) -> dict[str, str]:
+    limit = {"sizeLimit": resources.shared_memory} if resources.shared_memory else {}
+    return {"medium": "Memory", **limit}
+
+
+def _from_store(place: JobPlace, source: str, key: str, variable: str) -> dict[str, Any]:
+    name = place.store_secret if source == "secretKeyRef" else place.store_settings
+    reference = {"name": name, "key": key, "optional": True}
+    return {"name": variable, "valueFrom": {source: reference}}

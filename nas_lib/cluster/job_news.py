@@ -1,0 +1,112 @@
+"""What becomes of a round's Jobs and their pods, with few calls to Kubernetes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from nas_lib.cluster.kubernetes_api import KubernetesApi, Labels, Resource
+from nas_lib.engine import Listener
+
+_LOOK_S = 60.0  # how often to see why pods that should run do not
+_NO_TROUBLE = ("ContainerCreating", "PodInitializing")
+
+
+class JobNews:
+    """The Jobs with certain labels as they change, over one connection while that lasts."""
+
+    def __init__(self, api: KubernetesApi, labels: Labels) -> None:
+        """Nothing is asked for yet."""
+        self._api = api
+        self._labels = labels
+        self._jobs: dict[str, Resource] = {}
+        self._changes: Iterator[Resource] | None = None
+        self._until_s = 0.0  # when the connection ends
+
+    @property
+    def num_failed(self) -> int:
+        """Pods that these Jobs have lost."""
+        return sum(job.get("status", {}).get("failed") or 0 for job in self._jobs.values())
+
+    def wait(self, timeout_s: float) -> Iterable[Resource]:
+        """Return Jobs that may have changed, waiting for the first at most this long.
+
+        One that was deleted is returned with the time of that.
+        """
+        until_s = time.monotonic() + timeout_s
+        if self._changes is None or self._until_s > until_s:
+            return self._begin(timeout_s)
+        change = next(self._changes, None)
+        if change is None:
+            self._changes = None
+            return ()
+        job: Resource = change["object"]
+        if change["type"] == "DELETED":
+            job["metadata"].setdefault("deletionTimestamp", "unknown")
+        self._jobs[job["metadata"]["name"]] = job
+        return [job]
+
+    def _begin(self, timeout_s: float) -> Iterable[Resource]:
+        """Ask how all Jobs are, and to be told of changes from there."""
+        jobs, version = self._api.jobs(self._labels)
+        found = {job["metadata"]["name"]: job for job in jobs}
+        for name, job in self._jobs.items():
+            if name not in found:
+                job["metadata"].setdefault("deletionTimestamp", "unknown")
+        self._jobs |= found
+        self._changes = self._api.changes(self._labels, version, timeout_s)
+        self._until_s = time.monotonic() + timeout_s
+        return list(self._jobs.values())
+
+
+def job_outcome(job: Resource) -> str | None:
+    """Say how a Job ended, None while it goes on; an empty one is one that is not there."""
+    if not job or job["metadata"].get("deletionTimestamp"):
+        return "was deleted"
+    for condition in job.get("status", {}).get("conditions") or ():
+        if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
+            reason = condition.get("reason") or condition["type"]
+            return f"ended: {reason} {condition.get('message', '')}".strip()
+    return None
+
+
+class PodTroubles:
+    """Tells what keeps pods from running and what ended them, once each."""
+
+    def __init__(self, api: KubernetesApi, labels: Labels, listener: Listener) -> None:
+        """Nothing is asked for yet."""
+        self._api = api
+        self._labels = labels
+        self._listener = listener
+        self._told: set[tuple[str, str]] = set()
+        self._num_failed = 0
+        self._looked_s = time.monotonic()
+
+    def look(self, *, num_failed: int) -> None:
+        """Tell what is new, if more pods than before have failed or it is time to look."""
+        now_s = time.monotonic()
+        if num_failed <= self._num_failed and now_s - self._looked_s < _LOOK_S:
+            return
+        self._num_failed, self._looked_s = num_failed, now_s
+        for pod in self._api.pods(self._labels):
+            name, trouble = pod["metadata"]["name"], pod_trouble(pod)
+            if trouble and (name, trouble) not in self._told:
+                self._told.add((name, trouble))
+                child = pod["metadata"]["labels"]["kfp-nas/child"]
+                self._listener.failed(child, f"its pod {name}: {trouble}")
+
+
+def pod_trouble(pod: Resource) -> str:
+    """Say what is wrong with a pod, empty if nothing is."""
+    status = pod["status"]
+    for container in status.get("containerStatuses") or ():
+        state = container.get("state") or {}
+        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
+        if waiting and waiting.get("reason") not in _NO_TROUBLE:
+            return f"{waiting.get('reason')} {waiting.get('message', '')}".strip()
+        if ended.get("exitCode"):
+            return f"{ended.get('reason', 'ended')}, exit code {ended['exitCode']}"
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"{condition.get('reason', '')} {condition.get('message', '')}".strip()
+    return str(status.get("message") or "") if status["phase"] == "Failed" else ""

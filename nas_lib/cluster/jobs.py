@@ -1,0 +1,147 @@
+"""Children as Kubernetes Jobs: one each, named after it, so that making it twice is one Job."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from nas_lib.cluster.child_job import JobPlace, child_job, job_name, round_labels
+from nas_lib.cluster.job_news import JobNews, PodTroubles, job_outcome
+from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
+from nas_lib.engine import Listener, train_round
+from nas_lib.errors import ClusterError, ConfigError
+from nas_lib.pods import Log, noted
+from nas_lib.records import ChildResult
+from nas_lib.steps import OpenSearch
+from nas_lib.store import layout
+
+_STEP = "train_as_jobs"
+_DELETED_WITHIN_S = 120.0
+
+
+def train_as_jobs(
+    search_uri: str, *, children: Sequence[str], run: str, store_secret: str, store_settings: str
+) -> list[float]:
+    """Train children of one round in a Job each; return their rewards, 0 for one without a result.
+
+    Args:
+        search_uri: Where the search's state lies.
+        children: Their ids.
+        run: This run.
+        store_secret: Secret with the store's credentials, for the Jobs' pods.
+        store_settings: ConfigMap with its endpoint and region, for the Jobs' pods.
+    """
+    with noted(search_uri, _STEP, run):
+        place = JobPlace(
+            namespace=_own("NAS_NAMESPACE"),
+            image=_own("NAS_IMAGE"),
+            service_account=_own("NAS_SERVICE_ACCOUNT"),
+            store_secret=store_secret,
+            store_settings=store_settings,
+        )
+        search = OpenSearch(search_uri)
+        api = KubernetesApi(place.namespace)
+        trainer = JobTrainer(search, api, place, children=children, run=run, listener=Log())
+        return train_round(search, children, run=run, trainer=trainer)
+
+
+def _own(variable: str) -> str:
+    """Return what the pipeline told this pod about itself."""
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigError(f"{variable} should be set by the pipeline nas-search-jobs, and is not")
+    return value
+
+
+class JobTrainer:
+    """Has the children of one round trained by Jobs, all at once: the cluster says who waits."""
+
+    has_room = True
+
+    def __init__(
+        self,
+        search: OpenSearch,
+        api: KubernetesApi,
+        place: JobPlace,
+        *,
+        children: Sequence[str],
+        run: str,
+        listener: Listener,
+    ) -> None:
+        """Take the round's children; `start` makes their Jobs."""
+        self._search = search
+        self._api = api
+        self._place = place
+        self._run = run
+        self._listener = listener
+        self._labels = round_labels(children[0], search_uri=search.uri, config=search.config)
+        self._running: dict[str, str] = {}  # children, by their Jobs' names
+        self._ended: list[str] = []  # children of whom `wait` has not told
+        self._news = JobNews(api, self._labels)
+        self._troubles = PodTroubles(api, self._labels, listener)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no child is being trained."""
+        return not self._running and not self._ended
+
+    def start(self, child: str) -> None:
+        """Make the child's Job, or take over the one that is there."""
+        if self._result(child):
+            self._ended.append(child)
+            return
+        name = job_name(child, search_uri=self._search.uri, config=self._search.config)
+        job = child_job(
+            child,
+            run=self._run,
+            search_uri=self._search.uri,
+            config=self._search.config,
+            place=self._place,
+        )
+        if not self._api.create_job(job) and job_outcome(self._api.job(name)) is not None:
+            self._replace(name, job)  # it has ended, and the child has no result
+        self._running[name] = child
+        self._listener.started(child)
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """Return the children whose Jobs ended, waiting for the first at most this long."""
+        deadline_s = time.monotonic() + timeout_s
+        while not self._ended and (left_s := deadline_s - time.monotonic()) > 0:
+            for job in self._news.wait(left_s):
+                self._note(job)
+            self._troubles.look(num_failed=self._news.num_failed)
+        ended, self._ended = self._ended, []
+        return ended
+
+    def give_up(self) -> None:
+        """Delete the Jobs that are still there."""
+        for name in self._running:
+            self._api.delete_job(name)
+        self._running.clear()
+
+    def _note(self, job: Resource) -> None:
+        name, outcome = job["metadata"]["name"], job_outcome(job)
+        if name not in self._running or outcome is None:
+            return
+        child = self._running.pop(name)
+        self._ended.append(child)
+        result = self._result(child)
+        if result is not None:
+            self._listener.ended(result)
+            return
+        message = f"{child} has no result: its Job {name} {outcome}"
+        self._listener.failed(child, message)
+        self._search.store.note_problem(run=self._run, step=_STEP, message=message)
+
+    def _result(self, child: str) -> ChildResult | None:
+        return self._search.store.find(ChildResult, layout.child_result(child))
+
+    def _replace(self, name: str, job: Resource) -> None:
+        """Make a Job anew; its name is free only when the last of the old one is gone."""
+        deadline_s = time.monotonic() + _DELETED_WITHIN_S
+        self._api.delete_job(name)
+        while not self._api.create_job(job):
+            if time.monotonic() > deadline_s:
+                raise ClusterError(f"the Job {name} should be deleted, and is still there")
+            time.sleep(0.5)

@@ -1,0 +1,146 @@
+"""The few calls to Kubernetes that Jobs for children need, each repeated where that may help."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kubernetes import client, watch
+from kubernetes import config as kubernetes_config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from nas_lib.errors import ClusterError
+
+_CONNECT_S, _ANSWER_S = 5.0, 30.0
+_GIVE_UP_AFTER_S = 600.0  # a managed control plane is away for minutes while it is upgraded
+_FIRST_BACKOFF_S, _MOST_BACKOFF_S = 0.5, 15.0
+_NOT_FOUND, _CONFLICT, _GONE, _TOO_MANY = 404, 409, 410, 429
+
+Resource = dict[str, Any]
+Labels = dict[str, str]
+
+
+class KubernetesApi:
+    """Jobs and pods of one namespace, as plain dictionaries."""
+
+    def __init__(self, namespace: str, *, give_up_after_s: float = _GIVE_UP_AFTER_S) -> None:
+        """Find the cluster: that of KUBECONFIG, or the one that this pod runs in.
+
+        Args:
+            namespace: Where Jobs and pods are.
+            give_up_after_s: A call that brings no answer, or a server's own error, is repeated
+                for this long.
+
+        Raises:
+            ClusterError: No cluster is known here.
+        """
+        configuration = client.Configuration()
+        try:
+            kubernetes_config.load_config(client_configuration=configuration)
+        except kubernetes_config.ConfigException as err:
+            raise ClusterError(f"no Kubernetes cluster is known here: {err}") from err
+        configuration.retries = False  # `_call` repeats
+        self._client = client.ApiClient(configuration)
+        self._batch = client.BatchV1Api(self._client)
+        self._core = client.CoreV1Api(self._client)
+        self._namespace = namespace
+        self._give_up_after_s = give_up_after_s
+
+    def create_job(self, job: Resource) -> bool:
+        """Create a Job; False if there is one of this name, perhaps by a call of ours before."""
+        method = self._batch.create_namespaced_job
+        return bool(self._call("create a Job", method, body=job, expected=_CONFLICT))
+
+    def job(self, name: str) -> Resource:
+        """Return a Job, empty if there is none."""
+        method = self._batch.read_namespaced_job
+        return self._call("read a Job", method, name=name, expected=_NOT_FOUND)
+
+    def delete_job(self, name: str) -> None:
+        """Delete a Job and its pods, if it is there."""
+        method = self._batch.delete_namespaced_job
+        background = {"propagation_policy": "Background"}
+        self._call("delete a Job", method, name=name, expected=_NOT_FOUND, **background)
+
+    def jobs(self, labels: Labels) -> tuple[list[Resource], str]:
+        """Return the Jobs with these labels, and the version from which to watch them."""
+        method = self._batch.list_namespaced_job
+        answer = self._call("list Jobs", method, label_selector=_selector(labels))
+        return answer["items"], answer["metadata"]["resourceVersion"]
+
+    def pods(self, labels: Labels) -> list[Resource]:
+        """Return the pods with these labels."""
+        method = self._core.list_namespaced_pod
+        answer = self._call("list pods", method, label_selector=_selector(labels))
+        items: list[Resource] = answer["items"]
+        return items
+
+    def changes(self, labels: Labels, version: str, timeout_s: float) -> Iterator[Resource]:
+        """Yield the Jobs with these labels as they change, `{"type": ..., "object": ...}`.
+
+        Ends after this time, or where the connection breaks off or the version is forgotten: then
+        list the Jobs again, and go on from there.
+        """
+        seconds = max(1, round(timeout_s))
+        try:
+            for event in watch.Watch().stream(
+                self._batch.list_namespaced_job,
+                self._namespace,
+                label_selector=_selector(labels),
+                resource_version=version,
+                timeout_seconds=seconds,
+                _request_timeout=(_CONNECT_S, seconds + _ANSWER_S),
+            ):
+                yield {"type": event["type"], "object": event["raw_object"]}
+        except HTTPError:
+            return
+        except ApiException as err:
+            if err.status != _GONE and not _may_pass(err):
+                raise self._error("watch Jobs", err) from err
+
+    def _call(
+        self, what: str, method: Callable[..., Any], *, expected: int = 0, **kwargs: Any
+    ) -> Resource:
+        """Call until there is an answer, and return it; empty for one with the expected code."""
+        deadline_s = time.monotonic() + self._give_up_after_s
+        kwargs |= {"namespace": self._namespace, "_request_timeout": (_CONNECT_S, _ANSWER_S)}
+        backoff_s = _FIRST_BACKOFF_S
+        while True:
+            try:
+                answer = method(**kwargs)
+                plain: Resource = self._client.sanitize_for_serialization(answer)
+                return plain
+            except (ApiException, HTTPError) as err:
+                status = err.status if isinstance(err, ApiException) else 0
+                if expected and status == expected:
+                    return {}
+                if not _may_pass(err) or time.monotonic() + backoff_s > deadline_s:
+                    raise self._error(what, err) from err
+            time.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, _MOST_BACKOFF_S)
+
+    def _error(self, what: str, err: Exception) -> ClusterError:
+        reason = " ".join(str(err).split())
+        if isinstance(err, ApiException):
+            reason = _message(err)
+            if err.status == 403:
+                reason += " (the Role nas-jobs of the manifests allows it)"
+        return ClusterError(f"cannot {what} in namespace {self._namespace}: {reason}")
+
+
+def _may_pass(err: ApiException | HTTPError) -> bool:
+    return isinstance(err, HTTPError) or err.status == _TOO_MANY or err.status >= 500
+
+
+def _message(err: ApiException) -> str:
+    try:
+        return str(json.loads(err.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return f"{err.status} {err.reason}"
+
+
+def _selector(labels: Labels) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels.items())

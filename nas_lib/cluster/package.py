@@ -1,0 +1,97 @@
+"""The pipelines as packages that Kubeflow takes: which one a search needs, and compiling it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from nas_lib import __version__
+from nas_lib.config import MOST_TASKS, FanOut, SearchConfig
+from nas_lib.errors import ConfigError
+
+PIPELINES: dict[FanOut, str] = {
+    "tasks": "nas-search",
+    "jobs": "nas-search-jobs",
+    "pod": "nas-search-pod",
+}
+"""The pipeline of each fan-out."""
+
+
+def fan_out(config: SearchConfig) -> FanOut:
+    """Return how a search's children become pods."""
+    few = config.search.children_per_round <= MOST_TASKS
+    return config.resources.fanout or ("tasks" if few else "jobs")
+
+
+def compile_pipeline(fanout: FanOut, path: Path, *, image: str | None = None) -> None:
+    """Compile the pipeline of this fan-out to the YAML that Kubeflow's UI and API take.
+
+    Args:
+        fanout: Which.
+        path: The file to write.
+        image: The image that all tasks run in; by default that of NAS_IMAGE, or this release's.
+
+    Raises:
+        ConfigError: Kubeflow's SDK is not installed, or the file cannot be written.
+    """
+    _compile(fanout, path, image)
+
+
+def compile_resources(
+    fanout: FanOut, path: Path, *, image: str | None = None, namespace: str | None = None
+) -> None:
+    """Compile the pipeline to the resources Pipeline and PipelineVersion, for `kubectl apply`.
+
+    Args:
+        fanout: Which.
+        path: The file to write.
+        image: As for `compile_pipeline`.
+        namespace: Of the resources; None leaves it to kubectl.
+
+    Raises:
+        ConfigError: As for `compile_pipeline`.
+    """
+    _compile(fanout, path, image)
+    name = PIPELINES[fanout]
+    version = (
+        f"{name}-{version_name(path)}"  # a PipelineVersion cannot change: another, another name
+    )
+    options = {
+        "pipeline_name": name,
+        "pipeline_version_name": version,
+        "pipeline_version_display_name": version_name(path),
+        "namespace": namespace,
+        "include_pipeline_manifest": True,
+    }
+    _compile(fanout, path, image, options)
+
+
+def version_name(path: Path) -> str:
+    """Return what a compiled pipeline is called: the release, and a hash of what is in it."""
+    return f"{__version__}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+
+
+def _compile(
+    fanout: FanOut, path: Path, image: str | None, resources: dict[str, Any] | None = None
+) -> None:
+    if image is not None:
+        os.environ["NAS_IMAGE"] = image  # read when the components are imported
+    try:
+        from kfp.compiler import Compiler
+        from kfp.compiler.compiler_utils import KubernetesManifestOptions
+        from kfp_nas import pipelines
+    except ImportError as err:
+        raise ConfigError(
+            f"compiling needs Kubeflow Pipelines' SDK: pip install 'kfp-nas[kubeflow]' ({err})"
+        ) from err
+    try:
+        Compiler().compile(
+            pipelines.find(PIPELINES[fanout]),
+            str(path),
+            kubernetes_manifest_format=resources is not None,
+            kubernetes_manifest_options=KubernetesManifestOptions(**(resources or {})),
+        )
+    except OSError as err:
+        raise ConfigError(f"cannot write {path}: {err.strerror}") from err

@@ -1,0 +1,76 @@
+"""One round's children, as a pod trains them or has them trained."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+from nas_lib.engine.trainers import Trainer, train_all
+from nas_lib.records import ChildId, ChildResult
+from nas_lib.steps import OpenSearch
+from nas_lib.store import layout
+
+
+def train_round(
+    search: OpenSearch, children: Sequence[str], *, run: str, trainer: Trainer
+) -> list[float]:
+    """Train children of one round until all have ended, or enough have for the search.
+
+    Args:
+        search: The search.
+        children: Children of one round, all that have no result.
+        run: This run.
+        trainer: Who trains.
+
+    Returns:
+        Their rewards, in the order of the children; 0 for one without a result.
+
+    Raises:
+        NasError: A child could not be trained for no fault of its own.
+    """
+    replica = ChildId.parse(children[0]).replica
+    patience = _Patience(search, children)
+    train_all(
+        trainer,
+        children,
+        then=patience.note_end,
+        beat=lambda: search.show_life(replica, run),
+        beat_s=search.config.search.lease_s / 4,
+        patience_s=patience.left_s,
+    )
+    results = (_result(search, child) for child in children)
+    return [result.reward if result else 0.0 for result in results]
+
+
+def _result(search: OpenSearch, child: str) -> ChildResult | None:
+    return search.store.find(ChildResult, layout.child_result(child))
+
+
+class _Patience:
+    """How long a round waits for its last children."""
+
+    def __init__(self, search: OpenSearch, children: Sequence[str]) -> None:
+        loop = search.config.search
+        num_done = len(search.store.proposed(children[0]).children) - len(children)
+        self._search = search
+        self._counts = loop.wait_for is not None
+        self._num_needed = math.inf if loop.wait_for is None else loop.wait_for - num_done
+        self._grace_s = loop.grace_s
+        self._over_s = math.inf
+        self._begin_grace()
+
+    def note_end(self, child: str) -> Sequence[str]:
+        """Count a child that has a result; nothing follows on it."""
+        if self._counts and _result(self._search, child) is not None:
+            self._num_needed -= 1
+            self._begin_grace()
+        return ()
+
+    def left_s(self) -> float:
+        """Return how many seconds more it waits."""
+        return self._over_s - time.monotonic()
+
+    def _begin_grace(self) -> None:
+        if self._num_needed <= 0 and self._over_s == math.inf:
+            self._over_s = time.monotonic() + self._grace_s
