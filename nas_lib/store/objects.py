@@ -1,4 +1,4 @@
-"""Objects under keys: a folder, this process's memory, or S3 (MinIO and others)."""
+"""Objects under keys: a folder, this process's memory, or a cloud's (S3, MinIO, Google, Azure)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ObjectStore(Protocol):
 
     Attributes:
         uri: Where it is.
-        concurrency: Requests that are worth having under way at once.
+        concurrency: Requests that are worth having under way at once; 1 where it is near.
     """
 
     uri: str

@@ -1,22 +1,27 @@
-"""Stores that obstore carries: this process's memory, and (in `s3.py`) S3."""
+"""Stores that obstore carries: this process's memory, and (in `network.py`) those of clouds."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import MemoryStore as MemoryClient
-from obstore.store import S3Store as S3Client
 
+from nas_lib.errors import ObjectNotFoundError
 from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key
 
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore as Client
+
 
 class ObstoreStore(ABC):
-    """What memory and S3 have in common."""
+    """What memory and the stores of clouds have in common."""
 
     concurrency = 1
 
@@ -25,7 +30,7 @@ class ObstoreStore(ABC):
 
     @property
     @abstractmethod
-    def _client(self) -> MemoryClient | S3Client: ...
+    def _client(self) -> Client: ...
 
     def get(self, key: str) -> bytes:
         """Return the object."""
@@ -48,7 +53,7 @@ class ObstoreStore(ABC):
 
     def delete(self, key: str) -> None:
         """Remove the object, if there is one."""
-        with explained("delete", key, self.uri):
+        with suppress(ObjectNotFoundError), explained("delete", key, self.uri):
             obstore.delete(self._client, check_key(key))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:

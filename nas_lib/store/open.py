@@ -5,19 +5,25 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from nas_lib.errors import ConfigError
+from nas_lib.store.azure import AzureStore
 from nas_lib.store.folder import FolderStore
+from nas_lib.store.gcs import GCSStore
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.obstores import MemoryStore
 from nas_lib.store.s3 import S3Store
 
 
 def open_store(uri: str) -> ObjectStore:
-    """Return the store: a folder, `file:///folder`, `s3://bucket/prefix` or `memory://name`.
+    """Return the store that a user means.
+
+    It is a folder, `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix` (Google),
+    `az://container/prefix` (Azure) or `memory://name`.
 
     Nothing is created or connected to before the store is used.
 
     Raises:
-        ConfigError: It is none of these.
+        ConfigError: It is none of these, or a setting that says where it is cannot be right.
+        StoreError: The credentials in the environment are none.
     """
     scheme, separator, rest = uri.partition("://")
     if uri and not separator:
@@ -26,8 +32,13 @@ def open_store(uri: str) -> ObjectStore:
         return FolderStore(unquote(rest))
     if scheme == "s3":
         return S3Store(uri)
+    if scheme == "gs":
+        return GCSStore(uri)
+    if scheme == "az":
+        return AzureStore(uri)
     if scheme == "memory":
         return MemoryStore(rest)
     raise ConfigError(
-        f"a store is a folder, file:///folder, s3://bucket/prefix or memory://name, got {uri!r}"
+        "a store is a folder, file:///folder, s3://bucket/prefix, gs://bucket/prefix, "
+        f"az://container/prefix or memory://name, got {uri!r}"
     )

@@ -1,8 +1,8 @@
 """A copy on this machine of objects that never change, for stores that are far away.
 
-A search of 12,800 children is as many small objects, and on S3 each is a request. They are kept
-in one SQLite file in `$NAS_CACHE` (by default `~/.cache/nas`), which many processes may use at
-once and which a kill leaves whole. The cache only ever saves time: where it cannot be used, the
+A search of 12,800 children is as many small objects, and in a cloud each is a request. They are
+kept in one SQLite file in `$NAS_CACHE` (by default `~/.cache/nas`), which many processes may use
+at once and which a kill leaves whole. The cache only ever saves time: where it cannot be used, the
 store is read.
 """
 
@@ -28,7 +28,7 @@ def read_immutable(store: ObjectStore, infos: Sequence[ObjectInfo]) -> list[byte
     Raises:
         ObjectNotFoundError: One is gone since it was listed.
     """
-    if not store.uri.startswith("s3://"):
+    if store.concurrency == 1:  # it is near
         return list(store.get_many([info.key for info in infos]))
     blobs = _recall(store.uri, infos)
     unknown = [info for info in infos if info not in blobs]

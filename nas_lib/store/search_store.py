@@ -54,7 +54,7 @@ class SearchStore:
 
     @classmethod
     def open(cls, uri: str) -> SearchStore:
-        """Return the search at this folder or `s3://bucket/prefix`; there may be none yet."""
+        """Return the search at this URI, as `open_store` reads it; there may be none yet."""
         return cls(open_store(uri))
 
     # --- records ---------------------------------------------------------------------------

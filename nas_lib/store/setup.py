@@ -18,12 +18,13 @@ from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from urllib3.exceptions import HTTPError
 
 from nas_lib.errors import StoreError
+from nas_lib.store.expiry import CHECKPOINT_DAYS, EXPIRY_RULES
 from nas_lib.store.failures import store_error
+from nas_lib.store.network import bucket_and_prefix
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 from nas_lib.store.s3 import S3Location
 
-CHECKPOINT_DAYS = 30
 _WRITERS = 8
 
 
@@ -47,11 +48,12 @@ class StoreSetup:
 def init_store(uri: str, *, num_races: int = 4) -> StoreSetup:
     """Make the bucket or folder, let old checkpoints expire, check that `create` is atomic.
 
-    May be repeated at any time. S3's lifecycle rules know only prefixes, so the rule holds for
-    one search: what lies below `<prefix>/checkpoints/` of this very URI.
+    May be repeated at any time. Lifecycle rules know only prefixes, so the rule holds for one
+    search: what lies below `<prefix>/checkpoints/` of this very URI. At Google and Azure both the
+    bucket and the rule are left to their own tools, and a bucket must be there.
 
     Args:
-        uri: The store: a folder or `s3://bucket/prefix`.
+        uri: The store: a folder, or one in a bucket.
         num_races: How often to let writers race. Some servers answer them one a second.
 
     Raises:
@@ -59,8 +61,12 @@ def init_store(uri: str, *, num_races: int = 4) -> StoreSetup:
         StoreError: The store cannot be reached, refuses, or two writers can create one object.
     """
     store = open_store(uri)
-    if store.uri.startswith("s3://"):
+    scheme = store.uri.partition("://")[0]
+    if scheme == "s3":
         is_new, expiry = _set_up_bucket(S3Location.parse(uri))
+    elif scheme in EXPIRY_RULES:
+        store.keys("checkpoints")  # says so if there is no bucket
+        is_new, expiry = False, EXPIRY_RULES[scheme](*bucket_and_prefix(uri))
     else:
         is_new, expiry = not os.path.exists(store.uri), "checkpoints of unfinished children stay"
     check_create_is_atomic(store, num_races)

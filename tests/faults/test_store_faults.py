@@ -34,7 +34,7 @@ def proxy(
 ) -> Iterator[FaultyProxy]:
     """Put a proxy before the server, that does nothing yet; count what it will have done."""
     del s3_uri  # it sets the environment, which we change
-    monkeypatch.setenv("NAS_S3_TIMEOUT_S", f"{TIMEOUT_S}")
+    monkeypatch.setenv("NAS_STORE_TIMEOUT_S", f"{TIMEOUT_S}")
     with faulty_proxy(s3_server.endpoint, seed=1, hang_s=2 * TIMEOUT_S) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield proxy

@@ -7,12 +7,13 @@ import resource
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from nas_lib.errors import ConfigError, ObjectNotFoundError, StoreError
-from nas_lib.store import s3
+from nas_lib.store import network
 from nas_lib.store.failures import store_error
 from nas_lib.store.folder import FolderStore
 from nas_lib.store.open import open_store
@@ -33,39 +34,90 @@ def message(call, store) -> str:
     return str(caught.value)
 
 
+@dataclass(frozen=True)
+class Cloud:
+    """One kind of store behind a network, and what is said of it."""
+
+    fixture: str
+    elsewhere: str  # a place in a bucket that does not exist
+    wrong: dict[str, str]  # settings with which the credentials are refused
+    refused: str
+    missing: str
+    address: str
+
+
+CLOUDS = {
+    "s3": Cloud(
+        fixture="s3_uri",
+        elsewhere="s3://nowhere/p",
+        wrong={"AWS_SECRET_ACCESS_KEY": "wrong"},
+        refused="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        missing="the bucket does not exist; make it with `nas store init s3://nowhere/p`",
+        address="AWS_ENDPOINT_URL",
+    ),
+    "gs": Cloud(
+        fixture="gcs_uri",
+        elsewhere="gs://nowhere/p",
+        wrong={"GOOGLE_BEARER_TOKEN": "wrong"},
+        refused="check the pod's service account or GOOGLE_APPLICATION_CREDENTIALS",
+        missing="the bucket does not exist; make it with `gcloud storage buckets create "
+        "gs://nowhere --uniform-bucket-level-access`",
+        address="GOOGLE_BASE_URL",
+    ),
+    "az": Cloud(
+        fixture="azure_uri",
+        elsewhere="az://nowhere/p",
+        wrong={"AZURE_STORAGE_TOKEN": "wrong"},
+        refused="check the pod's identity or AZURE_STORAGE_ACCOUNT_KEY",
+        missing="the container does not exist; make it with `az storage container create "
+        "--name nowhere --auth-mode login --account-name $AZURE_STORAGE_ACCOUNT_NAME`",
+        address="AZURE_STORAGE_ACCOUNT_NAME",
+    ),
+}
+ADDRESSES = ("AWS_ENDPOINT_URL", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")
+each_cloud = pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
+
+
+@pytest.fixture
+def uri(cloud, request):
+    return request.getfixturevalue(cloud.fixture)
+
+
 @each_call
-def test_wrong_credentials_are_refused(s3_uri, monkeypatch, action, call):
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    assert message(call, open_store(s3_uri)) == (
-        f"cannot {action} a/b in {s3_uri}: the credentials were refused; "
-        "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+@each_cloud
+def test_wrong_credentials_are_refused(cloud, uri, monkeypatch, action, call):
+    for name, value in cloud.wrong.items():
+        monkeypatch.setenv(name, value)
+    assert message(call, open_store(uri)) == (
+        f"cannot {action} a/b in {uri}: the credentials were refused; {cloud.refused}"
     )
 
 
-@pytest.mark.usefixtures("s3_uri")
+@pytest.mark.usefixtures("uri")
 @each_call
-def test_a_missing_bucket_is_named(action, call):
-    assert message(call, open_store("s3://nowhere/p")) == (
-        f"cannot {action} a/b in s3://nowhere/p: the bucket does not exist; "
-        "make it with `nas store init s3://nowhere/p`"
+@each_cloud
+def test_a_missing_bucket_is_named(cloud, action, call):
+    assert message(call, open_store(cloud.elsewhere)) == (
+        f"cannot {action} a/b in {cloud.elsewhere}: {cloud.missing}"
     )
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1"])
 def test_a_timeout_that_is_no_time_is_one_sentence(monkeypatch, text):
-    monkeypatch.setenv("NAS_S3_TIMEOUT_S", text)
-    with pytest.raises(ConfigError, match=f"NAS_S3_TIMEOUT_S must be .* above 0, got '{text}'"):
+    monkeypatch.setenv("NAS_STORE_TIMEOUT_S", text)
+    with pytest.raises(ConfigError, match=f"NAS_STORE_TIMEOUT_S must be .* above 0, got '{text}'"):
         open_store("s3://b/p")
 
 
-@pytest.mark.usefixtures("s3_uri")
 @each_call
-def test_an_endpoint_where_nobody_listens_is_given_up(monkeypatch, action, call):
-    monkeypatch.setattr(s3, "_GIVE_UP_AFTER_S", 0.2)
-    monkeypatch.setenv("NAS_S3_TIMEOUT_S", "0.1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    assert message(call, open_store("s3://b/p")) == (
-        f"cannot {action} a/b in s3://b/p: cannot reach the server; is AWS_ENDPOINT_URL right?"
+@each_cloud
+def test_a_server_where_nobody_listens_is_given_up(cloud, uri, monkeypatch, action, call):
+    monkeypatch.setattr(network, "_GIVE_UP_AFTER_S", 0.2)
+    monkeypatch.setenv("NAS_STORE_TIMEOUT_S", "0.1")
+    for name in ADDRESSES:
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert message(call, open_store(uri)) == (
+        f"cannot {action} a/b in {uri}: cannot reach the server; is {cloud.address} right?"
     )
 
 
@@ -87,8 +139,9 @@ def test_an_unknown_failure_keeps_its_first_line():
     assert str(store_error(err, "list", "", "s3://b")) == "cannot list s3://b: slow down"
 
 
-def test_s3_in_a_fork_is_refused_and_does_not_hang(s3_uri):
-    store = open_store(s3_uri)
+@each_cloud
+def test_a_cloud_in_a_fork_is_refused_and_does_not_hang(cloud, uri):
+    store = open_store(uri)
     store.create("a", b"x")
     child = os.fork()
     if child == 0:
@@ -96,7 +149,7 @@ def test_s3_in_a_fork_is_refused_and_does_not_hang(s3_uri):
         try:
             store.get("a")
         except StoreError as err:
-            code = 7 if "in a process forked from one that used S3" in str(err) else 2
+            code = 7 if "in a process forked from one that used such" in str(err) else 2
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)

@@ -30,6 +30,22 @@ def test_one_name_is_one_memory():
     assert list(open_store("memory://another").list("")) == []
 
 
+@pytest.mark.usefixtures("gcs_uri", "azure_uri")
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_the_uri_of_a_cloud_names_bucket_and_prefix(scheme):
+    assert open_store(f"{scheme}://bucket/p/q/").uri == f"{scheme}://bucket/p/q"
+    assert open_store(f"{scheme}://bucket/").uri == f"{scheme}://bucket"
+
+
+def test_azure_without_an_account_is_refused(azure_uri, monkeypatch):
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME")
+    with pytest.raises(ConfigError) as caught:
+        open_store(azure_uri)
+    assert str(caught.value) == (
+        f"{azure_uri} needs AZURE_STORAGE_ACCOUNT_NAME, the name of its storage account, got none"
+    )
+
+
 @pytest.mark.parametrize("uri", ["s3://bucket/p/q", "s3://bucket/p/q/"])
 def test_an_s3_uri_names_bucket_and_prefix(uri):
     location = S3Location.parse(uri)
@@ -58,7 +74,11 @@ def test_s3_is_found_as_other_tools_find_it(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "uri", ["", "gs://bucket/p", "file://relative", "s3://", "s3:///p", "s3://b//p", "s3://b/../p"]
+    "uri",
+    [
+        *("", "abfs://bucket/p", "file://relative"),
+        *("s3://", "s3:///p", "s3://b//p", "s3://b/../p", "gs://", "gs:///p", "az://c/../p"),
+    ],
 )
 def test_anything_else_is_refused(uri):
     with pytest.raises(ConfigError, match="got '"):

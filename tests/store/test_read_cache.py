@@ -19,7 +19,9 @@ from nas_lib.store.read_cache import read_immutable
 
 
 class FarStore(MemoryStore):
-    """Looks like S3 to the cache, and notes what is read from it."""
+    """Looks like a cloud to the cache, and notes what is read from it."""
+
+    concurrency = 32
 
     def __init__(self) -> None:
         super().__init__(uuid4().hex)
@@ -134,8 +136,9 @@ def test_a_killed_reader_leaves_the_cache_whole(store):
         assert read_all(store) == expected
 
 
-def test_s3_is_cached(s3_uri):
-    store = open_store(s3_uri)
+@pytest.mark.parametrize("cloud", ["s3_uri", "gcs_uri", "azure_uri"])
+def test_a_cloud_is_cached(cloud, request):
+    store = open_store(request.getfixturevalue(cloud))
     store.create("a", b"x")
     infos = list(store.list(""))
     assert read_immutable(store, infos) == [b"x"]

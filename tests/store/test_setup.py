@@ -121,3 +121,39 @@ def test_an_endpoint_where_nobody_listens_is_given_up(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError, match="cannot reach the server; is AWS_ENDPOINT_URL right"):
         init_store("s3://bucket/p")
+
+
+@pytest.mark.parametrize(
+    ("cloud", "rule"),
+    [
+        (
+            "gcs_uri",
+            "checkpoints of unfinished children stay, unless a rule of the bucket removes them: "
+            "gcloud storage buckets update gs://tests --lifecycle-file=FILE (instead of its "
+            'present rules) with {"rule": [{"action": {"type": "Delete"}, "condition": '
+            '{"age": 30, "matchesPrefix": ["PREFIX/checkpoints/"]}}]} in the file',
+        ),
+        (
+            "azure_uri",
+            "checkpoints of unfinished children stay, unless a rule of the account removes them: "
+            "az storage account management-policy create --account-name ACCOUNT --resource-group "
+            """GROUP --policy '{"rules": [{"name": "nas", "type": "Lifecycle", "definition": """
+            '{"filters": {"blobTypes": ["blockBlob"], "prefixMatch": ["tests/PREFIX/checkpoints/"]'
+            '}, "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": 30}}}}}]}'
+            "' (instead of its present rules)",
+        ),
+    ],
+)
+def test_the_buckets_of_other_clouds_are_checked_and_left_as_they_are(cloud, rule, request):
+    uri = request.getfixturevalue(cloud)
+    prefix = uri.rpartition("/")[2]
+    assert init_store(uri, num_races=1) == StoreSetup(
+        uri=uri, is_new=False, expiry=rule.replace("PREFIX", prefix), num_races=1
+    )
+    assert list(open_store(uri).list("")) == []
+
+
+def test_a_bucket_of_another_cloud_that_is_missing_is_said_with_the_command(gcs_uri):
+    del gcs_uri  # only its environment
+    with pytest.raises(StoreError, match="make it with `gcloud storage buckets create gs://new "):
+        init_store("gs://new/p")

@@ -5,7 +5,9 @@ from uuid import uuid4
 import pytest
 from store_contract import StoreContract
 
+from nas_lib.store.azure import AzureStore
 from nas_lib.store.folder import FolderStore
+from nas_lib.store.gcs import GCSStore
 from nas_lib.store.obstores import MemoryStore
 from nas_lib.store.s3 import S3Store
 
@@ -26,3 +28,15 @@ class TestS3Store(StoreContract):
     @pytest.fixture
     def store(self, s3_uri):
         return S3Store(s3_uri)
+
+
+class TestGCSStore(StoreContract):
+    @pytest.fixture
+    def store(self, gcs_uri):
+        return GCSStore(gcs_uri)
+
+
+class TestAzureStore(StoreContract):
+    @pytest.fixture
+    def store(self, azure_uri):
+        return AzureStore(azure_uri)

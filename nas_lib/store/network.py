@@ -1,0 +1,178 @@
+"""What stores behind a network have in common: patience, and many requests at a time.
+
+A request that brings no answer for NAS_STORE_TIMEOUT_S seconds (8) is given up and tried again;
+large weights over a slow line may need more.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import cache, wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import obstore
+
+from nas_lib.errors import ConfigError, StoreError
+from nas_lib.store.failures import explained
+from nas_lib.store.objects import ObjectInfo, check_key
+from nas_lib.store.obstores import ObstoreStore
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ObjectStore as Client
+
+_TIMEOUT_S = 8.0
+_GIVE_UP_AFTER_S = 10.0  # within one call of obstore, no retry begins later than this
+_TRIES = 5
+_BROKE_OFF = "response body error"  # in the texts of obstore's errors
+_SILENCE = "kind: Timeout"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def bucket_and_prefix(uri: str) -> tuple[str, str]:
+    """Return what `scheme://bucket/prefix` names; the prefix may be left out.
+
+    Raises:
+        ConfigError: A part is missing, or could leave the bucket.
+    """
+    scheme, _, path = uri.partition("://")
+    bucket, _, prefix = path.rstrip("/").partition("/")
+    try:
+        check_key(f"{bucket}/{prefix}" if prefix else bucket)
+    except ValueError as err:
+        raise ConfigError(f"expected {scheme}://bucket/prefix, got {uri!r}") from err
+    return bucket, prefix
+
+
+def client_options(endpoint: str) -> ClientConfig:
+    """Return how long obstore waits, and that it may speak plain HTTP to an `http://` server."""
+    timeout_s = _timeout_s()
+    return {
+        "allow_http": endpoint.startswith("http://"),
+        "connect_timeout": timedelta(seconds=3),
+        "read_timeout": timedelta(seconds=timeout_s),
+        "timeout": timedelta(seconds=max(120.0, timeout_s)),  # of a whole request
+    }
+
+
+def retry_config() -> RetryConfig:
+    """Return that obstore repeats what may pass: broken connections, a server's own errors.
+
+    Between a search and its store, this and `_persistent` are all that retries.
+    """
+    return {
+        "max_retries": 100,  # the time decides
+        "retry_timeout": timedelta(seconds=max(_GIVE_UP_AFTER_S, 1.25 * _timeout_s())),
+        "backoff": {"max_backoff": timedelta(seconds=2)},
+    }
+
+
+def first_set(*variables: str) -> str:
+    """Return the first of these environment variables that says something, or nothing."""
+    return next(filter(None, map(os.environ.get, variables)), "")
+
+
+def _persistent(sign: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return what makes a call try again after errors of obstore that have this in their text.
+
+    Its client repeats by itself all but an answer that breaks off, and what changes something (a
+    deletion, a conditional creation) and meets with silence.
+    """
+
+    def decorate(call: Callable[P, T]) -> Callable[P, T]:
+        @wraps(call)
+        def persistent(*args: P.args, **kwargs: P.kwargs) -> T:
+            for _ in range(_TRIES - 1):
+                try:
+                    return call(*args, **kwargs)
+                except StoreError as err:
+                    if sign not in str(err.__cause__):
+                        raise
+            return call(*args, **kwargs)
+
+        return persistent
+
+    return decorate
+
+
+class NetworkStore(ObstoreStore):
+    """Objects below a prefix of a bucket; the bucket must exist."""
+
+    concurrency = 32
+
+    def __init__(self, uri: str, connect: Callable[[], Client]) -> None:
+        """Take the store's URI, and what makes its client from the settings around it.
+
+        Raises:
+            StoreError: The settings are none that a client could use.
+        """
+        super().__init__(uri)
+        with explained("use", "", uri):
+            self._connection = connect()
+
+    get = _persistent(_BROKE_OFF)(ObstoreStore.get)
+    delete = _persistent(_SILENCE)(ObstoreStore.delete)
+
+    @_persistent(_BROKE_OFF)
+    def _list(self, prefix: str, *, after: str) -> Iterator[ObjectInfo]:
+        return super()._list(prefix, after=after)
+
+    @_persistent(_SILENCE)
+    def create(self, key: str, data: bytes) -> bool:
+        """Store the object if there is none; return whether it did.
+
+        A server may also say that there is one while another writer is just trying.
+        """
+        for _ in range(_TRIES):
+            if super().create(key, data):
+                return True
+            if self._is_there(key):
+                return False
+        raise StoreError(f"cannot write {key} in {self.uri}: it is there, and it is not")
+
+    def _is_there(self, key: str) -> bool:
+        with explained("read", key, self.uri):
+            try:
+                obstore.head(self._client, key)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+        """Return several objects, in the order of the keys, fetched at the same time."""
+        with ThreadPoolExecutor(self.concurrency) as threads:
+            return list(threads.map(self.get, keys))
+
+    @property
+    def _client(self) -> Client:
+        if _first_user() != os.getpid():
+            raise StoreError(
+                f"cannot use {self.uri} in a process forked from one that used such a store "
+                "already: start it by spawn or forkserver"
+            )
+        return self._connection
+
+
+def _timeout_s() -> float:
+    text = os.environ.get("NAS_STORE_TIMEOUT_S") or str(_TIMEOUT_S)
+    try:
+        timeout_s = float(text)
+    except ValueError:
+        timeout_s = 0.0
+    if timeout_s <= 0:
+        raise ConfigError(f"NAS_STORE_TIMEOUT_S must be a number of seconds above 0, got {text!r}")
+    return timeout_s
+
+
+@cache
+def _first_user() -> int:
+    """Return the process in which obstore started its threads, which a fork does not copy.
+
+    Whoever uses such a store in the fork would wait for them for ever.
+    """
+    return os.getpid()
