@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CHECKOV := .venv-checkov/bin/checkov
 DOCKER ?= docker
 TORCH ?= cpu
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' nas_lib/__init__.py)
@@ -47,6 +48,21 @@ wheels: $(READY)
 test-container: wheels ## Build the image and test it, on the engine that DOCKER_HOST names
 	$(BIN)/pytest -m container tests/containers
 
+.PHONY: test-cluster
+test-cluster: wheels ## Search in the Kubernetes cluster that KUBECONFIG names
+	$(BIN)/pytest -m cluster tests/cluster
+
+# A virtual environment of its own: checkov pins what we pin otherwise.
+$(CHECKOV):
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
+
+.PHONY: check-manifests
+check-manifests: $(READY) $(CHECKOV) ## Run checkov over each overlay of manifests/
+	$(BIN)/python tests/manifests/kustomized.py build/manifests
+	for file in build/manifests/*.yaml; do \
+		$(CHECKOV) --config-file manifests/checkov.yaml --file "$$file" || exit 1; done
+
 .PHONY: test-faults
 test-faults: $(READY) ## Break searches in every way known, at length (minutes)
 	$(BIN)/pytest -m '' tests/faults --account benchmarks/results/faults.json
@@ -75,4 +91,4 @@ bench: $(READY) ## Measure speeds (minutes, on an idle machine)
 
 .PHONY: clean
 clean: ## Remove the environment and all caches, but no searches
-	rm -rf $(VENV) wheels build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-checkov wheels build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,14 +14,19 @@ def with_state(task: PipelineTask, *, store_secret: str, store_settings: str) ->
         task: The task.
         store_secret: Name of a Secret with the keys accesskey and secretkey; it may be absent:
             then the pod's own identity counts.
-        store_settings: Name of a ConfigMap with the keys endpoint and region; it may be absent.
+        store_settings: Name of a ConfigMap with the keys endpoint, region and account, each of
+            which may be absent.
 
     Returns:
         The task.
     """
     keys = {"accesskey": "AWS_ACCESS_KEY_ID", "secretkey": "AWS_SECRET_ACCESS_KEY"}
     kubernetes.use_secret_as_env(task, store_secret, keys, optional=True)
-    settings = {"endpoint": "AWS_ENDPOINT_URL", "region": "AWS_REGION"}
+    settings = {
+        "endpoint": "AWS_ENDPOINT_URL",
+        "region": "AWS_REGION",
+        "account": "AZURE_STORAGE_ACCOUNT_NAME",
+    }
     kubernetes.use_config_map_as_env(task, store_settings, settings, optional=True)
     kubernetes.set_image_pull_policy(task, "IfNotPresent")
     kubernetes.set_timeout(task, TASK_TIMEOUT_S)

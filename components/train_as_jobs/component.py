@@ -18,7 +18,7 @@ def train_as_jobs(
         children: Ids of the children, all of one round.
         run: Id of this pipeline run.
         store_secret: Secret with the store's accesskey and secretkey, for the Jobs' pods.
-        store_settings: ConfigMap with the store's endpoint and region, for the Jobs' pods.
+        store_settings: ConfigMap with the store's endpoint, region or account, for the Jobs' pods.
 
     Returns:
         Each child's reward; 0 where there is none.

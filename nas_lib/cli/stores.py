@@ -15,8 +15,9 @@ def store() -> None:
 def init(uri: str) -> None:
     """Make a bucket (or folder) ready, and check that it keeps searches safe.
 
-    URI is s3://bucket/prefix or a folder. Settings of S3 come from the environment:
-    AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION.
+    URI is s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or a folder. Settings of
+    S3 come from the environment: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
+    AWS_REGION. A bucket of the other two must be there already.
     """
     from nas_lib.store.setup import init_store
 

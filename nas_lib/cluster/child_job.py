@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +18,9 @@ _STORE_ENV = (
     ("secretKeyRef", "secretkey", "AWS_SECRET_ACCESS_KEY"),
     ("configMapKeyRef", "endpoint", "AWS_ENDPOINT_URL"),
     ("configMapKeyRef", "region", "AWS_REGION"),
+    ("configMapKeyRef", "account", "AZURE_STORAGE_ACCOUNT_NAME"),
 )
+_MADE_FROM = "kfp-nas/made-from"
 _NAME_SIZE = 63  # of a Job: it becomes a label of its pods
 
 
@@ -29,7 +33,7 @@ class JobPlace:
         image: The image of this release.
         service_account: Whose identity their pods have, for a cloud's store.
         store_secret: Secret with the store's accesskey and secretkey; may be absent there.
-        store_settings: ConfigMap with its endpoint and region; may be absent there.
+        store_settings: ConfigMap with its endpoint, region or account; may be absent there.
     """
 
     namespace: str
@@ -61,6 +65,7 @@ def child_job(
             "name": job_name(child, search_uri=search_uri, config=config),
             "namespace": place.namespace,
             "labels": {**labels, **queue},
+            "annotations": {_MADE_FROM: _settings(child, search_uri, resources, place)},
         },
         "spec": {
             "backoffLimit": config.children.max_attempts,
@@ -94,6 +99,11 @@ def round_labels(child: str, *, search_uri: str, config: SearchConfig) -> dict[s
     }
 
 
+def made_from(job: Mapping[str, Any]) -> str:
+    """Return what a Job was made from: another where its image or the settings were others."""
+    return str(job["metadata"].get("annotations", {}).get(_MADE_FROM))
+
+
 def run_label(run: str) -> str:
     """Return a run's id as a label may be."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", run)[:63].strip("-._")
@@ -103,8 +113,14 @@ def _run_labels(child: str, run: str) -> dict[str, str]:
     return {"kfp-nas/child": child, "kfp-nas/run": run_label(run)}
 
 
-def _fingerprint(search_uri: str) -> str:
-    return hashlib.sha256(search_uri.encode()).hexdigest()[:8]
+def _settings(child: str, search_uri: str, resources: ResourcesConfig, place: JobPlace) -> str:
+    """Return a hash of all that a Job is made from, but not of the run."""
+    pod = _pod(child, "", search_uri, resources, place)
+    return _fingerprint(json.dumps([pod, resources.queue, resources.deadline_s]))
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _is_true(condition: str) -> dict[str, str]:

@@ -9,6 +9,8 @@ from nas_lib.cluster.kubernetes_api import KubernetesApi, Labels, Resource
 from nas_lib.engine import Listener
 
 _LOOK_S = 60.0  # how often to see why pods that should run do not
+_PAUSE_S = 1.0  # between two lists at least, however soon connections end
+_SLACK_S = 1.0  # a connection's time is in whole seconds
 _NO_TROUBLE = ("ContainerCreating", "PodInitializing")
 
 
@@ -22,20 +24,25 @@ class JobNews:
         self._jobs: dict[str, Resource] = {}
         self._changes: Iterator[Resource] | None = None
         self._until_s = 0.0  # when the connection ends
+        self._listed_s = -_PAUSE_S
 
     @property
     def num_failed(self) -> int:
         """Pods that these Jobs have lost."""
         return sum(job.get("status", {}).get("failed") or 0 for job in self._jobs.values())
 
-    def wait(self, timeout_s: float) -> Iterable[Resource]:
-        """Return Jobs that may have changed, waiting for the first at most this long.
+    def expect(self, job: Resource) -> None:
+        """Count on this Job to be there: if it is not, it was deleted."""
+        self._jobs[job["metadata"]["name"]] = job
 
-        One that was deleted is returned with the time of that.
+    def wait(self, timeout_s: float) -> Iterable[Resource]:
+        """Return Jobs that may have changed, waiting for the first at most about this long.
+
+        One that was deleted is returned with the time of that. It may return before, without any.
         """
-        until_s = time.monotonic() + timeout_s
-        if self._changes is None or self._until_s > until_s:
-            return self._begin(timeout_s)
+        until_s = time.monotonic() + min(timeout_s, _LOOK_S)
+        if self._changes is None or self._until_s > until_s + _SLACK_S:
+            return self._begin(until_s)
         change = next(self._changes, None)
         if change is None:
             self._changes = None
@@ -46,16 +53,18 @@ class JobNews:
         self._jobs[job["metadata"]["name"]] = job
         return [job]
 
-    def _begin(self, timeout_s: float) -> Iterable[Resource]:
+    def _begin(self, until_s: float) -> Iterable[Resource]:
         """Ask how all Jobs are, and to be told of changes from there."""
+        time.sleep(max(0.0, self._listed_s + _PAUSE_S - time.monotonic()))
         jobs, version = self._api.jobs(self._labels)
+        self._listed_s = time.monotonic()
         found = {job["metadata"]["name"]: job for job in jobs}
         for name, job in self._jobs.items():
             if name not in found:
                 job["metadata"].setdefault("deletionTimestamp", "unknown")
         self._jobs |= found
-        self._changes = self._api.changes(self._labels, version, timeout_s)
-        self._until_s = time.monotonic() + timeout_s
+        self._changes = self._api.changes(self._labels, version, until_s - self._listed_s)
+        self._until_s = until_s
         return list(self._jobs.values())
 
 
@@ -99,6 +108,8 @@ class PodTroubles:
 def pod_trouble(pod: Resource) -> str:
     """Say what is wrong with a pod, empty if nothing is."""
     status = pod["status"]
+    if status.get("reason"):  # it was evicted, its node was lost: what its containers say follows
+        return f"{status['reason']} {status.get('message', '')}".strip()
     for container in status.get("containerStatuses") or ():
         state = container.get("state") or {}
         waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
@@ -109,4 +120,4 @@ def pod_trouble(pod: Resource) -> str:
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f"{condition.get('reason', '')} {condition.get('message', '')}".strip()
-    return str(status.get("message") or "") if status["phase"] == "Failed" else ""
+    return ""

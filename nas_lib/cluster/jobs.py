@@ -6,7 +6,13 @@ import os
 import time
 from collections.abc import Sequence
 
-from nas_lib.cluster.child_job import JobPlace, child_job, job_name, round_labels
+from nas_lib.cluster.child_job import (
+    JobPlace,
+    child_job,
+    job_name,
+    made_from,
+    round_labels,
+)
 from nas_lib.cluster.job_news import JobNews, PodTroubles, job_outcome
 from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
 from nas_lib.engine import Listener, train_round
@@ -17,7 +23,7 @@ from nas_lib.steps import OpenSearch
 from nas_lib.store import layout
 
 _STEP = "train_as_jobs"
-_DELETED_WITHIN_S = 120.0
+_DELETED_WITHIN_S, _DELETED_POLL_S = 120.0, 0.5
 
 
 def train_as_jobs(
@@ -76,7 +82,8 @@ class JobTrainer:
         self._run = run
         self._listener = listener
         self._labels = round_labels(children[0], search_uri=search.uri, config=search.config)
-        self._running: dict[str, str] = {}  # children, by their Jobs' names
+        self._left = {self._name(child): child for child in children}  # who have not ended
+        self._running: set[str] = set()  # their Jobs
         self._ended: list[str] = []  # children of whom `wait` has not told
         self._news = JobNews(api, self._labels)
         self._troubles = PodTroubles(api, self._labels, listener)
@@ -88,10 +95,10 @@ class JobTrainer:
 
     def start(self, child: str) -> None:
         """Make the child's Job, or take over the one that is there."""
+        name = self._name(child)
         if self._result(child):
-            self._ended.append(child)
+            self._ended.append(self._left.pop(name))
             return
-        name = job_name(child, search_uri=self._search.uri, config=self._search.config)
         job = child_job(
             child,
             run=self._run,
@@ -99,9 +106,10 @@ class JobTrainer:
             config=self._search.config,
             place=self._place,
         )
-        if not self._api.create_job(job) and job_outcome(self._api.job(name)) is not None:
-            self._replace(name, job)  # it has ended, and the child has no result
-        self._running[name] = child
+        if not self._api.create_job(job) and self._is_over(job) and not self._result(child):
+            self._replace(name, job)
+        self._running.add(name)
+        self._news.expect(job)
         self._listener.started(child)
 
     def wait(self, timeout_s: float) -> list[str]:
@@ -115,16 +123,18 @@ class JobTrainer:
         return ended
 
     def give_up(self) -> None:
-        """Delete the Jobs that are still there."""
-        for name in self._running:
+        """Delete the Jobs of all who have not ended, whoever made them."""
+        for name in self._left:
             self._api.delete_job(name)
+        self._left.clear()
         self._running.clear()
 
     def _note(self, job: Resource) -> None:
         name, outcome = job["metadata"]["name"], job_outcome(job)
         if name not in self._running or outcome is None:
             return
-        child = self._running.pop(name)
+        self._running.remove(name)
+        child = self._left.pop(name)
         self._ended.append(child)
         result = self._result(child)
         if result is not None:
@@ -133,6 +143,14 @@ class JobTrainer:
         message = f"{child} has no result: its Job {name} {outcome}"
         self._listener.failed(child, message)
         self._search.store.note_problem(run=self._run, step=_STEP, message=message)
+
+    def _name(self, child: str) -> str:
+        return job_name(child, search_uri=self._search.uri, config=self._search.config)
+
+    def _is_over(self, job: Resource) -> bool:
+        """Whether the Job of this name that is there has ended, or was made from other settings."""
+        there = self._api.job(job["metadata"]["name"])
+        return job_outcome(there) is not None or made_from(there) != made_from(job)
 
     def _result(self, child: str) -> ChildResult | None:
         return self._search.store.find(ChildResult, layout.child_result(child))
@@ -144,4 +162,4 @@ class JobTrainer:
         while not self._api.create_job(job):
             if time.monotonic() > deadline_s:
                 raise ClusterError(f"the Job {name} should be deleted, and is still there")
-            time.sleep(0.5)
+            time.sleep(_DELETED_POLL_S)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,28 +28,19 @@ Labels = dict[str, str]
 class KubernetesApi:
     """Jobs and pods of one namespace, as plain dictionaries."""
 
-    def __init__(self, namespace: str, *, give_up_after_s: float = _GIVE_UP_AFTER_S) -> None:
+    def __init__(self, namespace: str) -> None:
         """Find the cluster: that of KUBECONFIG, or the one that this pod runs in.
 
         Args:
             namespace: Where Jobs and pods are.
-            give_up_after_s: A call that brings no answer, or a server's own error, is repeated
-                for this long.
 
         Raises:
             ClusterError: No cluster is known here.
         """
-        configuration = client.Configuration()
-        try:
-            kubernetes_config.load_config(client_configuration=configuration)
-        except kubernetes_config.ConfigException as err:
-            raise ClusterError(f"no Kubernetes cluster is known here: {err}") from err
-        configuration.retries = False  # `_call` repeats
-        self._client = client.ApiClient(configuration)
-        self._batch = client.BatchV1Api(self._client)
-        self._core = client.CoreV1Api(self._client)
+        api = client.ApiClient(_configuration())
+        self._batch = client.BatchV1Api(api)
+        self._core = client.CoreV1Api(api)
         self._namespace = namespace
-        self._give_up_after_s = give_up_after_s
 
     def create_job(self, job: Resource) -> bool:
         """Create a Job; False if there is one of this name, perhaps by a call of ours before."""
@@ -84,9 +77,9 @@ class KubernetesApi:
         Ends after this time, or where the connection breaks off or the version is forgotten: then
         list the Jobs again, and go on from there.
         """
-        seconds = max(1, round(timeout_s))
+        seconds = max(1, math.ceil(timeout_s))
         try:
-            for event in watch.Watch().stream(
+            for event in watch.Watch(return_type="object").stream(
                 self._batch.list_namespaced_job,
                 self._namespace,
                 label_selector=_selector(labels),
@@ -105,14 +98,14 @@ class KubernetesApi:
         self, what: str, method: Callable[..., Any], *, expected: int = 0, **kwargs: Any
     ) -> Resource:
         """Call until there is an answer, and return it; empty for one with the expected code."""
-        deadline_s = time.monotonic() + self._give_up_after_s
+        deadline_s = time.monotonic() + _GIVE_UP_AFTER_S
         kwargs |= {"namespace": self._namespace, "_request_timeout": (_CONNECT_S, _ANSWER_S)}
+        kwargs["_preload_content"] = False  # its classes refuse what newer servers leave out
         backoff_s = _FIRST_BACKOFF_S
         while True:
             try:
-                answer = method(**kwargs)
-                plain: Resource = self._client.sanitize_for_serialization(answer)
-                return plain
+                answer: Resource = json.loads(method(**kwargs).data)
+                return answer
             except (ApiException, HTTPError) as err:
                 status = err.status if isinstance(err, ApiException) else 0
                 if expected and status == expected:
@@ -126,9 +119,25 @@ class KubernetesApi:
         reason = " ".join(str(err).split())
         if isinstance(err, ApiException):
             reason = _message(err)
-            if err.status == 403:
+            if err.status == 403 and " cannot " in reason:  # and not a quota, or a policy
                 reason += " (the Role nas-jobs of the manifests allows it)"
         return ClusterError(f"cannot {what} in namespace {self._namespace}: {reason}")
+
+
+def _configuration() -> client.Configuration:
+    """Return where the cluster is and who we are there; tokens in a pod are read anew."""
+    configuration = client.Configuration()
+    configuration.retries = False  # `_call` repeats
+    known = {"client_configuration": configuration}
+    try:
+        if not os.environ.get("KUBECONFIG") and "KUBERNETES_SERVICE_HOST" in os.environ:
+            kubernetes_config.load_incluster_config(**known)
+        else:
+            file = os.environ.get("KUBECONFIG", "~/.kube/config")
+            kubernetes_config.load_kube_config(file, **known)
+    except kubernetes_config.ConfigException as err:
+        raise ClusterError(f"no Kubernetes cluster is known here: {err}") from err
+    return configuration
 
 
 def _may_pass(err: ApiException | HTTPError) -> bool:

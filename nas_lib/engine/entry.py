@@ -66,8 +66,8 @@ def search(
 
     Args:
         config: What to search for.
-        store: Where the state lies: a folder, `s3://bucket/prefix`, or `memory://name` for one
-            process; by default the folder `runs/<name of the search>`.
+        store: Where the state lies: a folder, `s3://bucket/prefix` (`gs://` and `az://` likewise),
+            or `memory://name` for one process; by default the folder `runs/<name of the search>`.
         workers: Children trained at once, each in a process of its own; by default one for each
             GPU, which it has for itself, or for each CPU where there is no GPU. More of them
             share the GPUs evenly.

@@ -19,7 +19,7 @@ def train_round(
 
     Args:
         search: The search.
-        children: Children of one round, all that have no result.
+        children: Children of one round: all that have no result, or some of those.
         run: This run.
         trainer: Who trains.
 
@@ -47,15 +47,22 @@ def _result(search: OpenSearch, child: str) -> ChildResult | None:
     return search.store.find(ChildResult, layout.child_result(child))
 
 
+def _num_done_besides(search: OpenSearch, children: Sequence[str]) -> int:
+    """Return how many others of the round have results: a task or Job of its own knows just one."""
+    members = {child.id for child in search.store.proposed(children[0]).children}
+    return sum(_result(search, other) is not None for other in members - set(children))
+
+
 class _Patience:
     """How long a round waits for its last children."""
 
     def __init__(self, search: OpenSearch, children: Sequence[str]) -> None:
         loop = search.config.search
-        num_done = len(search.store.proposed(children[0]).children) - len(children)
         self._search = search
         self._counts = loop.wait_for is not None
-        self._num_needed = math.inf if loop.wait_for is None else loop.wait_for - num_done
+        self._num_needed = math.inf
+        if loop.wait_for is not None:
+            self._num_needed = loop.wait_for - _num_done_besides(search, children)
         self._grace_s = loop.grace_s
         self._over_s = math.inf
         self._begin_grace()

