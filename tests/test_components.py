@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from kfp import local
 from kfp.components import load_component_from_text
 from kfp_nas.components.readme import FOLDER, NAMES, component, readme
 
@@ -20,7 +22,9 @@ def test_there_is_a_component_for_each_step() -> None:
         "plan_rounds",
         "prepare_data",
         "sample_architectures",
+        "train_as_jobs",
         "train_child",
+        "train_children",
         "update_controller",
         "write_report",
     ]
@@ -65,6 +69,32 @@ def test_its_body_is_imports_and_calls(name: str) -> None:
     words = {line.split()[0] for line in lines if line.strip()}
 
     assert not words & {"if", "while", "try:", "with", "def", "class"}
+
+
+def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but `train_as_jobs`, which needs a cluster: see its own tests."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "artifacts"))
+    uri = {"search_uri": str(tmp_path / "state"), "run": "run"}
+    overrides = {
+        "space": {"kind": "custom", "object": "searches:SPACE"},
+        "children": {"evaluate": "searches:product"},
+        "search": {"max_children": 2, "children_per_round": 2},
+    }
+
+    def run(name: str, **arguments: object) -> dict[str, object]:
+        return component(name)(**uri, **arguments).outputs
+
+    assert run("prepare_data", preset="digits", overrides=overrides)["Output"] == 0
+    assert run("plan_rounds", replica=0, rounds_per_run=5)["num_ticks"] == 1
+    children = run("sample_architectures", replica=0)["Output"]
+    reward = run("train_child", child=children[0])["Output"]
+    rewards = run("train_children", children=children)["Output"]
+    assert rewards[0] == reward
+    assert run("aggregate_rewards", children=children, rewards=rewards)["Output"] == 0
+    assert run("update_controller", replica=0, round=0)["metrics"].metadata["learned"] == 1
+    report = run("write_report", replica=0)["report"]
+    assert "<html" in Path(report.path).read_text()
 
 
 def test_the_image_is_named_by_the_environment_or_the_release() -> None:
