@@ -5,9 +5,18 @@ The field descriptions are the reference; `nas init PRESET` writes a whole docum
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 FORMAT_VERSION = 1
 """Of everything a search stores. A reader refuses a newer one."""
@@ -282,8 +291,18 @@ class LoopConfig(_Part):
         return self
 
 
-Quantity = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?)?$")]
-"""An amount as Kubernetes writes it, such as 500m, 2 or 8Gi; empty for none."""
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?")
+
+
+def _quantity(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, int | float) else str(value)
+    if not _QUANTITY.fullmatch(text):
+        raise ValueError(f"expected an amount such as 500m, 2 or 8Gi, got {value!r}")
+    return text
+
+
+Quantity = Annotated[str, BeforeValidator(_quantity)]
+"""An amount as Kubernetes writes it."""
 
 FanOut = Literal["tasks", "jobs", "pod"]
 MOST_TASKS = 32
@@ -308,11 +327,11 @@ class ResourcesConfig(_Part):
     )
     cpu: Quantity = Field("1", description="CPUs of a pod, such as 500m or 4.")
     memory: Quantity = Field("2Gi", description="Memory of a pod, shared memory included.")
-    ephemeral_storage: Quantity = Field(
-        "", description="Local disk of a pod, such as 10Gi (jobs only)."
+    ephemeral_storage: Quantity | None = Field(
+        None, description="Local disk of a pod, such as 10Gi (jobs only)."
     )
-    shared_memory: Quantity = Field(
-        "", description="Of /dev/shm; empty: as much as the memory (jobs only)."
+    shared_memory: Quantity | None = Field(
+        None, description="Of /dev/shm; unset: as much as the memory (jobs only)."
     )
     gpu_count: int = Field(0, ge=0, description="GPUs of a pod.")
     gpu_type: str = Field(
