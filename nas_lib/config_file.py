@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
-from nas_lib.presets import preset
+from nas_lib.presets import PRESETS, preset
 
 _UNION_TAGS = ("kind", "format")
 _NOT_IDENTITY: dict[str, Any] = {
@@ -116,11 +117,45 @@ def resolve_config(
     return parse_config(document, source="preset and overrides")
 
 
+def as_preset(config: SearchConfig) -> tuple[str, dict[str, Any]]:
+    """Return a preset and overrides that mean this configuration, as few as there are.
+
+    `resolve_config` makes the configuration of them again, also from what Kubeflow makes of the
+    numbers in a dict: floats.
+    """
+    wanted = config.model_dump(mode="json")
+    changes = {
+        name: dict(_changes(preset(name).model_dump(mode="json"), wanted)) for name in PRESETS
+    }
+    fewest = min(changes, key=lambda name: len(changes[name]))
+    return fewest, changes[fewest]
+
+
+def _changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Any]]:
+    """Yield the settings that differ; where a section is of another kind, all that it has."""
+    if any(old.get(tag) != new.get(tag) for tag in _UNION_TAGS):
+        old = {}
+    for key, value in new.items():
+        place = (*path, key)
+        if place in _section_paths():
+            yield from _changes(old.get(key, {}), value, place)
+        elif key not in old or old[key] != value:
+            yield ".".join(place), _exact_as_float(value)
+
+
+def _exact_as_float(value: Any) -> Any:
+    """Return the value, a whole number too large for a float as text, which is read as one."""
+    large = isinstance(value, int) and abs(value) > 2**53
+    return str(value) if large else value
+
+
 def _dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield single settings."""
+    """Yield single settings; one that is itself a mapping, such as a node selector, is whole."""
     for key in sorted(settings, key=_is_no_tag):
         value = settings[key]
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and tuple(f"{prefix}{key}".split(".")) in _section_paths():
             yield from _dotted(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
@@ -247,6 +282,11 @@ def _suggestion(place: tuple[str, ...]) -> str:
     }
     close = difflib.get_close_matches(place[-1], siblings - {place[-1]}, n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+@cache
+def _section_paths() -> frozenset[tuple[str, ...]]:
+    return frozenset(path for path, _ in _sections(SearchConfig))
 
 
 def _sections(

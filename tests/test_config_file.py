@@ -1,17 +1,36 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from space_strategies import cnn_configs
 
-from nas_lib.config import CnnSpaceConfig, ImageFolderData, RandomConfig, SearchConfig
+from nas_lib.config import (
+    Cifar10Data,
+    CnnSpaceConfig,
+    CustomSpaceConfig,
+    IdxData,
+    ImageFolderData,
+    LoopConfig,
+    NpzData,
+    RandomConfig,
+    ReinforceConfig,
+    ResourcesConfig,
+    SearchConfig,
+    TaskConfig,
+)
 from nas_lib.config_file import (
     apply_overrides,
+    as_preset,
     differences,
     identity,
     parse_config,
     read_config,
+    resolve_config,
     to_yaml,
 )
 from nas_lib.errors import ConfigError
@@ -196,3 +215,107 @@ def test_differences_are_told_in_words() -> None:
 def changed(override: str) -> SearchConfig:
     document = preset("digits").model_dump(mode="json")
     return parse_config(apply_overrides(document, [override]), source="test")
+
+
+LABELS = st.dictionaries(
+    st.sampled_from(["disk", "cloud.google.com/gke-accelerator", "a.b.c/d.e", "kind"]),
+    st.text("abc.-", max_size=5),
+    max_size=3,
+)
+TOLERATIONS = st.fixed_dictionaries(
+    {"key": st.just("spot"), "operator": st.just("Exists")},
+    optional={"tolerationSeconds": st.integers(0, 3600)},
+)
+RESOURCES = st.builds(
+    ResourcesConfig,
+    fanout=st.sampled_from([None, "tasks", "jobs", "pod"]),
+    cpu=st.sampled_from(["1", "500m", "4"]),
+    gpu_count=st.integers(0, 8),
+    node_selector=LABELS,
+    tolerations=st.lists(TOLERATIONS, max_size=2).map(tuple),
+)
+DATA = st.sampled_from(
+    [
+        NpzData(path="data.npz"),
+        ImageFolderData(path="data", size=64),
+        IdxData(path="cifar-10-python.tar.gz"),  # the path of another format in a preset
+        Cifar10Data(path="cifar-10-python.tar.gz"),
+        Cifar10Data(path="elsewhere.tar.gz"),
+    ]
+)
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["a", "digits", "my-search"]),
+        "seed": st.integers(0, 2**63 - 1),
+        "task": st.builds(TaskConfig, data=DATA, max_train=st.none() | st.integers(1, 9)),
+        "space": cnn_configs() | st.just(CustomSpaceConfig(object="spaces:mine")),
+        "controller": st.just(RandomConfig())
+        | st.builds(ReinforceConfig, hidden_size=st.integers(1, 99)),
+        "search": st.builds(LoopConfig, stop_at_score=st.none() | st.floats(0, 1)),
+        "resources": RESOURCES,
+    },
+)
+
+
+def through_kubeflow(overrides: dict[str, object]) -> dict[str, object]:
+    """Return what a pipeline's dict parameter arrives as: all numbers are floats."""
+    return dict(json.loads(json.dumps(overrides), parse_int=float))
+
+
+@given(st.sampled_from([*PRESETS]), CHANGES)
+def test_preset_and_overrides_mean_the_configuration_they_are_made_of(
+    base: str, changes: dict[str, object]
+) -> None:
+    config = preset(base).model_copy(update=changes)
+
+    name, overrides = as_preset(config)
+
+    assert resolve_config(name, overrides, stored=None) == config
+    assert resolve_config(name, through_kubeflow(overrides), stored=None) == config
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_needs_no_overrides(name: str) -> None:
+    assert as_preset(preset(name)) == (name, {})
+
+
+def test_overrides_are_the_settings_that_differ_from_the_closest_preset() -> None:
+    document = apply_overrides(
+        preset("nas-cnn-strides").model_dump(mode="json"),
+        ["children.epochs=3", "controller.kind=random", "resources.node_selector={a.b/c: x}"],
+    )
+
+    assert as_preset(parse_config(document, source="test")) == (
+        "nas-cnn-strides",
+        {
+            "children.epochs": 3,
+            "controller.kind": "random",
+            "resources.node_selector": {"a.b/c": "x"},
+        },
+    )
+
+
+def test_a_seed_that_no_float_holds_is_handed_on_as_text() -> None:
+    config = preset("digits").model_copy(update={"seed": 2**53 + 1})
+
+    assert as_preset(config) == ("digits", {"seed": "9007199254740993"})
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"resources": {"node_selector": {"cloud.google.com/gke-accelerator": "l4"}}},
+        {"resources.node_selector": {"cloud.google.com/gke-accelerator": "l4"}},
+    ],
+)
+def test_labels_of_nodes_keep_their_dots(overrides: dict[str, object]) -> None:
+    config = resolve_config("digits", overrides, stored=None)
+
+    assert config is not None
+    assert config.resources.node_selector == {"cloud.google.com/gke-accelerator": "l4"}
+
+
+def test_an_unknown_section_of_overrides_is_still_named() -> None:
+    with pytest.raises(ConfigError, match="unknown setting childre; did you mean children"):
+        resolve_config("digits", {"childre": {"epochs": 3}}, stored=None)

@@ -12,10 +12,12 @@ import click
 from nas_lib import __version__
 from nas_lib.cli.configuring import check, init, presets
 from nas_lib.cli.garbage import gc
-from nas_lib.cli.kubeflow import compile_pipeline, prepare
+from nas_lib.cli.kubeflow import compile_pipeline, prepare, train_child
 from nas_lib.cli.results import compare, report, top
+from nas_lib.cli.runs import cancel, logs, runs
 from nas_lib.cli.searching import search
 from nas_lib.cli.stores import store
+from nas_lib.cli.submitting import schedule, submit
 from nas_lib.errors import NasError
 
 __all__ = ["main"]
@@ -28,7 +30,8 @@ def cli() -> None:
 
     Start with: nas init digits -o search.yaml && nas search search.yaml
 
-    SEARCH is where a search's state lies: a folder, or s3://bucket/prefix.
+    SEARCH is where a search's state lies: a folder, or s3://bucket/prefix
+    (gs:// and az:// likewise).
     """
 
 
@@ -42,6 +45,12 @@ for command in (
     compare,
     prepare,
     compile_pipeline,
+    train_child,
+    submit,
+    schedule,
+    runs,
+    logs,
+    cancel,
     store,
     gc,
 ):

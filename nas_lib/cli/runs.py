@@ -1,0 +1,93 @@
+"""`nas runs`, `nas logs` and `nas cancel`: what became of a search on Kubeflow."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from nas_lib.cli.configuring import print_json
+from nas_lib.cli.submitting import connect, kubeflow_options
+
+if TYPE_CHECKING:
+    from nas_lib.cluster.kubeflow_runs import Run
+
+STANDALONE_NAMESPACE = "kubeflow"
+"""Where pods run if there are no profiles."""
+
+
+@click.command()
+@click.argument("search", metavar="[SEARCH]", required=False)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Show so many runs, the newest first.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@kubeflow_options
+def runs(
+    search: str | None,
+    limit: int,
+    as_json: bool,
+    host: str | None,
+    namespace: str,
+    token: str | None,
+) -> None:
+    """List the runs and schedules of a SEARCH on Kubeflow, or of all searches."""
+    kubeflow = connect(host, namespace, token)
+    schedules, found = kubeflow.schedules(search), kubeflow.runs(search, limit=limit)
+    if as_json:
+        print_json({"runs": list(map(_plain, found)), "schedules": list(map(asdict, schedules))})
+        return
+    rows = [("schedule", s.id, s.name, s.state, s.timing, s.search_uri or "") for s in schedules]
+    rows += [("run", r.id, r.name, r.state, _when(r), r.search_uri or "") for r in found]
+    if not rows:
+        click.echo("no runs and no schedules" + (f" of {search}" if search else ""))
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+@click.command()
+@click.argument("run")
+@click.option("--task", help="Only of this task, such as train-child, or of this child.")
+@kubeflow_options
+def logs(run: str, task: str | None, host: str | None, namespace: str, token: str | None) -> None:
+    """Print the logs of a RUN's pods (its id; see `nas runs`), read from Kubernetes."""
+    found = connect(host, namespace, token).run(run)
+
+    from nas_lib.cluster.pod_logs import pod_logs
+
+    for log in pod_logs(found.id, namespace=namespace or STANDALONE_NAMESPACE, task=task):
+        click.echo(f"== {log.task} ({log.pod}, {log.phase})")
+        click.echo(log.text, nl=not log.text.endswith("\n"))
+
+
+@click.command()
+@click.argument("run", metavar="RUN|SCHEDULE")
+@kubeflow_options
+def cancel(run: str, host: str | None, namespace: str, token: str | None) -> None:
+    """End a run, or delete a schedule (their ids; see `nas runs`).
+
+    What is finished stays in the store. A run that a schedule has begun is ended by itself.
+    """
+    from nas_lib.cluster.kubeflow_runs import Run
+
+    ended = connect(host, namespace, token).cancel(run)
+    if isinstance(ended, Run):
+        click.echo(f"the run {ended.name} is being ended")
+    else:
+        click.echo(f"the schedule {ended.name} ({ended.timing}) is deleted")
+
+
+def _plain(run: Run) -> dict[str, object]:
+    return {**asdict(run), "created": run.created.isoformat() if run.created else None}
+
+
+def _when(run: Run) -> str:
+    return f"{run.created:%Y-%m-%d %H:%M}" if run.created else ""

@@ -1,0 +1,108 @@
+"""What is handed to Kubeflow for a search: arguments of the pipeline, names, descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nas_lib import __version__
+from nas_lib.cluster.package import fan_out
+from nas_lib.config import FanOut, SearchConfig
+from nas_lib.config_file import as_preset
+from nas_lib.errors import ConfigError
+
+_SCHEMES = ("s3://", "gs://", "az://")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A search as Kubeflow is to run it.
+
+    Kubeflow's runs have no labels: which search and replica a run is of, its name, its description
+    and its arguments say.
+    """
+
+    search_uri: str
+    config: SearchConfig
+    arguments: Mapping[str, Any]
+    """Of the pipeline, for every replica."""
+
+    @property
+    def fanout(self) -> FanOut:
+        """How children become pods."""
+        return fan_out(self.config)
+
+    def title(self, replica: int) -> str:
+        """Return what a run of this replica is called."""
+        return f"{self.config.name} r{replica}"
+
+    def description(self, replica: int) -> str:
+        """Return where a run belongs, and who made it."""
+        return (
+            f"Replica {replica} of {self.config.search.replicas} of the search in "
+            f"{self.search_uri}. Submitted by kfp-nas {__version__}."
+        )
+
+    def arguments_of(self, replica: int) -> dict[str, Any]:
+        """Return the pipeline's arguments for this replica."""
+        return {**self.arguments, "search_uri": self.search_uri, "replica": replica}
+
+
+def new_submission(search_uri: str, config: SearchConfig, options: Mapping[str, Any]) -> Submission:
+    """Return the submission of a search with this configuration.
+
+    Args:
+        search_uri: Where it lies, or is to lie.
+        config: All its settings, handed on as a preset and what differs from it.
+        options: More arguments of the pipeline.
+
+    Raises:
+        ConfigError: Pods cannot reach the store, or something that the settings name.
+    """
+    name, overrides = as_preset(config)
+    return _submission(search_uri, config, {**options, "preset": name, "overrides": overrides})
+
+
+def next_submission(
+    search_uri: str, config: SearchConfig, changes: Mapping[str, Any], options: Mapping[str, Any]
+) -> Submission:
+    """Return the submission that goes on with the search that is stored there.
+
+    Args:
+        search_uri: Where it lies.
+        config: Its settings, changes included.
+        changes: What differs from what is stored, by dotted keys.
+        options: More arguments of the pipeline.
+
+    Raises:
+        ConfigError: As for `new_submission`.
+    """
+    arguments = {**options, "preset": "", "overrides": dict(changes)}
+    return _submission(search_uri, config, arguments)
+
+
+def check_reachable(search_uri: str) -> None:
+    """Refuse a store that pods cannot reach.
+
+    Raises:
+        ConfigError: It is a folder of this machine, or in its memory.
+    """
+    if not search_uri.startswith(_SCHEMES):
+        raise ConfigError(
+            f"pods cannot reach the store {search_uri}: expected s3://, gs:// or az://"
+        )
+
+
+def _submission(search_uri: str, config: SearchConfig, arguments: Mapping[str, Any]) -> Submission:
+    check_reachable(search_uri)
+    named = {
+        "space.object": getattr(config.space, "object", None),
+        "children.evaluate": config.children.evaluate,
+    }
+    if inline := [setting for setting, value in named.items() if value == "inline"]:
+        raise ConfigError(
+            f"{inline[0]} should be `module:name` of something in the image, got 'inline', which "
+            "exists in one process only"
+        )
+    return Submission(search_uri.rstrip("/"), config, arguments)

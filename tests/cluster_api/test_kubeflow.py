@@ -1,0 +1,295 @@
+"""Versions, runs and schedules at a Kubeflow that has all that a run needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kfp_server import FakeKubeflow, Fault
+
+from nas_lib import __version__
+from nas_lib.cluster import package, publishing
+from nas_lib.cluster.kubeflow import Kubeflow
+from nas_lib.cluster.kubeflow_api import KubeflowApi
+from nas_lib.cluster.kubeflow_runs import Run, Schedule, Version
+from nas_lib.cluster.schedules import Cron, Interval
+from nas_lib.cluster.submission import Submission, new_submission
+from nas_lib.config import FanOut
+from nas_lib.config_file import apply_overrides, parse_config
+from nas_lib.errors import ClusterError
+from nas_lib.presets import preset
+
+POST_RUN = "POST /apis/v2beta1/runs"
+POST_VERSION = "POST /apis/v2beta1/pipelines/upload_version"
+POST_PIPELINE = "POST /apis/v2beta1/pipelines"
+POST_SCHEDULE = "POST /apis/v2beta1/recurringruns"
+
+
+@pytest.fixture(scope="module")
+def submission() -> Submission:
+    document = apply_overrides(preset("digits").model_dump(mode="json"), ["search.replicas=2"])
+    config = parse_config(document, source="test")
+    return new_submission("s3://nas/digits", config, {"rounds_per_run": 5})
+
+
+def start(kubeflow: Kubeflow, submission: Submission, replica: int = 0) -> Run:
+    return kubeflow.start(
+        submission,
+        replica,
+        version=kubeflow.version("tasks"),
+        experiment=kubeflow.experiment("digits"),
+    )
+
+
+def schedule(kubeflow: Kubeflow, submission: Submission, timing: Cron | Interval) -> Schedule:
+    return kubeflow.schedule(
+        submission,
+        1,
+        timing,
+        version=kubeflow.version("tasks"),
+        experiment=kubeflow.experiment("digits"),
+    )
+
+
+def test_a_version_is_uploaded_once(server: FakeKubeflow, kubeflow: Kubeflow) -> None:
+    first = kubeflow.version("tasks")
+    again = kubeflow.version("tasks")
+
+    assert first == again
+    assert server.count(POST_VERSION) == server.count(POST_PIPELINE) == 1
+    assert server.versions[first.id].display_name == first.name
+    assert first.name.startswith(f"{__version__}-")
+    assert server.pipelines[first.pipeline_id].display_name == "nas-search"
+
+
+def test_another_image_is_another_version_of_the_same_pipeline(
+    server: FakeKubeflow, kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = kubeflow.version("tasks")
+
+    def with_another_image(fanout: FanOut, path: Path, *, image: str | None = None) -> None:
+        package.compile_pipeline(fanout, path)  # in this process the components have their image
+        path.write_text(path.read_text().replace("kfp-nas:test", "kfp-nas:other"))
+
+    monkeypatch.setattr(publishing, "compile_pipeline", with_another_image)
+    second = kubeflow.version("tasks")
+
+    assert second.pipeline_id == first.pipeline_id
+    assert second.name != first.name
+    assert len(server.versions) == 2
+
+
+def test_each_fan_out_is_a_pipeline_of_its_own(server: FakeKubeflow, kubeflow: Kubeflow) -> None:
+    for fanout in ("tasks", "jobs", "pod"):
+        kubeflow.version(fanout)
+
+    names = sorted(pipeline.display_name for pipeline in server.pipelines.values())
+    assert names == ["nas-search", "nas-search-jobs", "nas-search-pod"]
+
+
+def test_two_who_submit_at_once_share_one_version(server: FakeKubeflow, kubeflow: Kubeflow) -> None:
+    other = Kubeflow(KubeflowApi(server.url))
+    theirs: list[Version] = []
+
+    def they_are_faster(request: str) -> None:
+        if request in (POST_PIPELINE, POST_VERSION) and not theirs:
+            server.before = lambda request: None
+            theirs.append(other.version("tasks"))
+
+    server.before = they_are_faster
+    ours = kubeflow.version("tasks")
+
+    assert [ours] == theirs
+    assert len(server.pipelines) == len(server.versions) == 1
+
+
+def test_a_run_names_its_search_and_replica(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    run = start(kubeflow, submission, replica=1)
+
+    stored = server.runs[run.id]
+    assert stored.display_name.startswith("digits r1 ")
+    assert "Replica 1 of 2 of the search in s3://nas/digits." in stored.description
+    assert stored.runtime_config.parameters == {
+        "search_uri": "s3://nas/digits",
+        "preset": "digits",
+        "overrides": {"search.replicas": 2},
+        "replica": 1,
+        "rounds_per_run": 5,
+    }
+    assert (run.search_uri, run.replica, run.state) == ("s3://nas/digits", 1, "PENDING")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(POST_RUN, broken=True, done=True),
+        Fault(POST_RUN, status=503, done=True),
+        Fault(POST_RUN, slow_s=0.6, done=True),
+    ],
+)
+def test_a_run_whose_answer_got_lost_is_found_and_not_started_twice(
+    server: FakeKubeflow, submission: Submission, fault: Fault
+) -> None:
+    server.faults = [replace(fault)]
+
+    run = start(Kubeflow(KubeflowApi(server.url, answer_timeout_s=0.3)), submission)
+
+    assert list(server.runs) == [run.id]
+
+
+def test_a_run_whose_request_got_lost_is_started_again(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    server.faults = [Fault(POST_RUN, broken=True)]
+
+    run = start(kubeflow, submission)
+
+    assert list(server.runs) == [run.id]
+    assert server.count(POST_RUN) == 2
+
+
+def test_another_run_of_the_same_name_is_not_taken_for_ours(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    first = start(kubeflow, submission)
+    server.faults = [Fault(POST_RUN, broken=True)]
+
+    second = start(kubeflow, submission)  # in the same minute, most often
+
+    assert first.id != second.id
+    assert len(server.runs) == 2
+
+
+def test_a_run_that_is_refused_is_not_tried_again(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    wrong = replace(submission, arguments={**submission.arguments, "rounds": 5})
+
+    with pytest.raises(ClusterError, match=r"cannot start the run .*: it answers 400: parameter"):
+        start(kubeflow, wrong)
+    assert server.count(POST_RUN) == 1
+
+
+@pytest.mark.parametrize(
+    "request_", [POST_PIPELINE, POST_VERSION, "POST /apis/v2beta1/experiments", POST_SCHEDULE]
+)
+def test_whatever_is_made_is_made_once_though_its_answer_got_lost(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission, request_: str
+) -> None:
+    server.faults = [Fault(request_, broken=True, done=True)]
+
+    schedule(kubeflow, submission, Interval(3600))
+
+    assert len(server.pipelines) == len(server.versions) == 1
+    assert len(server.experiments) == len(server.recurring_runs) == 1
+    assert server.count(request_) == 1
+
+
+def test_a_schedule_does_one_run_at_a_time_and_catches_up_on_nothing(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    made = schedule(kubeflow, submission, Cron("0 0 3 * * 1"))
+
+    stored = server.recurring_runs[made.id]
+    assert (stored.max_concurrency, stored.no_catchup, stored.mode) == ("1", True, "ENABLE")
+    assert stored.trigger.cron_schedule.cron == "0 0 3 * * 1"
+    assert stored.display_name == "digits r1"
+    assert "the search in s3://nas/digits" in stored.description
+    assert made.timing == "cron 0 0 3 * * 1"
+
+
+def test_an_interval_is_in_seconds(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    made = schedule(kubeflow, submission, Interval(21_600))
+
+    trigger = server.recurring_runs[made.id].trigger
+    assert trigger.periodic_schedule.interval_second == "21600"
+    assert made.timing == "every 21600 s"
+
+
+def test_runs_are_those_of_the_search_the_newest_first(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    others = replace(submission, search_uri="s3://nas/other")
+    ours = [start(kubeflow, submission), start(kubeflow, submission, replica=1)]
+    theirs = start(kubeflow, others)
+
+    assert [run.id for run in kubeflow.runs("s3://nas/digits/", limit=20)] == [
+        ours[1].id,
+        ours[0].id,
+    ]
+    assert [run.id for run in kubeflow.runs(limit=2)] == [theirs.id, ours[1].id]
+
+
+def test_runs_of_other_pipelines_are_left_out(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    run = start(kubeflow, submission)
+    server.runs[run.id].runtime_config.parameters = {"search_uri": "of something else"}
+
+    assert kubeflow.runs(limit=20) == []
+
+
+def test_a_search_among_hundreds_of_runs_is_found(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    ours = start(kubeflow, submission)
+    others = replace(submission, search_uri="s3://nas/other")
+    version, experiment = kubeflow.version("tasks"), kubeflow.experiment("digits")
+    for _ in range(220):
+        kubeflow.start(others, 0, version=version, experiment=experiment)
+
+    assert [run.id for run in kubeflow.runs("s3://nas/digits", limit=20)] == [ours.id]
+    assert server.count("GET /apis/v2beta1/runs") == 3  # pages of 100: 221 runs
+
+
+def test_a_run_is_ended(server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission) -> None:
+    run = start(kubeflow, submission)
+
+    ended = kubeflow.cancel(run.id)
+
+    assert isinstance(ended, Run)
+    assert server.runs[run.id].state == "CANCELING"
+
+
+def test_a_run_that_has_ended_is_not_ended_again(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    run = start(kubeflow, submission)
+    server.runs[run.id].state = "SUCCEEDED"
+
+    with pytest.raises(ClusterError, match="has ended already: SUCCEEDED"):
+        kubeflow.cancel(run.id)
+
+
+def test_a_schedule_is_deleted_by_the_same_command(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    made = schedule(kubeflow, submission, Interval(3600))
+
+    assert kubeflow.cancel(made.id) == made
+    assert server.recurring_runs == {}
+    assert server.propagation == ["ORPHAN"]  # else Kubernetes deletes a run at work with it
+
+
+def test_an_id_of_nothing_is_said_so(server: FakeKubeflow, kubeflow: Kubeflow) -> None:
+    with pytest.raises(ClusterError, match=f"neither a run nor a schedule at {server.url} has"):
+        kubeflow.cancel("0000")
+
+
+def test_the_namespace_of_a_profile_holds_everything(
+    server: FakeKubeflow, submission: Submission
+) -> None:
+    server.multi_user = "team-a"
+    own = Kubeflow(KubeflowApi(server.url, namespace="team-a"))
+    start(own, submission)
+
+    assert [each.namespace for each in server.pipelines.values()] == ["team-a"]
+    assert [each.namespace for each in server.experiments.values()] == ["team-a"]
+    assert len(own.runs(limit=20)) == 1
+    with pytest.raises(ClusterError, match=r"403: .*'team-b'.*; pass another --token or --names"):
+        Kubeflow(KubeflowApi(server.url, namespace="team-b")).runs(limit=20)
