@@ -46,7 +46,7 @@ _SUBMIT_OPTIONS = (
     ),
     click.option("--image", help="The image that all tasks run in; by default NAS_IMAGE."),
     click.option("--service-account", help="Of the pods; by default Kubeflow's own."),
-    click.option("--store-secret", help="Secret with the store's keys, if not Kubeflow's own."),
+    click.option("--store-secret", help="Secret with the store's keys, if not nas-store."),
     click.option("--store-settings", help="ConfigMap with the store's address, if not nas-store."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     set_option,
