@@ -86,6 +86,19 @@ def hanging(architecture: Architecture) -> float:
     return 0.0
 
 
+def hanging_at_the_least(architecture: Architecture) -> float:
+    """Takes a minute where all numbers are 1."""
+    reward = product(architecture)
+    return hanging(architecture) if reward == 1 / 48 else reward
+
+
+def late_at_the_least(architecture: Architecture) -> float:
+    """Takes a second where all numbers are 1."""
+    reward = product(architecture)
+    time.sleep(1 if reward == 1 / 48 else 0)
+    return reward
+
+
 def failing(architecture: Architecture) -> float:
     """Raises where a is 1."""
     if SPACE.options(architecture)["a"] == 1:

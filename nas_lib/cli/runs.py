@@ -9,6 +9,7 @@ import click
 
 from nas_lib.cli.configuring import print_json
 from nas_lib.cli.submitting import connect, kubeflow_options
+from nas_lib.errors import ClusterError
 
 if TYPE_CHECKING:
     from nas_lib.cluster.kubeflow_runs import Run
@@ -72,7 +73,7 @@ def logs(run: str, task: str | None, host: str | None, namespace: str, token: st
 @click.argument("run", metavar="RUN|SCHEDULE")
 @kubeflow_options
 def cancel(run: str, host: str | None, namespace: str, token: str | None) -> None:
-    """End a run, or delete a schedule (their ids; see `nas runs`).
+    """End a run and the Jobs that it made, or delete a schedule (their ids; see `nas runs`).
 
     What is finished stays in the store. A run that a schedule has begun is ended by itself.
     """
@@ -81,8 +82,25 @@ def cancel(run: str, host: str | None, namespace: str, token: str | None) -> Non
     ended = connect(host, namespace, token).cancel(run)
     if isinstance(ended, Run):
         click.echo(f"the run {ended.name} is being ended")
+        _delete_jobs(ended, namespace or STANDALONE_NAMESPACE)
     else:
         click.echo(f"the schedule {ended.name} ({ended.timing}) is deleted")
+
+
+def _delete_jobs(run: Run, namespace: str) -> None:
+    """Delete what Kubeflow does not know of; where there is no way to it, say how."""
+    from nas_lib.cluster.jobs import delete_jobs
+
+    try:
+        num_deleted = delete_jobs(run.id, namespace=namespace)
+    except ClusterError as err:
+        click.echo(
+            f"if it has Jobs for children, they go on until these are done ({err}); to end them: "
+            f"kubectl delete jobs -n {namespace} -l kfp-nas/run={run.id}"
+        )
+    else:
+        if num_deleted:
+            click.echo(f"its {num_deleted} Jobs for children are deleted")
 
 
 def _plain(run: Run) -> dict[str, object]:

@@ -54,7 +54,8 @@ def child_job(
     """
     labels = {
         **round_labels(child, search_uri=search_uri, config=config),
-        **_run_labels(child, run),
+        "kfp-nas/child": child,
+        **run_labels(run),
     }
     resources = config.resources
     queue = {"kueue.x-k8s.io/queue-name": resources.queue} if resources.queue else {}
@@ -104,13 +105,9 @@ def made_from(job: Mapping[str, Any]) -> str:
     return str(job["metadata"].get("annotations", {}).get(_MADE_FROM))
 
 
-def run_label(run: str) -> str:
-    """Return a run's id as a label may be."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", run)[:63].strip("-._")
-
-
-def _run_labels(child: str, run: str) -> dict[str, str]:
-    return {"kfp-nas/child": child, "kfp-nas/run": run_label(run)}
+def run_labels(run: str) -> dict[str, str]:
+    """Return the label that the Jobs have in common which a run made."""
+    return {"kfp-nas/run": re.sub(r"[^A-Za-z0-9._-]", "-", run)[:63].strip("-._")}
 
 
 def _settings(child: str, search_uri: str, resources: ResourcesConfig, place: JobPlace) -> str:

@@ -12,6 +12,7 @@ from nas_lib.cluster.child_job import (
     job_name,
     made_from,
     round_labels,
+    run_labels,
 )
 from nas_lib.cluster.job_news import JobNews, PodTroubles, job_outcome
 from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
@@ -23,6 +24,7 @@ from nas_lib.steps import OpenSearch
 from nas_lib.store import layout
 
 _STEP = "train_as_jobs"
+_SOMEBODY_WAITS_S = 5.0
 _DELETED_WITHIN_S, _DELETED_POLL_S = 120.0, 0.5
 
 
@@ -50,6 +52,20 @@ def train_as_jobs(
         api = KubernetesApi(place.namespace)
         trainer = JobTrainer(search, api, place, children=children, run=run, listener=Log())
         return train_round(search, children, run=run, trainer=trainer)
+
+
+def delete_jobs(run: str, *, namespace: str) -> int:
+    """Delete the Jobs that a run made and that have not ended, and return how many they were.
+
+    Raises:
+        ClusterError: There is no way to the cluster, or it refuses.
+    """
+    api = KubernetesApi(namespace, give_up_after_s=_SOMEBODY_WAITS_S)
+    jobs, _ = api.jobs(run_labels(run))
+    names = [job["metadata"]["name"] for job in jobs if job_outcome(job) is None]
+    for name in names:
+        api.delete_job(name)
+    return len(names)
 
 
 def _own(variable: str) -> str:

@@ -19,7 +19,7 @@ from nas_lib.errors import ClusterError
 _CONNECT_S, _ANSWER_S = 5.0, 30.0
 _GIVE_UP_AFTER_S = 600.0  # a managed control plane is away for minutes while it is upgraded
 _FIRST_BACKOFF_S, _MOST_BACKOFF_S = 0.5, 15.0
-_NOT_FOUND, _CONFLICT, _GONE, _TOO_MANY = 404, 409, 410, 429
+_BAD_REQUEST, _NOT_FOUND, _CONFLICT, _GONE, _TOO_MANY = 400, 404, 409, 410, 429
 
 Resource = dict[str, Any]
 Labels = dict[str, str]
@@ -28,11 +28,13 @@ Labels = dict[str, str]
 class KubernetesApi:
     """Jobs and pods of one namespace, as plain dictionaries."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, *, give_up_after_s: float | None = None) -> None:
         """Find the cluster: that of KUBECONFIG, or the one that this pod runs in.
 
         Args:
             namespace: Where Jobs and pods are.
+            give_up_after_s: A call that brings no answer, or a server's own error, is repeated
+                for this long; None for ten minutes.
 
         Raises:
             ClusterError: No cluster is known here.
@@ -41,22 +43,23 @@ class KubernetesApi:
         self._batch = client.BatchV1Api(api)
         self._core = client.CoreV1Api(api)
         self._namespace = namespace
+        self._give_up_after_s = _GIVE_UP_AFTER_S if give_up_after_s is None else give_up_after_s
 
     def create_job(self, job: Resource) -> bool:
         """Create a Job; False if there is one of this name, perhaps by a call of ours before."""
         method = self._batch.create_namespaced_job
-        return bool(self._call("create a Job", method, body=job, expected=_CONFLICT))
+        return bool(self._call("create a Job", method, body=job, expected=(_CONFLICT,)))
 
     def job(self, name: str) -> Resource:
         """Return a Job, empty if there is none."""
         method = self._batch.read_namespaced_job
-        return self._call("read a Job", method, name=name, expected=_NOT_FOUND)
+        return self._call("read a Job", method, name=name, expected=(_NOT_FOUND,))
 
     def delete_job(self, name: str) -> None:
         """Delete a Job and its pods, if it is there."""
         method = self._batch.delete_namespaced_job
         background = {"propagation_policy": "Background"}
-        self._call("delete a Job", method, name=name, expected=_NOT_FOUND, **background)
+        self._call("delete a Job", method, name=name, expected=(_NOT_FOUND,), **background)
 
     def jobs(self, labels: Labels) -> tuple[list[Resource], str]:
         """Return the Jobs with these labels, and the version from which to watch them."""
@@ -70,6 +73,13 @@ class KubernetesApi:
         answer = self._call("list pods", method, label_selector=_selector(labels))
         items: list[Resource] = answer["items"]
         return items
+
+    def pod_log(self, name: str, container: str) -> str | None:
+        """Return what a container has said; None if it has not started, or is gone."""
+        method, expected = self._core.read_namespaced_pod_log, (_BAD_REQUEST, _NOT_FOUND)
+        what = f"read the log of {name}"
+        answer = self._answer(what, method, name=name, container=container, expected=expected)
+        return None if answer is None else answer.decode(errors="replace")
 
     def changes(self, labels: Labels, version: str, timeout_s: float) -> Iterator[Resource]:
         """Yield the Jobs with these labels as they change, `{"type": ..., "object": ...}`.
@@ -94,22 +104,31 @@ class KubernetesApi:
             if err.status != _GONE and not _may_pass(err):
                 raise self._error("watch Jobs", err) from err
 
-    def _call(
-        self, what: str, method: Callable[..., Any], *, expected: int = 0, **kwargs: Any
-    ) -> Resource:
-        """Call until there is an answer, and return it; empty for one with the expected code."""
-        deadline_s = time.monotonic() + _GIVE_UP_AFTER_S
+    def _call(self, what: str, method: Callable[..., Any], **kwargs: Any) -> Resource:
+        """Call as `_answer` does, and return what came; empty for an expected code."""
+        plain: Resource = json.loads(self._answer(what, method, **kwargs) or b"{}")
+        return plain
+
+    def _answer(
+        self,
+        what: str,
+        method: Callable[..., Any],
+        *,
+        expected: tuple[int, ...] = (),
+        **kwargs: Any,
+    ) -> bytes | None:
+        """Call until there is an answer, and return it; None for one with an expected code."""
+        deadline_s = time.monotonic() + self._give_up_after_s
         kwargs |= {"namespace": self._namespace, "_request_timeout": (_CONNECT_S, _ANSWER_S)}
         kwargs["_preload_content"] = False  # its classes refuse what newer servers leave out
         backoff_s = _FIRST_BACKOFF_S
         while True:
             try:
-                answer: Resource = json.loads(method(**kwargs).data)
+                answer: bytes = method(**kwargs).data
                 return answer
             except (ApiException, HTTPError) as err:
-                status = err.status if isinstance(err, ApiException) else 0
-                if expected and status == expected:
-                    return {}
+                if isinstance(err, ApiException) and err.status in expected:
+                    return None
                 if not _may_pass(err) or time.monotonic() + backoff_s > deadline_s:
                     raise self._error(what, err) from err
             time.sleep(backoff_s)

@@ -5,23 +5,16 @@ Kubeflow's own API has no way to it: a run's task details in 2.17 leave the pods
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from kubernetes import client, config
-from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
-from urllib3.exceptions import HTTPError
-
+from nas_lib.cluster.child_job import run_labels
+from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
 from nas_lib.errors import ClusterError
 
-ANSWER_TIMEOUT_S = 30
-_CONTAINER = "main"
-_RUN_LABELS = ("pipeline/runid", "kfp-nas/run")
-"""Of a task's pods, and of the Jobs' of children."""
+_TASK_LABEL = "pipeline/runid"  # that Kubeflow gives to the pods of a run's tasks
+_GIVE_UP_AFTER_S = 5.0  # somebody waits
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,7 @@ def pod_logs(run_id: str, *, namespace: str, task: str | None = None) -> Iterato
         ClusterError: There is no way to the cluster, it refuses, or the run has no such pods.
     """
     api = _kubernetes(run_id, namespace)
-    pods = [pod for pod in _pods(api, run_id, namespace) if task in (None, _task(pod))]
+    pods = [pod for pod in _pods(api, run_id) if task in (None, _task(pod))]
     if not pods:
         which = f"of its task {task} " if task else ""
         raise ClusterError(
@@ -54,75 +47,45 @@ def pod_logs(run_id: str, *, namespace: str, task: str | None = None) -> Iterato
             "has deleted them, or they are in another --namespace"
         )
     for pod in pods:
-        yield _log(api, pod)
+        name = pod["metadata"]["name"]
+        container = "child" if _is_job(pod) else "main"
+        text = api.pod_log(name, container)
+        phase = pod["status"]["phase"]
+        yield PodLog(_task(pod), name, phase, "(no log yet)\n" if text is None else text)
 
 
-def _pods(api: client.CoreV1Api, run_id: str, namespace: str) -> list[Any]:
-    found = []
-    for label in _RUN_LABELS:
-        try:
-            answer = api.list_namespaced_pod(
-                namespace, label_selector=f"{label}={run_id}", _request_timeout=ANSWER_TIMEOUT_S
-            )
-        except (ApiException, HTTPError) as err:
-            raise _refusal(f"list the pods in {namespace}", err) from err
-        found += answer.items
+def _pods(api: KubernetesApi, run_id: str) -> list[Resource]:
+    """Return the pods of a run's tasks, and of the Jobs that it made."""
+    found = [*api.pods({_TASK_LABEL: run_id}), *api.pods(run_labels(run_id))]
     tasks = [pod for pod in found if not _task(pod).endswith("driver")]
-    return sorted(tasks, key=lambda pod: (pod.metadata.creation_timestamp, pod.metadata.name))
+    return sorted(
+        tasks, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"])
+    )
 
 
-def _log(api: client.CoreV1Api, pod: Any) -> PodLog:
-    name, namespace = pod.metadata.name, pod.metadata.namespace
-    try:
-        answer = api.read_namespaced_pod_log(
-            name,
-            namespace,
-            container=pod.spec.containers[0].name if _is_job(pod) else _CONTAINER,
-            _preload_content=False,  # else a log that is JSON comes as Python would print it
-            _request_timeout=ANSWER_TIMEOUT_S,
-        )
-        text = answer.data.decode("utf-8", errors="replace")
-    except ApiException as err:
-        text = f"(no log: {err.reason})\n"  # not started yet, or just deleted
-    except HTTPError as err:
-        raise _refusal(f"read the log of {name}", err) from err
-    return PodLog(_task(pod), name, pod.status.phase, text)
+def _is_job(pod: Resource) -> bool:
+    return "kfp-nas/child" in pod["metadata"].get("labels", {})
 
 
-def _is_job(pod: Any) -> bool:
-    return "kfp-nas/child" in (pod.metadata.labels or {})
-
-
-def _task(pod: Any) -> str:
+def _task(pod: Resource) -> str:
     """Return the task, or the child, that a pod is for.
 
     Argo notes the place in the graph, retries and loop items in brackets:
     `digits-x7k2p(0).root(0).train-child(0).executor(0)`.
     """
+    metadata = pod["metadata"]
     if _is_job(pod):
-        return str(pod.metadata.labels["kfp-nas/child"])
-    place = (pod.metadata.annotations or {}).get("workflows.argoproj.io/node-name", "")
+        return str(metadata["labels"]["kfp-nas/child"])
+    place = metadata.get("annotations", {}).get("workflows.argoproj.io/node-name", "")
     parts = [part for part in re.sub(r"\([^)]*\)", "", place).split(".") if part != "executor"]
-    return parts[-1] or str(pod.metadata.name)
+    return parts[-1] or str(metadata["name"])
 
 
-def _kubernetes(run_id: str, namespace: str) -> client.CoreV1Api:
+def _kubernetes(run_id: str, namespace: str) -> KubernetesApi:
     try:
-        if not os.environ.get("KUBECONFIG") and "KUBERNETES_SERVICE_HOST" in os.environ:
-            config.load_incluster_config()
-        else:
-            config.load_kube_config(os.environ.get("KUBECONFIG", "~/.kube/config"))
-    except (ConfigException, OSError) as err:
+        return KubernetesApi(namespace, give_up_after_s=_GIVE_UP_AFTER_S)
+    except ClusterError as err:
         raise ClusterError(
-            "the logs are read from Kubernetes, and there is no kubeconfig here; where there is "
-            f"one: kubectl logs -n {namespace} -l pipeline/runid={run_id} -c main --prefix"
+            f"the logs are read from Kubernetes, and {err}; where there is one: "
+            f"kubectl logs -n {namespace} -l pipeline/runid={run_id} -c main --prefix"
         ) from err
-    return client.CoreV1Api()
-
-
-def _refusal(what: str, error: ApiException | HTTPError) -> ClusterError:
-    host = client.Configuration.get_default_copy().host
-    if isinstance(error, ApiException):
-        said = f"{error.status} {error.reason}"
-        return ClusterError(f"cannot {what} at {host}: Kubernetes answers {said}")
-    return ClusterError(f"cannot {what} at {host}: no answer ({type(error).__name__})")

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from command import Nas
 from kfp_server import FakeKubeflow, running_kubeflow
 
-from nas_lib.cluster import making
+from nas_lib.cluster import job_news, jobs, kubernetes_api, making
 from nas_lib.cluster.kubeflow import Kubeflow
 from nas_lib.cluster.kubeflow_api import KubeflowApi
+from nas_lib.steps import RoundSummary
+from tests.cluster_api.job_controller import start_function
+from tests.cluster_api.job_rounds import Image
+from tests.cluster_api.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
 
 
 @pytest.fixture
@@ -41,3 +46,33 @@ def nas(
 @pytest.fixture
 def kubeflow(server: FakeKubeflow) -> Kubeflow:
     return Kubeflow(KubeflowApi(server.url))
+
+
+@pytest.fixture
+def image() -> Iterator[Image]:
+    image = Image()
+    yield image
+    image.let_go()
+
+
+@pytest.fixture
+def cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: Image
+) -> Iterator[SmallKubernetes]:
+    """A cluster whose pods call `image`, and the environment of a pod that makes Jobs there."""
+    monkeypatch.setattr(kubernetes_api, "_FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr(job_news, "_PAUSE_S", 0.05)
+    monkeypatch.setattr(jobs, "_DELETED_POLL_S", 0.05)
+    monkeypatch.setenv("NAS_NAMESPACE", NAMESPACE)
+    monkeypatch.setenv("NAS_IMAGE", "kfp-nas:test")
+    monkeypatch.setenv("NAS_SERVICE_ACCOUNT", "pipeline-runner")
+    with running_small_kubernetes(tmp_path / "kubernetes") as running:
+        running.jobs.start = start_function(image)
+        monkeypatch.setenv("KUBECONFIG", str(running.kubeconfig))
+        yield running
+
+
+@pytest.fixture
+def in_background() -> Iterator[Callable[..., Future[RoundSummary]]]:
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit

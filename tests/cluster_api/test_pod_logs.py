@@ -66,7 +66,7 @@ def test_a_log_that_is_json_stays_as_it_is(pods: FakePods) -> None:
 def test_a_pod_that_has_not_started_has_no_log(pods: FakePods) -> None:
     pods.add("p1", 1, RUN, place="d.root.a.executor", log=None)
 
-    assert read() == [PodLog("a", "p1", "Pending", "(no log: Bad Request)\n")]
+    assert read() == [PodLog("a", "p1", "Pending", "(no log yet)\n")]
 
 
 def test_deleted_pods_are_said_to_be_gone(pods: FakePods) -> None:
@@ -77,7 +77,7 @@ def test_deleted_pods_are_said_to_be_gone(pods: FakePods) -> None:
 def test_kubernetes_may_refuse(pods: FakePods) -> None:
     pods.status = 403
 
-    with pytest.raises(ClusterError, match=r"cannot list the pods in kubeflow at .*: .* 403 Forb"):
+    with pytest.raises(ClusterError, match="cannot list pods in namespace kubeflow: 403 Forbidden"):
         read()
 
 
