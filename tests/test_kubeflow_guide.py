@@ -1,0 +1,169 @@
+"""The guide to Kubeflow says what is so: commands, fields, settings, messages, traps."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+import yaml
+from kfp_nas.pipelines.nas_search import nas_search
+
+from nas_lib.cli import cli
+from nas_lib.cluster.package import PIPELINES
+from nas_lib.config import MOST_TASKS, FanOut, ResourcesConfig
+from nas_lib.config_file import resolve_config
+from nas_lib.presets import preset
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs/kubeflow.md").read_text()
+PITFALLS = (ROOT / "docs/kubeflow-pitfalls.md").read_text()
+LINKED = ("docs/kubeflow.md", "docs/kubeflow-pitfalls.md", "manifests/README.md", "README.md")
+
+
+def table_rows(document: str, heading: str) -> list[list[str]]:
+    """Return the cells of the table whose first column has this heading."""
+    table = re.search(rf"^\| ?{heading} \|.*\n\|[ |-]+\n((?:\|.*\n)+)", document, re.MULTILINE)
+    return [[cell.strip() for cell in row.split("|")[1:-1]] for row in table[1].splitlines()]
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+
+
+def nas_commands() -> list[str]:
+    """Return what the guide tells to type, in blocks and within sentences."""
+    lines = "".join(code_blocks("sh")).replace("\\\n", " ").splitlines()
+    spans = [" ".join(span.split()) for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", GUIDE)]
+    return sorted({line for line in (*lines, *spans) if line.startswith("nas ")})
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub gives to headings."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each).strip().lower().replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("line", nas_commands())
+def test_the_commands_are_those_that_there_are(line: str) -> None:
+    _, name, *arguments = shlex.split(line, comments=True)
+    command = cli.commands[name]
+    while isinstance(command, click.Group):
+        name, *arguments = arguments
+        command = command.commands[name]
+
+    if arguments:  # else it is only named
+        command.make_context(name, arguments)
+
+
+def test_the_form_has_these_fields_in_this_order() -> None:
+    inputs = nas_search.component_spec.inputs
+
+    fields = [(name.strip("`"), value.strip("`")) for name, value, _ in table_rows(GUIDE, "field")]
+
+    assert fields == [
+        (name, str(int(default) if isinstance(default, float) else default))
+        for name, default in sorted((name, each.default) for name, each in inputs.items())
+    ]
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values())
+def test_tasks_have_the_artifacts_where_results_are_said_to_be(pipeline: str) -> None:
+    path = ROOT / "pipelines/nas_search" / f"{pipeline.replace('-', '_')}.yaml"
+    components = next(yaml.safe_load_all(path.read_text()))["components"]
+
+    task = ""
+    for name, artifacts, _ in table_rows(GUIDE, "task"):
+        task = name.strip("`") or task
+        outputs = components[f"comp-{task}"]["outputDefinitions"]["artifacts"]
+        assert set(re.findall(r"\w+", artifacts)) <= set(outputs)
+
+
+@pytest.mark.parametrize("block", code_blocks("json"))
+def test_the_examples_of_overrides_are_settings(block: str) -> None:
+    config = resolve_config("digits", json.loads(block), stored=None)
+
+    assert config != preset("digits")
+
+
+def test_each_fan_out_has_its_pipeline() -> None:
+    rows = table_rows(GUIDE, "`resources.fanout`")
+
+    assert {row[0].strip("`"): row[1].strip("`") for row in rows} == PIPELINES
+    words = " ".join(GUIDE.split())
+    assert f"`tasks` up to {MOST_TASKS} children in a round, else `jobs`" in words
+
+
+def test_each_resource_says_which_fan_outs_have_it() -> None:
+    rows = {row[0].strip("`"): row[1] for row in table_rows(GUIDE, "`resources.`")}
+    fields = ResourcesConfig.model_fields
+
+    assert set(rows) == set(fields)
+    assert rows.pop("fanout") == ""
+    for name, fan_outs in rows.items():
+        only_jobs = "(jobs only)" in (fields[name].description or "")
+        assert fan_outs == ("jobs" if only_jobs else ", ".join(get_args(FanOut))), name
+
+
+def test_the_example_with_gpus_is_the_settings_beside_the_overlay() -> None:
+    (block,) = [json.loads(each) for each in code_blocks("json") if "gpu_count" in each]
+
+    assert block == yaml.safe_load((ROOT / "manifests/overlays/gke/gpuspot.yaml").read_text())
+
+
+def test_the_costs_of_a_round_are_those_that_were_counted() -> None:
+    counted = json.loads((ROOT / "benchmarks/results/fanout.json").read_text())
+    pods = {
+        (each["fanout"], each["children per round"]): each["pods per round"] for each in counted
+    }
+
+    for name, of_8, of_64, _ in table_rows(GUIDE, "pods in a round"):
+        fanout = name.strip("`")
+        assert (int(of_8), int(of_64)) == (pods[fanout, 8], pods[fanout, 64])
+    of_five_rounds = counted[0]["pods per run of 5 rounds"]
+    assert f"a run is {of_five_rounds - 5 * counted[0]['pods per round']} pods more" in GUIDE
+
+
+def test_the_messages_are_those_that_the_code_has() -> None:
+    code = "".join(file.read_text() for file in sorted((ROOT / "nas_lib").rglob("*.py")))
+    sentences = re.sub(r'"\s*\n\s*f?"', "", code)  # adjacent literals are one
+    seen = " ".join(cells[0] for cells in table_rows(GUIDE, "you see"))
+    messages = [text for text in re.findall("`(.+?)`", seen) if " " in text]
+
+    assert len(messages) >= 12
+    parts = [part.strip(": ") for text in messages for part in text.split("...")]
+    assert [part for part in parts if part not in sentences] == []
+
+
+@pytest.mark.parametrize("document", LINKED)
+def test_links_lead_to_headings(document: str) -> None:
+    path = ROOT / document
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", path.read_text())
+
+    broken = [
+        (file, anchor)
+        for file, anchor in links
+        if anchor not in anchors(path.parent / file if file else path)
+    ]
+
+    assert broken == []
+
+
+def test_every_trap_is_listed_once() -> None:
+    assert [row[0] for row in table_rows(PITFALLS, "")] == [str(n) for n in range(1, 24)]
+
+
+def test_what_holds_off_a_trap_is_a_test() -> None:
+    folders = ("tests", "components")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("test_*.py")]
+    known = re.findall(r"^def (test_\w+)", "".join(map(Path.read_text, files)), re.MULTILINE)
+
+    for number, *_, held_by in table_rows(PITFALLS, ""):
+        names = re.findall("`(test_\\w+)`", held_by)
+        assert names, number
+        assert set(names) <= set(known), number
