@@ -30,7 +30,7 @@ demo: $(READY) ## Search a network for handwritten digits, from the start (minut
 
 .PHONY: test
 test: lint ## Lint and run the whole test suite
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: image
 image: ## Build the image kfp-nas:<version>, with PyTorch for CPUs or TORCH=cuda

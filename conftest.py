@@ -17,6 +17,20 @@ from nas_lib import steps
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+_LONG = (
+    "test_nas_search_runs.py",
+    "test_digits_search.py",
+    "test_durability.py",
+    "test_processes.py",
+    "test_jobs.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes, so that no worker ends with one of them alone."""
+    items.sort(key=lambda item: item.path.name not in _LONG)
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the user's cache alone."""

@@ -55,12 +55,9 @@ def compile_resources(
     """
     _compile(fanout, path, image)
     name = PIPELINES[fanout]
-    version = (
-        f"{name}-{version_name(path)}"  # a PipelineVersion cannot change: another, another name
-    )
     options = {
         "pipeline_name": name,
-        "pipeline_version_name": version,
+        "pipeline_version_name": f"{name}-{version_name(path)}",  # a version cannot change
         "pipeline_version_display_name": version_name(path),
         "namespace": namespace,
         "include_pipeline_manifest": True,
@@ -82,10 +79,13 @@ def _compile(
         from kfp.compiler import Compiler
         from kfp.compiler.compiler_utils import KubernetesManifestOptions
         from kfp_nas import pipelines
+        from kfp_nas.components.image import IMAGE
     except ImportError as err:
         raise ConfigError(
             f"compiling needs Kubeflow Pipelines' SDK: pip install 'kfp-nas[kubeflow]' ({err})"
         ) from err
+    if image not in (None, IMAGE):
+        raise ConfigError(f"this process compiles for {IMAGE} already, and cannot for {image}")
     try:
         Compiler().compile(
             pipelines.find(PIPELINES[fanout]),

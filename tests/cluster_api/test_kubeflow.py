@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kfp_nas.components.image import IMAGE
 from kfp_server import FakeKubeflow, Fault
 
 from nas_lib import __version__
@@ -70,7 +71,7 @@ def test_another_image_is_another_version_of_the_same_pipeline(
 
     def with_another_image(fanout: FanOut, path: Path, *, image: str | None = None) -> None:
         package.compile_pipeline(fanout, path)  # in this process the components have their image
-        path.write_text(path.read_text().replace("kfp-nas:test", "kfp-nas:other"))
+        path.write_text(path.read_text().replace(IMAGE, "kfp-nas:other"))
 
     monkeypatch.setattr(publishing, "compile_pipeline", with_another_image)
     second = kubeflow.version("tasks")

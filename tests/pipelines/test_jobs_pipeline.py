@@ -1,4 +1,4 @@
-"""nas_search_jobs and nas_search_pod under kfp.local: the same search as the command's."""
+"""nas_search_jobs under kfp.local: the same search as the command's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from kfp import local
-from kfp_nas.pipelines.nas_search import nas_search_jobs, nas_search_pod
+from kfp_nas.pipelines.nas_search import nas_search_jobs
 from s3_server import S3Server
 from searches import account
 
@@ -54,12 +54,10 @@ def accounted(uri: str) -> list[tuple[str, str, float]]:
     return [(row.id, row.architecture.config, row.reward) for row in view_search(uri).rows]
 
 
-def test_jobs_train_what_the_command_trains(
-    tmp_path: Path, cluster: SmallKubernetes, s3_uri: str
-) -> None:
+def test_jobs_train_what_the_command_trains(cluster: SmallKubernetes, s3_uri: str) -> None:
     """In S3, each child a Job whose pod is a process that has its keys from a Secret."""
     config = resolve_config("digits", TABULAR, stored=None)
-    by_command = account(search(config, store="memory://jobs"))
+    by_command = account(search(config, store="memory://children-as-jobs"))
 
     nas_search_jobs(
         search_uri=s3_uri,
@@ -74,14 +72,3 @@ def test_jobs_train_what_the_command_trains(
     assert len(by_command) == 2
     assert [pod["status"]["phase"] for pod in cluster.all("pods")] == ["Succeeded"] * 2
     assert view_search(s3_uri).problems == ()
-
-
-def test_one_pod_trains_what_the_command_trains(tmp_path: Path) -> None:
-    config = resolve_config("digits", TABULAR, stored=None)
-    by_command = account(search(config, store="memory://pod"))
-    uri = str(tmp_path / "state")
-
-    nas_search_pod(search_uri=uri, preset="digits", overrides=TABULAR, rounds_per_run=1)
-
-    assert accounted(uri) == by_command
-    assert len(by_command) == 2

@@ -74,9 +74,9 @@ def test_all_children_in_one_pod_are_the_same_children(
 ) -> None:
     uri = str(tmp_path / "state")
 
-    nas_search_pod(search_uri=uri, preset="digits", overrides=SMALL_DIGITS)
+    nas_search_pod(search_uri=uri, preset="digits", overrides=SMALL_DIGITS, rounds_per_run=1)
 
-    assert accounted(uri) == by_command
+    assert accounted(uri) == by_command[:2]
 
 
 def test_a_search_in_s3_that_the_command_began_is_finished(
