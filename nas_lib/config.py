@@ -269,8 +269,8 @@ class LoopConfig(_Part):
     )
     wait_for: PositiveInt | None = Field(
         None,
-        description="On a cluster, results that are enough for a round; unset: those of all "
-        "children. Once there are so many ...",
+        description="As Jobs or in one pod, results that are enough for a round; unset: those of "
+        "all children. Once there are so many ...",
     )
     grace_s: float = Field(
         600.0, ge=0, description="... the other children have this long; then they are missing."

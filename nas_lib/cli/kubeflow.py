@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from nas_lib.cli.configuring import config_argument, load, set_option
-from nas_lib.config import FanOut
+
+if TYPE_CHECKING:
+    from nas_lib.config import FanOut
+
+FAN_OUTS = ("tasks", "jobs", "pod")
+"""Those of `FanOut`, which takes a while to import."""
 
 
 @click.command()
@@ -33,7 +38,7 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
 @click.command("compile")
 @click.option(
     "--fanout",
-    type=click.Choice(get_args(FanOut)),
+    type=click.Choice(FAN_OUTS),
     default="tasks",
     show_default=True,
     help="A round's children are a task each, a Job each, or all in one pod.",
