@@ -200,6 +200,10 @@ class Log(Listener):
         """Print it."""
         print(f"{child} failed: {message}", flush=True)
 
+    def waiting(self, child: str, message: str) -> None:
+        """Print it."""
+        print(f"{child} waits: {message}", flush=True)
+
 
 @contextmanager
 def noted(search_uri: str, step: str, run: str) -> Iterator[None]:

@@ -102,7 +102,9 @@ class PodTroubles:
             if trouble and (name, trouble) not in self._told:
                 self._told.add((name, trouble))
                 child = pod["metadata"]["labels"]["kfp-nas/child"]
-                self._listener.failed(child, f"its pod {name}: {trouble}")
+                is_to_come = pod["status"].get("phase") == "Pending"
+                tell = self._listener.waiting if is_to_come else self._listener.failed
+                tell(child, f"its pod {name}: {trouble}")
 
 
 def pod_trouble(pod: Resource) -> str:

@@ -26,5 +26,8 @@ class Listener:
     def failed(self, child: str, message: str) -> None:
         """An attempt at a child failed; it will be tried again or given up."""
 
+    def waiting(self, child: str, message: str) -> None:
+        """A child is not being trained yet, and this is why."""
+
     def learned(self, learned: Learned) -> None:
         """The controller learned from a round."""

@@ -134,7 +134,7 @@ def test_what_keeps_a_pod_from_running_is_told_once(
     ticking.result()
 
     lines = [line for line in capsys.readouterr().out.splitlines() if obstacle in line]
-    assert lines == [f"{SECOND} failed: its pod {pod['metadata']['name']}: {told}"]
+    assert lines == [f"{SECOND} waits: its pod {pod['metadata']['name']}: {told}"]
 
 
 def test_what_ended_a_pod_is_told_once(
