@@ -51,9 +51,12 @@ def plan_rounds(search_uri: str, *, replica: int, rounds_per_run: int, run: str)
         return plan
 
 
-def task_resources(search_uri: str) -> tuple[str, str, str, str, dict[str, str], list[Any]]:
+def task_resources(
+    search_uri: str, *, run: str
+) -> tuple[str, str, str, str, dict[str, str], list[Any]]:
     """Return what children's pods may use: CPUs, memory, type and number of GPUs, and where."""
-    resources = SearchStore.open(search_uri).config().resources
+    with noted(search_uri, "plan_rounds", run):
+        resources = SearchStore.open(search_uri).config().resources
     return (
         resources.cpu,
         resources.memory,

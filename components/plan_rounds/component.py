@@ -31,4 +31,4 @@ def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) ->
     from nas_lib import pods
 
     plan = pods.plan_rounds(search_uri, replica=replica, rounds_per_run=rounds_per_run, run=run)
-    return (list(plan.ticks), len(plan.ticks), *pods.task_resources(search_uri))
+    return (list(plan.ticks), len(plan.ticks), *pods.task_resources(search_uri, run=run))
