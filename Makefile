@@ -50,6 +50,7 @@ test-container: wheels ## Build the image and test it, on the engine that DOCKER
 
 .PHONY: test-cluster
 test-cluster: wheels ## Search in the Kubernetes cluster that KUBECONFIG names
+	@test -n "$$KUBECONFIG" || { echo "KUBECONFIG should name a cluster, and is not set"; exit 1; }
 	$(BIN)/pytest -m cluster tests/cluster
 
 # A virtual environment of its own: checkov pins what we pin otherwise.

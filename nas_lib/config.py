@@ -347,7 +347,9 @@ class ResourcesConfig(_Part):
     priority_class: str = Field("", description="The pods' PriorityClass (jobs only).")
     queue: str = Field("", description="The Kueue LocalQueue to wait in (jobs only).")
     deadline_s: PositiveInt = Field(
-        24 * 3600, description="A child's Job that is not done by then is ended (jobs only)."
+        24 * 3600,
+        description="A child's Job that is not done by then is ended (jobs only); the time "
+        "in which it waits for a node counts.",
     )
     ttl_s: int = Field(
         3600, ge=0, description="A finished Job is deleted after this long (jobs only)."

@@ -14,7 +14,13 @@ from typing import Any
 from nas_lib import steps
 from nas_lib.config_file import resolve_config
 from nas_lib.data import DataManifest
-from nas_lib.engine import Listener, default_workers, train_round, worker_processes
+from nas_lib.engine import (
+    Listener,
+    default_workers,
+    train_one,
+    train_round,
+    worker_processes,
+)
 from nas_lib.errors import ConfigError, NasError
 from nas_lib.records import ChildResult, Learned
 from nas_lib.report import SearchView, headline, problem_page, run_sentence, search_page, winner
@@ -73,11 +79,12 @@ def sample_architectures(search_uri: str, *, replica: int, run: str) -> list[str
         return steps.sample_architectures(search_uri, replica=replica, run=run)
 
 
-def train_child(search_uri: str, *, child: str, run: str) -> float:
+def train_child(search_uri: str, *, child: str, run: str, shows_life: bool = True) -> float:
     """Train a child in a process of its own and return its reward, whatever becomes of it."""
     with noted(search_uri, "train_child", run):
-        (reward,) = _train(OpenSearch(search_uri), [child], run, workers=1)
-        return reward
+        search = OpenSearch(search_uri)
+        with worker_processes(search, run, Log(), num=1) as trainer:
+            return train_one(search, child, run=run, trainer=trainer, shows_life=shows_life)
 
 
 def train_children(search_uri: str, *, children: Sequence[str], run: str) -> list[float]:
@@ -85,12 +92,8 @@ def train_children(search_uri: str, *, children: Sequence[str], run: str) -> lis
     with noted(search_uri, "train_children", run):
         search = OpenSearch(search_uri)
         workers = min(default_workers(search.config), len(children))  # they share the memory
-        return _train(search, children, run, workers=workers)
-
-
-def _train(search: OpenSearch, children: Sequence[str], run: str, *, workers: int) -> list[float]:
-    with worker_processes(search, run, Log(), num=workers) as trainer:
-        return train_round(search, children, run=run, trainer=trainer)
+        with worker_processes(search, run, Log(), num=workers) as trainer:
+            return train_round(search, children, run=run, trainer=trainer)
 
 
 def aggregate_rewards(search_uri: str, *, children: Sequence[str], run: str) -> RoundSummary:

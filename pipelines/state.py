@@ -5,9 +5,16 @@ from kfp.dsl import PipelineTask
 
 RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
 TASK_TIMEOUT_S = 24 * 3600  # of one pod: a child that hangs must not hold its round for ever
+ROUND_TIMEOUT_S = 7 * TASK_TIMEOUT_S  # where one pod has to do with all children of a round
 
 
-def with_state(task: PipelineTask, *, store_secret: str, store_settings: str) -> PipelineTask:
+def with_state(
+    task: PipelineTask,
+    *,
+    store_secret: str,
+    store_settings: str,
+    timeout_s: int = TASK_TIMEOUT_S,
+) -> PipelineTask:
     """Give a task the store's credentials and endpoint, and never take its result from a cache.
 
     Args:
@@ -16,6 +23,7 @@ def with_state(task: PipelineTask, *, store_secret: str, store_settings: str) ->
             then the pod's own identity counts.
         store_settings: Name of a ConfigMap with the keys endpoint, region and account, each of
             which may be absent.
+        timeout_s: How long its pod may run.
 
     Returns:
         The task.
@@ -29,7 +37,7 @@ def with_state(task: PipelineTask, *, store_secret: str, store_settings: str) ->
     }
     kubernetes.use_config_map_as_env(task, store_settings, settings, optional=True)
     kubernetes.set_image_pull_policy(task, "IfNotPresent")
-    kubernetes.set_timeout(task, TASK_TIMEOUT_S)
+    kubernetes.set_timeout(task, timeout_s)
     kubernetes.add_pod_label(task, "azure.workload.identity/use", "true")  # means nothing elsewhere
     task.set_caching_options(False)
     return task

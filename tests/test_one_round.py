@@ -140,12 +140,3 @@ def test_a_child_in_a_pod_of_its_own_is_not_taken_for_the_last_one(tmp_path: Pat
     uri = prepared(tmp_path / "state", "searches:slow_product", wait_for=3, grace_s=0)
 
     assert pods.train_child(uri, child=FIRST, run=RUN) == right_rewards(uri)[0]
-
-
-def test_a_child_in_a_pod_of_its_own_gives_up_where_the_others_are_enough(tmp_path: Path) -> None:
-    uri = prepared(tmp_path / "state", wait_for=3, grace_s=0.5)
-    for child in CHILDREN[:3]:
-        pods.train_child(uri, child=child, run=RUN)
-
-    assert pods.train_child(uri, child=LAST, run=RUN) == 0.0
-    assert result(uri, LAST) is None

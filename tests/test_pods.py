@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,21 @@ def test_a_numbers_float_from_kubeflows_form_is_a_whole_number(tmp_path: Path) -
     pods.prepare_data(uri, preset="", overrides=overrides, run="run")
 
     assert SearchStore.open(uri).config().search.max_children == 8
+
+
+def test_a_childs_job_does_not_keep_its_run_alive(tmp_path: Path) -> None:
+    """Jobs outlive a run that was ended: then another may take over at once."""
+    uri = str(tmp_path / "state")
+    steps.prepare_data(uri, config=tabular(lease_s=0.4))
+    steps.plan_rounds(uri, replica=0, run="run")
+    first, second, *_ = steps.sample_architectures(uri, replica=0, run="run")
+
+    def signs_of_life() -> int:
+        return len(SearchStore.open(uri).objects.keys("leases"))
+
+    before = signs_of_life()
+    time.sleep(0.2)  # more than the quarter of the time after which the run shows life again
+    pods.train_child(uri, child=first, run="run", shows_life=False)
+    assert signs_of_life() == before
+    pods.train_child(uri, child=second, run="run")
+    assert signs_of_life() > before

@@ -76,4 +76,5 @@ def train_child(search_uri: str, child: str, run: str) -> None:
     """Train one child of a search: what a Job's pod does."""
     from nas_lib import pods
 
-    pods.train_child(search_uri, child=child, run=run)
+    # whoever made the Job shows that the run is alive; the Job may outlive it
+    pods.train_child(search_uri, child=child, run=run, shows_life=False)

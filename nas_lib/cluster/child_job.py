@@ -20,6 +20,7 @@ _STORE_ENV = (
     ("configMapKeyRef", "region", "AWS_REGION"),
     ("configMapKeyRef", "account", "AZURE_STORAGE_ACCOUNT_NAME"),
 )
+_NO_SIDECAR = {"sidecar.istio.io/inject": "false"}  # it would outlive the child
 _MADE_FROM = "kfp-nas/made-from"
 _NAME_SIZE = 63  # of a Job: it becomes a label of its pods
 
@@ -48,9 +49,9 @@ def child_job(
 ) -> dict[str, Any]:
     """Return the Job for a child, as `batch/v1` has it. Its name is the child's and the search's.
 
-    A pod that fails is followed by another, until the child has its result: after
-    `children.max_attempts` that came to nothing that is `crashed`. A pod that a node or the
-    scheduler takes away does not count (Kubernetes 1.26 and newer).
+    A pod that fails is followed by another, `children.max_attempts` times: if none of them got
+    any further, the last one stores that the child has crashed. A pod that a node or the scheduler
+    takes away does not count (Kubernetes 1.26 and newer).
     """
     labels = {
         **round_labels(child, search_uri=search_uri, config=config),
@@ -76,7 +77,10 @@ def child_job(
                 "rules": [{"action": "Ignore", "onPodConditions": [_is_true("DisruptionTarget")]}]
             },
             "template": {
-                "metadata": {"labels": {**labels, "azure.workload.identity/use": "true"}},
+                "metadata": {
+                    "labels": {**labels, **_NO_SIDECAR, "azure.workload.identity/use": "true"},
+                    "annotations": _NO_SIDECAR,
+                },
                 "spec": _pod(child, run, search_uri, resources, place),
             },
         },
@@ -94,8 +98,8 @@ def round_labels(child: str, *, search_uri: str, config: SearchConfig) -> dict[s
     which = ChildId.parse(child)
     return {
         **_PART_OF,
+        **replica_labels(search_uri, which.replica),
         "kfp-nas/search": f"{config.name}-{_fingerprint(search_uri)}",
-        "kfp-nas/replica": str(which.replica),
         "kfp-nas/round": str(which.round),
     }
 
@@ -103,6 +107,11 @@ def round_labels(child: str, *, search_uri: str, config: SearchConfig) -> dict[s
 def made_from(job: Mapping[str, Any]) -> str:
     """Return what a Job was made from: another where its image or the settings were others."""
     return str(job["metadata"].get("annotations", {}).get(_MADE_FROM))
+
+
+def replica_labels(search_uri: str, replica: int) -> dict[str, str]:
+    """Return the labels that the Jobs of a replica have in common, as far as its place tells."""
+    return {"kfp-nas/store": _fingerprint(search_uri), "kfp-nas/replica": str(replica)}
 
 
 def run_labels(run: str) -> dict[str, str]:

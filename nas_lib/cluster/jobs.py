@@ -11,8 +11,8 @@ from nas_lib.cluster.child_job import (
     child_job,
     job_name,
     made_from,
+    replica_labels,
     round_labels,
-    run_labels,
 )
 from nas_lib.cluster.job_news import JobNews, PodTroubles, job_outcome
 from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
@@ -25,6 +25,7 @@ from nas_lib.store import layout
 
 _STEP = "train_as_jobs"
 _SOMEBODY_WAITS_S = 5.0
+_QUIET_S = 3.0  # a run that is ended makes no more Jobs after this long without a new one
 _DELETED_WITHIN_S, _DELETED_POLL_S = 120.0, 0.5
 
 
@@ -54,18 +55,27 @@ def train_as_jobs(
         return train_round(search, children, run=run, trainer=trainer)
 
 
-def delete_jobs(run: str, *, namespace: str) -> int:
-    """Delete the Jobs that a run made and that have not ended, and return how many they were.
+def delete_jobs(search_uri: str, replica: int, *, namespace: str) -> int:
+    """Delete a replica's Jobs that have not ended, and return how many they were.
+
+    Whoever makes them may be ended at this moment, and make some more before that.
 
     Raises:
         ClusterError: There is no way to the cluster, or it refuses.
     """
     api = KubernetesApi(namespace, give_up_after_s=_SOMEBODY_WAITS_S)
-    jobs, _ = api.jobs(run_labels(run))
-    names = [job["metadata"]["name"] for job in jobs if job_outcome(job) is None]
-    for name in names:
-        api.delete_job(name)
-    return len(names)
+    deleted: set[str] = set()
+    quiet_since_s = time.monotonic()
+    while time.monotonic() - quiet_since_s < _QUIET_S:
+        jobs, _ = api.jobs(replica_labels(search_uri, replica))
+        names = {job["metadata"]["name"] for job in jobs if job_outcome(job) is None} - deleted
+        for name in names:
+            api.delete_job(name)
+        if names:
+            quiet_since_s = time.monotonic()
+        deleted |= names
+        time.sleep(_DELETED_POLL_S)
+    return len(deleted)
 
 
 def _own(variable: str) -> str:

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from nas_lib.errors import ClusterError
 
 _CONNECT_S, _ANSWER_S = 5.0, 30.0
-_GIVE_UP_AFTER_S = 600.0  # a managed control plane is away for minutes while it is upgraded
+_GIVE_UP_AFTER_S = 300.0  # a managed control plane is away for minutes while it is upgraded
 _FIRST_BACKOFF_S, _MOST_BACKOFF_S = 0.5, 15.0
 _BAD_REQUEST, _NOT_FOUND, _CONFLICT, _GONE, _TOO_MANY = 400, 404, 409, 410, 429
 
@@ -34,7 +34,7 @@ class KubernetesApi:
         Args:
             namespace: Where Jobs and pods are.
             give_up_after_s: A call that brings no answer, or a server's own error, is repeated
-                for this long; None for ten minutes.
+                for this long; None for five minutes.
 
         Raises:
             ClusterError: No cluster is known here.
@@ -56,10 +56,10 @@ class KubernetesApi:
         return self._call("read a Job", method, name=name, expected=(_NOT_FOUND,))
 
     def delete_job(self, name: str) -> None:
-        """Delete a Job and its pods, if it is there."""
+        """Delete a Job, if it is there; its name is free once its pods are gone."""
         method = self._batch.delete_namespaced_job
-        background = {"propagation_policy": "Background"}
-        self._call("delete a Job", method, name=name, expected=(_NOT_FOUND,), **background)
+        pods_first = {"propagation_policy": "Foreground"}
+        self._call("delete a Job", method, name=name, expected=(_NOT_FOUND,), **pods_first)
 
     def jobs(self, labels: Labels) -> tuple[list[Resource], str]:
         """Return the Jobs with these labels, and the version from which to watch them."""

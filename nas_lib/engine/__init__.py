@@ -3,7 +3,7 @@
 from nas_lib.engine.entry import SearchHandle, search
 from nas_lib.engine.listener import Listener
 from nas_lib.engine.loop import Engine
-from nas_lib.engine.one_round import train_round
+from nas_lib.engine.one_round import train_one, train_round
 from nas_lib.engine.trainers import MakeTrainer, Trainer, default_workers, worker_processes
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Trainer",
     "default_workers",
     "search",
+    "train_one",
     "train_round",
     "worker_processes",
 ]

@@ -1,4 +1,4 @@
-"""One round's children, as a pod trains them or has them trained."""
+"""One round's children, or one of them, as a pod trains them or has them trained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def train_round(
 
     Args:
         search: The search.
-        children: Children of one round: all that have no result, or some of those.
+        children: The children of one round that have no result.
         run: This run.
         trainer: Who trains.
 
@@ -43,14 +43,32 @@ def train_round(
     return [result.reward if result else 0.0 for result in results]
 
 
+def train_one(
+    search: OpenSearch, child: str, *, run: str, trainer: Trainer, shows_life: bool
+) -> float:
+    """Train one child until it has its result, and return its reward.
+
+    Args:
+        search: The search.
+        child: Its id.
+        run: This run.
+        trainer: Who trains.
+        shows_life: Whether the run is alive as long as this child is trained; not where another
+            process of the run waits for it, and may have been ended.
+    """
+    replica = ChildId.parse(child).replica
+    train_all(
+        trainer,
+        [child],
+        then=lambda child: (),
+        beat=lambda: search.show_life(replica, run) if shows_life else None,
+        beat_s=search.config.search.lease_s / 4,
+    )
+    return search.store.read(ChildResult, layout.child_result(child)).reward
+
+
 def _result(search: OpenSearch, child: str) -> ChildResult | None:
     return search.store.find(ChildResult, layout.child_result(child))
-
-
-def _num_done_besides(search: OpenSearch, children: Sequence[str]) -> int:
-    """Return how many others of the round have results: a task or Job of its own knows just one."""
-    members = {child.id for child in search.store.proposed(children[0]).children}
-    return sum(_result(search, other) is not None for other in members - set(children))
 
 
 class _Patience:
@@ -62,7 +80,8 @@ class _Patience:
         self._counts = loop.wait_for is not None
         self._num_needed = math.inf
         if loop.wait_for is not None:
-            self._num_needed = loop.wait_for - _num_done_besides(search, children)
+            num_done = len(search.store.proposed(children[0]).children) - len(children)
+            self._num_needed = loop.wait_for - num_done
         self._grace_s = loop.grace_s
         self._over_s = math.inf
         self._begin_grace()

@@ -83,6 +83,7 @@ def train_all(
             return
         while waiting and trainer.has_room:
             trainer.start(waiting.popleft())
+            beat()
         for child in trainer.wait(min(beat_s, left_s)):
             waiting.extend(then(child))
         beat()

@@ -34,6 +34,8 @@ def train_child(search: str | OpenSearch, *, child: str, run: str) -> float:
             search, child, run
         )
         result = store.settle(layout.child_result(child), result)
+        if result.status == "missing":  # the round went on without this child
+            store.objects.delete(layout.child_weights(child))
     store.delete_below(layout.checkpoints_folder(child))
     return result.reward
 

@@ -12,7 +12,7 @@ from kfp_nas.components.train_child import train_child
 from kfp_nas.components.train_children import train_children
 from kfp_nas.components.update_controller import update_controller
 from kfp_nas.components.write_report import write_report
-from kfp_nas.pipelines.state import RUN, with_small_resources, with_state
+from kfp_nas.pipelines.state import ROUND_TIMEOUT_S, RUN, with_small_resources, with_state
 
 Store = Dict[str, str]
 Resources = Dict[str, Any]
@@ -62,7 +62,7 @@ def a_job_each(
     trained.set_env_variable("NAS_IMAGE", IMAGE)
     kubernetes.use_field_path_as_env(trained, "NAS_NAMESPACE", "metadata.namespace")
     kubernetes.use_field_path_as_env(trained, "NAS_SERVICE_ACCOUNT", "spec.serviceAccountName")
-    with_small_resources(with_state(trained, **store))
+    with_small_resources(with_state(trained, **store, timeout_s=ROUND_TIMEOUT_S))
     return trained.output
 
 
@@ -71,7 +71,7 @@ def all_in_one_pod(
 ) -> Rewards:
     """Train all children in one pod."""
     trained = train_children(search_uri=search_uri, children=sampled.output, run=RUN)
-    with_child_resources(with_state(trained, **store), **resources)
+    with_child_resources(with_state(trained, **store, timeout_s=ROUND_TIMEOUT_S), **resources)
     return trained.output
 
 

@@ -63,6 +63,7 @@ def cluster(
     monkeypatch.setattr(kubernetes_api, "_FIRST_BACKOFF_S", 0.01)
     monkeypatch.setattr(job_news, "_PAUSE_S", 0.05)
     monkeypatch.setattr(jobs, "_DELETED_POLL_S", 0.05)
+    monkeypatch.setattr(jobs, "_QUIET_S", 1.0)
     monkeypatch.setenv("NAS_NAMESPACE", NAMESPACE)
     monkeypatch.setenv("NAS_IMAGE", "kfp-nas:test")
     monkeypatch.setenv("NAS_SERVICE_ACCOUNT", "pipeline-runner")

@@ -261,6 +261,7 @@ def test_a_job_can_be_found_by_search_replica_round_child_and_run() -> None:
         "app.kubernetes.io/part-of": "kfp-nas",
         "app.kubernetes.io/component": "child",
         "kfp-nas/search": "digits-39aa3ca5",
+        "kfp-nas/store": "39aa3ca5",
         "kfp-nas/replica": "0",
         "kfp-nas/round": "17",
         "kfp-nas/child": CHILD,
@@ -275,6 +276,13 @@ def test_a_job_can_be_found_by_search_replica_round_child_and_run() -> None:
 )
 def test_a_run_is_a_label_whatever_it_is_called(run: str, label: str) -> None:
     assert run_labels(run) == {"kfp-nas/run": label}
+
+
+def test_no_sidecar_outlives_the_child() -> None:
+    metadata = job()["spec"]["template"]["metadata"]
+
+    assert metadata["annotations"]["sidecar.istio.io/inject"] == "false"  # older Istio
+    assert metadata["labels"]["sidecar.istio.io/inject"] == "false"  # newer
 
 
 # --- made from other settings --------------------------------------------------------------------

@@ -266,19 +266,39 @@ def test_a_job_that_a_person_deletes_leaves_the_round_open_for_the_next_tick(
     assert rewards(uri) == right_rewards(uri)
 
 
-def test_the_jobs_of_a_run_that_go_on_can_be_deleted_together(
+def test_the_jobs_of_a_replica_that_go_on_can_be_deleted_together(
     tmp_path: Path, cluster: SmallKubernetes, image: Image, in_background: Callable[..., Future]
 ) -> None:
+    uri = prepared(tmp_path / "state")
     image.hold(SECOND, THIRD)
-    ticking = in_background(tick, prepared(tmp_path / "state"))
+    ticking = in_background(tick, uri)
     until(lambda: cluster.calls["watch", "jobs"] == 1)
     for child in (FIRST, LAST):
         until(lambda: "conditions" in job_of(cluster, child)["status"])  # noqa: B023
 
-    assert delete_jobs("run-2", namespace=NAMESPACE) == 0
-    assert delete_jobs(RUN, namespace=NAMESPACE) == 2
+    assert delete_jobs(uri, 1, namespace=NAMESPACE) == 0
+    assert delete_jobs(f"{uri}-2", 0, namespace=NAMESPACE) == 0
+    assert delete_jobs(uri, 0, namespace=NAMESPACE) == 2
     assert ticking.result().num_missing == 2
     assert set(uids(cluster)) == {FIRST, LAST}
+
+
+def test_a_job_made_while_the_others_are_deleted_goes_too(
+    tmp_path: Path, cluster: SmallKubernetes, image: Image, in_background: Callable[..., Future]
+) -> None:
+    """Kubeflow ends the pod that makes them some time after it was asked to."""
+    uri = prepared(tmp_path / "state")
+    image.hold(*CHILDREN)
+    children = steps.sample_architectures(uri, replica=0, run=RUN)
+    first = in_background(train, uri, children[:1])
+    until(lambda: len(cluster.all("jobs")) == 1)
+    deleting = in_background(delete_jobs, uri, 0, namespace=NAMESPACE)
+    first.result()
+    late = in_background(train, uri, children[1:])
+
+    assert deleting.result() == 4
+    late.result()
+    assert cluster.all("jobs") == []
 
 
 def test_a_job_deleted_while_nobody_watched_is_noticed(
