@@ -54,7 +54,7 @@ class Kubeflow:
         experiment: str,
         service_account: str | None = None,
     ) -> Run:
-        """Start a run of one replica, exactly one even if an answer gets lost.
+        """Start a run of one replica; where an answer gets lost, look before starting another.
 
         Args:
             submission: Of the search.
@@ -152,7 +152,12 @@ class Kubeflow:
         except MissingError:
             return self._cancel_schedule(some_id)
         if run.ended:
-            raise ClusterError(f"the run {run.name} ({run.id}) has ended already: {run.state}")
+            raise ClusterError(
+                f"the run {run.name} has ended already: {run.state}; Jobs for children that it "
+                f"left behind are deleted by kubectl delete jobs -l kfp-nas/run={run.id}"
+            )
+        if run.state == "CANCELING":  # it is refused to end it twice
+            return run
         self._api.ask(f"end the run {run.name}", self._api.runs.run_service_terminate_run, run.id)
         return run
 

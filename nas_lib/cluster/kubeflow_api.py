@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ class KubeflowApi:
 
 def _address(host: str | None) -> str:
     if host:
-        address = host.partition("#")[0]  # of a page of the UI, copied from the browser
+        address = re.split("[?#]", host)[0]  # of a page of the UI, copied from the browser
         return (address if "://" in address else f"https://{address}").rstrip("/")
     if "KUBERNETES_SERVICE_HOST" in os.environ:
         return IN_CLUSTER_HOST

@@ -91,4 +91,6 @@ def _timing(trigger: Any) -> str:
         return ""
     if trigger.cron_schedule is not None:
         return f"cron {trigger.cron_schedule.cron}"
-    return f"every {trigger.periodic_schedule.interval_second} s"
+    if trigger.periodic_schedule is not None:
+        return f"every {trigger.periodic_schedule.interval_second} s"
+    return ""

@@ -40,7 +40,7 @@ Timing = Cron | Interval
 def parse_cron(text: str) -> Cron:
     """Return a cron line of five fields, or of six with the seconds first, as Kubeflow wants it.
 
-    Kubeflow itself takes any text, and never runs what it cannot read.
+    Kubeflow's parser, given five fields, takes the first for the seconds.
 
     Raises:
         ConfigError: It is none.
@@ -79,7 +79,7 @@ def _is_range(part: str, least: int, most: int, names: tuple[str, ...]) -> bool:
         return True
     known = {str(number): number for number in range(least, most + 1)}
     known |= {name: least + place for place, name in enumerate(names)}
-    ends = [known.get(end.upper().lstrip("0") or "0") for end in values.split("-")]
+    ends = [known.get(end.upper().lstrip("0") or end[-1:]) for end in values.split("-")]
     if None in ends or len(ends) > 2:
         return False
     return ends == sorted(ends, key=lambda end: end or 0)

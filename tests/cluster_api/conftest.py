@@ -26,7 +26,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeKube
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setenv("NAS_IMAGE", "registry.example.org/kfp-nas:test")
-    monkeypatch.setattr(making, "LOOK_AGAIN_S", 0.01)
+    monkeypatch.setattr(making, "LOOK_AGAIN_S", (0.01, 0.02))
     with running_kubeflow() as running:
         yield running
 

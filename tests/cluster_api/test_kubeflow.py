@@ -255,6 +255,7 @@ def test_a_run_is_ended(server: FakeKubeflow, kubeflow: Kubeflow, submission: Su
 
     assert isinstance(ended, Run)
     assert server.runs[run.id].state == "CANCELING"
+    assert kubeflow.cancel(run.id) == replace(run, state="CANCELING")  # for its Jobs, if need be
 
 
 def test_a_run_that_has_ended_is_not_ended_again(

@@ -32,6 +32,8 @@ def test_a_cron_line_gets_its_seconds(text: str, expression: str) -> None:
         ("0 3 * XXX 1", "the month in a cron line is 1 to 12, got 'XXX'"),
         ("0 3 1,, * *", "the day of the month"),
         ("0 1-2-3 * * *", "the hour"),
+        ("1,,2 3 * * 1", "the minute"),
+        ("-5 3 * * 1", "the minute"),
     ],
 )
 def test_a_cron_line_that_would_never_run_is_refused(text: str, sentence: str) -> None:
