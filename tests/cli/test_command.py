@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 import yaml
 from click.testing import CliRunner
+from nas_command import Nas
 from searches import tabular
 
 from nas_lib import cli
@@ -32,24 +33,6 @@ def own_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     handler = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, handler)
-
-
-class Nas:
-    """Runs the command in this process."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str | Path) -> tuple[int, str, str]:
-        """Return exit code, standard output and standard error."""
-        self._monkeypatch.setattr(sys, "argv", ["nas", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as err:
-            code = int(err.code or 0)
-        return code, *self._capsys.readouterr()
 
 
 @pytest.fixture

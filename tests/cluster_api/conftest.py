@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from command import Nas
 from kfp_server import FakeKubeflow, running_kubeflow
+from nas_command import Nas
 
 from nas_lib.cluster import job_news, jobs, kubernetes_api, making
 from nas_lib.cluster.kubeflow import Kubeflow

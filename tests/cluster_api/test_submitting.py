@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import Nas
 from kfp_server import FakeKubeflow, Fault
+from nas_command import Nas
 from pods_server import running_pods
 from searches import tabular
 

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from nas_lib.store.objects import ObjectStore
+
 FAULTS = (
     "500 internal error",
     "503 slow down",
@@ -152,3 +154,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+
+def use_in_every_way(store: ObjectStore, proxy: FaultyProxy, fault: str) -> None:
+    """Make every call to an empty store, each first met by this fault: all come through."""
+    proxy.arm(fault)
+    is_mine = store.create("new", b"content")
+    assert is_mine or fault == "dropped after it was done"  # the second try met with the first
+    proxy.arm(fault)
+    assert store.get("new") == b"content"
+    proxy.arm(fault)
+    store.replace("new", b"other content")
+    assert store.get("new") == b"other content"
+    proxy.arm(fault)
+    assert list(store.keys("")) == ["new"]
+    proxy.arm(fault)
+    store.delete("new")
+    assert list(store.keys("")) == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from accounts import check
 from faulty_store import fail_at, run_watched
-from s3_proxy import FAULTS, FaultyProxy, faulty_proxy
+from s3_proxy import FAULTS, FaultyProxy, faulty_proxy, use_in_every_way
 from s3_server import S3Server
 from searches import account, tabular
 from tally import Tally
@@ -98,19 +98,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path: Path, tally: Ta
 def test_every_call_survives_every_fault(s3_uri: str, proxy: FaultyProxy, fault: str) -> None:
     store = open_store(s3_uri)
 
-    proxy.arm(fault)
-    is_mine = store.create("new", b"content")
-    assert is_mine or fault == "dropped after it was done"  # the second try met with the first
-    proxy.arm(fault)
-    assert store.get("new") == b"content"
-    proxy.arm(fault)
-    store.replace("new", b"other content")
-    assert store.get("new") == b"other content"
-    proxy.arm(fault)
-    assert list(store.keys("")) == ["new"]
-    proxy.arm(fault)
-    store.delete("new")
-    assert list(store.keys("")) == []
+    use_in_every_way(store, proxy, fault)
 
     assert proxy.counts[fault] > 0
 

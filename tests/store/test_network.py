@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from s3_proxy import FAULTS, faulty_proxy
+from s3_proxy import FAULTS, faulty_proxy, use_in_every_way
 from searches import account, tabular
 
 from nas_lib.engine import search
@@ -41,19 +41,7 @@ def test_every_call_survives_every_fault(uri, proxy, fault):
     store = open_store(uri)
     store.keys("")  # has a token
 
-    proxy.arm(fault)
-    is_mine = store.create("new", b"content")
-    assert is_mine or fault == "dropped after it was done"  # the second try met with the first
-    proxy.arm(fault)
-    assert store.get("new") == b"content"
-    proxy.arm(fault)
-    store.replace("new", b"other content")
-    assert store.get("new") == b"other content"
-    proxy.arm(fault)
-    assert list(store.keys("")) == ["new"]
-    proxy.arm(fault)
-    store.delete("new")
-    assert list(store.keys("")) == []
+    use_in_every_way(store, proxy, fault)
 
 
 def test_a_search_in_a_cloud_is_the_one_in_memory(uri):
