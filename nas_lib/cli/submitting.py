@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -97,21 +98,15 @@ def submit(
     Each replica is a run of its own. A run does some rounds; submit again for more.
     """
     kubeflow = connect(host, namespace, token)
-    submission = _submission(**settings)
-    version = kubeflow.version(submission.fanout, image=image)
-    experiment_id = kubeflow.experiment(experiment or submission.config.name)
-    started = []
-    for replica in range(submission.config.search.replicas):
-        run = kubeflow.start(
-            submission,
-            replica,
-            version=version,
-            experiment=experiment_id,
-            service_account=service_account,
-        )
-        started.append(_shown(kubeflow, run, as_json))
-    if as_json:
-        print_json(started)
+    _make_for_each_replica(
+        kubeflow,
+        _submission(**settings),
+        kubeflow.start,
+        experiment=experiment,
+        image=image,
+        service_account=service_account,
+        as_json=as_json,
+    )
 
 
 @click.command()
@@ -145,21 +140,42 @@ def schedule(
             f"{submission.search_uri} has a schedule already ({old[0].name}, {old[0].timing}): "
             "pass --replace to put another in its place"
         )
+    _make_for_each_replica(
+        kubeflow,
+        submission,
+        partial(kubeflow.schedule, timing=timing),
+        experiment=experiment,
+        image=image,
+        service_account=service_account,
+        as_json=as_json,
+    )
+    for each in old:  # only now: a schedule too many for a moment is harmless, none is not
+        kubeflow.delete_schedule(each)
+
+
+def _make_for_each_replica(
+    kubeflow: Kubeflow,
+    submission: Submission,
+    make: Callable[..., Run | Schedule],
+    *,
+    experiment: str | None,
+    image: str | None,
+    service_account: str | None,
+    as_json: bool,
+) -> None:
+    """Make a run or a schedule for each replica of a search, and print them."""
     version = kubeflow.version(submission.fanout, image=image)
     experiment_id = kubeflow.experiment(experiment or submission.config.name)
     made = []
     for replica in range(submission.config.search.replicas):
-        new = kubeflow.schedule(
+        new = make(
             submission,
             replica,
-            timing,
             version=version,
             experiment=experiment_id,
             service_account=service_account,
         )
         made.append(_shown(kubeflow, new, as_json))
-    for each in old:  # only now: a schedule too many for a moment is harmless, none is not
-        kubeflow.delete_schedule(each)
     if as_json:
         print_json(made)
 

@@ -68,10 +68,7 @@ class Kubeflow:
         body = kfp.V2beta1Run(
             display_name=title,
             description=description,
-            experiment_id=experiment,
-            pipeline_version_reference=_reference(version),
-            runtime_config=_arguments(submission, replica),
-            service_account=service_account,
+            **_what_runs(submission, replica, version, experiment, service_account),
         )
         runs = self._api.runs
         create, listing = runs.run_service_create_run, runs.run_service_list_runs
@@ -103,10 +100,7 @@ class Kubeflow:
         body = kfp.V2beta1RecurringRun(
             display_name=title,
             description=description,
-            experiment_id=experiment,
-            pipeline_version_reference=_reference(version),
-            runtime_config=_arguments(submission, replica),
-            service_account=service_account,
+            **_what_runs(submission, replica, version, experiment, service_account),
             trigger=_trigger(timing),
             max_concurrency="1",
             no_catchup=True,
@@ -213,14 +207,22 @@ def _of_search(found: Iterator[Found], search_uri: str | None) -> Iterator[Found
             yield each
 
 
-def _reference(version: Version) -> kfp.V2beta1PipelineVersionReference:
-    return kfp.V2beta1PipelineVersionReference(
-        pipeline_id=version.pipeline_id, pipeline_version_id=version.id
-    )
-
-
-def _arguments(submission: Submission, replica: int) -> kfp.V2beta1RuntimeConfig:
-    return kfp.V2beta1RuntimeConfig(parameters=submission.arguments_of(replica))
+def _what_runs(
+    submission: Submission,
+    replica: int,
+    version: Version,
+    experiment: str,
+    service_account: str | None,
+) -> dict[str, Any]:
+    """Return the fields that a run and a schedule have in common."""
+    return {
+        "experiment_id": experiment,
+        "pipeline_version_reference": kfp.V2beta1PipelineVersionReference(
+            pipeline_id=version.pipeline_id, pipeline_version_id=version.id
+        ),
+        "runtime_config": kfp.V2beta1RuntimeConfig(parameters=submission.arguments_of(replica)),
+        "service_account": service_account,
+    }
 
 
 def _trigger(timing: Timing) -> kfp.V2beta1Trigger:
