@@ -72,7 +72,7 @@ def test_its_body_is_imports_and_calls(name: str) -> None:
 
 
 def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All but `train_as_jobs`, which needs a cluster: see its own tests."""
+    """All but `train_as_jobs`, which needs a cluster: its own test has one."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "artifacts"))
     uri = {"search_uri": str(tmp_path / "state"), "run": "run"}

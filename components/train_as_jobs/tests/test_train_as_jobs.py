@@ -1,6 +1,9 @@
+import os
+import sys
 from pathlib import Path
 
 import pytest
+from kfp import local
 from kfp_nas.components.sample_architectures import sample_architectures
 from kfp_nas.components.train_as_jobs import train_as_jobs
 
@@ -19,6 +22,9 @@ def train(command: list[str]) -> None:
 def test_it_makes_a_job_for_each_child_and_returns_their_rewards_in_order(
     tabular_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Alone, under kfp.local, in a process of its own."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "artifacts"))
     children = sample_architectures.python_func(tabular_uri, 0, "run")
     monkeypatch.setenv("NAS_NAMESPACE", NAMESPACE)
     monkeypatch.setenv("NAS_IMAGE", "kfp-nas:test")
@@ -27,7 +33,13 @@ def test_it_makes_a_job_for_each_child_and_returns_their_rewards_in_order(
         cluster.jobs.start = start_function(train)
         monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
 
-        rewards = train_as_jobs.python_func(tabular_uri, children, "run", "secret", "settings")
+        rewards = train_as_jobs(
+            search_uri=tabular_uri,
+            children=children,
+            run="run",
+            store_secret="secret",
+            store_settings="settings",
+        ).output
 
         made = {job["metadata"]["labels"]["kfp-nas/child"] for job in cluster.all("jobs")}
     store = SearchStore.open(tabular_uri)
