@@ -133,7 +133,8 @@ def test_what_keeps_a_pod_from_running_is_told_once(
     cluster.delete_job(job_of(cluster, SECOND)["metadata"]["name"])
     ticking.result()
 
-    lines = [line for line in capsys.readouterr().out.splitlines() if obstacle in line]
+    out = capsys.readouterr().out  # indented, where kfp.local ran in this process before
+    lines = [line.strip() for line in out.splitlines() if obstacle in line]
     assert lines == [f"{SECOND} waits: its pod {pod['metadata']['name']}: {told}"]
 
 
