@@ -31,6 +31,7 @@ _NOT_IDENTITY: dict[str, Any] = {
         "wait_for": True,
         "grace_s": True,
     },
+    "shared": {"device": True, "tick_minutes": True},
     "resources": True,
 }
 
@@ -245,7 +246,7 @@ def _problem(problem: ErrorDetails) -> str:
     place = _place(problem["loc"])
     where = ".".join(place) or "the configuration"
     context = problem.get("ctx", {})
-    tag = str(context.get("discriminator", "")).strip("'")
+    tag = str(context.get("discriminator", "")).strip("'").replace("_kind()", "kind")
     match problem["type"]:
         case "extra_forbidden":
             return f"unknown setting {where}{_suggestion(place)}"
@@ -271,7 +272,7 @@ def _problem(problem: ErrorDetails) -> str:
 
 def _place(loc: tuple[int | str, ...]) -> tuple[str, ...]:
     """Return a place in the document, without the union tags that pydantic puts in between."""
-    unions = ("space", "controller", "data")
+    unions = ("task", "space", "controller", "data")
     before = ("", *loc)
     return tuple(str(part) for i, part in enumerate(loc) if before[i] not in unions)
 

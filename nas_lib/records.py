@@ -60,12 +60,15 @@ class Child:
 
 @checked_dataclass(frozen=True, config=_STRICT)
 class EpochMetrics:
-    """What one epoch of training came to. Losses are mean cross-entropy in nats."""
+    """What one epoch of training came to. Losses are mean cross-entropy in nats.
+
+    Of a language model, the perplexity is exp(valid_loss), and there is no accuracy.
+    """
 
     epoch: int  # counted from 1
     train_loss: float
     valid_loss: float
-    valid_accuracy: float  # a fraction in [0, 1]
+    valid_accuracy: float | None  # a fraction in [0, 1]
     learning_rate: float
     seconds: float
 
@@ -78,7 +81,8 @@ class ChildResult:
         id: The child's id.
         status: `ok`, or what went wrong.
         reward: What the controller maximises; always finite, 0 where `status` is not `ok`.
-        score: The measure behind the reward (validation accuracy), None where there is none.
+        score: The measure behind the reward, None where there is none: validation accuracy, or
+            validation perplexity (the lower the better) of a language model.
         best_epoch: The epoch (from 1) whose score and weights count, None where there is none.
         epochs: Metrics of every finished epoch.
         num_parameters: Trainable parameters, None where the network was never built here.
@@ -210,13 +214,87 @@ class Learned:
 
 @checked_dataclass(frozen=True, config=_STRICT)
 class TestReading:
-    """A winner's accuracy on the test set, read once."""
+    """A winner's accuracy on the test set, or its perplexity there, read once."""
 
     __test__ = False  # for pytest, which takes the name for a class of tests
 
     child: str
-    accuracy: float  # a fraction in [0, 1]
-    num_examples: int
+    accuracy: float | None  # a fraction in [0, 1]; None of a language model
+    num_examples: int  # images, or words
+    created_s: float
+    perplexity: float | None = None  # of a language model
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class SharedEpoch:
+    """What one epoch of shared-weight training, and the controller steps after it, came to.
+
+    Attributes:
+        epoch: Counted from 1.
+        run: The run that trained it.
+        train_loss: Mean cross-entropy in nats, each mini-batch with its own architecture.
+        learning_rate: Of the shared weights in this epoch.
+        num_steps: Mini-batches.
+        num_evaluations: Architectures that the controller was rewarded for; 0 in random search.
+        mean_score: Their mean score on a validation mini-batch each: accuracy, or perplexity. In
+            random search, of as many architectures as one controller step takes.
+        mean_reward: Their mean reward, None in random search.
+        baseline: The moving-average baseline afterwards, None in random search.
+        entropy: Of the policy, in nats, in the last controller step; None in random search.
+        seconds: Of training.
+        controller_seconds: Of controller steps.
+        created_s: Seconds since 1970.
+    """
+
+    epoch: int
+    run: str
+    train_loss: float
+    learning_rate: float
+    num_steps: int
+    num_evaluations: int
+    mean_score: float
+    mean_reward: float | None
+    baseline: float | None
+    entropy: float | None
+    seconds: float
+    controller_seconds: float
+    created_s: float
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class SharedScore:
+    """An architecture, judged with shared weights on all validation data.
+
+    Attributes:
+        architecture: The architecture.
+        score: Validation accuracy, or perplexity, in the search's own `batch_norm` mode.
+        running_score: The same with BatchNorm's running averages over all architectures; None where
+            there is no BatchNorm, or it was not asked for.
+    """
+
+    architecture: Architecture
+    score: float
+    running_score: float | None = None
+
+
+@checked_dataclass(frozen=True, config=_STRICT)
+class Derived:
+    """What was derived from shared weights; the children are those of replica 0's round 0.
+
+    Attributes:
+        run: The run that derived.
+        kept: The best of all samples, best first: children 0, 1, ...
+        probes: Drawn uniformly: the children after those.
+        scores: Of every sample, in the order in which they were drawn.
+        seconds: What scoring took.
+        created_s: Seconds since 1970.
+    """
+
+    run: str
+    kept: tuple[SharedScore, ...]
+    probes: tuple[SharedScore, ...]
+    scores: tuple[float, ...]
+    seconds: float
     created_s: float
 
 

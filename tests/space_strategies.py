@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from nas_lib.config import CnnSpaceConfig, DepthConfig
-from nas_lib.spaces import Choice, Decision
+from nas_lib.spaces import Decision
 
 
 def tokens_of(decisions: Sequence[Decision]) -> st.SearchStrategy[tuple[int, ...]]:
     """Any token sequence that answers these decisions."""
     limits = [
-        each.num_options if isinstance(each, Choice) else 2
+        each.num_values
         for each in decisions
         for _ in range(each.num_tokens)
     ]

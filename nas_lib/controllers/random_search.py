@@ -9,7 +9,7 @@ import numpy as np
 
 from nas_lib.controllers.controller import Seed
 from nas_lib.controllers.state import NOTHING, Gradient, Shard, split
-from nas_lib.spaces.decisions import Choice, Decision
+from nas_lib.spaces.decisions import Decision
 
 
 class RandomController:
@@ -26,9 +26,7 @@ class RandomController:
     ) -> list[tuple[int, ...]]:
         """Return uniform draws: each option of a choice, and each subset, is equally likely."""
         limits_W = [
-            decision.num_options if isinstance(decision, Choice) else 2
-            for decision in decisions
-            for _ in range(decision.num_tokens)
+            decision.num_values for decision in decisions for _ in range(decision.num_tokens)
         ]
         tokens_BW = np.random.default_rng(seed).integers(limits_W, size=(num, len(limits_W)))
         return [tuple(row) for row in tokens_BW.tolist()]

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from nas_lib.spaces.choices import ChoiceSpace
 from nas_lib.spaces.cnn import CnnSpace
-from nas_lib.spaces.decisions import Choice, Decision, Subset, check_tokens, num_tokens
+from nas_lib.spaces.decisions import (
+    Anchor,
+    Choice,
+    Decision,
+    Pointer,
+    Subset,
+    check_tokens,
+    num_tokens,
+)
+from nas_lib.spaces.registry import build_space
 from nas_lib.spaces.space import Space, space_size
 
 __all__ = [
+    "Anchor",
     "Choice",
     "ChoiceSpace",
     "CnnSpace",
     "Decision",
+    "Pointer",
     "Space",
     "Subset",
+    "build_space",
     "check_tokens",
     "num_tokens",
     "space_size",

@@ -1,8 +1,8 @@
 """Decisions: the alphabet in which spaces and controllers talk.
 
-A space is an ordered list of decisions; a controller answers each with one or more tokens
-(integers). Decisions of one `kind` share their parameters in the controller, as the paper's one
-softmax per token type does (Zoph & Le 2017, section 3.1).
+A space is an ordered list of decisions; a controller answers each with `num_tokens` tokens, which
+are integers in [0, num_values). Decisions of one `kind` share their parameters in the controller,
+as the paper's one softmax per token type does (Zoph & Le 2017, section 3.1).
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ class Choice:
     @property
     def num_tokens(self) -> int:
         return 1
+
+    @property
+    def num_values(self) -> int:
+        return self.num_options
 
     @property
     def size(self) -> int:
@@ -46,11 +50,59 @@ class Subset:
         return self.num_anchors
 
     @property
+    def num_values(self) -> int:
+        return 2
+
+    @property
     def size(self) -> int:
         return 1 << self.num_anchors
 
 
-Decision = Choice | Subset
+@dataclass(frozen=True)
+class Anchor:
+    """A step that decides nothing: later `Pointer`s of its kind can point at it. No tokens."""
+
+    kind: str
+
+    @property
+    def num_tokens(self) -> int:
+        return 0
+
+    @property
+    def num_values(self) -> int:
+        return 1
+
+    @property
+    def size(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """One of the latest `num_anchors` anchors of its kind: a softmax by attention (ENAS, 2.1).
+
+    One token in [0, num_anchors), 0 for the oldest of these anchors. If it `marks`, it is an anchor
+    itself for those after it.
+    """
+
+    kind: str
+    num_anchors: int
+    marks: bool = False
+
+    @property
+    def num_tokens(self) -> int:
+        return 1
+
+    @property
+    def num_values(self) -> int:
+        return self.num_anchors
+
+    @property
+    def size(self) -> int:
+        return self.num_anchors
+
+
+Decision = Choice | Subset | Anchor | Pointer
 
 
 def num_tokens(decisions: Sequence[Decision]) -> int:
@@ -71,7 +123,7 @@ def check_tokens(decisions: Sequence[Decision], tokens: Sequence[int]) -> None:
         )
     position = 0
     for decision in decisions:
-        limit = decision.num_options if isinstance(decision, Choice) else 2
+        limit = decision.num_values
         for token in tokens[position : position + decision.num_tokens]:
             if not 0 <= token < limit:
                 raise ArchitectureError(

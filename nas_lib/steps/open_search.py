@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import CnnSpaceConfig, SearchConfig
+from nas_lib.config import CustomSpaceConfig, SearchConfig
 from nas_lib.controllers import Controller, build_controller
 from nas_lib.errors import ConfigError
-from nas_lib.spaces import CnnSpace, Space
+from nas_lib.spaces import Space, build_space
 from nas_lib.store import SearchStore, lease
 
 Evaluate = Callable[[Architecture], float]
@@ -94,8 +94,8 @@ class OpenSearch:
         Raises:
             ConfigError: The user's own space cannot be found, or is none.
         """
-        if isinstance(config.space, CnnSpaceConfig):
-            return CnnSpace(config.space)
+        if not isinstance(config.space, CustomSpaceConfig):
+            return build_space(config.space)
         found = _named(config.space.object, self._given_space, "space.object")
         space = found() if callable(found) else found
         if not isinstance(space, Space):

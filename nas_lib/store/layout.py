@@ -14,6 +14,10 @@ DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 ROUNDS = "rounds"
 CHILDREN = "children"
 LEASES = "leases"
+SHARED_EPOCHS = "shared/epochs"
+SHARED_SCORES = "shared/scores"  # of the samples, in chunks, while they are made
+DERIVED = "shared/derived.json"
+SHARED_CHECKPOINTS = "checkpoints/shared"
 CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know only prefixes
 
 State = Literal["proposed", "rewarded", "learned"]
@@ -87,6 +91,16 @@ def leases_folder(replica: int) -> str:
 def lease(replica: int, number: int) -> str:
     """Return the key of one lease."""
     return f"{leases_folder(replica)}/{number:08d}.json"
+
+
+def shared_epoch(epoch: int) -> str:
+    """Return the key of what an epoch of shared-weight training came to."""
+    return f"{SHARED_EPOCHS}/{epoch:06d}.json"
+
+
+def shared_scores(chunk: int) -> str:
+    """Return the key of the scores of some samples."""
+    return f"{SHARED_SCORES}/{chunk:06d}.json"
 
 
 def problems_folder(run: str) -> str:

@@ -1,0 +1,85 @@
+"""What children may use on a cluster."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator
+
+from nas_lib.config.part import Part
+
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?")
+
+
+def _quantity(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, int | float) else str(value)
+    if not _QUANTITY.fullmatch(text):
+        raise ValueError(f"expected an amount such as 500m, 2 or 8Gi, got {value!r}")
+    return text
+
+
+Quantity = Annotated[str, BeforeValidator(_quantity)]
+"""An amount as Kubernetes writes it."""
+
+FanOut = Literal["tasks", "jobs", "pod"]
+MOST_TASKS = 32
+"""Children of a round that are a pipeline task each, where nothing else is said."""
+
+
+class ResourcesConfig(Part):
+    """What children may use. Only `memory_mb` means anything to the local engine.
+
+    The others are of the pod that a child trains in; with the fan-out `pod`, of the one pod in
+    which all children of a round do.
+    """
+
+    memory_mb: PositiveInt | None = Field(
+        None,
+        description="Memory of each child, in MiB; unset: its share of what is here.",
+    )
+    fanout: FanOut | None = Field(
+        None,
+        description="On a cluster, a round's children are a pipeline task each (tasks), a Job each "
+        f"(jobs), or all in one pod (pod); unset: tasks up to {MOST_TASKS} children, else jobs.",
+    )
+    cpu: Quantity = Field("1", description="CPUs of a pod, such as 500m or 4.")
+    memory: Quantity = Field("2Gi", description="Memory of a pod, shared memory included.")
+    ephemeral_storage: Quantity | None = Field(
+        None, description="Local disk of a pod, such as 10Gi (jobs only)."
+    )
+    shared_memory: Quantity | None = Field(
+        None, description="Of /dev/shm; unset: as much as the memory (jobs only)."
+    )
+    gpu_count: int = Field(0, ge=0, description="GPUs of a pod.")
+    gpu_type: str = Field(
+        "nvidia.com/gpu", min_length=1, description="What the cluster calls a GPU."
+    )
+    node_selector: dict[str, str] = Field({}, description="Labels of the nodes to run on.")
+    tolerations: tuple[dict[str, str | int], ...] = Field(
+        (), description="Taints of nodes to put up with, such as those of spot nodes."
+    )
+    image_pull_secrets: tuple[str, ...] = Field(
+        (), description="Secrets for the image's registry (jobs only)."
+    )
+    priority_class: str = Field("", description="The pods' PriorityClass (jobs only).")
+    queue: str = Field("", description="The Kueue LocalQueue to wait in (jobs only).")
+    deadline_s: PositiveInt = Field(
+        24 * 3600,
+        description="A child's Job that is not done by then is ended (jobs only); the time "
+        "in which it waits for a node counts.",
+    )
+    ttl_s: int = Field(
+        3600, ge=0, description="A finished Job is deleted after this long (jobs only)."
+    )
+
+    @field_validator("tolerations")
+    @classmethod
+    def _check(cls, tolerations: tuple[dict[str, str | int], ...]) -> Any:
+        known = {"key", "operator", "value", "effect", "tolerationSeconds"}
+        for toleration in tolerations:
+            if unknown := set(toleration) - known:
+                raise ValueError(
+                    f"a toleration has {', '.join(sorted(known))}, got {min(unknown)!r}"
+                )
+        return tolerations

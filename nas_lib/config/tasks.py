@@ -1,0 +1,112 @@
+"""What is to be learnt, from which data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, PositiveInt, Tag
+
+from nas_lib.config.part import Part
+
+
+class DigitsData(Part):
+    """scikit-learn's 1,797 handwritten digits, 8x8 grey."""
+
+    format: Literal["digits"] = "digits"
+
+
+class ImageFolderData(Part):
+    """A folder with one subfolder of images per class."""
+
+    format: Literal["image_folder"] = "image_folder"
+    path: str = Field(description="The folder.")
+    size: PositiveInt = Field(32, description="Images are resized to size x size pixels.")
+    grey: bool = Field(False, description="Read as grey instead of RGB.")
+
+
+class NpzData(Part):
+    """A numpy archive with images [N, H, W] or [N, H, W, C] and integer labels [N]."""
+
+    format: Literal["npz"] = "npz"
+    path: str = Field(description="The .npz file.")
+    images: str = Field("x_train", description="Key of the training images.")
+    labels: str = Field("y_train", description="Key of the training labels.")
+    test_images: str = Field("x_test", description="Key of the test images; may be absent.")
+    test_labels: str = Field("y_test", description="Key of the test labels; may be absent.")
+
+
+class IdxData(Part):
+    """A folder with the four idx files of the MNIST family, gzipped or not."""
+
+    format: Literal["idx"] = "idx"
+    path: str = Field(description="The folder.")
+
+
+class Cifar10Data(Part):
+    """CIFAR-10 as published: the python or binary version's .tar.gz, or the unpacked folder."""
+
+    format: Literal["cifar10"] = "cifar10"
+    path: str = Field(description="The archive, or the folder unpacked from it.")
+
+
+DataConfig = Annotated[
+    DigitsData | ImageFolderData | NpzData | IdxData | Cifar10Data, Field(discriminator="format")
+]
+
+
+class TaskConfig(Part):
+    """Images in classes."""
+
+    kind: Literal["image_classification"] = "image_classification"
+    data: DataConfig = Field(default_factory=DigitsData)
+    valid_fraction: float = Field(
+        0.1, gt=0, lt=1, description="Of the training images, held out for the reward."
+    )
+    test_fraction: float = Field(
+        0.2, gt=0, lt=1, description="Held out for the test where the data has no test set."
+    )
+    max_train: PositiveInt | None = Field(
+        None, description="Use at most this many training images (validation included)."
+    )
+
+
+class PydocTopicsData(Part):
+    """The topics of Python's own documentation, from its standard library: a small text."""
+
+    format: Literal["pydoc_topics"] = "pydoc_topics"
+
+
+class TextFilesData(Part):
+    """A folder with train.txt, valid.txt and test.txt: words between blanks, a sentence a line."""
+
+    format: Literal["text_files"] = "text_files"
+    path: str = Field(description="The folder.")
+
+
+TextDataConfig = Annotated[PydocTopicsData | TextFilesData, Field(discriminator="format")]
+
+
+class TextTaskConfig(Part):
+    """Language modelling: each word of a text from those before it."""
+
+    kind: Literal["language_modelling"] = "language_modelling"
+    data: TextDataConfig = Field(default_factory=PydocTopicsData)
+    max_words: PositiveInt = Field(
+        10_000, ge=2, description="Different words at most; rarer ones become <unk>."
+    )
+    max_train: PositiveInt | None = Field(
+        None, description="Use at most this many words of the training text, from its start."
+    )
+
+
+def _kind(task: Any) -> str:
+    """Return which task is meant; images are what a document means that does not say."""
+    default = "image_classification"
+    return str(task.get("kind", default) if isinstance(task, dict) else getattr(task, "kind", ""))
+
+
+AnyTaskConfig = Annotated[
+    Annotated[TaskConfig, Tag("image_classification")]
+    | Annotated[TextTaskConfig, Tag("language_modelling")],
+    Discriminator(_kind),
+]
