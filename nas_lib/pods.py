@@ -22,8 +22,16 @@ from nas_lib.engine import (
     worker_processes,
 )
 from nas_lib.errors import ConfigError, NasError
-from nas_lib.records import ChildResult, Learned
-from nas_lib.report import SearchView, headline, problem_page, run_sentence, search_page, winner
+from nas_lib.records import ChildResult, Learned, SharedEpoch
+from nas_lib.report import (
+    SearchView,
+    epoch_text,
+    headline,
+    problem_page,
+    run_sentence,
+    search_page,
+    winner,
+)
 from nas_lib.steps import OpenSearch, Plan, RoundSummary
 from nas_lib.store import SearchStore, lease
 
@@ -55,6 +63,35 @@ def plan_rounds(search_uri: str, *, replica: int, rounds_per_run: int, run: str)
             SearchStore.open(search_uri).note_problem(run=run, step="plan_rounds", message=sentence)
             print(sentence)
         return plan
+
+
+def train_shared_weights(search_uri: str, *, run: str) -> int:
+    """Train shared weights for one tick; see `steps.train_shared_weights`.
+
+    Returns:
+        The epochs that are left.
+    """
+    with noted(search_uri, "train_shared_weights", run):
+        shared = SearchStore.open(search_uri).config().shared
+        progress = steps.train_shared_weights(
+            search_uri,
+            run=run,
+            minutes=None if shared is None else shared.tick_minutes,
+            on_epoch=Log().trained_shared_weights,
+        )
+        return progress.num_epochs - progress.epoch
+
+
+def check_shared_weights(search_uri: str, *, run: str) -> int:
+    """Return 1 if this run is to derive architectures now, else 0; see `steps.may_derive`."""
+    with noted(search_uri, "check_shared_weights", run):
+        return int(steps.may_derive(search_uri, run=run))
+
+
+def derive_architectures(search_uri: str, *, run: str) -> list[str]:
+    """Choose what is trained from scratch; see `steps.derive_architectures`."""
+    with noted(search_uri, "derive_architectures", run):
+        return steps.derive_architectures(search_uri, run=run)
 
 
 def task_resources(
@@ -196,7 +233,11 @@ def _view_metrics(view: SearchView) -> dict[str, float]:
 
 
 class Log(Listener):
-    """Says in the pod's log what becomes of children."""
+    """Says in the pod's log how shared weights get on, and what becomes of children."""
+
+    def trained_shared_weights(self, metrics: SharedEpoch) -> None:
+        """Print it."""
+        print(epoch_text(metrics), flush=True)
 
     def ended(self, result: ChildResult) -> None:
         """Print it."""

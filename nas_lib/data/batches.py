@@ -70,12 +70,14 @@ def evaluation_batches(
 
 
 def augment_images(x_BCHW: Tensor, augment: AugmentConfig, generator: Generator) -> Tensor:
-    """Return each image zero-padded and cropped at random, and half of them flipped."""
+    """Return each image zero-padded and cropped at random, half of them flipped, a square blank."""
     if augment.pad:
         x_BCHW = _random_crop(x_BCHW, augment.pad, generator)
     if augment.flip:
         flip_B = _random_integers(2, x_BCHW, generator).bool()
         x_BCHW = torch.where(flip_B[:, None, None, None], x_BCHW.flip(3), x_BCHW)
+    if augment.cutout:
+        x_BCHW = _cut_out(x_BCHW, augment.cutout, generator)
     return x_BCHW
 
 
@@ -86,6 +88,21 @@ def _random_crop(x_BCHW: Tensor, pad: int, generator: Generator) -> Tensor:
     top_B = _random_integers(2 * pad + 1, x_BCHW, generator)
     left_B = _random_integers(2 * pad + 1, x_BCHW, generator)
     return windows[torch.arange(len(top_B), device=top_B.device), :, top_B, left_B]
+
+
+def _cut_out(x_BCHW: Tensor, size: int, generator: Generator) -> Tensor:
+    """Set a square around a random pixel to 0; what lies outside the image is lost."""
+    rows_BH, columns_BW = (
+        _interval(pixels, size, x_BCHW, generator) for pixels in x_BCHW.shape[2:]
+    )
+    return x_BCHW.masked_fill(rows_BH[:, None, :, None] & columns_BW[:, None, None, :], 0.0)
+
+
+def _interval(pixels: int, size: int, like_BCHW: Tensor, generator: Generator) -> Tensor:
+    """Return which pixels are among `size` around a random one, `[B, pixels]`."""
+    first_B1 = (_random_integers(pixels, like_BCHW, generator) - size // 2)[:, None]
+    pixel_P = torch.arange(pixels, device=like_BCHW.device)
+    return (first_B1 <= pixel_P) & (pixel_P < first_B1 + size)
 
 
 def _random_integers(limit: int, like_BCHW: Tensor, generator: Generator) -> Tensor:

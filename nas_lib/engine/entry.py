@@ -9,6 +9,7 @@ from nas_lib import steps
 from nas_lib.config import CustomSpaceConfig, SearchConfig
 from nas_lib.engine.listener import Listener
 from nas_lib.engine.loop import Engine
+from nas_lib.engine.shared import SharedEngine
 from nas_lib.engine.trainers import (
     MakeTrainer,
     default_workers,
@@ -87,17 +88,21 @@ def search(
     opened = OpenSearch(store or f"runs/{config.name}", space=space, evaluate=evaluate)
     inline = INLINE in (config.children.evaluate, getattr(config.space, "object", ""))
     num_workers = _num_workers(config, workers, inline or opened.uri.startswith("memory:"))
+    if config.shared is not None and (rounds is not None or replicas is not None):
+        raise ConfigError("a search by shared weights has neither rounds nor replicas to choose")
     steps.prepare_data(opened, config=config)
     listener = listener or Listener()
+    trainer = _trainer(opened, listener, num_workers)
+    shown_workers = max(1, num_workers)
+    if config.shared is not None:
+        shared_engine = SharedEngine(
+            opened, trainer=trainer, listener=listener, workers=shown_workers
+        )
+        return SearchHandle(opened.uri, shared_engine.run_id, shared_engine.run())
     engine = Engine(
-        opened,
-        trainer=_trainer(opened, listener, num_workers),
-        listener=listener,
-        workers=max(1, num_workers),
-        replicas=replicas,
+        opened, trainer=trainer, listener=listener, workers=shown_workers, replicas=replicas
     )
-    view = engine.run(rounds)
-    return SearchHandle(opened.uri, engine.run_id, view)
+    return SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
 
 
 def _trainer(search: OpenSearch, listener: Listener, num_workers: int) -> MakeTrainer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nas_lib.records import ChildResult, Learned
+from nas_lib.records import ChildResult, Learned, SharedEpoch
 from nas_lib.steps import OpenSearch
 
 
@@ -16,6 +16,9 @@ class Listener:
 
     def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
         """These children of a round are to be trained."""
+
+    def trained_shared_weights(self, metrics: SharedEpoch) -> None:
+        """An epoch of shared-weight training is finished, with the controller's steps."""
 
     def started(self, child: str) -> None:
         """A child's training began, or began again."""

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from nas_lib import steps
 from nas_lib.engine.listener import Listener
+from nas_lib.engine.run import refuse_held, reported
 from nas_lib.engine.trainers import MakeTrainer, train_all
-from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError
 from nas_lib.records import ChildId
 from nas_lib.report import SearchView
 from nas_lib.steps import OpenSearch
@@ -55,22 +55,14 @@ class Engine:
             SearchHeldError: Another run is at work on a replica.
             InterruptedSearchError: Ctrl-C, or SIGTERM where the command turns it into that.
         """
-        try:
-            with self._planned(rounds) as replicas:
-                num_rounds = sum(replica.num_rounds for replica in replicas.values())
-                self._listener.opened(self._search, num_rounds=num_rounds, workers=self._workers)
-                if num_rounds:
-                    self._loop(replicas)
-        except KeyboardInterrupt as err:
-            steps.write_report(self._search, run=self.run_id)
-            raise InterruptedSearchError(
-                f"stopped; everything finished is in {self._search.uri}, "
-                "and the same command continues there"
-            ) from err
-        except NasError as err:
-            self._note(err)
-            raise
-        return steps.write_report(self._search, run=self.run_id)
+        return reported(self._search, self.run_id, lambda: self._do(rounds))
+
+    def _do(self, rounds: int | None) -> None:
+        with self._planned(rounds) as replicas:
+            num_rounds = sum(replica.num_rounds for replica in replicas.values())
+            self._listener.opened(self._search, num_rounds=num_rounds, workers=self._workers)
+            if num_rounds:
+                self._loop(replicas)
 
     def _loop(self, replicas: dict[int, _Replica]) -> None:
         def show_life() -> None:
@@ -97,10 +89,7 @@ class Engine:
             plans = dict(zip(numbers, self._plans(numbers, rounds), strict=True))
             busy = [number for number, plan in plans.items() if plan.ticks]
             for plan in plans.values():
-                if plan.holder:
-                    raise SearchHeldError(
-                        f"{plan.holder} is working on {self._search.uri}: wait, or end it"
-                    )
+                refuse_held(self._search, plan)
             yield {number: self._replica(number, len(plans[number].ticks)) for number in busy}
         finally:
             for number in busy:
@@ -113,13 +102,6 @@ class Engine:
         return steps.plan_replicas(
             self._search, replicas=replicas, run=self.run_id, rounds_per_run=rounds
         )
-
-    def _note(self, err: NasError) -> None:
-        """Note in the search why this run ended, where the search can still be reached."""
-        try:
-            self._search.store.note_problem(run=self.run_id, step="search", message=str(err))
-        except NasError:
-            return
 
 
 class _Replica:

@@ -12,6 +12,7 @@ from nas_lib.report.replica_tables import pace_line, replicas_table
 from nas_lib.report.replicas import ReplicaSummary, replica_summaries
 from nas_lib.report.tables import headline, leaderboard_json, leaderboard_table, summary_json
 from nas_lib.report.view import DataSummary, SearchView
+from nas_lib.report.wording import epoch_text
 
 __all__ = [
     "Comparison",
@@ -22,6 +23,7 @@ __all__ = [
     "compare_json",
     "compare_page",
     "compare_table",
+    "epoch_text",
     "headline",
     "leaderboard",
     "leaderboard_json",

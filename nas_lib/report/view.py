@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nas_lib.config import SearchConfig
-from nas_lib.records import ChildRow, Learned, Problem, TestReading
+from nas_lib.records import ChildRow, Derived, Learned, Problem, SharedEpoch, TestReading
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class SearchView:
         test: Test accuracies read so far, oldest first.
         problems: What the search's runs could not do, oldest first.
         data: What the children were trained on, None where there was no data to prepare.
+        shared_epochs: What each epoch of shared-weight training came to, in order.
+        derived: What shared weights told, None as long as they have not.
         run: The run that asks, empty where no run does.
         seen_s: The moment, in seconds since 1970.
     """
@@ -62,6 +64,8 @@ class SearchView:
     test: tuple[TestReading, ...] = ()
     problems: tuple[Problem, ...] = ()
     data: DataSummary | None = None
+    shared_epochs: tuple[SharedEpoch, ...] = ()
+    derived: Derived | None = None
     run: str = ""
     seen_s: float = field(default_factory=time.time)
 

@@ -16,6 +16,13 @@ from nas_lib.steps.open_search import INLINE, Evaluate, OpenSearch
 from nas_lib.steps.prepare import has_data, prepare_data
 from nas_lib.steps.reporting import REPORT, view_search, write_report
 from nas_lib.steps.rounds import Plan, is_finished, plan_replicas, plan_rounds, sample_architectures
+from nas_lib.steps.shared import (
+    SharedProgress,
+    derive_architectures,
+    may_derive,
+    shared_progress,
+    train_shared_weights,
+)
 
 __all__ = [
     "INLINE",
@@ -26,18 +33,23 @@ __all__ = [
     "OpenSearch",
     "Plan",
     "RoundSummary",
+    "SharedProgress",
     "aggregate_rewards",
     "collect_garbage",
+    "derive_architectures",
     "end_out_of_memory",
     "fail_attempt",
     "has_data",
     "is_finished",
+    "may_derive",
     "plan_replicas",
     "plan_rounds",
     "prepare_data",
     "sample_architectures",
+    "shared_progress",
     "stop_attempt",
     "train_child",
+    "train_shared_weights",
     "update_controller",
     "view_search",
     "write_report",

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Sequence
 
 from nas_lib.config import SearchConfig
 from nas_lib.data import DataManifest
-from nas_lib.records import ChildRow, Learned, Rewarded, TestReading
+from nas_lib.records import (
+    ChildRow,
+    Derived,
+    Learned,
+    Rewarded,
+    SharedEpoch,
+    TestReading,
+    from_json,
+)
 from nas_lib.report import DataSummary, SearchView, search_page, winner
 from nas_lib.steps.images import fetch_test_images
 from nas_lib.steps.open_search import OpenSearch
@@ -42,7 +50,8 @@ def view_search(search: str | OpenSearch, *, run: str = "") -> SearchView:
         rows.extend(rewarded.rows)
         ever_best.update((row.id, row) for row in rewarded.best)
     learned = tuple(history.read(Learned))
-    opened = history.open_rounds()
+    shared = search.config.shared is not None
+    opened = history.open_rounds(closed_by="rewarded" if shared else "learned")
     rows.extend(row for each in opened for row in each.rows)
     holders = lease.holders(search.store, search.config.search.replicas)
     manifest = search.store.find(DataManifest, layout.DATA_MANIFEST)
@@ -53,7 +62,10 @@ def view_search(search: str | OpenSearch, *, run: str = "") -> SearchView:
         learned=learned,
         open_rounds={each.replica: each.num_left for each in opened},
         holders={replica: str(holder) for replica, holder in holders.items()},
-        finished=not opened and _may_end(search.config, learned, ever_best.values()),
+        finished=not opened
+        and (bool(rows) if shared else _may_end(search.config, learned, ever_best.values())),
+        shared_epochs=_shared_epochs(search) if shared else (),
+        derived=search.store.find(Derived, layout.DERIVED) if shared else None,
         test=_readings(search, ever_best),
         problems=tuple(search.store.problems()),
         data=None if manifest is None else _summary(manifest),
@@ -68,6 +80,12 @@ def _may_end(config: SearchConfig, learned: Sequence[Learned], best: Iterable[Ch
         return True
     num_learned = Counter(entry.replica for entry in learned)
     return all(num_learned[replica] >= loop.rounds for replica in range(loop.replicas))
+
+
+def _shared_epochs(search: OpenSearch) -> tuple[SharedEpoch, ...]:
+    keys = search.store.objects.keys(layout.SHARED_EPOCHS)
+    blobs = zip(keys, search.store.objects.get_many(keys), strict=True)
+    return tuple(from_json(SharedEpoch, data, key=key) for key, data in blobs)
 
 
 def _summary(manifest: DataManifest) -> DataSummary:

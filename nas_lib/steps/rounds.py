@@ -10,7 +10,7 @@ import numpy as np
 
 from nas_lib.config import LoopConfig
 from nas_lib.errors import ConfigError
-from nas_lib.records import Child, ChildId, ChildResult, ChildRow, Learned, Proposed
+from nas_lib.records import Child, ChildId, ChildResult, ChildRow, Learned, Proposed, Rewarded
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.shards import pull
 from nas_lib.store import layout, lease
@@ -23,7 +23,8 @@ class Plan:
     """What a run may do.
 
     Attributes:
-        ticks: One per round, numbered from 0; empty if there is nothing to do.
+        ticks: One per round, numbered from 0; empty if there is nothing to do. With shared weights
+            one for each stretch of their training; empty once they are trained.
         holder: Who is at work on this replica, empty if nobody else is.
     """
 
@@ -75,9 +76,17 @@ def plan_replicas(
         if replica in holders:
             plans[replica] = Plan((), str(holders[replica]))
         else:
-            left = max(1, loop.rounds - search.store.open_round(replica))
+            left = _ticks_left(search, replica)
             plans[replica] = Plan(tuple(range(min(left, rounds_per_run or left))))
     return [plans[replica] for replica in replicas]
+
+
+def _ticks_left(search: OpenSearch, replica: int) -> int:
+    """Return how many ticks may be needed at most: rounds, or epochs of shared weights."""
+    if search.config.shared is not None:
+        epoch = search.store.newest(layout.SHARED_EPOCHS, ".json") or 0
+        return search.config.shared.epochs - epoch
+    return max(1, search.config.search.rounds - search.store.open_round(replica))
 
 
 def sample_architectures(search: str | OpenSearch, *, replica: int, run: str) -> list[str]:
@@ -114,6 +123,8 @@ def is_finished(search: OpenSearch, replica: int, number: int) -> bool:
         number: Its first round that is not learned from.
     """
     loop = search.config.search
+    if search.config.shared is not None:  # its only round has nothing to teach
+        return search.store.find(Rewarded, layout.round_state(replica, 0, "rewarded")) is not None
     if search.store.find(Proposed, layout.round_state(replica, number, "proposed")):
         return False
     if number >= loop.rounds:
@@ -142,7 +153,7 @@ def _propose(search: OpenSearch, replica: int, number: int, run: str) -> Propose
         Child(
             id=str(ChildId(replica, number, index)),
             architecture=search.space.decode(tokens),
-            seed=_child_seed(config.seed, replica, number, index),
+            seed=child_seed(config.seed, replica, number, index),
         )
         for index, tokens in enumerate(sequences)
     )
@@ -161,6 +172,7 @@ def _own_versions(search: OpenSearch, replica: int, number: int) -> tuple[int, .
     return last.versions
 
 
-def _child_seed(seed: int, replica: int, number: int, index: int) -> int:
+def child_seed(seed: int, replica: int, number: int, index: int) -> int:
+    """Return the seed of a child of replica, round and index."""
     sequence = np.random.SeedSequence([seed, _CHILD, replica, number, index])
     return int(sequence.generate_state(1, np.uint64)[0] >> 1)

@@ -42,9 +42,9 @@ class History:
         suffix = f".{kind.__name__.lower()}.json"
         return self._read(kind, [info for key, info in self._infos.items() if key.endswith(suffix)])
 
-    def open_rounds(self) -> list[OpenRound]:
-        """Return the rounds that are not learned from, at most one of each replica."""
-        rounds = list(self._read(Proposed, list(self._unlearned())))
+    def open_rounds(self, *, closed_by: layout.State = "learned") -> list[OpenRound]:
+        """Return the rounds that have not come to this state, at most one of each replica."""
+        rounds = list(self._read(Proposed, list(self._unclosed(closed_by))))
         return self._store.each(self._open_round, rounds)
 
     def _read(self, kind: type[T], infos: Sequence[ObjectInfo]) -> Iterator[T]:
@@ -52,10 +52,10 @@ class History:
         for info, data in zip(infos, blobs, strict=True):
             yield from_json(kind, data, key=info.key)
 
-    def _unlearned(self) -> Iterator[ObjectInfo]:
+    def _unclosed(self, closed_by: layout.State) -> Iterator[ObjectInfo]:
         for key, info in self._infos.items():
             stem, _, state = key.partition(".")
-            if state == "proposed.json" and f"{stem}.learned.json" not in self._infos:
+            if state == "proposed.json" and f"{stem}.{closed_by}.json" not in self._infos:
                 yield info
 
     def _open_round(self, proposed: Proposed) -> OpenRound:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from nas_lib.store.objects import ObjectStore
 from nas_lib.training.tensors import pack, unpack
 
 Tensors = Mapping[str, Tensor]
+T = TypeVar("T")
 _NAME = re.compile(r"(\d{4,})\.safetensors")
 _KEPT = 2  # the newest, and the one before it should the newest be damaged
 
@@ -77,12 +79,67 @@ class Checkpoint:
         )
 
 
-class Checkpoints:
-    """The checkpoints of one child: `checkpoints/<child>/0007.safetensors` after epoch 7.
+class CheckpointFolder:
+    """Checkpoints below one prefix, each after an epoch: `<prefix>/0007.safetensors`.
 
     Attributes:
         problems: A sentence on each checkpoint that was set aside.
     """
+
+    def __init__(self, store: ObjectStore, prefix: str) -> None:
+        self.problems: list[str] = []
+        self._store = store
+        self._prefix = prefix
+
+    def latest_epoch(self) -> int:
+        """Return the epoch of the newest checkpoint, 0 if there is none."""
+        return max(self._epochs(), default=0)
+
+    def latest(self, parse: Callable[[bytes, int, str], T]) -> T | None:
+        """Return the newest checkpoint that is whole; damaged ones are set aside.
+
+        They are moved to `damaged/` beside the others, because their epoch will be stored again.
+
+        Args:
+            parse: From a checkpoint's bytes, its epoch and its key to the checkpoint; raises
+                `CorruptStateError` for a damaged one.
+        """
+        for epoch in reversed(self._epochs()):
+            try:
+                data = self._store.get(self._key(epoch))
+            except ObjectNotFoundError:  # another run of this search has gone on and removed it
+                continue
+            try:
+                return parse(data, epoch, self._key(epoch))
+            except CorruptStateError as err:
+                self._set_aside(epoch, data)
+                self.problems.append(f"{err}; training goes on from before it")
+        return None
+
+    def create(self, epoch: int, data: bytes) -> None:
+        """Store a checkpoint, and remove those that it makes superfluous.
+
+        If there is one of this epoch it is another run's, and equal.
+        """
+        self._store.create(self._key(epoch), data)
+        for older in self._epochs()[:-_KEPT]:
+            self._store.delete(self._key(older))
+
+    def _epochs(self) -> list[int]:
+        """Return the epochs of the stored checkpoints, ascending."""
+        names = (key.removeprefix(f"{self._prefix}/") for key in self._store.keys(self._prefix))
+        return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
+
+    def _key(self, epoch: int) -> str:
+        return f"{self._prefix}/{epoch:04d}.safetensors"
+
+    def _set_aside(self, epoch: int, data: bytes) -> None:
+        self._store.replace(f"{self._prefix}/damaged/{epoch:04d}.safetensors", data)
+        self._store.delete(self._key(epoch))
+
+
+class Checkpoints:
+    """The checkpoints of one child."""
 
     def __init__(
         self,
@@ -100,59 +157,32 @@ class Checkpoints:
             every_s: Seconds between the attempt's start or a checkpoint and the next checkpoint.
             clock: Returns seconds; another one in tests.
         """
-        self.problems: list[str] = []
-        self._store = store
-        self._prefix = layout.checkpoints_folder(child)
+        self._folder = CheckpointFolder(store, layout.checkpoints_folder(child))
         self._every_s = every_s
         self._clock = clock
         self._saved_s = clock()
 
+    @property
+    def problems(self) -> list[str]:
+        """A sentence on each checkpoint that was set aside."""
+        return self._folder.problems
+
     def latest_epoch(self) -> int:
         """Return the epoch of the newest checkpoint, 0 if there is none."""
-        return max(self._epochs(), default=0)
+        return self._folder.latest_epoch()
 
     def latest(self, network: nn.Module) -> Checkpoint | None:
-        """Return the newest checkpoint of this network that is whole; damaged ones are set aside.
-
-        They are moved to `damaged/` beside the others, because their epoch will be stored again.
-        """
-        for epoch in reversed(self._epochs()):
-            try:
-                data = self._store.get(self._key(epoch))
-            except ObjectNotFoundError:  # another run of this search has gone on and removed it
-                continue
-            try:
-                return _checked(data, network, epoch, key=self._key(epoch))
-            except CorruptStateError as err:
-                self._set_aside(epoch, data)
-                self.problems.append(f"{err}; training goes on from before it")
-        return None
+        """Return the newest checkpoint of this network that is whole; damaged ones are set aside."""
+        return self._folder.latest(lambda data, epoch, key: _checked(data, network, epoch, key=key))
 
     def due(self) -> bool:
         """Return whether enough time has passed for another checkpoint."""
         return self._clock() - self._saved_s >= self._every_s
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Store a checkpoint, and remove those that it makes superfluous.
-
-        If there is one of this epoch it is another run's, and equal.
-        """
-        self._store.create(self._key(len(checkpoint.epochs)), checkpoint.to_bytes())
+        """Store a checkpoint, and remove those that it makes superfluous."""
+        self._folder.create(len(checkpoint.epochs), checkpoint.to_bytes())
         self._saved_s = self._clock()
-        for epoch in self._epochs()[:-_KEPT]:
-            self._store.delete(self._key(epoch))
-
-    def _epochs(self) -> list[int]:
-        """Return the epochs of the stored checkpoints, ascending."""
-        names = (key.removeprefix(f"{self._prefix}/") for key in self._store.keys(self._prefix))
-        return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
-
-    def _key(self, epoch: int) -> str:
-        return f"{self._prefix}/{epoch:04d}.safetensors"
-
-    def _set_aside(self, epoch: int, data: bytes) -> None:
-        self._store.replace(f"{self._prefix}/damaged/{epoch:04d}.safetensors", data)
-        self._store.delete(self._key(epoch))
 
 
 def _checked(data: bytes, network: nn.Module, epoch: int, *, key: str) -> Checkpoint:

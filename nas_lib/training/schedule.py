@@ -4,29 +4,67 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from nas_lib.config import ChildrenConfig
 from nas_lib.records import EpochMetrics
 
+_ROUNDING = 1e-6  # in epochs: much more than progress is off, much less than a step
 
-def learning_rate(children: ChildrenConfig, progress: float) -> float:
+
+class RateSchedule(Protocol):
+    """What settings of children and of shared weights have in common."""
+
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def min_learning_rate(self) -> float: ...
+    @property
+    def schedule(self) -> Literal["constant", "cosine", "cosine_restarts"]: ...
+    @property
+    def first_cycle(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+
+
+def learning_rate(settings: RateSchedule, progress: float) -> float:
     """Return the learning rate of a step.
 
+    With restarts (Loshchilov & Hutter 2017), it changes from epoch to epoch: the first cycle is of
+    `first_cycle` epochs, each next one of twice as many, and the last one may be cut short.
+
     Args:
-        children: The schedule and the rate at the start.
-        progress: Steps before this one, as a fraction of all steps; cosine would be 0 at 1.
+        settings: The schedule, and its rates.
+        progress: Steps before this one, as a fraction of all steps; cosine would be at its end
+            with 1.
     """
-    if children.schedule == "constant":
-        return children.learning_rate
-    return children.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    if settings.schedule == "cosine_restarts":
+        progress = _cycle_progress(
+            math.floor(progress * settings.epochs + _ROUNDING), settings.first_cycle
+        )
+    end = settings.min_learning_rate
+    return end + (settings.learning_rate - end) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _cycle_progress(finished: int, cycle: int) -> float:
+    """Return how much of its cycle is over after so many epochs, as a fraction in [0, 1)."""
+    while finished >= cycle:
+        finished, cycle = finished - cycle, 2 * cycle
+    return finished / cycle
 
 
 def best_epoch(epochs: Sequence[EpochMetrics], children: ChildrenConfig) -> EpochMetrics | None:
     """Return the epoch that counts, None before the last epochs (Zoph & Le 2017, section 4.1).
 
-    It is the one of the highest validation accuracy among the last epochs of training, the first
-    of them where several are equal.
+    It is the best among the last epochs of training, the first of them where several are equal: of
+    the highest validation accuracy, or, where there is none, of the lowest validation loss.
     """
     begin = children.epochs - children.reward.last_epochs
     counted = [metrics for metrics in epochs if metrics.epoch > begin]
-    return max(counted, key=lambda metrics: metrics.valid_accuracy, default=None)
+    return max(counted, key=_goodness, default=None)
+
+
+def _goodness(metrics: EpochMetrics) -> float:
+    return -metrics.valid_loss if metrics.valid_accuracy is None else metrics.valid_accuracy

@@ -1,0 +1,114 @@
+"""What ENAS's image networks are made of, whether they share weights or not (Pham et al. 2018).
+
+Activations are the caller's: the code of ENAS puts ReLU before a convolution where a network is
+trained from scratch, and behind its BatchNorm where it shares weights. Convolutions and pooling of
+stride s give `ceil(size / s)` pixels: their padding is `window // 2` on each side, so an output
+pixel looks at the first of its s pixels; windows are odd.
+
+Shapes: B images, C channels, H x W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvNorm(nn.Module):
+    """Convolution without bias (BatchNorm has one), and BatchNorm."""
+
+    def __init__(
+        self, in_channels: int, num_filters: int, *, window: int = 1, stride: int = 1
+    ) -> None:
+        super().__init__()
+        self.conv = convolution(in_channels, num_filters, window=window, stride=stride)
+        self.norm = nn.BatchNorm2d(num_filters)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        y_BCHW: Tensor = self.norm(self.conv(x_BCHW))
+        return y_BCHW
+
+
+class SeparableConvNorm(nn.Module):
+    """A filter for each channel alone, 1x1 convolution of them all, and BatchNorm."""
+
+    def __init__(self, in_channels: int, num_filters: int, *, window: int, stride: int = 1) -> None:
+        super().__init__()
+        self.depthwise = convolution(
+            in_channels, in_channels, window=window, stride=stride, groups=in_channels
+        )
+        self.pointwise = convolution(in_channels, num_filters)
+        self.norm = nn.BatchNorm2d(num_filters)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        y_BCHW: Tensor = self.norm(self.pointwise(self.depthwise(x_BCHW)))
+        return y_BCHW
+
+
+class FactorisedReduction(nn.Module):
+    """Half the height and width: 1x1 convolutions of pixels 0, 2, ... and of pixels 1, 3, ...
+
+    Each gives half of the channels, and BatchNorm follows. Of an odd height or width, the second
+    has one pixel less, and takes a zero for it.
+    """
+
+    def __init__(self, in_channels: int, num_filters: int) -> None:
+        super().__init__()
+        half = num_filters // 2
+        self.even = convolution(in_channels, num_filters - half, stride=2)
+        self.odd = convolution(in_channels, half, stride=2) if half else None
+        self.norm = nn.BatchNorm2d(num_filters)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        halves = [self.even(x_BCHW)]
+        if self.odd is not None:
+            height, width = x_BCHW.shape[2:]
+            missing = (0, width % 2, 0, height % 2)
+            shifted_BCHW = x_BCHW[:, :, 1:, 1:]
+            halves.append(self.odd(F.pad(shifted_BCHW, missing) if any(missing) else shifted_BCHW))
+        y_BCHW: Tensor = self.norm(torch.cat(halves, dim=1))
+        return y_BCHW
+
+
+class Pool(nn.Module):
+    """3x3 mean or maximum of the pixels that there are: padding counts for neither."""
+
+    def __init__(self, kind: Literal["avg3", "max3"], *, stride: int = 1) -> None:
+        super().__init__()
+        self._is_mean = kind == "avg3"
+        self._stride = stride
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        if self._is_mean:
+            return F.avg_pool2d(x_BCHW, 3, self._stride, padding=1, count_include_pad=False)
+        return F.max_pool2d(x_BCHW, 3, self._stride, padding=1)
+
+
+class Head(nn.Module):
+    """The mean over all pixels, dropout, and a linear classifier without bias."""
+
+    def __init__(self, in_channels: int, num_classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self._dropout = dropout
+        self.linear = nn.Linear(in_channels, num_classes, bias=False)
+        nn.init.kaiming_normal_(self.linear.weight, nonlinearity="relu")
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return the logits, `[B, K]`."""
+        mean_BC = F.dropout(x_BCHW.mean(dim=(2, 3)), self._dropout, self.training)
+        logits_BK: Tensor = self.linear(mean_BC)
+        return logits_BK
+
+
+def convolution(
+    in_channels: int, num_filters: int, *, window: int = 1, stride: int = 1, groups: int = 1
+) -> nn.Conv2d:
+    """Return a square convolution without bias, of He's normal initial weights."""
+    conv = nn.Conv2d(
+        in_channels, num_filters, window, stride, window // 2, groups=groups, bias=False
+    )
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    return conv

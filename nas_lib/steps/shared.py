@@ -1,0 +1,307 @@
+"""train_shared_weights and derive_architectures: a search by shared weights (ENAS).
+
+After them come the steps of every search: the derived children are those of replica 0's only round.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from nas_lib.config import RandomConfig, SharedConfig
+from nas_lib.controllers import Shard, build_controller
+from nas_lib.errors import ConfigError
+from nas_lib.records import (
+    Child,
+    ChildId,
+    ChildResult,
+    Derived,
+    Proposed,
+    SharedEpoch,
+    SharedScore,
+)
+from nas_lib.steps.open_search import OpenSearch
+from nas_lib.steps.rounds import child_seed, is_finished
+from nas_lib.steps.shards import pull_versions
+from nas_lib.steps.workloads import build_workload
+from nas_lib.store import layout, lease
+
+if TYPE_CHECKING:
+    from nas_lib.shared_weights.trainer import SharedTrainer
+    from nas_lib.shared_weights.workload import BatchNormMode, Workload
+    from nas_lib.training.checkpoints import CheckpointFolder
+
+_DERIVE, _PROBE = 3, 4  # streams of randomness
+_CHUNK = 16  # architectures whose scores are stored together
+_WORST_PERPLEXITY = 1e9  # of an architecture that overflows: JSON has no infinity
+_REPLICA, _ROUND = 0, 0  # of the children that are derived
+
+
+@dataclass(frozen=True)
+class SharedProgress:
+    """Where shared-weight training stands.
+
+    Attributes:
+        epoch: Finished epochs.
+        num_epochs: Of the whole training.
+    """
+
+    epoch: int
+    num_epochs: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether architectures may be derived."""
+        return self.epoch >= self.num_epochs
+
+
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class _Scores:
+    scores: tuple[float, ...]
+
+
+def shared_progress(search: str | OpenSearch) -> SharedProgress:
+    """Return where shared-weight training stands.
+
+    Raises:
+        ConfigError: The search has no shared weights.
+    """
+    search = OpenSearch.of(search)
+    newest = search.store.newest(layout.SHARED_EPOCHS, ".json")
+    return SharedProgress(newest or 0, _shared(search).epochs)
+
+
+def train_shared_weights(
+    search: str | OpenSearch,
+    *,
+    run: str,
+    minutes: float | None = None,
+    on_epoch: Callable[[SharedEpoch], None] = lambda _: None,
+) -> SharedProgress:
+    """Train the shared weights, from the last finished epoch on.
+
+    Args:
+        search: The search or its URI.
+        run: This run.
+        minutes: Stop at the first end of an epoch after this; None trains to the end.
+        on_epoch: Is called after each epoch.
+
+    Returns:
+        Where it stands now.
+
+    Raises:
+        SharedDivergedError: A weight is no finite number any more.
+    """
+    search = OpenSearch.of(search)
+    started_s = time.monotonic()
+    if shared_progress(search).is_complete:
+        return shared_progress(search)
+    trainer, _ = _restored(search, run)
+    num_epochs = _shared(search).epochs
+    while trainer.epoch < num_epochs:
+        metrics = trainer.run_epoch()
+        _checkpoints(search).create(metrics.epoch, trainer.checkpoint(metrics).to_bytes())
+        on_epoch(search.store.settle(layout.shared_epoch(metrics.epoch), metrics))
+        if minutes is not None and time.monotonic() - started_s >= 60 * minutes:
+            break
+    return SharedProgress(trainer.epoch, num_epochs)
+
+
+def derive_architectures(search: str | OpenSearch, *, run: str) -> list[str]:
+    """Choose which architectures are trained from scratch, and return those without a result.
+
+    The controller's samples are scored on all validation data, and the best are kept; probes drawn
+    uniformly join them. At least one child is returned, whose training is a no-op where all have
+    a result: a Kubeflow loop must not be empty.
+
+    Raises:
+        ConfigError: Shared-weight training is not complete.
+    """
+    search = OpenSearch.of(search)
+    search.show_life(_REPLICA, run)
+    progress = shared_progress(search)
+    if not progress.is_complete:
+        raise ConfigError(
+            f"nothing can be derived from {search.uri} yet: the shared weights have "
+            f"{progress.epoch} of {progress.num_epochs} epochs"
+        )
+    key = layout.round_state(_REPLICA, _ROUND, "proposed")
+    proposed = search.store.find(Proposed, key)
+    if proposed is None:
+        derived = search.store.find(Derived, layout.DERIVED)
+        if derived is None:
+            derived = search.store.settle(layout.DERIVED, _derive(search, run))
+        proposed = search.store.settle(key, _proposed(search, derived))
+    search.store.delete_below(layout.SHARED_CHECKPOINTS)
+    ids = [child.id for child in proposed.children]
+    left = [each for each in ids if not search.store.find(ChildResult, layout.child_result(each))]
+    return left or ids[:1]
+
+
+def may_derive(search: str | OpenSearch, *, run: str) -> bool:
+    """Say whether shared weights are trained, and this run is to go on with what they tell."""
+    search = OpenSearch.of(search)
+    if not shared_progress(search).is_complete or is_finished(search, _REPLICA, _ROUND):
+        return False
+    holder = lease.holder(search.store, _REPLICA)
+    return holder is None or holder.run == run
+
+
+def equal_budget_samples(shared: SharedConfig, num_validation_batches: int) -> int:
+    """Return how many samples random search scores at the budget of a controller that learns.
+
+    Both train the shared weights equally long. What the controller's steps would cost in forward
+    passes over a mini-batch, random search spends on scoring more samples on all validation data.
+    """
+    refit = shared.refit_batches if shared.batch_norm == "refit" else 0
+    architectures = shared.epochs * shared.controller_steps * shared.architectures_per_step
+    extra = architectures * (1 + refit) // (num_validation_batches + refit)
+    return shared.derive.num_samples + extra
+
+
+def _shared(search: OpenSearch) -> SharedConfig:
+    if search.config.shared is None:
+        raise ConfigError(f"the search at {search.uri} has no shared weights")
+    return search.config.shared
+
+
+def _checkpoints(search: OpenSearch) -> CheckpointFolder:
+    from nas_lib.training.checkpoints import CheckpointFolder  # loads torch
+
+    return CheckpointFolder(search.store.objects, layout.SHARED_CHECKPOINTS)
+
+
+def _restored(search: OpenSearch, run: str) -> tuple[SharedTrainer, Workload]:
+    """Return a trainer after the newest checkpoint, whose epoch's metrics are stored."""
+    from nas_lib.shared_weights.checkpoint import SharedCheckpoint  # loads torch
+    from nas_lib.shared_weights.trainer import SharedTrainer
+
+    workload = build_workload(search.config, search.store)
+    trainer = SharedTrainer(
+        _shared(search),
+        workload,
+        search.controller,
+        search.space.decisions(1),
+        shards=_first_shards(search),
+        seed=search.config.seed,
+        run=run,
+        beat=lambda: search.show_life(_REPLICA, run),
+    )
+    folder = _checkpoints(search)
+    checkpoint = folder.latest(partial(SharedCheckpoint.checked, network=workload.network))
+    for problem in folder.problems:
+        search.store.note_problem(run=run, step="train_shared_weights", message=problem)
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+        key = layout.shared_epoch(checkpoint.metrics.epoch)
+        search.store.settle(key, checkpoint.metrics)  # a kill may have come before this
+    return trainer, workload
+
+
+def _first_shards(search: OpenSearch) -> tuple[Shard, ...]:
+    return pull_versions(search, [0] * search.config.search.shards)
+
+
+def _derive(search: OpenSearch, run: str) -> Derived:
+    started_s = time.perf_counter()
+    trainer, workload = _restored(search, run)
+    while trainer.epoch < _shared(search).epochs:  # its last checkpoint was damaged
+        trainer.run_epoch()
+    samples = list(dict.fromkeys(_samples(search, workload, trainer.shards)))
+    scores = _scores(search, workload, samples, run)
+    sign = -1 if workload.higher_is_better else 1
+    order = sorted(range(len(samples)), key=lambda index: sign * scores[index])
+    kept = [samples[index] for index in order[: _shared(search).derive.keep]]
+    judged = [_judged(search, workload, tokens, run) for tokens in [*kept, *_probes(search)]]
+    return Derived(
+        run=run,
+        kept=tuple(judged[: len(kept)]),
+        probes=tuple(judged[len(kept) :]),
+        scores=tuple(scores),
+        seconds=time.perf_counter() - started_s,
+        created_s=time.time(),
+    )
+
+
+def _samples(
+    search: OpenSearch, workload: Workload, shards: Sequence[Shard]
+) -> list[tuple[int, ...]]:
+    """Return what the controller proposes at the end; random search proposes more."""
+    shared = _shared(search)
+    learns = search.controller.num_parameters > 0
+    num_batches = workload.num_validation_batches
+    return search.controller.propose(
+        shards,
+        decisions=search.space.decisions(1),
+        num=shared.derive.num_samples if learns else equal_budget_samples(shared, num_batches),
+        seed=[search.config.seed, _DERIVE],
+    )
+
+
+def _probes(search: OpenSearch) -> list[tuple[int, ...]]:
+    decisions = search.space.decisions(1)
+    return build_controller(RandomConfig(), decisions).propose(
+        (),
+        decisions=decisions,
+        num=_shared(search).derive.probes,
+        seed=[search.config.seed, _PROBE],
+    )
+
+
+def _scores(
+    search: OpenSearch, workload: Workload, samples: Sequence[tuple[int, ...]], run: str
+) -> list[float]:
+    """Return the samples' scores; chunk by chunk they are stored, and never made twice."""
+    scores: list[float] = []
+    for number, start in enumerate(range(0, len(samples), _CHUNK)):
+        key = layout.shared_scores(number)
+        chunk = search.store.find(_Scores, key)
+        if chunk is None:
+            mode = _shared(search).batch_norm
+            made = (
+                _score(search, workload, tokens, mode, run) for tokens in samples[start:][:_CHUNK]
+            )
+            chunk = search.store.settle(key, _Scores(tuple(made)))
+        scores += chunk.scores
+    return scores
+
+
+def _judged(
+    search: OpenSearch, workload: Workload, tokens: tuple[int, ...], run: str
+) -> SharedScore:
+    mode = _shared(search).batch_norm
+    differs = workload.has_batch_norm and mode != "running"
+    return SharedScore(
+        search.space.decode(tokens),
+        _score(search, workload, tokens, mode, run),
+        _score(search, workload, tokens, "running", run) if differs else None,
+    )
+
+
+def _score(
+    search: OpenSearch, workload: Workload, tokens: tuple[int, ...], mode: BatchNormMode, run: str
+) -> float:
+    search.show_life(_REPLICA, run)
+    score = workload.score(tokens, mode=mode)
+    if math.isfinite(score):
+        return score
+    return 0.0 if workload.higher_is_better else _WORST_PERPLEXITY
+
+
+def _proposed(search: OpenSearch, derived: Derived) -> Proposed:
+    children = tuple(
+        Child(
+            id=str(ChildId(_REPLICA, _ROUND, index)),
+            architecture=judged.architecture,
+            seed=child_seed(search.config.seed, _REPLICA, _ROUND, index),
+        )
+        for index, judged in enumerate([*derived.kept, *derived.probes])
+    )
+    return Proposed(_REPLICA, _ROUND, derived.run, 1, (), children, created_s=derived.created_s)
