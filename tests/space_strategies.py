@@ -12,11 +12,7 @@ from nas_lib.spaces import Decision
 
 def tokens_of(decisions: Sequence[Decision]) -> st.SearchStrategy[tuple[int, ...]]:
     """Any token sequence that answers these decisions."""
-    limits = [
-        each.num_values
-        for each in decisions
-        for _ in range(each.num_tokens)
-    ]
+    limits = [each.num_values for each in decisions for _ in range(each.num_tokens)]
     return st.tuples(*(st.integers(0, limit - 1) for limit in limits))
 
 

@@ -19,7 +19,9 @@ class DeriveConfig(Part):
         "weights on all validation data. Random search scores more: as many as make up for what a "
         "controller's steps would have cost.",
     )
-    keep: PositiveInt = Field(5, description="The best so many are trained from scratch.")
+    keep: PositiveInt = Field(
+        5, description="The best so many different ones are trained from scratch."
+    )
     probes: int = Field(
         20,
         ge=0,

@@ -23,14 +23,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nas_lib.networks.image_network import ImageNetwork
 from nas_lib.spaces.cnn import Layer, unused_layers
 
 
-class CnnNetwork(nn.Module):
+class CnnNetwork(ImageNetwork):
     """The layers in order, and a linear classifier on the mean of what they leave unused."""
 
-    def __init__(self, layers: Sequence[Layer], *, image_channels: int, num_classes: int) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        image_channels: int,
+        num_classes: int,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
+        self._dropout = dropout
         self._inputs = [layer.inputs or (0,) for layer in layers]  # 0 is the image
         self._unused = unused_layers(layers)
         self.layers = nn.ModuleList()
@@ -48,7 +57,8 @@ class CnnNetwork(nn.Module):
         for inputs, layer in zip(self._inputs, self.layers, strict=True):
             outputs.append(layer(concatenate([outputs[j] for j in inputs])))
         last_BCHW = concatenate([outputs[j] for j in self._unused])
-        logits_BK: Tensor = self.classifier(last_BCHW.mean(dim=(2, 3)))
+        mean_BC = F.dropout(last_BCHW.mean(dim=(2, 3)), self._dropout, self.training)
+        logits_BK: Tensor = self.classifier(mean_BC)
         return logits_BK
 
 

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from nas_lib.networks.image_network import without_auxiliary
+
 
 class Cost(NamedTuple):
     """The size of a network."""
 
-    num_parameters: int  # trainable
+    num_parameters: int  # trainable, without those of an auxiliary classifier
     num_multiply_adds: int  # of convolutions and linear layers, for one image
 
 
@@ -39,4 +41,5 @@ def count(network: nn.Module, image_shape: tuple[int, int, int]) -> Cost:
     network.train(was_training)
     for hook in hooks:
         hook.remove()
-    return Cost(sum(weight.numel() for weight in network.parameters()), multiply_adds)
+    parameters = without_auxiliary(dict(network.named_parameters()))
+    return Cost(sum(weight.numel() for weight in parameters.values()), multiply_adds)

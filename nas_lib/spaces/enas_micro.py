@@ -1,12 +1,109 @@
-"""Normal and reduction cells (ENAS, Pham et al. 2018)."""
+"""Normal and reduction cells (ENAS, Pham et al. 2018, "micro" search).
+
+A network is a stack of normal cells with a reduction cell after each of the first two thirds. A
+cell has two inputs, numbers 0 and 1: the outputs of the last cell but one and of the last. Each of
+its nodes, from number 2, is the sum of two operations, each on an earlier number. The controller
+chooses for each node the two numbers and then the two operations, first for the normal cell.
+
+The configuration string has the stack and both cells:
+
+    15 cells, 36 filters | normal: sep3(0)+max3(1) avg3(0)+sep5(2) | reduction: ...
+
+that is the normal cells, the filters before the first reduction, and the nodes of each cell. As a
+sum has no order, the smaller number stands first, and of equal ones the operation that comes first
+in the alphabet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, cast, get_args
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import EnasMicroSpaceConfig
-from nas_lib.spaces.decisions import Decision
+from nas_lib.config.spaces import MicroOperation
+from nas_lib.errors import ArchitectureError
+from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
+from nas_lib.spaces.published import published_tokens
+
+NUM_INPUTS = 2  # of a cell
+
+_NETWORK = re.compile(
+    r"(?P<cells>[1-9]\d*) cells, (?P<filters>[1-9]\d*) filters "
+    r"\| normal: (?P<normal>[^|]+) \| reduction: (?P<reduction>[^|]+)"
+)
+_EDGE = rf"({'|'.join(get_args(MicroOperation))})\((\d+)\)"
+_NODE = re.compile(rf"{_EDGE}\+{_EDGE}")
+
+
+class Edge(NamedTuple):
+    """An operation on one of the numbers before its node."""
+
+    input: int
+    operation: MicroOperation
+
+    def __str__(self) -> str:
+        return f"{self.operation}({self.input})"
+
+
+Cell = tuple[tuple[Edge, Edge], ...]
+"""The two edges of each node, in ascending order."""
+
+
+@dataclass(frozen=True)
+class MicroPlan:
+    """A network as it is built; as text its configuration string.
+
+    Attributes:
+        cells: Normal cells, a third in each stack.
+        filters: Channels of a node in the first stack; they double in each reduction cell.
+        normal: The cell that is repeated.
+        reduction: The cell that halves height and width.
+    """
+
+    cells: int
+    filters: int
+    normal: Cell
+    reduction: Cell
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cells} cells, {self.filters} filters "
+            f"| normal: {_cell_text(self.normal)} | reduction: {_cell_text(self.reduction)}"
+        )
+
+
+def reduction_cells(num_normal: int) -> tuple[int, int]:
+    """Return which cells, from 0 and among all, are reduction cells."""
+    third = num_normal // 3
+    return third, 2 * third + 1
+
+
+def loose_ends(cell: Cell) -> tuple[int, ...]:
+    """Return the inputs and nodes that no node takes, ascending: together the cell's output."""
+    used = {edge.input for node in cell for edge in node}
+    return tuple(number for number in range(NUM_INPUTS + len(cell)) if number not in used)
+
+
+def parse_micro(config: str) -> MicroPlan:
+    """Return the network that a configuration string spells out.
+
+    Raises:
+        ArchitectureError: The text has another form, or a node takes itself or a later one.
+    """
+    match = _NETWORK.fullmatch(config)
+    if match is None:
+        raise ArchitectureError(
+            "an enas-micro network must read like '15 cells, 36 filters "
+            f"| normal: sep3(0)+max3(1) ... | reduction: avg3(0)+sep5(1) ...', got {config!r}"
+        )
+    cells = int(match["cells"])
+    if cells % 3:
+        raise ArchitectureError(f"the cells must be a multiple of 3, a third each, got {cells}")
+    normal, reduction = (_parse_cell(match[kind], kind) for kind in ("normal", "reduction"))
+    return MicroPlan(cells, int(match["filters"]), normal, reduction)
 
 
 class EnasMicroSpace:
@@ -24,12 +121,96 @@ class EnasMicroSpace:
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
         """Return the decisions, in the order of the published code."""
-        raise NotImplementedError
+        cell: tuple[Decision, ...] = (Anchor("node"),) * NUM_INPUTS
+        for node in range(self._config.nodes):
+            pointer = Pointer("node", NUM_INPUTS + node)
+            operation = Choice("operation", len(self._config.operations))
+            cell += (pointer, pointer, operation, operation, Anchor("node"))
+        return 2 * cell
 
     def decode(self, tokens: Sequence[int]) -> Architecture:
-        """Return the architecture of these tokens."""
-        raise NotImplementedError
+        """Return the architecture of these tokens, as it is trained from scratch."""
+        check_tokens(self.decisions(1), tokens)
+        half = len(tokens) // 2
+        plan = MicroPlan(
+            self._config.child.cells,
+            self._config.child.filters,
+            normal=self._decode_cell(tokens[:half]),
+            reduction=self._decode_cell(tokens[half:]),
+        )
+        return Architecture(self.name, tuple(tokens), str(plan))
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return the tokens of this architecture."""
-        raise NotImplementedError
+        """Return the tokens of this architecture, those of a node in ascending order of its edges.
+
+        They may differ from those that it was decoded from in which of a node's edges is the first.
+        """
+        plan = parse_micro(architecture.config)
+        tokens = (*self._encode_cell(plan.normal), *self._encode_cell(plan.reduction))
+        if self.decode(tokens).config != architecture.config:
+            raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
+        return tokens
+
+    def from_published(self, text: str) -> Architecture:
+        """Return the architecture that the published code writes like `0 2 0 0 0 4 0 1 ...`.
+
+        Each node is input, operation, input, operation, as numbers; first those of the normal cell.
+
+        Raises:
+            ArchitectureError: The text has another form, or other numbers than this space.
+        """
+        numbers = published_tokens(text)
+        tokens: list[int] = []
+        for start in range(0, len(numbers), 4):
+            node = numbers[start : start + 4]
+            tokens += (*node[::2], *node[1::2])
+        return self.decode(tokens)
+
+    def _decode_cell(self, tokens: Sequence[int]) -> Cell:
+        operations = self._config.operations
+        return tuple(
+            _node(Edge(first, operations[of_first]), Edge(second, operations[of_second]))
+            for first, second, of_first, of_second in zip(*[iter(tokens)] * 4, strict=True)
+        )
+
+    def _encode_cell(self, cell: Cell) -> Iterator[int]:
+        operations = self._config.operations
+        for node in cell:
+            yield from (edge.input for edge in node)
+            for edge in node:
+                if edge.operation not in operations:
+                    raise ArchitectureError(
+                        f"operation must be one of {list(operations)}, got {edge.operation}"
+                    )
+                yield operations.index(edge.operation)
+
+
+def _node(one: Edge, other: Edge) -> tuple[Edge, Edge]:
+    return (one, other) if one <= other else (other, one)
+
+
+def _cell_text(cell: Cell) -> str:
+    return " ".join(f"{one}+{other}" for one, other in cell)
+
+
+def _parse_cell(text: str, kind: str) -> Cell:
+    return tuple(
+        _parse_node(node, number, kind)
+        for number, node in enumerate(text.split(" "), start=NUM_INPUTS)
+    )
+
+
+def _parse_node(text: str, number: int, kind: str) -> tuple[Edge, Edge]:
+    match = _NODE.fullmatch(text)
+    if match is None:
+        raise ArchitectureError(
+            f"node {number} of the {kind} cell must read like 'sep3(0)+max3(1)', with "
+            f"{', '.join(get_args(MicroOperation))}, got {text!r}"
+        )
+    one, other = (Edge(int(match[at + 1]), cast(MicroOperation, match[at])) for at in (1, 3))
+    if max(one.input, other.input) >= number or one > other:
+        raise ArchitectureError(
+            f"node {number} of the {kind} cell can take 0 to {number - 1} in ascending order, "
+            f"got {text!r}"
+        )
+    return one, other

@@ -30,7 +30,7 @@ WHY: dict[Kind, str] = {
     "tombstones": "of versions pruned long ago",
     "leases": "renewed since",
     "gradients": "of rounds that are learned from",
-    "checkpoints": "of children that have a result",
+    "checkpoints": "of what is finished",
     "weights": "of children that are not among the best",
     "leftovers": "half-written when their writer was killed",
 }
@@ -117,7 +117,7 @@ class _Candidates:
         and be about to propose.
         """
         for shard in shards:
-            needed = {proposed.versions[shard.index] for proposed in opened}
+            needed = {each.versions[shard.index] for each in opened if each.versions}
             needed |= {applied.version for applied in shard.applied.values()}
             keys = {layout.shard(shard.index, version) for version in needed}
             for info, after in pairwise(self._below(layout.shard_folder(shard.index))):
@@ -144,8 +144,12 @@ class _Candidates:
                 yield info
 
     def checkpoints(self) -> Iterator[ObjectInfo]:
-        """Yield those of children that have a result."""
+        """Yield those of children that have a result, and of shared weights that told theirs."""
         for info in self._below(layout.CHECKPOINTS):
+            if info.key.startswith(f"{layout.SHARED_CHECKPOINTS}/"):
+                if layout.DERIVED in self._infos:
+                    yield info
+                continue
             child = info.key.split("/")[1]
             if layout.child_result(child) in self._infos:
                 yield info

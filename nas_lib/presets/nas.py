@@ -1,8 +1,6 @@
-"""Named configurations: the published systems, and laptop-sized ones."""
+"""NAS (Zoph & Le 2017) on CIFAR-10, and a small one on digits."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from nas_lib.config import (
     AugmentConfig,
@@ -16,26 +14,9 @@ from nas_lib.config import (
     SearchConfig,
     TaskConfig,
 )
-from nas_lib.errors import ConfigError
 
 
-def preset(name: str) -> SearchConfig:
-    """Return the preset of this name.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    if name not in PRESETS:
-        raise ConfigError(f"no preset is called {name!r}; there are {', '.join(PRESETS)}")
-    return PRESETS[name]()
-
-
-def descriptions() -> dict[str, str]:
-    """Return a one-line description of every preset by name."""
-    return {name: (make.__doc__ or "").partition("\n")[0] for name, make in PRESETS.items()}
-
-
-def _nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> SearchConfig:
+def nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> SearchConfig:
     """Zoph & Le 2017 on CIFAR-10: 12,800 children, 100 replicas of 8, strides fixed at 1."""
     return SearchConfig(
         name=name,
@@ -45,12 +26,12 @@ def _nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> Sear
     )
 
 
-def _nas_cnn_strides() -> SearchConfig:
+def nas_cnn_strides() -> SearchConfig:
     """The same with strides of 1, 2 or 3 chosen for each layer (section 4.1, second setting)."""
-    return _nas_cnn("nas-cnn-strides", CnnSpaceConfig(strides=(1, 2, 3)))
+    return nas_cnn("nas-cnn-strides", CnnSpaceConfig(strides=(1, 2, 3)))
 
 
-def _nas_cnn_pooling() -> SearchConfig:
+def nas_cnn_pooling() -> SearchConfig:
     """The same with 13 blocks of 3 dense convolutions and max-pooling (section 4.1, third setting).
 
     The paper pools at layers 13 and 24 of 39, which are the fifth and the eighth block; a pooling
@@ -63,10 +44,10 @@ def _nas_cnn_pooling() -> SearchConfig:
         pool_layers=(5, 10),
         depth=DepthConfig(start=blocks_and_pools, step=0, max=blocks_and_pools),
     )
-    return _nas_cnn("nas-cnn-pooling", space)
+    return nas_cnn("nas-cnn-pooling", space)
 
 
-def _digits() -> SearchConfig:
+def digits() -> SearchConfig:
     """The demo: 96 small networks on 1,797 real digits, some minutes on two cores."""
     return SearchConfig(
         name="digits",
@@ -87,11 +68,3 @@ def _digits() -> SearchConfig:
         ),
         search=LoopConfig(max_children=96, children_per_round=8),
     )
-
-
-PRESETS: dict[str, Callable[[], SearchConfig]] = {
-    "digits": _digits,
-    "nas-cnn": _nas_cnn,
-    "nas-cnn-strides": _nas_cnn_strides,
-    "nas-cnn-pooling": _nas_cnn_pooling,
-}

@@ -1,0 +1,105 @@
+"""Networks of the macro space, trained from scratch (ENAS's code, "fixed" architectures).
+
+Each layer applies its operation to the previous output; all but the first then join the result with
+the outputs they skip to, by 1x1 convolution of all these in depth. ReLU comes before convolutions.
+Where height and width are halved, the channels double, and every output that a later layer takes is
+reduced by a factorised reduction of its own. What the code gets wrong or leaves open:
+
+- Separable convolutions are separable (the code trains full ones).
+- Pooling, which the code lacks here, follows a 1x1 convolution as in its search.
+- Reductions of outputs that no later layer takes are left out.
+
+Shapes: B images, C channels, H x W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas_lib.config.spaces import MacroOperation
+from nas_lib.networks.image_network import ImageNetwork
+from nas_lib.networks.layers import ConvNorm, FactorisedReduction, Head, Pool, SeparableConvNorm
+from nas_lib.spaces.enas_macro import MacroPlan, pools_after
+
+
+class MacroNetwork(ImageNetwork):
+    """The stem, the layers with the reductions between them, and a linear classifier."""
+
+    def __init__(
+        self, plan: MacroPlan, *, image_channels: int, num_classes: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self._skips = [layer.skips for layer in plan.layers]
+        filters = plan.filters
+        self.stem = ConvNorm(image_channels, filters, window=3)
+        self.layers = nn.ModuleList()
+        self.reductions = nn.ModuleDict()  # by the layer before them, from 0
+        for number, layer in enumerate(plan.layers):
+            self.layers.append(_Layer(layer.operation, len(layer.skips), filters, number == 0))
+            if number in pools_after(len(plan.layers)):
+                self.reductions[str(number)] = _Reductions(self._taken_after(number), filters)
+                filters *= 2
+        self.head = Head(filters, num_classes, dropout=dropout)
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """Return the logits, `[B, K]`."""
+        outputs = {0: self.stem(images_BCHW)}
+        for number, (skips, layer) in enumerate(zip(self._skips, self.layers, strict=True)):
+            outputs[number + 1] = layer(outputs[number], [outputs[skip] for skip in skips])
+            if str(number) in self.reductions:
+                outputs = self.reductions[str(number)](outputs)
+        logits_BK: Tensor = self.head(outputs[len(self.layers)])
+        return logits_BK
+
+    def _taken_after(self, number: int) -> list[int]:
+        """Return the outputs up to a layer's (from 0) that later layers take, ascending."""
+        later = {skip for skips in self._skips[number + 1 :] for skip in skips}
+        return sorted(skip for skip in {*later, number + 1} if skip <= number + 1)
+
+
+class _Layer(nn.Module):
+    """An operation on the previous output, joined with what else the layer takes."""
+
+    def __init__(
+        self, operation: MacroOperation, num_skips: int, filters: int, is_first: bool
+    ) -> None:
+        super().__init__()
+        self.narrow = ConvNorm(filters, filters)
+        self.operation = _operation(operation, filters)
+        self.join = None if is_first else ConvNorm((1 + num_skips) * filters, filters)
+
+    def forward(self, x_BCHW: Tensor, skipped: list[Tensor]) -> Tensor:
+        y_BCHW: Tensor = self.operation(self.narrow(F.relu(x_BCHW)))
+        if self.join is None:
+            return y_BCHW
+        joined_BCHW: Tensor = self.join(F.relu(torch.cat([*skipped, y_BCHW], dim=1)))
+        return joined_BCHW
+
+
+class _Reductions(nn.Module):
+    """Half the size of outputs, each by weights of its own."""
+
+    def __init__(self, numbers: Iterable[int], filters: int) -> None:
+        super().__init__()
+        self.of = nn.ModuleDict(
+            {str(number): FactorisedReduction(filters, 2 * filters) for number in numbers}
+        )
+
+    def forward(self, outputs: dict[int, Tensor]) -> dict[int, Tensor]:
+        return {int(number): reduce(outputs[int(number)]) for number, reduce in self.of.items()}
+
+
+def _operation(operation: MacroOperation, filters: int) -> nn.Module:
+    """Return the second half of a layer's operation, after the 1x1 convolution."""
+    match operation:
+        case "avg3" | "max3":
+            return Pool(operation)
+        case "conv3" | "conv5":
+            return nn.Sequential(nn.ReLU(), ConvNorm(filters, filters, window=int(operation[-1])))
+        case "sep3" | "sep5":
+            window = int(operation[-1])
+            return nn.Sequential(nn.ReLU(), SeparableConvNorm(filters, filters, window=window))

@@ -1,0 +1,240 @@
+"""Networks of the micro space, trained from scratch (ENAS's code, "fixed" architectures).
+
+A stack of normal cells, with a reduction cell after each of the first two thirds. A cell brings its
+two inputs to its own size, sums up operations on them node by node, and puts out its loose ends in
+depth. Operations on the inputs of a reduction cell have stride 2. ReLU comes before convolutions.
+
+The auxiliary classifier sits on the cell after the last reduction. Its weights are trained with
+all others (the code leaves them as they begin), and it serves images of every size: it takes the
+means of four windows at the corners, 5/8 of the height and width each, which on 8 x 8 pixels are
+the published 5 x 5 windows with stride 3.
+
+Shapes: B images, C channels, H x W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas_lib.config.spaces import MicroOperation
+from nas_lib.networks.image_network import ImageNetwork, Regularisation
+from nas_lib.networks.layers import (
+    ConvNorm,
+    FactorisedReduction,
+    Head,
+    Pool,
+    SeparableConvNorm,
+)
+from nas_lib.spaces.enas_micro import (
+    NUM_INPUTS,
+    Cell,
+    MicroPlan,
+    loose_ends,
+    reduction_cells,
+)
+
+_STEM = 3  # times the filters of a node
+_AUXILIARY_FILTERS = 128, 768
+_NUM_CORNERS = 4
+
+
+class MicroNetwork(ImageNetwork):
+    """The stem, the stack of cells, and a linear classifier."""
+
+    def __init__(
+        self,
+        plan: MicroPlan,
+        *,
+        image_channels: int,
+        num_classes: int,
+        regularisation: Regularisation,
+    ) -> None:
+        super().__init__()
+        self._drop_path = regularisation.drop_path
+        reductions, filters = reduction_cells(plan.cells), plan.filters
+        self.stem = ConvNorm(image_channels, _STEM * filters, window=3)
+        self.cells = nn.ModuleList()
+        widths = [_STEM * filters] * NUM_INPUTS
+        for number in range(plan.cells + len(reductions)):
+            reduces = number in reductions
+            filters = 2 * filters if reduces else filters
+            cell = CellNetwork(
+                plan.reduction if reduces else plan.normal,
+                (widths[-2], widths[-1]),
+                filters,
+                stride=2 if reduces else 1,
+                halves_first=number - 1 in reductions,
+            )
+            self.cells.append(cell)
+            widths.append(cell.num_channels)
+        self.head = Head(widths[-1], num_classes, dropout=regularisation.dropout)
+        self._auxiliary_at = reductions[-1] + 1
+        self.auxiliary = None
+        if regularisation.auxiliary:  # made last: all else begins as it does without
+            width = widths[NUM_INPUTS + self._auxiliary_at]
+            self.auxiliary = AuxiliaryClassifier(width, num_classes)
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """Return the logits, `[B, K]`."""
+        last_BCHW, _ = self._features(images_BCHW)
+        logits_BK: Tensor = self.head(F.relu(last_BCHW))
+        return logits_BK
+
+    def both_logits(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the logits, and those of the auxiliary classifier, None if there is none."""
+        last_BCHW, middle_BCHW = self._features(images_BCHW)
+        auxiliary_BK = None if self.auxiliary is None else self.auxiliary(middle_BCHW)
+        return self.head(F.relu(last_BCHW)), auxiliary_BK
+
+    def _features(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the outputs of the last cell and of the one that the auxiliary classifier sees."""
+        before_BCHW = x_BCHW = self.stem(images_BCHW)
+        middle_BCHW = x_BCHW
+        for number, cell in enumerate(self.cells):
+            dropped = self._drop_path * self.progress * (number + 1) / len(self.cells)
+            before_BCHW, x_BCHW = x_BCHW, cell(before_BCHW, x_BCHW, dropped)
+            if number == self._auxiliary_at:
+                middle_BCHW = x_BCHW
+        return x_BCHW, middle_BCHW
+
+
+class CellNetwork(nn.Module):
+    """One cell of the stack.
+
+    Attributes:
+        num_channels: Of its output.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        in_channels: tuple[int, int],
+        filters: int,
+        *,
+        stride: int,
+        halves_first: bool,
+    ) -> None:
+        """Make a cell.
+
+        Args:
+            cell: What it computes.
+            in_channels: Of its two inputs.
+            filters: Channels of its nodes.
+            stride: Of operations on its inputs.
+            halves_first: Whether its first input is twice as high and wide as the second.
+        """
+        super().__init__()
+        self._loose_ends = loose_ends(cell)
+        self.num_channels = len(self._loose_ends) * filters
+        first, second = in_channels
+        self.first = _resize(first, filters, halves=halves_first)
+        self.second = nn.Sequential(_resize(second, filters), nn.ReLU(), ConvNorm(filters, filters))
+        edges = [edge for node in cell for edge in node]
+        self._inputs = [edge.input for edge in edges]
+        self.edges = nn.ModuleList(
+            CellEdge(edge.operation, filters, stride=stride if edge.input < NUM_INPUTS else 1)
+            for edge in edges
+        )
+        self.loose_inputs = nn.ModuleDict(
+            {
+                str(number): FactorisedReduction(filters, filters) if stride > 1 else nn.Identity()
+                for number in self._loose_ends
+                if number < NUM_INPUTS
+            }
+        )
+
+    def forward(self, first_BCHW: Tensor, second_BCHW: Tensor, dropped: float) -> Tensor:
+        """Return the loose ends in depth, `[B, num_channels, H / stride, W / stride]`.
+
+        Args:
+            first_BCHW: Output of the last cell but one.
+            second_BCHW: Output of the last cell.
+            dropped: Fraction of examples for which an edge is dropped, in training.
+        """
+        outputs = [self.first(first_BCHW), self.second(second_BCHW)]
+        for at in range(0, len(self.edges), 2):
+            one, other = (
+                self.edges[edge](outputs[self._inputs[edge]], dropped) for edge in (at, at + 1)
+            )
+            outputs.append(one + other)
+        for number, resize in self.loose_inputs.items():
+            outputs[int(number)] = resize(outputs[int(number)])
+        return torch.cat([outputs[number] for number in self._loose_ends], dim=1)
+
+
+class CellEdge(nn.Module):
+    """One operation on one input of a node."""
+
+    def __init__(self, operation: MicroOperation, filters: int, *, stride: int) -> None:
+        super().__init__()
+        self.operation = _operation(operation, filters, stride)
+        self._drops = operation != "identity"
+
+    def forward(self, x_BCHW: Tensor, dropped: float) -> Tensor:
+        y_BCHW: Tensor = self.operation(x_BCHW)
+        return drop_path(y_BCHW, dropped) if self.training and self._drops and dropped else y_BCHW
+
+
+class AuxiliaryClassifier(nn.Module):
+    """A classifier on an earlier cell's output, whose loss is added to that of the network."""
+
+    def __init__(self, in_channels: int, num_classes: int) -> None:
+        super().__init__()
+        narrow, wide = _AUXILIARY_FILTERS
+        self.narrow = ConvNorm(in_channels, narrow)
+        self.corners = nn.Linear(_NUM_CORNERS * narrow, wide, bias=False)
+        self.norm = nn.BatchNorm1d(wide)
+        self.linear = nn.Linear(wide, num_classes, bias=False)
+        for layer in (self.corners, self.linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Return the logits, `[B, K]`."""
+        corners_BC22 = F.relu(self.narrow(corner_means(F.relu(x_BCHW))))
+        features_BC = F.relu(self.norm(self.corners(corners_BC22.flatten(1))))
+        logits_BK: Tensor = self.linear(features_BC)
+        return logits_BK
+
+
+def corner_means(x_BCHW: Tensor) -> Tensor:
+    """Return the means of four windows at the corners, 5/8 of height and width, `[B, C, 2, 2]`."""
+    height, width = (-(-5 * size // 8) for size in x_BCHW.shape[2:])
+    rows_BC2W = torch.stack(
+        [x_BCHW[:, :, :height].mean(dim=2), x_BCHW[:, :, -height:].mean(dim=2)], dim=2
+    )
+    return torch.stack(
+        [rows_BC2W[..., :width].mean(dim=3), rows_BC2W[..., -width:].mean(dim=3)], dim=3
+    )
+
+
+def drop_path(x_BCHW: Tensor, dropped: float) -> Tensor:
+    """Set whole examples to 0 at random, and divide the others by the fraction that is kept."""
+    kept_B111 = F.dropout(x_BCHW.new_ones(len(x_BCHW), 1, 1, 1), dropped)
+    return x_BCHW * kept_B111
+
+
+def _resize(in_channels: int, filters: int, *, halves: bool = False) -> nn.Module:
+    """Return what brings an input to a cell's channels and, where asked to, half the size."""
+    if halves:
+        return nn.Sequential(nn.ReLU(), FactorisedReduction(in_channels, filters))
+    if in_channels != filters:
+        return nn.Sequential(nn.ReLU(), ConvNorm(in_channels, filters))
+    return nn.Identity()
+
+
+def _operation(operation: MicroOperation, filters: int, stride: int) -> nn.Module:
+    match operation:
+        case "identity":
+            return nn.Identity() if stride == 1 else FactorisedReduction(filters, filters)
+        case "avg3" | "max3":
+            return Pool(operation, stride=stride)
+        case "sep3" | "sep5":
+            window = int(operation[-1])
+            return nn.Sequential(
+                nn.ReLU(),
+                SeparableConvNorm(filters, filters, window=window, stride=stride),
+                nn.ReLU(),
+                SeparableConvNorm(filters, filters, window=window),
+            )

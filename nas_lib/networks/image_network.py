@@ -1,0 +1,54 @@
+"""ImageNetwork: what training asks of every network for images.
+
+Shapes: B images, C channels, H x W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+T = TypeVar("T")
+_AUXILIARY = "auxiliary"
+
+
+@dataclass(frozen=True)
+class Regularisation:
+    """What a network does only while it is trained.
+
+    Attributes:
+        dropout: Fraction of the features before the classifier that is dropped.
+        drop_path: Fraction of the examples for which an edge of the last cell is dropped at the end
+            of training. Networks without cells have none.
+        auxiliary: Whether a second classifier looks at an earlier cell. Networks without cells have
+            none.
+    """
+
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    auxiliary: bool = False
+
+
+class ImageNetwork(nn.Module):
+    """A network from images `[B, C, H, W]` to logits `[B, K]`.
+
+    Attributes:
+        progress: How much of training is over, a fraction; set before each step.
+    """
+
+    progress: float = 0.0
+
+    def both_logits(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the logits, and those of the auxiliary classifier, None if there is none.
+
+        That classifier is the submodule `auxiliary`, and without influence on `forward`.
+        """
+        return self(images_BCHW), None
+
+
+def without_auxiliary(named: Mapping[str, T]) -> dict[str, T]:
+    """Return a network's parameters or state by name, without those of its auxiliary classifier."""
+    return {name: x for name, x in named.items() if not name.startswith(f"{_AUXILIARY}.")}

@@ -1,0 +1,310 @@
+"""ENAS (Pham et al. 2018): what the paper states, what its published code does, small ones.
+
+The presets `paper` have what the final version states, and what it leaves open from the code.
+The code gives the L2 penalty as a weight times the sum of squares, which is half of what torch's
+weight_decay of the same value amounts to; its presets have twice the code's number.
+"""
+
+from __future__ import annotations
+
+from nas_lib.config import (
+    AugmentConfig,
+    CellsConfig,
+    ChildrenConfig,
+    Cifar10Data,
+    DeriveConfig,
+    DigitsData,
+    EnasControllerConfig,
+    EnasMacroSpaceConfig,
+    EnasMicroSpaceConfig,
+    EnasRnnSpaceConfig,
+    FiltersConfig,
+    HiddenConfig,
+    PydocTopicsData,
+    RewardConfig,
+    SearchConfig,
+    SharedConfig,
+    TaskConfig,
+    TextFilesData,
+    TextTaskConfig,
+    TextTrainingConfig,
+)
+
+_CIFAR10 = TaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz"))
+_PTB = TextTaskConfig(data=TextFilesData(path="ptb"))
+_ACCURACY = RewardConfig(power=1.0)
+_PAPER_CONTROLLER = EnasControllerConfig(entropy_weight=0.1)
+_CODE_CONTROLLER = EnasControllerConfig(  # of both image spaces
+    hidden_size=64,
+    learning_rate=1e-3,
+    adam_beta_1=0.0,
+    adam_epsilon=1e-3,
+    temperature=None,
+    tanh_constant=1.5,
+)
+
+
+def macro_paper() -> SearchConfig:
+    """ENAS on CIFAR-10, whole networks of 12 layers, as the paper states it."""
+    return SearchConfig(
+        name="enas-macro-paper",
+        task=_CIFAR10,
+        space=EnasMacroSpaceConfig(),
+        controller=_PAPER_CONTROLLER,
+        shared=SharedConfig(min_learning_rate=0.001),
+        children=_macro_children(weight_decay=1e-4),
+    )
+
+
+def macro_official_code() -> SearchConfig:
+    """The same with the values of the published code."""
+    return SearchConfig(
+        name="enas-macro-official-code",
+        task=_CIFAR10,
+        space=EnasMacroSpaceConfig(),
+        controller=_CODE_CONTROLLER,
+        shared=SharedConfig(weight_decay=5e-4, clip_norm=None, batch_norm="running"),
+        children=_macro_children(weight_decay=4e-4),
+    )
+
+
+def micro_paper() -> SearchConfig:
+    """ENAS on CIFAR-10, a normal and a reduction cell of 5 nodes, as the paper states it."""
+    return SearchConfig(
+        name="enas-micro-paper",
+        task=_CIFAR10,
+        space=EnasMicroSpaceConfig(),
+        controller=_PAPER_CONTROLLER,
+        shared=SharedConfig(
+            epochs=150,
+            batch_size=160,
+            min_learning_rate=0.001,
+            controller_steps=30,
+            architectures_per_step=10,
+        ),
+        children=_micro_children(weight_decay=1e-4),
+    )
+
+
+def micro_official_code() -> SearchConfig:
+    """The same with the values of the published code.
+
+    The bias is what the code's learnt one amounts to, which its tanh saturates. What it adds to the
+    normal cell alone, a quarter up or down, is left out.
+    """
+    return SearchConfig(
+        name="enas-micro-official-code",
+        task=_CIFAR10,
+        space=EnasMicroSpaceConfig(),
+        controller=_CODE_CONTROLLER.model_copy(
+            update={
+                "learning_rate": 3.5e-3,
+                "tanh_constant": 1.10,
+                "operation_tanh_constant": 0.44,
+                "operation_bias": (0.44, 0.44, 0.0, 0.0, 0.0),
+            }
+        ),
+        shared=SharedConfig(
+            epochs=150,
+            batch_size=160,
+            weight_decay=2e-4,
+            clip_norm=None,
+            controller_steps=30,
+            architectures_per_step=10,
+            batch_norm="batch",
+        ),
+        children=_micro_children(weight_decay=4e-4),
+    )
+
+
+def rnn_paper() -> SearchConfig:
+    """ENAS on Penn Treebank, recurrent cells of 12 nodes, as the paper states it."""
+    training = TextTrainingConfig(
+        random_bptt=False,
+        embedding_dropout=0.0,
+        input_dropout=0.65,
+        state_dropout=0.0,
+        output_dropout=0.4,
+        slowness_weight=0.0,
+    )
+    return SearchConfig(
+        name="enas-rnn-paper",
+        task=_PTB,
+        space=EnasRnnSpaceConfig(nodes=12, variant="original", weights_per="edge"),
+        controller=EnasControllerConfig(baseline_decay=0.95, distance_weight=0.0),
+        shared=_rnn_shared(training, epochs=150, batch_size=64, clip_norm=0.25, weight_decay=1e-7),
+        children=_rnn_children(training, epochs=150),
+    )
+
+
+def rnn_official_code() -> SearchConfig:
+    """The same with the values of the code published later, enas_lm."""
+    training = TextTrainingConfig(
+        init_range=0.05,
+        word_dropout=0.125,
+        embedding_dropout=0.175,
+        input_dropout=0.725,
+        state_dropout=0.225,
+        output_dropout=0.75,
+        activation_weight=0.7,
+        slowness_weight=0.0,
+        average_after=10,
+    )
+    return SearchConfig(
+        name="enas-rnn-official-code",
+        task=_PTB,
+        space=EnasRnnSpaceConfig(nodes=9),
+        controller=EnasControllerConfig(
+            hidden_size=64,
+            init_range=0.01,
+            learning_rate=5e-5,
+            baseline_decay=0.999,
+            entropy_weight=1e-5,
+            tanh_constant=2.25,
+            distance_weight=1 / 6,
+        ),
+        shared=_rnn_shared(
+            TextTrainingConfig(), epochs=600, batch_size=128, clip_norm=0.1, weight_decay=8e-7
+        ),
+        children=_rnn_children(training, epochs=3000),
+    )
+
+
+def macro_digits() -> SearchConfig:
+    """ENAS in minutes: whole networks of 6 layers for handwritten digits."""
+    return _digits(
+        "enas-macro-digits",
+        EnasMacroSpaceConfig(
+            layers=6, shared=FiltersConfig(filters=12), child=FiltersConfig(filters=12)
+        ),
+    )
+
+
+def micro_digits() -> SearchConfig:
+    """ENAS in minutes: cells of 3 nodes for handwritten digits."""
+    cells = CellsConfig(cells=3, filters=8)
+    return _digits("enas-micro-digits", EnasMicroSpaceConfig(nodes=3, shared=cells, child=cells))
+
+
+def rnn_pydoc() -> SearchConfig:
+    """ENAS in minutes: recurrent cells of 4 nodes for Python's own documentation."""
+    training = TextTrainingConfig(
+        embedding_dropout=0.0, input_dropout=0.3, state_dropout=0.1, output_dropout=0.3
+    )
+    return SearchConfig(
+        name="enas-rnn-pydoc",
+        task=TextTaskConfig(data=PydocTopicsData(), max_words=3000),
+        space=EnasRnnSpaceConfig(
+            nodes=4, shared=HiddenConfig(hidden=64), child=HiddenConfig(hidden=64)
+        ),
+        controller=_small_controller(),
+        shared=_rnn_shared(
+            training, epochs=8, batch_size=16, clip_norm=0.25, weight_decay=1e-7
+        ).model_copy(
+            update={
+                "controller_steps": 20,
+                "architectures_per_step": 10,
+                "derive": DeriveConfig(num_samples=50, keep=2, probes=4),
+            }
+        ),
+        children=_rnn_children(training, epochs=8).model_copy(update={"batch_size": 16}),
+    )
+
+
+def _digits(name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig) -> SearchConfig:
+    augment = AugmentConfig(pad=1, flip=False)
+    return SearchConfig(
+        name=name,
+        task=TaskConfig(data=DigitsData(), valid_fraction=0.2, test_fraction=0.2),
+        space=space,
+        controller=_small_controller(),
+        shared=SharedConfig(
+            epochs=30,
+            batch_size=64,
+            first_cycle=2,
+            augment=augment,
+            controller_steps=10,
+            architectures_per_step=10,
+            derive=DeriveConfig(num_samples=50, keep=3, probes=5),
+        ),
+        children=ChildrenConfig(
+            epochs=15,
+            batch_size=32,
+            schedule="cosine",
+            augment=augment,
+            reward=_ACCURACY,
+        ),
+    )
+
+
+def _small_controller() -> EnasControllerConfig:
+    """Return one that learns from some thousand architectures."""
+    return EnasControllerConfig(hidden_size=64, learning_rate=5e-3, entropy_weight=1e-3)
+
+
+def _macro_children(*, weight_decay: float) -> ChildrenConfig:
+    return ChildrenConfig(
+        epochs=310,
+        batch_size=100,
+        learning_rate=0.05,
+        min_learning_rate=0.001,
+        schedule="cosine_restarts",
+        weight_decay=weight_decay,
+        dropout=0.5,
+        reward=_ACCURACY,
+    )
+
+
+def _micro_children(*, weight_decay: float) -> ChildrenConfig:
+    return ChildrenConfig(
+        epochs=630,
+        batch_size=144,
+        learning_rate=0.05,
+        min_learning_rate=0.0001,
+        schedule="cosine_restarts",
+        weight_decay=weight_decay,
+        dropout=0.2,
+        drop_path=0.4,
+        auxiliary_weight=0.4,
+        augment=AugmentConfig(cutout=16),
+        reward=_ACCURACY,
+    )
+
+
+def _rnn_shared(
+    training: TextTrainingConfig,
+    *,
+    epochs: int,
+    batch_size: int,
+    clip_norm: float,
+    weight_decay: float,
+) -> SharedConfig:
+    """Return plain SGD with a rate of 20."""
+    return SharedConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=20.0,
+        min_learning_rate=0.0,
+        schedule="constant",
+        momentum=0.0,
+        nesterov=False,
+        weight_decay=weight_decay,
+        clip_norm=clip_norm,
+        controller_steps=25,
+        architectures_per_step=10,
+        text=training,
+    )
+
+
+def _rnn_children(training: TextTrainingConfig, *, epochs: int) -> ChildrenConfig:
+    return ChildrenConfig(
+        epochs=epochs,
+        batch_size=64,
+        learning_rate=20.0,
+        momentum=0.0,
+        nesterov=False,
+        weight_decay=8e-7,
+        clip_norm=0.25,
+        text=training,
+        reward=_ACCURACY,
+    )

@@ -1,0 +1,145 @@
+"""BatchNorm under weights that many architectures share.
+
+Averages over all architectures fit none of them, so an architecture is judged with statistics of
+its own. Every call of a network is told which statistics it goes by; only training changes what
+the network remembers.
+
+Shapes: B images, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_EPSILON = 1e-5
+_MOMENTUM = 0.1
+
+
+class Moments(NamedTuple):
+    """Mean and variance of each channel, both `[C]`."""
+
+    mean_C: Tensor
+    variance_C: Tensor
+
+
+class Norm(nn.Module):
+    """BatchNorm with a scale and a shift for each channel."""
+
+    running_mean_C: Tensor
+    running_variance_C: Tensor
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.scale_C = nn.Parameter(torch.ones(num_channels))
+        self.shift_C = nn.Parameter(torch.zeros(num_channels))
+        self.register_buffer("running_mean_C", torch.zeros(num_channels))
+        self.register_buffer("running_variance_C", torch.ones(num_channels))
+
+    @property
+    def running(self) -> Moments:
+        """The running averages over all architectures; changing them changes the network."""
+        return Moments(self.running_mean_C, self.running_variance_C)
+
+    def forward(self, x_BCHW: Tensor, statistics: Statistics) -> Tensor:
+        given = statistics.given(self)
+        if given is not None:
+            return F.batch_norm(x_BCHW, *given, self.scale_C, self.shift_C, eps=_EPSILON)
+        kept, weight = statistics.kept(self)
+        mean_C, variance_C = kept or (None, None)
+        return F.batch_norm(
+            x_BCHW,
+            mean_C,
+            variance_C,
+            self.scale_C,
+            self.shift_C,
+            training=True,
+            momentum=weight,
+            eps=_EPSILON,
+        )
+
+    def affine(self, moments: Moments) -> tuple[Tensor, Tensor]:
+        """Return the factor and the summand, both `[C]`, that these moments make of BatchNorm."""
+        factor_C = self.scale_C * (moments.variance_C + _EPSILON).rsqrt()
+        return factor_C, self.shift_C - moments.mean_C * factor_C
+
+
+class Statistics(Protocol):
+    """Where all `Norm`s get their moments from in one call of a network."""
+
+    def given(self, norm: Norm) -> Moments | None:
+        """Return what to normalise with, or None: with the moments of the batch itself."""
+        ...
+
+    def kept(self, norm: Norm) -> tuple[Moments | None, float]:
+        """Return where the batch's moments are averaged in, and with which weight."""
+        ...
+
+
+class Training:
+    """The batch's own moments, which the running averages take in."""
+
+    def given(self, norm: Norm) -> Moments | None:
+        return None
+
+    def kept(self, norm: Norm) -> tuple[Moments | None, float]:
+        return norm.running, _MOMENTUM
+
+
+class Running:
+    """The running averages over all architectures."""
+
+    def given(self, norm: Norm) -> Moments | None:
+        return norm.running
+
+    def kept(self, norm: Norm) -> tuple[Moments | None, float]:
+        return None, 0.0
+
+
+class OfBatch:
+    """The batch's own moments, which nothing remembers."""
+
+    def given(self, norm: Norm) -> Moments | None:
+        return None
+
+    def kept(self, norm: Norm) -> tuple[Moments | None, float]:
+        return None, 0.0
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A batch's own moments, which go into the mean over several batches.
+
+    Attributes:
+        number: Of the batch, from 1.
+        moments: Means over the batches so far, of every `Norm` that the architecture uses.
+    """
+
+    number: int
+    moments: dict[Norm, Moments] = field(default_factory=dict)
+
+    def given(self, norm: Norm) -> Moments | None:
+        return None
+
+    def kept(self, norm: Norm) -> tuple[Moments | None, float]:
+        if norm not in self.moments:
+            zeros_C = torch.zeros_like(norm.scale_C)
+            self.moments[norm] = Moments(zeros_C, zeros_C.clone())
+        return self.moments[norm], 1 / self.number
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Moments that were fitted to one architecture."""
+
+    moments: dict[Norm, Moments]
+
+    def given(self, norm: Norm) -> Moments | None:
+        return self.moments[norm]
+
+    def kept(self, norm: Norm) -> tuple[Moments | None, float]:
+        return None, 0.0
