@@ -82,8 +82,9 @@ format: $(READY) ## Rewrite the code in the house's format
 
 .PHONY: generated
 generated: $(READY) ## Write compiled pipelines and the components' READMEs again
-	cd pipelines/nas_search && for fanout in tasks jobs pod; do \
-		$(CURDIR)/$(BIN)/nas compile --fanout $$fanout || exit; done
+	for family in nas enas; do for fanout in tasks jobs pod; do \
+		(cd pipelines/$${family}_search && $(CURDIR)/$(BIN)/nas compile $$family-search \
+			--fanout $$fanout) || exit; done; done
 	$(BIN)/python -m kfp_nas.components.readme
 
 .PHONY: bench

@@ -9,9 +9,13 @@ from uuid import uuid4
 
 import pytest
 from s3_server import S3Server, running_s3_server
-from searches import tabular
+from searches import SMALL_SHARED, tabular
+from toy_workload import ToyWorkload
 
 from nas_lib import steps
+from nas_lib.config import SearchConfig
+from nas_lib.config_file import resolve_config
+from nas_lib.store import SearchStore
 
 # Two threads on busy cores make torch's small operations many times slower. Before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _LONG = (
     "test_nas_search_runs.py",
+    "test_enas_search_runs.py",
     "test_digits_search.py",
     "test_durability.py",
     "test_processes.py",
@@ -59,4 +64,21 @@ def tabular_uri(tmp_path: Path) -> str:
     """Return a prepared search in a folder, whose children take no time."""
     uri = str(tmp_path / "state")
     steps.prepare_data(uri, config=tabular())
+    return uri
+
+
+@pytest.fixture
+def shared_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a prepared search by shared weights whose super-network takes no time.
+
+    It lies in a folder. Each tick does one of its two epochs.
+    """
+
+    def build(config: SearchConfig, store: SearchStore) -> ToyWorkload:
+        return ToyWorkload(steps.OpenSearch(store.objects.uri).space.decisions(1))
+
+    monkeypatch.setattr("nas_lib.steps.shared.build_workload", build)
+    uri = str(tmp_path / "state")
+    overrides = {**SMALL_SHARED, "shared": {**SMALL_SHARED["shared"], "tick_minutes": 1e-9}}
+    steps.prepare_data(uri, config=resolve_config("enas-macro-digits", overrides, stored=None))
     return uri

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from benchmarks.figure import Figure
 from benchmarks.machine import facts
 
-MODULES = ("startup", "controller", "overhead", "workers", "top")
+MODULES = ("startup", "controller", "overhead", "workers", "top", "shared_text")
 
 _MET = {None: "", True: "yes", False: "no"}
 
@@ -23,7 +23,10 @@ _MET = {None: "", True: "yes", False: "no"}
 @click.argument("modules", metavar="[FIGURE]...", nargs=-1, type=click.Choice(MODULES))
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Also write JSON.")
 def main(modules: tuple[str, ...], output: Path | None) -> None:
-    """Measure some figures, by default all: startup, controller, overhead, workers, top."""
+    """Measure some figures, by default all.
+
+    They are: startup, controller, overhead, workers, top, shared_text.
+    """
     machine = facts()
     figures: list[Figure] = []
     for name in modules or MODULES:

@@ -1,4 +1,4 @@
-"""How fast the controller samples and learns: the paper's policy, 12 layers with skip connections.
+"""How fast controllers sample and learn: that of NAS, 12 layers with skip connections; and of ENAS.
 
 A sample is `propose`; an update is `gradient` (replay, loss, backward) and `apply` (Adam). Both run
 on one thread. A large part of an update is page faults: glibc gives the memory of large tensors
@@ -15,14 +15,29 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 from benchmarks.figure import Figure
-from nas_lib.config import CnnSpaceConfig, ReinforceConfig
+from nas_lib.config import (
+    CnnSpaceConfig,
+    ControllerConfig,
+    EnasControllerConfig,
+    EnasMacroSpaceConfig,
+    EnasMicroSpaceConfig,
+    EnasRnnSpaceConfig,
+    ReinforceConfig,
+)
 from nas_lib.controllers import build_controller
-from nas_lib.spaces import CnnSpace
+from nas_lib.spaces import Space, build_space
 
 NUM_LAYERS = 12  # 36 choices, and 12 subsets of together 66 bits
 REPEATS = 21
 BATCH = 256
 MORE_BATCHES = (20, 8)  # without a target
+ENAS_SPACES = {
+    "macro": EnasMacroSpaceConfig(),  # 12 choices of 6, and 12 subsets of together 66 bits
+    "micro": EnasMicroSpaceConfig(),  # two cells of 10 pointers and 10 choices each
+    "rnn": EnasRnnSpaceConfig(nodes=12),  # 12 pointers and 12 choices
+}
+ENAS_HIDDEN_SIZES = (64, 100)  # of the published code, and of the paper
+ENAS_BATCHES = (BATCH, 20)
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{2**25}", "MALLOC_TRIM_THRESHOLD_": f"{2**30}"}
 
 
@@ -34,16 +49,24 @@ def measure() -> list[Figure]:
         Figure(f"controller, batch {BATCH}: updated per s", speed.updated(), at_least=2500),
         Figure(f"controller, batch {BATCH}: updated per s, memory kept", _updated_memory_kept()),
         *(figure for batch in MORE_BATCHES for figure in _without_target(batch)),
+        *(figure for size in ENAS_HIDDEN_SIZES for figure in _of_enas(size)),
     ]
 
 
 class Speed:
     """Of a new controller, in architectures per second, at one batch size."""
 
-    def __init__(self, batch: int) -> None:
+    def __init__(
+        self,
+        batch: int,
+        *,
+        space: Space | None = None,
+        controller: ControllerConfig | None = None,
+    ) -> None:
         self._batch = batch
-        self._decisions = CnnSpace(CnnSpaceConfig()).decisions(NUM_LAYERS)
-        self._controller = build_controller(ReinforceConfig(), self._decisions)
+        space = space or build_space(CnnSpaceConfig())
+        self._decisions = space.decisions(min(NUM_LAYERS, space.max_depth))
+        self._controller = build_controller(controller or ReinforceConfig(), self._decisions)
         self._shards = self._controller.init(seed=0, num_shards=1)
 
     def sampled(self) -> float:
@@ -73,6 +96,21 @@ def _without_target(batch: int) -> Iterator[Figure]:
     speed = Speed(batch)
     yield Figure(f"controller, batch {batch}: sampled per s", speed.sampled())
     yield Figure(f"controller, batch {batch}: updated per s", speed.updated())
+
+
+def _of_enas(hidden_size: int) -> Iterator[Figure]:
+    config = EnasControllerConfig(hidden_size=hidden_size)
+    for name, space in ENAS_SPACES.items():
+        for batch in ENAS_BATCHES:
+            speed = Speed(batch, space=build_space(space), controller=config)
+            has_target = name == "macro" and batch == BATCH
+            title = f"controller of ENAS, {name}, {hidden_size} units, batch {batch}"
+            yield Figure(
+                f"{title}: sampled per s", speed.sampled(), at_least=12_000 if has_target else None
+            )
+            yield Figure(
+                f"{title}: updated per s", speed.updated(), at_least=6_000 if has_target else None
+            )
 
 
 def _updated_memory_kept() -> float:

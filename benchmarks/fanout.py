@@ -23,7 +23,7 @@ import yaml
 
 from nas_lib import steps
 from nas_lib.cluster.jobs import train_as_jobs
-from nas_lib.cluster.package import compile_pipeline
+from nas_lib.cluster.package import compile_pipeline, pipeline_name
 from nas_lib.config import ChildrenConfig, CustomSpaceConfig, FanOut, LoopConfig, SearchConfig
 from nas_lib.spaces import ChoiceSpace
 from tests.cluster_api.job_controller import start_function
@@ -58,7 +58,8 @@ def costs(fanout: FanOut, num_children: int) -> dict[str, Any]:
 def run_pods(fanout: FanOut, *, rounds: int, children: int) -> int:
     """Count the pods that Kubeflow makes for a run with so many rounds."""
     with TemporaryDirectory() as folder:
-        compile_pipeline(fanout, path := Path(folder) / "pipeline.yaml")
+        name = pipeline_name("nas-search", fanout)
+        compile_pipeline(name, path := Path(folder) / "pipeline.yaml")
         spec, _ = yaml.safe_load_all(path.read_text())
     turns = {"rounds": rounds, "children": children}
     return 1 + sum(_pods(spec, task, turns) for task in _tasks(spec["root"]))  # 1 drives the root

@@ -140,8 +140,8 @@ def _changes(
         old = {}
     for key, value in new.items():
         place = (*path, key)
-        if place in _section_paths():
-            yield from _changes(old.get(key, {}), value, place)
+        if place in _section_paths() and value is not None:
+            yield from _changes(old.get(key) or {}, value, place)
         elif key not in old or old[key] != value:
             yield ".".join(place), _exact_as_float(value)
 
@@ -219,7 +219,9 @@ def _set(document: Any, path: Sequence[str], value: object, override: str) -> No
     for key in path[:-1]:
         if not isinstance(section, dict):
             break
-        section = section.setdefault(key, {})
+        if section.get(key) is None:  # a section may be left out, as null
+            section[key] = {}
+        section = section[key]
     if not isinstance(section, dict):
         raise ConfigError(f"cannot apply {override!r}: no settings lie below {path[0]}")
     if path[-1] in _UNION_TAGS and section.get(path[-1]) != value:

@@ -13,7 +13,7 @@ from typing import Any
 
 from nas_lib import steps
 from nas_lib.config_file import resolve_config
-from nas_lib.data import DataManifest
+from nas_lib.data import Manifest, TextManifest
 from nas_lib.engine import (
     Listener,
     default_workers,
@@ -32,13 +32,14 @@ from nas_lib.report import (
     search_page,
     winner,
 )
+from nas_lib.report.wording import reading_name, reading_text
 from nas_lib.steps import OpenSearch, Plan, RoundSummary
 from nas_lib.store import SearchStore, lease
 
 
 def prepare_data(
     search_uri: str, *, preset: str, overrides: Mapping[str, Any], run: str
-) -> DataManifest | None:
+) -> Manifest | None:
     """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`."""
     with noted(search_uri, "prepare_data", run):
         store = SearchStore.open(search_uri)
@@ -65,27 +66,33 @@ def plan_rounds(search_uri: str, *, replica: int, rounds_per_run: int, run: str)
         return plan
 
 
-def train_shared_weights(search_uri: str, *, run: str) -> int:
-    """Train shared weights for one tick; see `steps.train_shared_weights`.
+@dataclass(frozen=True)
+class SharedTick:
+    """What a pod did for shared weights.
 
-    Returns:
-        The epochs that are left.
+    Attributes:
+        last_epoch: What the last epoch that it trained came to, None where all were done before.
+        may_derive: Whether this run is to derive architectures now.
     """
+
+    last_epoch: SharedEpoch | None
+    may_derive: bool
+
+
+def train_shared_weights(search_uri: str, *, run: str) -> SharedTick:
+    """Train shared weights for one tick; see `steps.train_shared_weights`."""
     with noted(search_uri, "train_shared_weights", run):
-        shared = SearchStore.open(search_uri).config().shared
-        progress = steps.train_shared_weights(
-            search_uri,
-            run=run,
-            minutes=None if shared is None else shared.tick_minutes,
-            on_epoch=Log().trained_shared_weights,
-        )
-        return progress.num_epochs - progress.epoch
+        search = OpenSearch(search_uri)
+        epochs: list[SharedEpoch] = []
 
+        def note(metrics: SharedEpoch) -> None:
+            print(epoch_text(metrics), flush=True)
+            epochs.append(metrics)
 
-def check_shared_weights(search_uri: str, *, run: str) -> int:
-    """Return 1 if this run is to derive architectures now, else 0; see `steps.may_derive`."""
-    with noted(search_uri, "check_shared_weights", run):
-        return int(steps.may_derive(search_uri, run=run))
+        shared = search.config.shared
+        minutes = None if shared is None else shared.tick_minutes
+        steps.train_shared_weights(search, run=run, minutes=minutes, on_epoch=note)
+        return SharedTick(epochs[-1] if epochs else None, steps.may_derive(search, run=run))
 
 
 def derive_architectures(search_uri: str, *, run: str) -> list[str]:
@@ -152,7 +159,8 @@ class Report:
     Attributes:
         page: A self-contained HTML page.
         text: The same in a few lines.
-        metrics: The best score, the test accuracy and the number of children, as far as there are.
+        metrics: The best score, the winner's test accuracy or perplexity, and the number of
+            children, as far as there are.
     """
 
     page: str
@@ -176,10 +184,16 @@ def write_report(search_uri: str, *, replica: int, run: str) -> Report:
         return Report(search_page(view), _text(view), _view_metrics(view))
 
 
-def prepared_text(search_uri: str, prepared: DataManifest | None) -> str:
+def prepared_text(search_uri: str, prepared: Manifest | None) -> str:
     """Return what was prepared, as Markdown."""
     if prepared is None:
         return f"{search_uri} evaluates architectures by its own function: no data from us."
+    if isinstance(prepared, TextManifest):
+        return (
+            f"{prepared.source}: {prepared.num_train} training, {prepared.num_valid} validation "
+            f"and {prepared.num_test} test words, {prepared.num_words} different ones, "
+            f"stored in {search_uri}"
+        )
     channels, height, width = prepared.image_shape
     return (
         f"{prepared.source}: {prepared.num_train} training, {prepared.num_valid} validation and "
@@ -193,10 +207,25 @@ def round_metrics(summary: RoundSummary) -> dict[str, float]:
     metrics = {"round": float(summary.round), "missing results": float(summary.num_missing)}
     if summary.rewarded is not None:
         rewards = [row.reward for row in summary.rewarded.rows if row.counts]
-        scores = [row.score for row in summary.rewarded.best if row.score is not None]
+        best = [row.score for row in summary.rewarded.best if row.score is not None]
         metrics |= {"best reward of the round": max(rewards)} if rewards else {}
-        metrics |= {"best score so far": max(scores)} if scores else {}
+        metrics |= {"best score so far": best[0]} if best else {}
     return metrics
+
+
+def tick_metrics(tick: SharedTick) -> dict[str, float]:
+    """Return what a pod made of shared weights, for Kubeflow's metrics."""
+    last = tick.last_epoch
+    if last is None:
+        return {}
+    values = {
+        "epoch": float(last.epoch),
+        "train loss": last.train_loss,
+        "mean score": last.mean_score,
+        "mean reward": last.mean_reward,
+        "entropy": last.entropy,
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def learned_metrics(learned: Learned | None) -> dict[str, float]:
@@ -217,7 +246,10 @@ def _text(view: SearchView) -> str:
     best = winner(view.rows)
     if best is not None:
         lines.append(f"Winner {best.id}: {best.architecture.config}")
-    lines += [f"Test accuracy of {each.child}: {each.accuracy:.2%}" for each in view.test]
+    lines += [
+        f"{reading_name(each).capitalize()} of {each.child}: {reading_text(each)}"
+        for each in view.test
+    ]
     lines += [f"{each.step}: {each.message}" for each in view.problems if each.run == view.run]
     return "\n\n".join(lines)
 
@@ -227,17 +259,14 @@ def _view_metrics(view: SearchView) -> dict[str, float]:
     best = winner(view.rows)
     if best is not None and best.score is not None:
         metrics["best score"] = best.score
-    if view.test:
-        metrics["test accuracy"] = view.test[-1].accuracy
+    for reading in view.test[-1:]:
+        value = reading.accuracy if reading.perplexity is None else reading.perplexity
+        metrics |= {} if value is None else {reading_name(reading): value}
     return metrics
 
 
 class Log(Listener):
-    """Says in the pod's log how shared weights get on, and what becomes of children."""
-
-    def trained_shared_weights(self, metrics: SharedEpoch) -> None:
-        """Print it."""
-        print(epoch_text(metrics), flush=True)
+    """Says in the pod's log what becomes of children."""
 
     def ended(self, result: ChildResult) -> None:
         """Print it."""

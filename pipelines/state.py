@@ -6,6 +6,7 @@ from kfp.dsl import PipelineTask
 RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
 TASK_TIMEOUT_S = 24 * 3600  # of one pod: a child that hangs must not hold its round for ever
 ROUND_TIMEOUT_S = 7 * TASK_TIMEOUT_S  # where one pod has to do with all children of a round
+KEPT = dsl.PipelineConfig(ttl_seconds_after_finished=7 * 24 * 3600)  # what Kubernetes has of a run
 
 
 def with_state(

@@ -41,6 +41,26 @@ SMALL_DIGITS = {
 """Overrides of the preset `digits`: two rounds of two children, each a second."""
 
 
+SMALL_SHARED = {
+    "task.max_train": 200,
+    "space": {
+        "layers": 3,
+        "operations": ["conv3", "max3"],
+        "shared": {"filters": 4},
+        "child": {"filters": 4},
+    },
+    "shared": {
+        "epochs": 2,
+        "controller_steps": 2,
+        "architectures_per_step": 2,
+        "threads": 1,
+        "derive": {"num_samples": 3, "keep": 1, "probes": 1},
+    },
+    "children": {"epochs": 1},
+}
+"""Overrides of the preset `enas-macro-digits`: two epochs and two children of a second."""
+
+
 class LoggedMetrics:
     """Stands in for Kubeflow's metrics artifact."""
 

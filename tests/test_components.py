@@ -19,12 +19,14 @@ from nas_lib import __version__
 def test_there_is_a_component_for_each_step() -> None:
     assert NAMES == [
         "aggregate_rewards",
+        "derive_architectures",
         "plan_rounds",
         "prepare_data",
         "sample_architectures",
         "train_as_jobs",
         "train_child",
         "train_children",
+        "train_shared_weights",
         "update_controller",
         "write_report",
     ]
@@ -72,7 +74,10 @@ def test_its_body_is_imports_and_calls(name: str) -> None:
 
 
 def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All but `train_as_jobs`, which needs a cluster: its own test has one."""
+    """All but `train_as_jobs`, whose own test has the cluster that it needs.
+
+    Those of shared weights run in `test_enas_search_runs.py`.
+    """
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "artifacts"))
     uri = {"search_uri": str(tmp_path / "state"), "run": "run"}

@@ -89,7 +89,7 @@ def score(uri: str, candidate: Candidate) -> float:
 
 def _train(uri: str, candidate: Candidate) -> float:
     """Train with the settings and the data of a search, outside of it."""
-    from nas_lib.steps.images import fetch_images
+    from nas_lib.steps.datasets import fetch_images
     from nas_lib.store import open_store
     from nas_lib.training.checkpoints import Checkpoints
     from nas_lib.training.child import train

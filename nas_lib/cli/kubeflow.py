@@ -10,10 +10,13 @@ import click
 from nas_lib.cli.configuring import config_argument, load, set_option
 
 if TYPE_CHECKING:
+    from nas_lib.cluster.package import Family
     from nas_lib.config import FanOut
 
 FAN_OUTS = ("tasks", "jobs", "pod")
 """Those of `FanOut`, which takes a while to import."""
+FAMILIES = ("nas-search", "enas-search")
+"""Those of `Family`, likewise."""
 
 
 @click.command()
@@ -36,12 +39,13 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
 
 
 @click.command("compile")
+@click.argument("family", metavar="[PIPELINE]", type=click.Choice(FAMILIES), default=FAMILIES[0])
 @click.option(
     "--fanout",
     type=click.Choice(FAN_OUTS),
     default="tasks",
     show_default=True,
-    help="A round's children are a task each, a Job each, or all in one pod.",
+    help="Children are a task each, a Job each, or all in one pod.",
 )
 @click.option("--image", help="The image that all tasks run in; by default NAS_IMAGE.")
 @click.option(
@@ -50,21 +54,26 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
 @click.option("-n", "--namespace", help="Of those resources.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="By default <pipeline>.yaml.")
 def compile_pipeline(
+    family: Family,
     fanout: FanOut,
     image: str | None,
     kubernetes: bool,
     namespace: str | None,
     output: Path | None,
 ) -> None:
-    """Compile a pipeline to YAML for the Kubeflow UI, or for kubectl."""
+    """Compile a PIPELINE to YAML for the Kubeflow UI, or for kubectl.
+
+    It is nas-search, or for searches by shared weights enas-search.
+    """
     from nas_lib.cluster import package
 
-    path = output or Path(f"{package.PIPELINES[fanout].replace('-', '_')}.yaml")
+    name = package.pipeline_name(family, fanout)
+    path = output or Path(f"{name.replace('-', '_')}.yaml")
     if kubernetes:
-        package.compile_resources(fanout, path, image=image, namespace=namespace)
+        package.compile_resources(name, path, image=image, namespace=namespace)
         click.echo(f"{path}: kubectl apply --server-side -f {path}")
     else:
-        package.compile_pipeline(fanout, path, image=image)
+        package.compile_pipeline(name, path, image=image)
         click.echo(f"{path}: upload it in the Kubeflow UI")
 
 

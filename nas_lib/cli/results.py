@@ -37,12 +37,17 @@ def top(search: str, top: int, as_json: bool) -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default="report.html", show_default=True
 )
-def report(search: str, output: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead, with every child.")
+def report(search: str, output: Path, as_json: bool) -> None:
     """Write one self-contained HTML page on a SEARCH."""
-    from nas_lib.report import search_page
+    from nas_lib.report import leaderboard_json, search_page
     from nas_lib.steps import view_search
 
-    _write(output, search_page(view_search(search)))
+    view = view_search(search)
+    if as_json:
+        print_json(leaderboard_json(view, None))
+    else:
+        _write(output, search_page(view))
 
 
 @click.command()
@@ -50,7 +55,10 @@ def report(search: str, output: Path) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write an HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> None:
-    """Compare searches at equal budget: best so far, mean of the top 1, 5, 15."""
+    """Compare searches at equal budget: best so far, mean of the top 1, 5, 15.
+
+    Searches by shared weights (ENAS): what each took, what it found, how well shared weights rank.
+    """
     from rich.console import Console
 
     from nas_lib import report as reports
@@ -71,20 +79,29 @@ def print_results(view: SearchView, top: int) -> None:
     """Print replicas, best children, pace, the winner in full, and test accuracies as read."""
     from rich.console import Console
 
-    from nas_lib.report import leaderboard_table, pace_line, replicas_table, winner
+    from nas_lib.report import (
+        derivation_lines,
+        leaderboard_table,
+        pace_line,
+        replicas_table,
+        winner,
+    )
+    from nas_lib.report.wording import reading_name, reading_size, reading_text
 
     console = Console()
     if view.config.search.replicas > 1:
         console.print(replicas_table(view))
     console.print(leaderboard_table(view, top))
     click.echo(pace_line(view))
+    for line in derivation_lines(view):
+        click.echo(line)
     best = winner(view.rows)
     if best is not None:
         click.echo(f"Winner {best.id}: {best.architecture.config}")
     for reading in view.test:
         click.echo(
-            f"Test accuracy of {reading.child}: {reading.accuracy:.2%} "
-            f"of {reading.num_examples:,} images that the search never saw"
+            f"{reading_name(reading).capitalize()} of {reading.child}: {reading_text(reading)} "
+            f"of {reading_size(reading)} that the search never saw"
         )
 
 

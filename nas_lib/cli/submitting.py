@@ -40,10 +40,10 @@ _SUBMIT_OPTIONS = (
     click.option("--experiment", help="To show the runs in; by default the search's name."),
     click.option(
         "--rounds-per-run",
+        "per_run",
         type=click.IntRange(min=1),
-        default=5,
-        show_default=True,
-        help="Rounds that each run does.",
+        help="Rounds that each run does, by default 5; with shared weights stretches of their "
+        "training, by default 10.",
     ),
     click.option("--image", help="The image that all tasks run in; by default NAS_IMAGE."),
     click.option("--service-account", help="Of the pods; by default Kubeflow's own."),
@@ -95,7 +95,8 @@ def submit(
 ) -> None:
     """Run the search of a CONFIG on Kubeflow, or go on with the one in --store.
 
-    Each replica is a run of its own. A run does some rounds; submit again for more.
+    Each replica is a run of its own. A run does some rounds, or with shared weights some stretches
+    of their training; submit again for more.
     """
     kubeflow = connect(host, namespace, token)
     _make_for_each_replica(
@@ -164,7 +165,7 @@ def _make_for_each_replica(
     as_json: bool,
 ) -> None:
     """Make a run or a schedule for each replica of a search, and print them."""
-    version = kubeflow.version(submission.fanout, image=image)
+    version = kubeflow.version(submission.pipeline, image=image)
     experiment_id = kubeflow.experiment(experiment or submission.config.name)
     made = []
     for replica in range(submission.config.search.replicas):
@@ -185,7 +186,7 @@ def _submission(
     config: str | None,
     store: str,
     overrides: tuple[str, ...],
-    rounds_per_run: int,
+    per_run: int | None,
     store_secret: str | None,
     store_settings: str | None,
 ) -> Submission:
@@ -195,14 +196,13 @@ def _submission(
 
     check_reachable(store)
     names = {"store_secret": store_secret, "store_settings": store_settings}
-    options: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
-    options["rounds_per_run"] = rounds_per_run
+    options = {name: value for name, value in names.items() if value is not None}
     if config is not None:
-        return new_submission(store, load(config, overrides), options)
+        return new_submission(store, load(config, overrides), options, per_run=per_run)
     settings = load_stored(store, overrides)
     pairs = (override.partition("=") for override in overrides)
     changes = {key: yaml.safe_load(text) for key, _, text in pairs}
-    return next_submission(store, settings, changes, options)
+    return next_submission(store, settings, changes, options, per_run=per_run)
 
 
 def _timing(cron: str | None, every: str | None) -> Timing:

@@ -18,7 +18,6 @@ from nas_lib.cluster.publishing import experiment, published
 from nas_lib.cluster.refusals import MissingError
 from nas_lib.cluster.schedules import Interval, Timing
 from nas_lib.cluster.submission import Submission
-from nas_lib.config import FanOut
 from nas_lib.errors import ClusterError
 
 Method = Callable[..., Any]
@@ -32,14 +31,14 @@ class Kubeflow:
         """Keep whom to ask, as whom."""
         self._api = api
 
-    def version(self, fanout: FanOut, *, image: str | None = None) -> Version:
+    def version(self, pipeline: str, *, image: str | None = None) -> Version:
         """Return this release's version of a pipeline, uploaded unless it is there.
 
         Args:
-            fanout: Which pipeline.
+            pipeline: Its name.
             image: That its tasks run in, by default as for `compile_pipeline`.
         """
-        return published(self._api, fanout, image=image)
+        return published(self._api, pipeline, image=image)
 
     def experiment(self, name: str) -> str:
         """Return the id of the experiment of this name, made unless it is there."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nas_lib.cluster.package import PER_RUN
+
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 
 
@@ -81,7 +83,8 @@ def _search(answer: Any) -> tuple[str | None, int]:
     """Return search and replica; no search for a run of another pipeline."""
     arguments = answer.runtime_config.parameters if answer.runtime_config else None
     arguments = arguments or {}
-    if "search_uri" not in arguments or "rounds_per_run" not in arguments:
+    is_ours = any(field in arguments for field, _ in PER_RUN.values())
+    if "search_uri" not in arguments or not is_ours:
         return None, 0
     return str(arguments["search_uri"]).rstrip("/"), int(arguments.get("replica", 0))
 

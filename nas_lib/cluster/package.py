@@ -5,47 +5,61 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nas_lib import __version__
 from nas_lib.config import MOST_TASKS, FanOut, SearchConfig
 from nas_lib.errors import ConfigError
 
-PIPELINES: dict[FanOut, str] = {
-    "tasks": "nas-search",
-    "jobs": "nas-search-jobs",
-    "pod": "nas-search-pod",
+Family = Literal["nas-search", "enas-search"]
+"""For searches whose children are trained each by itself, and for searches by shared weights."""
+
+PER_RUN: dict[Family, tuple[str, int]] = {
+    "nas-search": ("rounds_per_run", 5),
+    "enas-search": ("ticks_per_run", 10),
 }
-"""The pipeline of each fan-out."""
+"""The field of their forms that says how much a run may do, and its default."""
 
 
-def fan_out(config: SearchConfig) -> FanOut:
-    """Return how a search's children become pods."""
-    few = config.search.children_per_round <= MOST_TASKS
-    return config.resources.fanout or ("tasks" if few else "jobs")
+def family_of(config: SearchConfig) -> Family:
+    """Return which of the two a search needs."""
+    return "nas-search" if config.shared is None else "enas-search"
 
 
-def compile_pipeline(fanout: FanOut, path: Path, *, image: str | None = None) -> None:
-    """Compile the pipeline of this fan-out to the YAML that Kubeflow's UI and API take.
+def pipeline_name(family: Family, fanout: FanOut) -> str:
+    """Return the name of the pipeline of this family whose children become pods in this way."""
+    return family if fanout == "tasks" else f"{family}-{fanout}"
+
+
+def pipeline_of(config: SearchConfig) -> str:
+    """Return the name of the pipeline that a search runs in."""
+    loop = config.search
+    at_once = loop.children_per_round if config.shared is None else config.num_children
+    fanout = config.resources.fanout or ("tasks" if at_once <= MOST_TASKS else "jobs")
+    return pipeline_name(family_of(config), fanout)
+
+
+def compile_pipeline(pipeline: str, path: Path, *, image: str | None = None) -> None:
+    """Compile a pipeline to the YAML that Kubeflow's UI and API take.
 
     Args:
-        fanout: Which.
+        pipeline: Its name.
         path: The file to write.
         image: The image that all tasks run in; by default that of NAS_IMAGE, or this release's.
 
     Raises:
         ConfigError: Kubeflow's SDK is not installed, or the file cannot be written.
     """
-    _compile(fanout, path, image)
+    _compile(pipeline, path, image)
 
 
 def compile_resources(
-    fanout: FanOut, path: Path, *, image: str | None = None, namespace: str | None = None
+    pipeline: str, path: Path, *, image: str | None = None, namespace: str | None = None
 ) -> None:
     """Compile the pipeline to the resources Pipeline and PipelineVersion, for `kubectl apply`.
 
     Args:
-        fanout: Which.
+        pipeline: Its name.
         path: The file to write.
         image: As for `compile_pipeline`.
         namespace: Of the resources; None leaves it to kubectl.
@@ -53,16 +67,15 @@ def compile_resources(
     Raises:
         ConfigError: As for `compile_pipeline`.
     """
-    _compile(fanout, path, image)
-    name = PIPELINES[fanout]
+    _compile(pipeline, path, image)
     options = {
-        "pipeline_name": name,
-        "pipeline_version_name": f"{name}-{version_name(path)}",  # a version cannot change
+        "pipeline_name": pipeline,
+        "pipeline_version_name": f"{pipeline}-{version_name(path)}",  # a version cannot change
         "pipeline_version_display_name": version_name(path),
         "namespace": namespace,
         "include_pipeline_manifest": True,
     }
-    _compile(fanout, path, image, options)
+    _compile(pipeline, path, image, options)
 
 
 def version_name(path: Path) -> str:
@@ -71,7 +84,7 @@ def version_name(path: Path) -> str:
 
 
 def _compile(
-    fanout: FanOut, path: Path, image: str | None, resources: dict[str, Any] | None = None
+    pipeline: str, path: Path, image: str | None, resources: dict[str, Any] | None = None
 ) -> None:
     if image is not None:
         os.environ["NAS_IMAGE"] = image  # read when the components are imported
@@ -88,7 +101,7 @@ def _compile(
         raise ConfigError(f"this process compiles for {IMAGE} already, and cannot for {image}")
     try:
         Compiler().compile(
-            pipelines.find(PIPELINES[fanout]),
+            pipelines.find(pipeline),
             str(path),
             kubernetes_manifest_format=resources is not None,
             kubernetes_manifest_options=KubernetesManifestOptions(**(resources or {})),

@@ -12,23 +12,21 @@ from nas_lib import __version__
 from nas_lib.cluster.kubeflow_api import KubeflowApi
 from nas_lib.cluster.kubeflow_runs import Version
 from nas_lib.cluster.making import found_or_made
-from nas_lib.cluster.package import PIPELINES, compile_pipeline, version_name
-from nas_lib.config import FanOut
+from nas_lib.cluster.package import compile_pipeline, version_name
 
 
-def published(api: KubeflowApi, fanout: FanOut, *, image: str | None = None) -> Version:
+def published(api: KubeflowApi, name: str, *, image: str | None = None) -> Version:
     """Return this release's version of a pipeline, uploaded unless it is there.
 
     Args:
         api: Where.
-        fanout: Which pipeline.
+        name: The pipeline's.
         image: That its tasks run in, by default as for `compile_pipeline`.
     """
-    name = PIPELINES[fanout]
     pipeline = _pipeline(api, name)  # before compiling, which takes longer than a refusal
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.yaml")
-        compile_pipeline(fanout, path, image=image)
+        compile_pipeline(name, path, image=image)
         version = version_name(path)
         versions = api.pipelines.pipeline_service_list_pipeline_versions
         found = found_or_made(

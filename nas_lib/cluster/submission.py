@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas_lib import __version__
-from nas_lib.cluster.package import fan_out
-from nas_lib.config import FanOut, SearchConfig
+from nas_lib.cluster.package import PER_RUN, family_of, pipeline_of
+from nas_lib.config import SearchConfig
 from nas_lib.config_file import as_preset
 from nas_lib.errors import ConfigError
 
@@ -29,9 +29,9 @@ class Submission:
     """Of the pipeline, for every replica."""
 
     @property
-    def fanout(self) -> FanOut:
-        """How children become pods."""
-        return fan_out(self.config)
+    def pipeline(self) -> str:
+        """Name of the pipeline that it runs in."""
+        return pipeline_of(self.config)
 
     def title(self, replica: int) -> str:
         """Return what a run of this replica is called."""
@@ -45,27 +45,37 @@ class Submission:
         )
 
     def arguments_of(self, replica: int) -> dict[str, Any]:
-        """Return the pipeline's arguments for this replica."""
-        return {**self.arguments, "search_uri": self.search_uri, "replica": replica}
+        """Return the pipeline's arguments for this replica; with shared weights there is one."""
+        which = {"replica": replica} if self.config.shared is None else {}
+        return {**self.arguments, "search_uri": self.search_uri, **which}
 
 
-def new_submission(search_uri: str, config: SearchConfig, options: Mapping[str, Any]) -> Submission:
+def new_submission(
+    search_uri: str, config: SearchConfig, options: Mapping[str, Any], *, per_run: int | None = None
+) -> Submission:
     """Return the submission of a search with this configuration.
 
     Args:
         search_uri: Where it lies, or is to lie.
         config: All its settings, handed on as a preset and what differs from it.
         options: More arguments of the pipeline.
+        per_run: Rounds, or ticks of shared weights, that a run may do; None is the form's default.
 
     Raises:
         ConfigError: Pods cannot reach the store, or something that the settings name.
     """
     name, overrides = as_preset(config)
-    return _submission(search_uri, config, {**options, "preset": name, "overrides": overrides})
+    arguments = {**options, "preset": name, "overrides": overrides}
+    return _submission(search_uri, config, arguments, per_run)
 
 
 def next_submission(
-    search_uri: str, config: SearchConfig, changes: Mapping[str, Any], options: Mapping[str, Any]
+    search_uri: str,
+    config: SearchConfig,
+    changes: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    per_run: int | None = None,
 ) -> Submission:
     """Return the submission that goes on with the search that is stored there.
 
@@ -74,12 +84,13 @@ def next_submission(
         config: Its settings, changes included.
         changes: What differs from what is stored, by dotted keys.
         options: More arguments of the pipeline.
+        per_run: As for `new_submission`.
 
     Raises:
         ConfigError: As for `new_submission`.
     """
     arguments = {**options, "preset": "", "overrides": dict(changes)}
-    return _submission(search_uri, config, arguments)
+    return _submission(search_uri, config, arguments, per_run)
 
 
 def check_reachable(search_uri: str) -> None:
@@ -94,7 +105,9 @@ def check_reachable(search_uri: str) -> None:
         )
 
 
-def _submission(search_uri: str, config: SearchConfig, arguments: Mapping[str, Any]) -> Submission:
+def _submission(
+    search_uri: str, config: SearchConfig, arguments: Mapping[str, Any], per_run: int | None
+) -> Submission:
     check_reachable(search_uri)
     named = {
         "space.object": getattr(config.space, "object", None),
@@ -105,4 +118,6 @@ def _submission(search_uri: str, config: SearchConfig, arguments: Mapping[str, A
             f"{inline[0]} should be `module:name` of something in the image, got 'inline', which "
             "exists in one process only"
         )
-    return Submission(search_uri.rstrip("/"), config, arguments)
+    field, default = PER_RUN[family_of(config)]
+    number = default if per_run is None else per_run
+    return Submission(search_uri.rstrip("/"), config, {**arguments, field: number})

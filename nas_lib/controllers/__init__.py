@@ -1,4 +1,4 @@
-"""Who proposes: an LSTM policy trained by REINFORCE, or random search.
+"""Who proposes: an LSTM policy trained by REINFORCE, that of NAS or of ENAS, or random search.
 
 A controller is code without memory. What it has learnt lies in shards, frozen plain data that
 travels: `init`, `propose`, `gradient` and `apply` are pure functions of their arguments.
@@ -6,7 +6,7 @@ travels: `init`, `propose`, `gradient` and `apply` are pure functions of their a
 
 from collections.abc import Sequence
 
-from nas_lib.config import ControllerConfig, RandomConfig
+from nas_lib.config import ControllerConfig, EnasControllerConfig, RandomConfig
 from nas_lib.controllers.controller import Controller, Seed
 from nas_lib.controllers.random_search import RandomController
 from nas_lib.controllers.state import Gradient, Shard
@@ -27,6 +27,10 @@ def build_controller(config: ControllerConfig, decisions: Sequence[Decision]) ->
     """
     if isinstance(config, RandomConfig):
         return RandomController()
-    from nas_lib.controllers.reinforce import ReinforceController  # loads torch
+    if isinstance(config, EnasControllerConfig):
+        from nas_lib.controllers.enas import EnasController  # loads torch
+
+        return EnasController(config, decisions)
+    from nas_lib.controllers.reinforce import ReinforceController
 
     return ReinforceController(config, decisions)

@@ -1,16 +1,25 @@
-"""What the policy holds for each kind of decision: its parameters and its distribution.
+"""What the policy of NAS holds for each kind of decision: its parameters and its distribution.
 
-All decisions of one kind share these (Zoph & Le 2017, sections 3.1 and 3.3).
+All decisions of one kind share these (Zoph & Le 2017, sections 3.1 and 3.3). Their paper has no
+pointers; they are here so that this policy serves every space.
 
 Letters in names: N decisions of the kind, B architectures, X tokens of each (zeros pad where a
-decision has fewer), H hidden units, O options of a choice, P pairs of an anchor and an earlier one.
+decision has fewer), H hidden units, O options of a choice, P pairs of a decision and an anchor that
+it sees.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from nas_lib.controllers.attention import Attention
+from nas_lib.controllers.distributions import pad_options, score_bits, score_options
+from nas_lib.controllers.layout import anchors_seen, num_seen
+from nas_lib.spaces.decisions import Choice, Decision, Subset
 
 
 class ChoiceKind(nn.Module):
@@ -30,33 +39,19 @@ class ChoiceKind(nn.Module):
         logits: Tensor = self.head(hidden)
         return logits
 
-    def draw(self, logits_BO: Tensor, uniform_B1: Tensor) -> Tensor:
-        """Count the options whose share of [0, 1) ends at or below the uniform number."""
-        ends_BO = logits_BO.softmax(-1).cumsum(-1)
-        # The last share ends at 1, whatever rounding makes of the sum.
-        return (ends_BO[:, :-1] <= uniform_B1).sum(-1, keepdim=True)
-
     def score(self, hidden_NBH: Tensor, tokens_NB1: Tensor) -> tuple[Tensor, Tensor]:
         """Return log-probability and entropy of the softmaxes."""
-        log_prob_NBO = F.log_softmax(self.logits(hidden_NBH), dim=-1)
-        log_prob_B = log_prob_NBO.gather(-1, tokens_NB1).sum((0, 2))
-        entropy_B = -(log_prob_NBO.exp() * log_prob_NBO).sum((0, 2))
-        return log_prob_B, entropy_B
+        return score_options(self.logits(hidden_NBH), tokens_NB1)
 
 
 class SubsetKind(nn.Module):
-    """Set-selection attention: P(anchor j is in) = sigmoid(v^T tanh(W_prev h_j + W_curr h_i)).
-
-    h_i is the hidden state at the anchor that decides, h_j the one at an earlier anchor.
-    """
+    """Set-selection attention: anchor j is in with the sigmoid of its attention logit."""
 
     def __init__(self, num_anchors: int, hidden_size: int) -> None:
         super().__init__()
         self.decided = nn.Parameter(torch.empty(hidden_size))
         self.embedding = nn.Embedding(num_anchors, hidden_size)
-        self.previous = nn.Linear(hidden_size, hidden_size, bias=False)  # W_prev
-        self.current = nn.Linear(hidden_size, hidden_size, bias=False)  # W_curr
-        self.weigh = nn.Linear(hidden_size, 1, bias=False)  # v
+        self.attention = Attention(hidden_size)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Return the mean row of the chosen anchors, plus `decided`, so empty sets count too."""
@@ -65,26 +60,62 @@ class SubsetKind(nn.Module):
         mean = (chosen @ rows_XH) / chosen.sum(-1, keepdim=True).clamp(min=1)
         return self.decided + mean
 
-    def logits(self, previous: Tensor, current: Tensor) -> Tensor:
-        """Return the logits `[...]` of pairs, from W_prev h_j and W_curr h_i, `[..., H]`."""
-        weighed: Tensor = self.weigh((previous + current).tanh())
-        return weighed.squeeze(-1)
-
-    def draw(self, logits_BX: Tensor, uniform_BX: Tensor) -> Tensor:
-        """Draw each bit by itself."""
-        return (uniform_BX < logits_BX.sigmoid()).long()
-
     def score(self, hidden_NBH: Tensor, tokens_NBX: Tensor) -> tuple[Tensor, Tensor]:
         """Return log-probability and entropy of the Bernoullis."""
         num_decisions = len(hidden_NBH)
         deciding_P, earlier_P = torch.tril_indices(num_decisions, num_decisions, offset=-1)
-        logits_PB = self.logits(
-            self.previous(hidden_NBH).index_select(0, earlier_P),
-            self.current(hidden_NBH).index_select(0, deciding_P),
+        logits_PB = self.attention.logits(
+            self.attention.previous(hidden_NBH).index_select(0, earlier_P),
+            self.attention.current(hidden_NBH).index_select(0, deciding_P),
         )
-        bits_PB = tokens_NBX[deciding_P, :, earlier_P]
-        # With P(1) = sigmoid(x): log P(0) = -softplus(x), and log P(1) = x - softplus(x).
-        softplus_PB = F.softplus(logits_PB)
-        log_prob_B = (bits_PB * logits_PB - softplus_PB).sum(0)
-        entropy_B = (softplus_PB - logits_PB.sigmoid() * logits_PB).sum(0)
-        return log_prob_B, entropy_B
+        return score_bits(logits_PB, tokens_NBX[deciding_P, :, earlier_P])
+
+
+class PointerKind(nn.Module):
+    """A softmax over the attention logits of the anchors that a pointer sees.
+
+    Args:
+        members: The kind's pointers and anchors, at the space's greatest depth.
+        hidden_size: Units of the state.
+    """
+
+    def __init__(self, members: Sequence[Decision], hidden_size: int) -> None:
+        super().__init__()
+        self._members = members
+        self.embedding = nn.Embedding(max(1, *map(num_seen, members)), hidden_size)
+        self.attention = Attention(hidden_size)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Return the row of what was pointed at; an anchor counts as if that was the oldest one."""
+        if not tokens.shape[-1]:
+            tokens = F.pad(tokens, (0, 1))
+        return F.embedding(tokens.squeeze(-1), self.embedding.weight)
+
+    def score(self, hidden_NBH: Tensor, tokens_NBX: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probability and entropy of the softmaxes."""
+        seen = anchors_seen(self._members[: len(hidden_NBH)])
+        pointers = [number for number, anchors in enumerate(seen) if anchors]
+        if not pointers:
+            nothing_B = hidden_NBH.new_zeros(hidden_NBH.shape[1])
+            return nothing_B, nothing_B
+        logits_PB = self.attention.logits(
+            self.attention.previous(hidden_NBH)[[anchor for anchors in seen for anchor in anchors]],
+            self.attention.current(hidden_NBH)[
+                [number for number in pointers for _ in seen[number]]
+            ],
+        )
+        logits_NBO = pad_options(logits_PB, [len(seen[number]) for number in pointers])
+        return score_options(logits_NBO, tokens_NBX[pointers])
+
+
+Kind = ChoiceKind | SubsetKind | PointerKind
+
+
+def build_kind(members: Sequence[Decision], hidden_size: int) -> Kind:
+    """Return what the decisions of one kind share."""
+    first = members[0]
+    if isinstance(first, Choice):
+        return ChoiceKind(first.num_options, hidden_size)
+    if isinstance(first, Subset):
+        return SubsetKind(len(members) - 1, hidden_size)  # nobody can point at the last one
+    return PointerKind(members, hidden_size)

@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_lib.controllers.kinds import ChoiceKind, SubsetKind
-from nas_lib.errors import ConfigError
-from nas_lib.spaces.decisions import Choice, Decision, Subset
+from nas_lib.controllers.kinds import Kind, build_kind
+from nas_lib.controllers.layout import members_by_kind
+from nas_lib.spaces.decisions import Decision
 
 
 class Policy(nn.Module):
@@ -41,7 +41,10 @@ class Policy(nn.Module):
         super().__init__()
         self.start = nn.Parameter(torch.empty(hidden_size))  # input of the first step
         self.lstm = nn.LSTM(hidden_size, hidden_size, num_layers)
-        self.kinds = _build_kinds(decisions, hidden_size)
+        self.kinds: dict[str, Kind] = {
+            kind: build_kind(members, hidden_size)
+            for kind, members in members_by_kind(decisions).items()
+        }
         # Registers their parameters; a ModuleDict would refuse some names of kinds.
         self._kinds = nn.ModuleList(self.kinds.values())
 
@@ -103,30 +106,3 @@ def _group_by_kind(decisions: Sequence[Decision]) -> list[_Group]:
 def _pad(rows: list[list[int]]) -> Tensor:
     width = max(map(len, rows))
     return torch.tensor([row + [-1] * (width - len(row)) for row in rows], dtype=torch.int64)
-
-
-def _build_kinds(
-    decisions: Sequence[Decision], hidden_size: int
-) -> dict[str, ChoiceKind | SubsetKind]:
-    members: dict[str, list[Decision]] = defaultdict(list)
-    for decision in decisions:
-        members[decision.kind].append(decision)
-    return {name: _build_kind(members[name], hidden_size) for name in members}
-
-
-def _build_kind(members: Sequence[Decision], hidden_size: int) -> ChoiceKind | SubsetKind:
-    first, num = members[0], len(members)
-    kind: ChoiceKind | SubsetKind
-    expected: list[Decision]
-    if isinstance(first, Choice):
-        kind = ChoiceKind(first.num_options, hidden_size)
-        expected = [first] * num
-    else:
-        kind = SubsetKind(num - 1, hidden_size)  # nobody can point at the last one
-        expected = [Subset(first.kind, num_earlier) for num_earlier in range(num)]
-    for wanted, came in zip(expected, members, strict=True):
-        if came != wanted:
-            raise ConfigError(
-                f"decisions of kind {first.kind!r} share parameters: expected {wanted}, got {came}"
-            )
-    return kind

@@ -33,6 +33,18 @@ class ImageSplits:
     valid: ImageTensors
 
 
+@dataclass(frozen=True, eq=False)
+class TextSplits:
+    """All the text that a search may see: indices of words (int32), `[N]` and `[M]`."""
+
+    train: Tensor
+    valid: Tensor
+
+    def to(self, device: torch.device | str) -> TextSplits:
+        """Return the same on another device."""
+        return TextSplits(self.train.to(device), self.valid.to(device))
+
+
 def load_images(path: Path) -> ImageSplits:
     """Map a search blob's file into memory: its pages are read when used, and shared by processes.
 
@@ -52,14 +64,39 @@ def load_test_images(path: Path) -> ImageTensors:
     return _load(path, ("test",))["test"]
 
 
+def load_text(path: Path) -> TextSplits:
+    """Map a text's search blob into memory.
+
+    Raises:
+        CorruptStateError: The file is damaged, or no such blob.
+    """
+    train, valid = _tensors(path, ("train", "valid"))
+    return TextSplits(train, valid)
+
+
+def load_test_text(path: Path) -> Tensor:
+    """Map a text's test blob into memory; return the indices of its words (int32), `[N]`.
+
+    Raises:
+        CorruptStateError: The file is damaged, or no such blob.
+    """
+    (test,) = _tensors(path, ("test",))
+    return test
+
+
 def _load(path: Path, parts: tuple[str, ...]) -> dict[str, ImageTensors]:
+    names = tuple(f"{part}_{what}" for part in parts for what in ("images", "labels"))
+    tensors = _tensors(path, names)
+    pairs = zip(tensors[::2], tensors[1::2], strict=True)
+    return {part: ImageTensors(*pair) for part, pair in zip(parts, pairs, strict=True)}
+
+
+def _tensors(path: Path, names: tuple[str, ...]) -> tuple[Tensor, ...]:
+    """Return the file's tensors of these names."""
     try:
         tensors = load_file(path)
-        return {
-            part: ImageTensors(tensors[f"{part}_images"], tensors[f"{part}_labels"])
-            for part in parts
-        }
+        return tuple(tensors[name] for name in names)
     except (SafetensorError, KeyError) as err:
         raise CorruptStateError(
-            f"{path}: expected prepared {' and '.join(parts)} data: {err}"
+            f"{path}: expected prepared data with {' and '.join(names)}: {err}"
         ) from err

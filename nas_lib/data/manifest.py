@@ -1,4 +1,4 @@
-"""DataManifest: what prepared data is, without the data."""
+"""DataManifest and TextManifest: what prepared data is, without the data."""
 
 from __future__ import annotations
 
@@ -59,3 +59,37 @@ class DataManifest:
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TextManifest:
+    """What was prepared of a text.
+
+    Attributes:
+        content_hash: Of all words; not of where they came from.
+        source: What was read, for people.
+        words: The vocabulary, in the order of the words' indices.
+        num_train: Words of the training text.
+        num_valid: Words of the text for the reward.
+        num_test: Words of the test text.
+        search_blob: The training and validation texts, all that a search may see.
+        test_blob: The test text.
+    """
+
+    content_hash: str
+    source: str
+    words: tuple[str, ...]
+    num_train: int
+    num_valid: int
+    num_test: int
+    search_blob: BlobInfo
+    test_blob: BlobInfo
+
+    @property
+    def num_words(self) -> int:
+        """Different words."""
+        return len(self.words)
+
+
+Manifest = DataManifest | TextManifest
+"""Of any task's data."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save
 
-from nas_lib.config import TaskConfig
+from nas_lib.config import AnyTaskConfig, TaskConfig
+from nas_lib.data.hashing import content_hash
 from nas_lib.data.manifest import BlobInfo, DataManifest
 from nas_lib.data.raw import LabelledImages, RawImages
 from nas_lib.data.readers import read_images
 from nas_lib.data.splitting import Split, split_images
+from nas_lib.data.text_preparation import PreparedText, prepare_text
 
 _Array = npt.NDArray[Any]
 
@@ -31,12 +31,21 @@ class PreparedImages:
     test_blob: bytes
 
 
-def prepare(task: TaskConfig, seed: int) -> PreparedImages:
+Prepared = PreparedImages | PreparedText
+"""Data of any task, ready for a search."""
+
+
+def prepare(task: AnyTaskConfig, seed: int) -> Prepared:
     """Read, check, split and serialise the task's data: a pure function of data and arguments.
 
     Raises:
         DataError: The data is missing, damaged, not what its format promises, or too small.
     """
+    return prepare_images(task, seed) if isinstance(task, TaskConfig) else prepare_text(task)
+
+
+def prepare_images(task: TaskConfig, seed: int) -> PreparedImages:
+    """Prepare images, as `prepare` does."""
     raw = read_images(task.data)
     return _pack(split_images(raw, task, seed=seed), raw)
 
@@ -47,7 +56,7 @@ def _pack(split: Split, raw: RawImages) -> PreparedImages:
     search_blob, test_blob = save(search_arrays), save(test_arrays)
     mean, std = channel_statistics(split.train.images)
     manifest = DataManifest(
-        content_hash=_content_hash(search_arrays | test_arrays, raw.class_names),
+        content_hash=content_hash(search_arrays | test_arrays, raw.class_names),
         source=raw.source,
         class_names=raw.class_names,
         image_shape=split.train.images.shape[1:],
@@ -86,12 +95,3 @@ def channel_statistics(images: _Array) -> tuple[tuple[float, ...], tuple[float, 
     unit = 255.0 if images.dtype == np.uint8 else 1.0
     std = np.where(variance > 0, np.sqrt(variance) / unit, 1.0)
     return tuple((mean / unit).tolist()), tuple(std.tolist())
-
-
-def _content_hash(arrays: dict[str, _Array], class_names: tuple[str, ...]) -> str:
-    """Hash the arrays themselves: a blob's header could change with the library that writes it."""
-    digest = hashlib.sha256(json.dumps(class_names).encode())
-    for name, array in arrays.items():
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array.reshape(-1).data)
-    return digest.hexdigest()

@@ -5,14 +5,24 @@ from __future__ import annotations
 from nas_lib.networks.cnn import CnnNetwork
 from nas_lib.networks.cost import Cost, count
 from nas_lib.networks.image_network import ImageNetwork, Regularisation, without_auxiliary
+from nas_lib.networks.language_model import (
+    LanguageLoss,
+    LanguageModel,
+    build_language_model,
+    count_language_model,
+)
 from nas_lib.networks.registry import build_network
 
 __all__ = [
     "CnnNetwork",
     "Cost",
     "ImageNetwork",
+    "LanguageLoss",
+    "LanguageModel",
     "Regularisation",
+    "build_language_model",
     "build_network",
     "count",
+    "count_language_model",
     "without_auxiliary",
 ]

@@ -22,7 +22,14 @@ from torch import Tensor, nn
 
 from nas_lib.config.spaces import MacroOperation
 from nas_lib.networks.image_network import ImageNetwork
-from nas_lib.networks.layers import ConvNorm, FactorisedReduction, Head, Pool, SeparableConvNorm
+from nas_lib.networks.layers import (
+    ConvNorm,
+    FactorisedReduction,
+    Head,
+    Output,
+    Pool,
+    SeparableConvNorm,
+)
 from nas_lib.spaces.enas_macro import MacroPlan, pools_after
 
 
@@ -39,7 +46,9 @@ class MacroNetwork(ImageNetwork):
         self.layers = nn.ModuleList()
         self.reductions = nn.ModuleDict()  # by the layer before them, from 0
         for number, layer in enumerate(plan.layers):
-            self.layers.append(_Layer(layer.operation, len(layer.skips), filters, number == 0))
+            self.layers.append(
+                _Layer(layer.operation, filters, num_skips=len(layer.skips), is_first=number == 0)
+            )
             if number in pools_after(len(plan.layers)):
                 self.reductions[str(number)] = _Reductions(self._taken_after(number), filters)
                 filters *= 2
@@ -47,12 +56,12 @@ class MacroNetwork(ImageNetwork):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`."""
-        outputs = {0: self.stem(images_BCHW)}
+        outputs = {0: Output(self.stem(images_BCHW))}
         for number, (skips, layer) in enumerate(zip(self._skips, self.layers, strict=True)):
             outputs[number + 1] = layer(outputs[number], [outputs[skip] for skip in skips])
             if str(number) in self.reductions:
                 outputs = self.reductions[str(number)](outputs)
-        logits_BK: Tensor = self.head(outputs[len(self.layers)])
+        logits_BK: Tensor = self.head(outputs[len(self.layers)].raw)
         return logits_BK
 
     def _taken_after(self, number: int) -> list[int]:
@@ -65,19 +74,19 @@ class _Layer(nn.Module):
     """An operation on the previous output, joined with what else the layer takes."""
 
     def __init__(
-        self, operation: MacroOperation, num_skips: int, filters: int, is_first: bool
+        self, operation: MacroOperation, filters: int, *, num_skips: int, is_first: bool
     ) -> None:
         super().__init__()
         self.narrow = ConvNorm(filters, filters)
         self.operation = _operation(operation, filters)
         self.join = None if is_first else ConvNorm((1 + num_skips) * filters, filters)
 
-    def forward(self, x_BCHW: Tensor, skipped: list[Tensor]) -> Tensor:
-        y_BCHW: Tensor = self.operation(self.narrow(F.relu(x_BCHW)))
+    def forward(self, last: Output, skipped: list[Output]) -> Output:
+        x_BCHW: Tensor = self.operation(self.narrow(last.active))
         if self.join is None:
-            return y_BCHW
-        joined_BCHW: Tensor = self.join(F.relu(torch.cat([*skipped, y_BCHW], dim=1)))
-        return joined_BCHW
+            return Output(x_BCHW)
+        joined = [*(output.active for output in skipped), F.relu(x_BCHW)]
+        return Output(self.join(torch.cat(joined, dim=1)))
 
 
 class _Reductions(nn.Module):
@@ -89,8 +98,11 @@ class _Reductions(nn.Module):
             {str(number): FactorisedReduction(filters, 2 * filters) for number in numbers}
         )
 
-    def forward(self, outputs: dict[int, Tensor]) -> dict[int, Tensor]:
-        return {int(number): reduce(outputs[int(number)]) for number, reduce in self.of.items()}
+    def forward(self, outputs: dict[int, Output]) -> dict[int, Output]:
+        return {
+            int(number): Output(reduction(outputs[int(number)].raw))
+            for number, reduction in self.of.items()
+        }
 
 
 def _operation(operation: MacroOperation, filters: int) -> nn.Module:

@@ -3,6 +3,7 @@
 A stack of normal cells, with a reduction cell after each of the first two thirds. A cell brings its
 two inputs to its own size, sums up operations on them node by node, and puts out its loose ends in
 depth. Operations on the inputs of a reduction cell have stride 2. ReLU comes before convolutions.
+In training, an edge is dropped for some examples (drop-path), but identities never are.
 
 The auxiliary classifier sits on the cell after the last reduction. Its weights are trained with
 all others (the code leaves them as they begin), and it serves images of every size: it takes the
@@ -24,6 +25,7 @@ from nas_lib.networks.layers import (
     ConvNorm,
     FactorisedReduction,
     Head,
+    Output,
     Pool,
     SeparableConvNorm,
 )
@@ -78,26 +80,25 @@ class MicroNetwork(ImageNetwork):
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`."""
-        last_BCHW, _ = self._features(images_BCHW)
-        logits_BK: Tensor = self.head(F.relu(last_BCHW))
+        last, _ = self._features(images_BCHW)
+        logits_BK: Tensor = self.head(last.active)
         return logits_BK
 
     def both_logits(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the logits, and those of the auxiliary classifier, None if there is none."""
-        last_BCHW, middle_BCHW = self._features(images_BCHW)
-        auxiliary_BK = None if self.auxiliary is None else self.auxiliary(middle_BCHW)
-        return self.head(F.relu(last_BCHW)), auxiliary_BK
+        last, middle = self._features(images_BCHW)
+        auxiliary_BK = None if self.auxiliary is None else self.auxiliary(middle.active)
+        return self.head(last.active), auxiliary_BK
 
-    def _features(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+    def _features(self, images_BCHW: Tensor) -> tuple[Output, Output]:
         """Return the outputs of the last cell and of the one that the auxiliary classifier sees."""
-        before_BCHW = x_BCHW = self.stem(images_BCHW)
-        middle_BCHW = x_BCHW
+        before = last = middle = Output(self.stem(images_BCHW))
         for number, cell in enumerate(self.cells):
             dropped = self._drop_path * self.progress * (number + 1) / len(self.cells)
-            before_BCHW, x_BCHW = x_BCHW, cell(before_BCHW, x_BCHW, dropped)
+            before, last = last, cell(before, last, dropped)
             if number == self._auxiliary_at:
-                middle_BCHW = x_BCHW
-        return x_BCHW, middle_BCHW
+                middle = last
+        return last, middle
 
 
 class CellNetwork(nn.Module):
@@ -130,7 +131,8 @@ class CellNetwork(nn.Module):
         self.num_channels = len(self._loose_ends) * filters
         first, second = in_channels
         self.first = _resize(first, filters, halves=halves_first)
-        self.second = nn.Sequential(_resize(second, filters), nn.ReLU(), ConvNorm(filters, filters))
+        self.second = _resize(second, filters)
+        self.base = ConvNorm(filters, filters)
         edges = [edge for node in cell for edge in node]
         self._inputs = [edge.input for edge in edges]
         self.edges = nn.ModuleList(
@@ -139,29 +141,31 @@ class CellNetwork(nn.Module):
         )
         self.loose_inputs = nn.ModuleDict(
             {
-                str(number): FactorisedReduction(filters, filters) if stride > 1 else nn.Identity()
+                str(number): FactorisedReduction(filters, filters)
                 for number in self._loose_ends
-                if number < NUM_INPUTS
+                if number < NUM_INPUTS and stride > 1
             }
         )
 
-    def forward(self, first_BCHW: Tensor, second_BCHW: Tensor, dropped: float) -> Tensor:
+    def forward(self, first: Output, second: Output, dropped: float) -> Output:
         """Return the loose ends in depth, `[B, num_channels, H / stride, W / stride]`.
 
         Args:
-            first_BCHW: Output of the last cell but one.
-            second_BCHW: Output of the last cell.
+            first: Of the last cell but one.
+            second: Of the last cell.
             dropped: Fraction of examples for which an edge is dropped, in training.
         """
-        outputs = [self.first(first_BCHW), self.second(second_BCHW)]
+        base_BCHW = self.base(_resized(second, self.second).active)
+        outputs = [_resized(first, self.first), Output(base_BCHW)]
         for at in range(0, len(self.edges), 2):
-            one, other = (
+            one_BCHW, other_BCHW = (
                 self.edges[edge](outputs[self._inputs[edge]], dropped) for edge in (at, at + 1)
             )
-            outputs.append(one + other)
-        for number, resize in self.loose_inputs.items():
-            outputs[int(number)] = resize(outputs[int(number)])
-        return torch.cat([outputs[number] for number in self._loose_ends], dim=1)
+            outputs.append(Output(one_BCHW + other_BCHW))
+        ends = {number: outputs[number].raw for number in self._loose_ends}
+        for number, reduction in self.loose_inputs.items():
+            ends[int(number)] = reduction(ends[int(number)])
+        return Output(torch.cat([*ends.values()], dim=1))
 
 
 class CellEdge(nn.Module):
@@ -170,10 +174,11 @@ class CellEdge(nn.Module):
     def __init__(self, operation: MicroOperation, filters: int, *, stride: int) -> None:
         super().__init__()
         self.operation = _operation(operation, filters, stride)
+        self._takes_active = operation in ("sep3", "sep5")
         self._drops = operation != "identity"
 
-    def forward(self, x_BCHW: Tensor, dropped: float) -> Tensor:
-        y_BCHW: Tensor = self.operation(x_BCHW)
+    def forward(self, x: Output, dropped: float) -> Tensor:
+        y_BCHW: Tensor = self.operation(x.active if self._takes_active else x.raw)
         return drop_path(y_BCHW, dropped) if self.training and self._drops and dropped else y_BCHW
 
 
@@ -191,8 +196,8 @@ class AuxiliaryClassifier(nn.Module):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Return the logits, `[B, K]`."""
-        corners_BC22 = F.relu(self.narrow(corner_means(F.relu(x_BCHW))))
+        """Return the logits, `[B, K]`, from a cell's output after ReLU."""
+        corners_BC22 = F.relu(self.narrow(corner_means(x_BCHW)))
         features_BC = F.relu(self.norm(self.corners(corners_BC22.flatten(1))))
         logits_BK: Tensor = self.linear(features_BC)
         return logits_BK
@@ -215,13 +220,15 @@ def drop_path(x_BCHW: Tensor, dropped: float) -> Tensor:
     return x_BCHW * kept_B111
 
 
-def _resize(in_channels: int, filters: int, *, halves: bool = False) -> nn.Module:
-    """Return what brings an input to a cell's channels and, where asked to, half the size."""
+def _resize(in_channels: int, filters: int, *, halves: bool = False) -> nn.Module | None:
+    """Return what gives a cell's input its channels and, where asked to, half the size."""
     if halves:
-        return nn.Sequential(nn.ReLU(), FactorisedReduction(in_channels, filters))
-    if in_channels != filters:
-        return nn.Sequential(nn.ReLU(), ConvNorm(in_channels, filters))
-    return nn.Identity()
+        return FactorisedReduction(in_channels, filters)
+    return ConvNorm(in_channels, filters) if in_channels != filters else None
+
+
+def _resized(output: Output, resize: nn.Module | None) -> Output:
+    return output if resize is None else Output(resize(output.active))
 
 
 def _operation(operation: MicroOperation, filters: int, stride: int) -> nn.Module:
@@ -233,7 +240,6 @@ def _operation(operation: MicroOperation, filters: int, stride: int) -> nn.Modul
         case "sep3" | "sep5":
             window = int(operation[-1])
             return nn.Sequential(
-                nn.ReLU(),
                 SeparableConvNorm(filters, filters, window=window, stride=stride),
                 nn.ReLU(),
                 SeparableConvNorm(filters, filters, window=window),

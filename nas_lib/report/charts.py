@@ -16,8 +16,9 @@ COLOURS = ("#0b62a4", "#c4500a", "#00735a", "#9a3a80", "#5c5c5c")
 
 _DASHES = (None, "7 3", "2 3", "9 3 2 3", None)  # so that a line is known without its colour
 _WIDTH, _HEIGHT = 560, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 32, 46  # margins
+_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 32, 46  # margins
 _MAX_POINTS = 400  # of a line: more than can be told apart
+_FEW_DOTS = 200
 _LEGEND_CHARACTER = 6.4  # mean width
 
 Point = tuple[float, float | None]
@@ -29,19 +30,30 @@ class Series:
 
     Attributes:
         name: For the legend.
-        points: x, a whole number, and y, in the order of x; a line has a gap where y is None.
+        points: x and y, in the order of x; a line has a gap where y is None.
         spread: Half the height of a band around each point, empty for no band.
         dots: Draw points, not a line.
+        squares: Draw points as squares, to be known from others without their colour.
     """
 
     name: str
     points: Sequence[Point]
     spread: Sequence[float | None] = ()
     dots: bool = False
+    squares: bool = False
 
 
-def line_chart(series: Sequence[Series], *, x_label: str, y_label: str) -> Markup:
-    """Return the chart as an SVG element, empty where there is no point to show."""
+def line_chart(
+    series: Sequence[Series], *, x_label: str, y_label: str, counts: bool = True
+) -> Markup:
+    """Return the chart as an SVG element, empty where there is no point to show.
+
+    Args:
+        series: The lines.
+        x_label: What x is.
+        y_label: What y is.
+        counts: Whether x counts something, so that only whole numbers are marked on its axis.
+    """
     series = [line for line in series if any(y is not None for _, y in line.points)]
     if not series:
         return Markup()
@@ -50,7 +62,7 @@ def line_chart(series: Sequence[Series], *, x_label: str, y_label: str) -> Marku
     return tag(
         "svg",
         tag("title", f"{y_label} over {x_label}: {', '.join(line.name for line in series)}"),
-        _axes(frame, x_label=x_label, y_label=y_label),
+        _axes(frame, x_label=x_label, y_label=y_label, counts=counts),
         *drawn,
         _legend(series),
         xmlns="http://www.w3.org/2000/svg",
@@ -110,13 +122,14 @@ def _extent(line: Series) -> Iterator[tuple[float, float]]:
             yield x, y + half
 
 
-def _axes(frame: _Frame, *, x_label: str, y_label: str) -> Markup:
+def _axes(frame: _Frame, *, x_label: str, y_label: str, counts: bool) -> Markup:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     centre, middle = (_LEFT + right) / 2, (_TOP + bottom) / 2
+    x_ticks = nice_ticks(frame.x_low, frame.x_high)
     return tag(
         "g",
         *(_y_tick(frame, y) for y in nice_ticks(frame.y_low, frame.y_high)),
-        *(_x_tick(frame, x) for x in nice_ticks(frame.x_low, frame.x_high) if x.is_integer()),
+        *(_x_tick(frame, x) for x in x_ticks if x.is_integer() or not counts),
         tag("path", d=f"M{_LEFT} {bottom}H{right}", stroke="#555"),
         _label(x_label, left=centre, top=_HEIGHT - 8.0),
         _label(y_label, left=14.0, top=middle, transform=f"rotate(-90 14 {middle:g})"),
@@ -172,11 +185,18 @@ def _stroke(path: str, line: Series, number: int) -> Markup:
         fill="none",
         stroke=COLOURS[number % len(COLOURS)],
         stroke_width=5 if line.dots else 2,
-        stroke_opacity=0.4 if line.dots else None,
-        stroke_linecap="round",
+        stroke_opacity=_opacity(line),
+        stroke_linecap="square" if line.squares else "round",
         stroke_linejoin="round",
         stroke_dasharray=None if line.dots else _DASHES[number % len(_DASHES)],
     )
+
+
+def _opacity(line: Series) -> float | None:
+    """Return that of dots: where there are many, one sees how dense they are."""
+    if not line.dots:
+        return None
+    return 0.4 if len(line.points) > _FEW_DOTS else 0.85
 
 
 def _dots_path(points: Iterable[Point], frame: _Frame) -> str:

@@ -6,16 +6,16 @@ group, with the mean and standard error over them.
 
 from __future__ import annotations
 
-import json
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import fmean, stdev
 
-from nas_lib.config_file import identity, identity_settings
 from nas_lib.report import curves
+from nas_lib.report.compare_shared import SharedComparison, compare_shared
+from nas_lib.report.experiments import common_measure, experiment_labels, unfairness
+from nas_lib.report.measure import Measure
 from nas_lib.report.view import SearchView
 
 Values = tuple[float | None, ...]
@@ -86,7 +86,7 @@ class Comparison:
     Attributes:
         budget: Counted children that every search has.
         checkpoints: Numbers of children at which the curves are read, the last is the budget.
-        is_accuracy: Whether all scores are accuracies.
+        measure: What the scores are; where the searches have different ones, just scores.
         entries: The searches, in the order given.
         groups: In the order of their first searches.
         differences: Of every other group from random search.
@@ -95,40 +95,47 @@ class Comparison:
 
     budget: int
     checkpoints: tuple[int, ...]
-    is_accuracy: bool
+    measure: Measure
     entries: tuple[Entry, ...]
     groups: tuple[Group, ...]
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
 
 
-def compare(views: Sequence[SearchView], *, num_checkpoints: int = 20) -> Comparison:
+def compare(
+    views: Sequence[SearchView], *, num_checkpoints: int = 20
+) -> Comparison | SharedComparison:
     """Compare searches at the budget of the one that has the fewest counted children.
+
+    Where all of them have shared weights, these are the budget, and children only what came out.
 
     Args:
         views: At least one search.
         num_checkpoints: How often along the budget the curves are read.
     """
+    if all(view.config.shared is not None for view in views):
+        return compare_shared(views)
     budget = min(sum(row.counts for row in view.rows) for view in views)
     marks = (round(budget * i / num_checkpoints) for i in range(1, num_checkpoints + 1))
     checkpoints = tuple(sorted({mark for mark in marks if mark > 0}))
-    labels = _labels(views)
+    labels = experiment_labels(views)
     entries = [_entry(view, label, checkpoints) for view, label in zip(views, labels, strict=True)]
     groups = _groups(entries)
     return Comparison(
         budget=budget,
         checkpoints=checkpoints,
-        is_accuracy=all(view.is_accuracy for view in views),
+        measure=common_measure(views),
         entries=tuple(entries),
         groups=groups,
         differences=_differences(groups, entries),
-        warnings=tuple(_warnings(views)),
+        warnings=tuple(unfairness(views)),
     )
 
 
 def _entry(view: SearchView, label: str, checkpoints: Sequence[int]) -> Entry:
     rows = curves.by_time(view.rows)
     best = curves.winner(rows)
+    higher = view.measure.higher_is_better
     return Entry(
         name=view.config.name,
         uri=view.uri,
@@ -137,32 +144,16 @@ def _entry(view: SearchView, label: str, checkpoints: Sequence[int]) -> Entry:
         group=label,
         num_children=sum(row.counts for row in rows),
         best=None if best is None else curves.score_of(best),
-        curves=tuple(_read_curve(curves.top_k_mean(rows, k), k, checkpoints) for k in curves.TOPS),
+        curves=tuple(
+            _read_curve(curves.top_k_mean(rows, k, higher_is_better=higher), k, checkpoints)
+            for k in curves.TOPS
+        ),
     )
 
 
 def _read_curve(values: Sequence[float | None], k: int, checkpoints: Sequence[int]) -> Curve:
     read = tuple(values[mark - 1] for mark in checkpoints)
     return Curve(k, read, (None,) * len(read))
-
-
-def _labels(views: Sequence[SearchView]) -> list[str]:
-    """Return each search's group: its controller's kind, with a number where that is not enough."""
-    experiments: defaultdict[str, list[str]] = defaultdict(list)
-    labels = []
-    for view in views:
-        alike = experiments[view.config.controller.kind]
-        experiment = _experiment(view)
-        if experiment not in alike:
-            alike.append(experiment)
-        number = alike.index(experiment)
-        labels.append(view.config.controller.kind + (f" {number + 1}" if number else ""))
-    return labels
-
-
-def _experiment(view: SearchView) -> str:
-    """Return what repetitions have in common."""
-    return identity(view.config.model_copy(update={"seed": 0}), data_hash="")
 
 
 def _groups(entries: Sequence[Entry]) -> tuple[Group, ...]:
@@ -232,39 +223,3 @@ def _minus(curve: Curve, base: Curve) -> Curve:
             for a, b in zip(curve.standard_error, base.standard_error, strict=True)
         ),
     )
-
-
-# --- what makes a comparison unfair --------------------------------------------------------------
-
-
-def _warnings(views: Sequence[SearchView]) -> Iterator[str]:
-    differing = list(_differing_settings(views))
-    if differing:
-        yield (
-            "The searches differ in more than their controllers, which makes the comparison "
-            f"unfair: {'; '.join(differing)}."
-        )
-    seeds = {view.config.seed for view in views}  # another seed splits the same data otherwise
-    data = {(view.config.seed, view.data and view.data.content_hash) for view in views}
-    if len(data) > len(seeds):
-        yield "Searches with the same seed were given different data."
-    unfinished = [view.config.name for view in views if not view.finished]
-    if unfinished:
-        yield f"Not finished yet: {', '.join(unfinished)}."
-
-
-def _differing_settings(views: Sequence[SearchView]) -> Iterator[str]:
-    """Yield the settings of task, space and training whose values differ, with the values."""
-    parts = [_conditions(view) for view in views]
-    for name in sorted({name for part in parts for name in part}):
-        values = list(dict.fromkeys(json.dumps(part.get(name)) for part in parts))
-        if len(values) > 1:
-            yield f"{name} is {' or '.join(values)}"
-
-
-def _conditions(view: SearchView) -> dict[str, object]:
-    return {
-        name: value
-        for name, value in identity_settings(view.config).items()
-        if name.startswith(("task.", "space.", "children."))
-    }

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.compare import Comparison, Curve
+from nas_lib.report.compare_shared import SharedComparison
+from nas_lib.report.compare_shared_page import shared_compare_page
 from nas_lib.report.compare_tables import caption, final_texts
 from nas_lib.report.curves import TOPS
 from nas_lib.report.document import (
@@ -17,13 +19,14 @@ from nas_lib.report.document import (
     table,
 )
 from nas_lib.report.markup import Markup, tag
-from nas_lib.report.wording import score_text
 
 _CHILDREN = "children counted so far"
 
 
-def compare_page(comparison: Comparison) -> str:
+def compare_page(comparison: Comparison | SharedComparison) -> str:
     """Return the page."""
+    if isinstance(comparison, SharedComparison):
+        return shared_compare_page(comparison)
     return document(
         "Architecture searches compared",
         tag("h1", "Architecture searches compared"),
@@ -32,7 +35,7 @@ def compare_page(comparison: Comparison) -> str:
         section("Searches", _searches(comparison)),
         section("Controllers", _groups(comparison)),
         section("Along the budget", tag("div", *_charts(comparison), class_="charts")),
-        section("How to read this", *_explanations()),
+        section("How to read this", *_explanations(comparison)),
     )
 
 
@@ -44,7 +47,7 @@ def _searches(comparison: Comparison) -> Markup:
             entry.group,
             Number(str(entry.seed), entry.seed),
             Number(f"{entry.num_children:,}", entry.num_children),
-            Number(score_text(entry.best, is_accuracy=comparison.is_accuracy), entry.best),
+            Number(comparison.measure.text(entry.best), entry.best),
             *_finals(entry.curves, comparison),
         )
         for entry in comparison.entries
@@ -83,39 +86,38 @@ def _charts(comparison: Comparison) -> Iterator[Markup]:
             _series(group.label, group.curves[number], comparison) for group in comparison.groups
         ]
         title = "Best so far" if k == 1 else f"Mean of the best {k}"
-        yield _chart(title, series, comparison, "score")
+        yield _chart(title, series, comparison.measure.label)
     for difference in comparison.differences:
         series = [_series(f"top {curve.k}", curve, comparison) for curve in difference.curves]
-        yield _chart(difference.label.capitalize(), series, comparison, "difference")
+        unit = ", percentage points" if comparison.measure.is_fraction else ""
+        yield _chart(difference.label.capitalize(), series, f"difference{unit}")
 
 
 def _series(name: str, curve: Curve, comparison: Comparison) -> Series:
-    scale = 100.0 if comparison.is_accuracy else 1.0
+    scale = comparison.measure.scale
     values = [None if value is None else scale * value for value in curve.values]
     spread = [scale * (error or 0.0) for error in curve.standard_error]
     points: list[Point] = list(zip(comparison.checkpoints, values, strict=True))
     return Series(name, points, spread=spread if any(spread) else ())
 
 
-def _chart(title: str, series: Sequence[Series], comparison: Comparison, measure: str) -> Markup:
-    units = {"score": ", %", "difference": ", percentage points"}
-    unit = units[measure] if comparison.is_accuracy else ""
-    what = "validation accuracy" if comparison.is_accuracy and measure == "score" else measure
+def _chart(title: str, series: Sequence[Series], label: str) -> Markup:
     banded = any(line.spread for line in series)
     explanation = "The band is one standard error over repeated searches." if banded else ""
-    chart = line_chart(series, x_label=_CHILDREN, y_label=f"{what}{unit}")
+    chart = line_chart(series, x_label=_CHILDREN, y_label=label)
     return chart_figure(title, explanation, chart)
 
 
-def _explanations() -> Iterator[Markup]:
+def _explanations(comparison: Comparison) -> Iterator[Markup]:
     yield paragraph(
         "Searches are compared after the same number of trained children, the smallest that any "
         "of them has, because a longer search finds better networks whatever its controller. "
         "The mean of the best 5 and 15 depends less on one lucky network than the best alone."
     )
+    better = "above" if comparison.measure.higher_is_better else "below"
     yield paragraph(
         "Random search proposes every network with equal probability and learns nothing: a "
-        "controller is worth its trouble where its difference from random search stays above 0 "
+        f"controller is worth its trouble where its difference from random search stays {better} 0 "
         "by more than the standard error. Searches that differ in nothing but name, seed and "
         "budget are repetitions, and their mean is shown."
     )

@@ -8,21 +8,27 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from nas_lib.report.compare import Comparison, Curve
+from nas_lib.report.compare_shared import SharedComparison
+from nas_lib.report.compare_shared_tables import shared_compare_table
 from nas_lib.report.curves import TOPS
-from nas_lib.report.wording import NONE, plural, score_text
+from nas_lib.report.wording import NONE, plural
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
 
-def compare_json(comparison: Comparison) -> dict[str, Any]:
+def compare_json(comparison: Comparison | SharedComparison) -> dict[str, Any]:
     """Return the comparison as plain data."""
-    plain: dict[str, Any] = TypeAdapter(Comparison).dump_python(comparison, mode="json")
+    kind = TypeAdapter(type(comparison))
+    plain: dict[str, Any] = kind.dump_python(comparison, mode="json")
     return plain
 
 
-def compare_table(comparison: Comparison) -> Table:
-    """Return the searches, and the groups of several, as a table for the terminal."""
+def compare_table(comparison: Comparison | SharedComparison) -> Table | Group:
+    """Return the searches, and the groups of several, as tables for the terminal."""
+    if isinstance(comparison, SharedComparison):
+        return shared_compare_table(comparison)
     from rich import box
     from rich.table import Column, Table
     from rich.text import Text
@@ -37,7 +43,7 @@ def compare_table(comparison: Comparison) -> Table:
         caption=Text(" ".join([caption(comparison), *comparison.warnings])),
     )
     for entry in comparison.entries:
-        best = score_text(entry.best, is_accuracy=comparison.is_accuracy)
+        best = comparison.measure.text(entry.best)
         cells = (entry.name, entry.group, f"{entry.num_children:,}", best)
         table.add_row(*map(Text, (*cells, *final_texts(entry.curves, comparison))))
     for group in comparison.groups:
@@ -66,4 +72,4 @@ def _final_text(curve: Curve, comparison: Comparison) -> str:
     if not curve.values:  # the budget is 0
         return NONE
     score, error = curve.values[-1], curve.standard_error[-1]
-    return score_text(score, is_accuracy=comparison.is_accuracy, error=error)
+    return comparison.measure.text(score, error=error)

@@ -48,25 +48,29 @@ def score_of(row: ChildRow) -> float | None:
     return row.reward if row.score is None else row.score
 
 
-def top_k_mean(rows: Iterable[ChildRow], k: int) -> list[float | None]:
+def top_k_mean(
+    rows: Iterable[ChildRow], k: int, *, higher_is_better: bool = True
+) -> list[float | None]:
     """Return the mean of the best k scores so far, None as long as there are fewer than k.
 
     The paper compares searches by it, with k = 1, 5 and 15 (Zoph & Le 2017, figure 6).
     """
+    sign = 1.0 if higher_is_better else -1.0
     best: list[float] = []  # a heap: the worst of the best is in front
     mean: float | None = None
     curve = []
     for score in scores(rows):
-        if score is not None and (len(best) < k or score > best[0]):
-            heapq.heappush(best, score) if len(best) < k else heapq.heapreplace(best, score)
-            mean = math.fsum(best) / k if len(best) == k else None
+        if score is not None and (len(best) < k or sign * score > best[0]):
+            push = heapq.heappush if len(best) < k else heapq.heapreplace
+            push(best, sign * score)
+            mean = sign * math.fsum(best) / k if len(best) == k else None
         curve.append(mean)
     return curve
 
 
-def best_so_far(rows: Iterable[ChildRow]) -> list[float | None]:
+def best_so_far(rows: Iterable[ChildRow], *, higher_is_better: bool = True) -> list[float | None]:
     """Return the best score so far."""
-    return top_k_mean(rows, 1)
+    return top_k_mean(rows, 1, higher_is_better=higher_is_better)
 
 
 def mean_by_round(values: Iterable[tuple[int, float | None]]) -> list[tuple[int, float]]:
@@ -128,13 +132,14 @@ def time_left_s(learned: Iterable[Learned], loop: LoopConfig) -> float | None:
     ends: defaultdict[int, list[float]] = defaultdict(list)
     for entry in learned:
         ends[entry.replica].append(entry.created_s)
-    gaps = [gap for times in ends.values() for gap in _recent_gaps(times)]
+    gaps = [gap for times in ends.values() for gap in recent_gaps(times)]
     if not gaps:
         return None
     slowest = min(len(ends[replica]) for replica in range(loop.replicas))
     return max(0, loop.rounds - slowest) * median(gaps)
 
 
-def _recent_gaps(times: Sequence[float]) -> list[float]:
+def recent_gaps(times: Sequence[float]) -> list[float]:
+    """Return the pauses between the latest of these moments, in seconds."""
     latest = sorted(times)[-_RECENT_ROUNDS - 1 :]
     return [later - earlier for earlier, later in pairwise(latest)]

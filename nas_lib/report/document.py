@@ -49,6 +49,11 @@ def facts(pairs: Iterable[tuple[str, object]], *, class_: str = "facts") -> Mark
     return tag("dl", *cells, class_=class_)
 
 
+def key_figure(name: str, value: str, note: str) -> tuple[str, Markup]:
+    """Return a fact with a note below it, in small print."""
+    return name, join(value, tag("small", note))
+
+
 def chart_figure(title: str, explanation: str, chart: Markup) -> Markup:
     """Return a chart with its caption, nothing where the chart is empty."""
     if not chart:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from nas_lib.config import LoopConfig
 from nas_lib.records import ChildRow, Problem
 from nas_lib.report import curves
-from nas_lib.report.document import document, facts, paragraph, section
+from nas_lib.report.document import document, facts, key_figure, paragraph, section
 from nas_lib.report.markup import Markup, join, tag
-from nas_lib.report.pictures import network_picture
+from nas_lib.report.pictures import network_picture, picture_key
 from nas_lib.report.search_charts import search_charts
 from nas_lib.report.search_tables import (
     all_children,
@@ -19,7 +19,14 @@ from nas_lib.report.search_tables import (
     trouble_section,
 )
 from nas_lib.report.search_words import configuration, explanations, reproduction
-from nas_lib.report.tables import child_score, score_name, time_left_s
+from nas_lib.report.shared_course import shared_course
+from nas_lib.report.shared_section import (
+    course_figures,
+    course_section,
+    derivation_section,
+    shared_facts,
+)
+from nas_lib.report.tables import child_score, time_left_s
 from nas_lib.report.throughput import children_per_hour, updates_per_s
 from nas_lib.report.view import DataSummary, SearchView
 from nas_lib.report.wording import (
@@ -27,7 +34,9 @@ from nas_lib.report.wording import (
     duration_text,
     plural,
     rate_text,
-    score_text,
+    reading_name,
+    reading_size,
+    reading_text,
     status_text,
 )
 
@@ -39,13 +48,22 @@ def search_page(view: SearchView) -> str:
         _header(view),
         _key_figures(view),
         section("The best network", _winner(view)),
-        section("How the search went", _course(view)),
-        replicas_section(view),
-        leaderboard_section(view),
+        *_course_sections(view),
         trouble_section(view),
         section("What the numbers mean", *explanations(view)),
         section("Everything else", reproduction(view), all_children(view), configuration(view)),
     )
+
+
+def _course_sections(view: SearchView) -> Iterator[Markup]:
+    course = shared_course(view)
+    if course is not None:
+        yield course_section(view, course)
+        yield derivation_section(view)
+    else:
+        yield section("How the search went", _course(view))
+        yield replicas_section(view)
+        yield leaderboard_section(view)
 
 
 def _header(view: SearchView) -> Markup:
@@ -63,10 +81,15 @@ def _header(view: SearchView) -> Markup:
 
 def run_sentence(view: SearchView) -> str:
     """Say what the run that asks has done."""
-    num_learned = sum(learned.run == view.run for learned in view.learned)
+    if view.config.shared is None:
+        num_learned = sum(learned.run == view.run for learned in view.learned)
+        done = f"learned from {plural(num_learned, 'round')}"
+    else:
+        num_epochs = sum(epoch.run == view.run for epoch in view.shared_epochs)
+        done = f"trained shared weights for {plural(num_epochs, 'epoch')}"
     num_problems = sum(problem.run == view.run for problem in view.problems)
     failed = plural(num_problems, "step") if num_problems else "no step"
-    return f"This run, {view.run}, learned from {plural(num_learned, 'round')}; {failed} failed."
+    return f"This run, {view.run}, {done}; {failed} failed."
 
 
 def problem_page(uri: str, problems: Sequence[Problem]) -> str:
@@ -80,6 +103,11 @@ def problem_page(uri: str, problems: Sequence[Problem]) -> str:
 
 
 def _data_sentence(data: DataSummary) -> str:
+    if data.image_shape is None:
+        return (
+            f"Data: {data.source}. {data.num_train:,} words for training, {data.num_valid:,} for "
+            f"validation and {data.num_test:,} for the test, {data.num_classes:,} different ones."
+        )
     channels, height, width = data.image_shape
     return (
         f"Data: {data.source}. {data.num_train:,} training, {data.num_valid:,} validation and "
@@ -90,12 +118,13 @@ def _data_sentence(data: DataSummary) -> str:
 
 def _key_figures(view: SearchView) -> Markup:
     best = curves.winner(view.rows)
+    course = shared_course(view)
     figures = [
-        _figure(f"Best {score_name(view)}", child_score(view, best), best.id if best else ""),
+        key_figure(f"Best {view.measure.name}", child_score(view, best), best.id if best else ""),
         _test_figure(view, best),
-        _figure("Children", f"{len(view.rows):,}", _children_note(view)),
-        _rounds_figure(view),
-        _figure(
+        key_figure("Children", f"{len(view.rows):,}", _children_note(view)),
+        *([_rounds_figure(view)] if course is None else course_figures(course)),
+        key_figure(
             "Training time",
             duration_text(sum(row.seconds for row in view.rows)),
             "all children together",
@@ -106,29 +135,28 @@ def _key_figures(view: SearchView) -> Markup:
         figures.append(_throughput_figure(pace, view.config.search))
     left_s = None if view.finished else time_left_s(view)
     if left_s is not None:
-        figures.append(_figure("Time left", duration_text(left_s), "at the recent pace"))
+        of = "" if course is None else "of shared training, "
+        note = f"{of}at the recent pace"
+        figures.append(key_figure("Time left", duration_text(left_s), note))
     return facts(figures, class_="figures")
-
-
-def _figure(name: str, value: str, note: str) -> tuple[str, Markup]:
-    return name, join(value, tag("small", note))
 
 
 def _test_figure(view: SearchView, best: ChildRow | None) -> tuple[str, Markup]:
     if not view.test:
-        return _figure("Test accuracy", NONE, "not read yet")
+        name = "Test perplexity" if view.config.is_text else "Test accuracy"
+        return key_figure(name, NONE, "not read yet")
     of_best = [reading for reading in view.test if best and reading.child == best.id]
     reading = (of_best or view.test)[-1]
     whose = "the best child" if of_best else reading.child
-    note = f"{whose}, {plural(reading.num_examples, 'image')}"
-    return _figure("Test accuracy", score_text(reading.accuracy, is_accuracy=True), note)
+    note = f"{whose}, {reading_size(reading)}"
+    return key_figure(reading_name(reading).capitalize(), reading_text(reading), note)
 
 
 def _children_note(view: SearchView) -> str:
     counts = curves.status_counts(view.rows).items()
     parts = [f"{count:,} {status_text(status)}" for status, count in counts]
     parts.append(f"{view.open_children:,} open")
-    return f"of {view.config.search.max_children:,}: {', '.join(parts)}"
+    return f"of {view.config.num_children:,}: {', '.join(parts)}"
 
 
 def _rounds_figure(view: SearchView) -> tuple[str, Markup]:
@@ -136,24 +164,25 @@ def _rounds_figure(view: SearchView) -> tuple[str, Markup]:
     note = f"of {search.rounds * search.replicas:,}, {search.children_per_round} children each"
     if search.replicas > 1:
         note += f", {search.replicas} replicas"
-    return _figure("Rounds learned", f"{len(view.learned):,}", note)
+    return key_figure("Rounds learned", f"{len(view.learned):,}", note)
 
 
 def _throughput_figure(pace: float, loop: LoopConfig) -> tuple[str, Markup]:
     value = rate_text(children_per_hour(pace, loop))
-    return _figure("Children per hour", value, f"{rate_text(60 * pace)} updates per minute")
+    return key_figure("Children per hour", value, f"{rate_text(60 * pace)} updates per minute")
 
 
 def _winner(view: SearchView) -> Markup:
     best = curves.winner(view.rows)
     if best is None:
         return paragraph("No child has been trained to its end yet.")
+    key = picture_key(best.architecture)
     described = tag(
         "div",
         facts(_winner_facts(view, best)),
         tag("h3", "Configuration string"),
         tag("pre", best.architecture.config),
-        _picture_key(best),
+        paragraph(key, class_="soft") if key else Markup(),
     )
     return tag("div", network_picture(best.architecture), described, class_="winner")
 
@@ -161,11 +190,12 @@ def _winner(view: SearchView) -> Markup:
 def _winner_facts(view: SearchView, best: ChildRow) -> Iterator[tuple[str, object]]:
     yield "Child", tag("code", best.id)
     yield "Architecture", tag("code", best.architecture.id)
-    yield score_name(view).capitalize(), child_score(view, best)
+    yield view.measure.name.capitalize(), child_score(view, best)
     yield "Reward", f"{best.reward:.5g}"
     for reading in view.test:
         if reading.child == best.id:
-            yield "Test accuracy", score_text(reading.accuracy, is_accuracy=True)
+            yield reading_name(reading).capitalize(), reading_text(reading)
+    yield from shared_facts(view, best.id)
     yield "Parameters", _exact(best.num_parameters)
     yield "Multiply-adds per example", _exact(best.num_multiply_adds)
     yield "Training time", duration_text(best.seconds)
@@ -173,17 +203,6 @@ def _winner_facts(view: SearchView, best: ChildRow) -> Iterator[tuple[str, objec
 
 def _exact(count: int | None) -> str:
     return NONE if count is None else f"{count:,}"
-
-
-def _picture_key(best: ChildRow) -> Markup:
-    if best.architecture.space != "cnn":
-        return Markup()
-    return paragraph(
-        "Blue: a layer takes the output of an earlier one; the inputs of a layer are joined in "
-        "depth. Grey, dotted: a layer without inputs takes the image. Orange, dashed: the "
-        "classifier takes every output that no layer took. The bars compare numbers of filters.",
-        class_="soft",
-    )
 
 
 def _course(view: SearchView) -> Markup:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nas_lib.report.document import Number
 from nas_lib.report.replicas import ReplicaSummary, Staleness, replica_summaries, slowest
+from nas_lib.report.shared_course import course_line, shared_course
 from nas_lib.report.throughput import children_per_hour, updates_per_s
 from nas_lib.report.view import SearchView
 from nas_lib.report.wording import NONE, duration_text, plural, rate_text
@@ -22,7 +23,10 @@ _NUM_SLOWEST = 5  # of more
 
 
 def pace_line(view: SearchView) -> str:
-    """Return throughput and staleness in one line."""
+    """Return throughput and staleness in one line; of shared weights, what they took."""
+    course = shared_course(view)
+    if course is not None:
+        return course_line(course)
     pace = updates_per_s(view.learned)
     staleness = Staleness.of(view.learned)
     if pace is None or staleness is None:

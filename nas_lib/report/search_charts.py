@@ -10,7 +10,6 @@ from nas_lib.report import curves
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.document import chart_figure
 from nas_lib.report.markup import Markup, tag
-from nas_lib.report.tables import score_name
 from nas_lib.report.throughput import children_per_hour, updates_per_s_over_time
 from nas_lib.report.view import SearchView
 from nas_lib.report.wording import num_layers
@@ -34,11 +33,6 @@ def search_charts(view: SearchView) -> Markup:
     )
 
 
-def _score_axis(view: SearchView) -> tuple[float, str]:
-    """Return what a score is multiplied by on a chart, and the axis's label."""
-    return (100.0, f"{score_name(view)}, %") if view.is_accuracy else (1.0, score_name(view))
-
-
 def _numbered(values: Iterable[float | None], *, scale: float = 1.0) -> list[Point]:
     """Return the points of a curve over the number of children, counted from 1."""
     return [
@@ -48,24 +42,27 @@ def _numbered(values: Iterable[float | None], *, scale: float = 1.0) -> list[Poi
 
 
 def _scores(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
-    scale, label = _score_axis(view)
+    measure = view.measure
+    best = curves.best_so_far(rows, higher_is_better=measure.higher_is_better)
     chart = line_chart(
         [
-            Series("best so far", _numbered(curves.best_so_far(rows), scale=scale)),
-            Series("a child", _numbered(curves.scores(rows), scale=scale), dots=True),
+            Series("best so far", _numbered(best, scale=measure.scale)),
+            Series("a child", _numbered(curves.scores(rows), scale=measure.scale), dots=True),
         ],
         x_label=_CHILDREN,
-        y_label=label,
+        y_label=measure.label,
     )
     return chart_figure("Children over time", "Each point is one trained network.", chart)
 
 
 def _tops(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
-    scale, label = _score_axis(view)
-    series = [
-        Series(f"top {k}", _numbered(curves.top_k_mean(rows, k), scale=scale)) for k in curves.TOPS
-    ]
-    chart = line_chart(series, x_label=_CHILDREN, y_label=label)
+    measure = view.measure
+    tops = {
+        k: curves.top_k_mean(rows, k, higher_is_better=measure.higher_is_better)
+        for k in curves.TOPS
+    }
+    series = [Series(f"top {k}", _numbered(top, scale=measure.scale)) for k, top in tops.items()]
+    chart = line_chart(series, x_label=_CHILDREN, y_label=measure.label)
     explanation = "A good search finds many good networks, not one lucky one."
     return chart_figure("Mean of the best 1, 5 and 15", explanation, chart)
 

@@ -16,7 +16,7 @@ from nas_lib.report.replica_tables import (
     replicas_line,
 )
 from nas_lib.report.replicas import replica_summaries
-from nas_lib.report.tables import child_score, score_name
+from nas_lib.report.tables import child_score
 from nas_lib.report.view import SearchView
 from nas_lib.report.wording import (
     NONE,
@@ -54,7 +54,7 @@ def all_children(view: SearchView) -> Markup:
 
 
 def _head(view: SearchView) -> tuple[object, ...]:
-    measures = (score_name(view).capitalize(), "Reward", "Parameters", "Multiply-adds", "Time")
+    measures = (view.measure.name.capitalize(), "Reward", "Parameters", "Multiply-adds", "Time")
     return ("Child", *map(Number, measures), "Architecture")
 
 

@@ -9,29 +9,30 @@ from nas_lib.config import CustomSpaceConfig
 from nas_lib.config_file import to_yaml
 from nas_lib.report.document import fold, paragraph
 from nas_lib.report.markup import Markup, join, tag
+from nas_lib.report.shared_words import shared_explanations
 from nas_lib.report.view import SearchView
 
+_LEARNED = "What the controller learns is to propose networks with a higher one."
 _LEARNS = {
-    "reinforce": "What the controller learns is to propose networks with a higher one.",
+    "reinforce": _LEARNED,
+    "enas": _LEARNED,
     "random": "This controller proposes at random and learns nothing: others are measured by it.",
 }
 
 
 def explanations(view: SearchView) -> Iterator[Markup]:
     """Yield what a reader who never saw such a search needs to know."""
-    yield paragraph(
-        "A controller proposes networks, called children. Each is trained from scratch and then "
-        "judged; the judgement is its reward. ",
-        _LEARNS[view.config.controller.kind],
-    )
-    if view.is_accuracy:
-        yield paragraph(_reward_sentence(view))
+    if view.config.shared is not None:
+        yield from shared_explanations(view)
+    else:
         yield paragraph(
-            "Validation images are held out: no child is trained on them. Still, the winner is "
-            "the best of many on exactly these images, so part of its lead is luck and its "
-            "validation accuracy flatters it. The test images are used for nothing but one "
-            "reading of the winner: its test accuracy is what to expect on new images."
+            "A controller proposes networks, called children. Each is trained from scratch and "
+            "then judged; the judgement is its reward. ",
+            _LEARNS[view.config.controller.kind],
         )
+    if not view.config.children.evaluate:
+        yield paragraph(_reward_sentence(view))
+        yield paragraph(_held_out(view))
     yield paragraph(
         "A child that diverged or ran out of memory has reward 0, which counts "
         "like any other. One that crashed or went missing says nothing about its architecture "
@@ -39,10 +40,12 @@ def explanations(view: SearchView) -> Iterator[Markup]:
     )
     if view.config.search.replicas > 1:
         yield from _asynchrony(view.config.search.replicas)
-    yield paragraph(
-        "Children per hour are counted while the search was at work: from the end of each "
-        "replica's first round in a run to the end of its last. Pauses between runs do not count."
-    )
+    if view.config.shared is None:
+        yield paragraph(
+            "Children per hour are counted while the search was at work: from the end of each "
+            "replica's first round in a run to the end of its last. Pauses between runs do not "
+            "count."
+        )
 
 
 def _asynchrony(num_replicas: int) -> Iterator[Markup]:
@@ -61,8 +64,27 @@ def _asynchrony(num_replicas: int) -> Iterator[Markup]:
     )
 
 
+def _held_out(view: SearchView) -> str:
+    """Say what the validation and test data are for."""
+    what, score = ("text", "perplexity") if view.config.is_text else ("images", "accuracy")
+    is_, are = ("is", "it") if view.config.is_text else ("are", "them")
+    return (
+        f"Validation {what} {is_} held out: no child is trained on {are}. Still, the winner is the "
+        f"best of many on exactly this data, so part of its lead is luck and its validation "
+        f"{score} flatters it. The test {what} {is_} used for nothing but one reading of the "
+        f"winner: its test {score} is what to expect on new {what}."
+    )
+
+
 def _reward_sentence(view: SearchView) -> str:
     reward = view.config.children.reward
+    if view.config.is_text:
+        return (
+            "Perplexity is how many equally likely words would be as hard to tell the next one "
+            f"from: the lower, the better. The reward is {reward.perplexity_constant:g} / "
+            f"perplexity, of the best of a child's last {reward.last_epochs} epochs on the "
+            f"validation text, to the power of {reward.power:g}."
+        )
     return (
         f"The reward is the best validation accuracy of a child's last {reward.last_epochs} "
         f"epochs, as a fraction, to the power of {reward.power:g}. A power above 1 makes more of "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from nas_lib.config import SearchConfig
 from nas_lib.records import ChildRow, Derived, Learned, Problem, SharedEpoch, TestReading
+from nas_lib.report.measure import Measure, measure_of
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,11 @@ class DataSummary:
     Attributes:
         source: Where the examples came from, in words.
         content_hash: Equal for equal examples.
-        num_train: Training examples.
+        num_train: Training examples: images, or words of a text.
         num_valid: Validation examples.
         num_test: Test examples.
-        image_shape: Channels, height, width.
-        num_classes: Classes to tell apart.
+        image_shape: Channels, height, width; None of a text.
+        num_classes: Classes, or different words, to tell apart.
     """
 
     source: str
@@ -29,7 +30,7 @@ class DataSummary:
     num_train: int
     num_valid: int
     num_test: int
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int] | None
     num_classes: int
 
 
@@ -45,7 +46,7 @@ class SearchView:
         open_rounds: How many children each replica's open round waits for, by replica.
         holders: Which run is at work on a replica, and where; without those at rest.
         finished: Whether the budget is used up or the stop rule met.
-        test: Test accuracies read so far, oldest first.
+        test: Test accuracies, or perplexities, read so far, oldest first.
         problems: What the search's runs could not do, oldest first.
         data: What the children were trained on, None where there was no data to prepare.
         shared_epochs: What each epoch of shared-weight training came to, in order.
@@ -70,9 +71,9 @@ class SearchView:
     seen_s: float = field(default_factory=time.time)
 
     @property
-    def is_accuracy(self) -> bool:
-        """Whether scores are accuracies, fractions in [0, 1], and not a user's own measure."""
-        return not self.config.children.evaluate
+    def measure(self) -> Measure:
+        """What scores are: accuracies, perplexities, or a user's own measure."""
+        return measure_of(self.config)
 
     @property
     def open_children(self) -> int:

@@ -6,13 +6,14 @@ import re
 from datetime import UTC, datetime
 
 from nas_lib.architecture import Architecture
-from nas_lib.records import SharedEpoch, Status
+from nas_lib.records import SharedEpoch, Status, TestReading
 
 NONE = "-"
 """Where there is nothing to show."""
 
 _PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 _LAYER_DETAILS = re.compile(r"conv |/1x1| <- (image|[\d,]+)")
+_CONNECTIONS = re.compile(r" \+ [\d,]+|\(\d+\)| \| mean of [\d,]+")  # in the spaces of ENAS
 
 
 def score_text(score: float | None, *, is_accuracy: bool, error: float | None = None) -> str:
@@ -29,6 +30,23 @@ def score_text(score: float | None, *, is_accuracy: bool, error: float | None = 
         spread = "" if error is None else f" {_PLUS_MINUS} {100 * error:.2f}"
         return f"{100 * score:.2f}{spread} %"
     return f"{score:.5g}" + ("" if error is None else f" {_PLUS_MINUS} {error:.2g}")
+
+
+def reading_name(reading: TestReading) -> str:
+    """Return what was read of the test set."""
+    return "test accuracy" if reading.perplexity is None else "test perplexity"
+
+
+def reading_text(reading: TestReading) -> str:
+    """Return a test accuracy or a test perplexity."""
+    if reading.perplexity is None:
+        return score_text(reading.accuracy, is_accuracy=True)
+    return score_text(reading.perplexity, is_accuracy=False)
+
+
+def reading_size(reading: TestReading) -> str:
+    """Return how many images or words were read."""
+    return plural(reading.num_examples, "image" if reading.perplexity is None else "word")
 
 
 def count_text(count: int | None) -> str:
@@ -91,6 +109,11 @@ def status_text(status: Status) -> str:
 
 def short_config(architecture: Architecture) -> str:
     """Return the configuration string for a narrow column: sizes only, without connections."""
+    if architecture.space in ("enas-macro", "enas-rnn"):
+        size, *rest = _CONNECTIONS.sub("", architecture.config).split(" | ")
+        return f"{size}: {' '.join(rest)}"
+    if architecture.space == "enas-micro":
+        return _CONNECTIONS.sub("", architecture.config)
     if architecture.space != "cnn":
         return architecture.config
     sizes = _LAYER_DETAILS.sub("", architecture.config)
@@ -99,4 +122,5 @@ def short_config(architecture: Architecture) -> str:
 
 def num_layers(architecture: Architecture) -> int | None:
     """Return the number of layers, None where the space has no such thing."""
-    return architecture.config.count(" | ") + 1 if architecture.space == "cnn" else None
+    num_bars = architecture.config.count(" | ")
+    return {"cnn": num_bars + 1, "enas-macro": num_bars}.get(architecture.space)

@@ -10,12 +10,16 @@ alone, with a window of V x V pixels.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas_lib.networks.layers import convolution
 from nas_lib.shared_weights.norm import Norm, Statistics
+
+_NARROW = 3  # pixels
 
 
 class ConvNorm(nn.Module):
@@ -45,7 +49,8 @@ class SeparableConvNorm(nn.Module):
         self.pointwise = ConvNorm(in_channels, num_filters, relu=relu)
 
     def forward(self, x_BCHW: Tensor, statistics: Statistics) -> Tensor:
-        y_BCHW: Tensor = self.pointwise(self.depthwise(x_BCHW), statistics)
+        alone_BCHW = convolve_channels(x_BCHW, self.depthwise.weight)
+        y_BCHW: Tensor = self.pointwise(alone_BCHW, statistics)
         return y_BCHW
 
 
@@ -64,14 +69,14 @@ class FactorisedReduction(nn.Module):
         self.norm = Norm(num_filters)
 
     def forward(self, x_BCHW: Tensor, statistics: Statistics) -> Tensor:
-        halves = [F.conv2d(x_BCHW, self.even.weight, stride=2)]
+        even_BCHW, odd_BCHW = _EveryOther.apply(x_BCHW)  # type: ignore[no-untyped-call]
+        halves = [F.conv2d(even_BCHW, self.even.weight)]
         if self.odd is not None:
             height, width = x_BCHW.shape[2:]
             missing = (0, width % 2, 0, height % 2)
-            shifted_BCHW = x_BCHW[:, :, 1:, 1:]
             if any(missing):
-                shifted_BCHW = F.pad(shifted_BCHW, missing)
-            halves.append(F.conv2d(shifted_BCHW, self.odd.weight, stride=2))
+                odd_BCHW = F.pad(odd_BCHW, missing)
+            halves.append(F.conv2d(odd_BCHW, self.odd.weight))
         y_BCHW: Tensor = self.norm(torch.cat(halves, dim=1), statistics)
         return y_BCHW
 
@@ -87,3 +92,89 @@ def convolve_and_norm(
         return y_BCHW
     factor_O, shift_O = norm.affine(moments)
     return F.conv2d(x_BCHW, weight_OIVV * factor_O[:, None, None, None], shift_O, padding=padding)
+
+
+def convolve_channels(x_BCHW: Tensor, weight_C1VV: Tensor) -> Tensor:
+    """Return a convolution of every channel alone that keeps height and width."""
+    window = weight_C1VV.shape[3]
+    if window > _NARROW and x_BCHW.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+        y_BCHW: Tensor = _WideDepthwise.apply(x_BCHW, weight_C1VV)  # type: ignore[no-untyped-call]
+        return y_BCHW
+    return F.conv2d(x_BCHW, weight_C1VV, padding=window // 2, groups=len(weight_C1VV))
+
+
+class _WideDepthwise(torch.autograd.Function):
+    """`convolve_channels` with a gradient that a CPU computes in half the time.
+
+    oneDNN has a fast kernel for the gradient of the weights only where the window is at most three
+    pixels wide. A wider one is cut into such strips; each looks at images shifted sideways.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x_BCHW: Tensor, weight_C1VV: Tensor) -> Tensor:
+        ctx.save_for_backward(x_BCHW, weight_C1VV)
+        padding = weight_C1VV.shape[2] // 2
+        return F.conv2d(x_BCHW, weight_C1VV, padding=padding, groups=len(weight_C1VV))
+
+    @staticmethod
+    def backward(ctx: Any, gradient_BCHW: Tensor) -> tuple[Tensor | None, Tensor]:
+        x_BCHW, weight_C1VV = ctx.saved_tensors
+        window = weight_C1VV.shape[3]
+        middle = window // 2
+
+        def gradient(of: int, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor:
+            """Return the gradient of the input (0) or of the weight (1)."""
+            result: Tensor = torch.ops.aten.convolution_backward(
+                gradient_BCHW,
+                x,
+                weight,
+                None,
+                (1, 1),
+                padding,
+                (1, 1),
+                False,
+                (0, 0),
+                len(weight),
+                [of == 0, of == 1, False],
+            )[of]
+            return result
+
+        strips = []
+        for start in range(0, window, _NARROW):
+            end = min(start + _NARROW, window)
+            # the strip's first column stands `middle - start` pixels left of the output's
+            shifted = F.pad(x_BCHW, (middle - start, end - 1 - middle))
+            strips.append(gradient(1, shifted, weight_C1VV[..., start:end], (middle, 0)))
+        of_x = (
+            gradient(0, x_BCHW, weight_C1VV, (middle, middle)) if ctx.needs_input_grad[0] else None
+        )
+        return of_x, torch.cat(strips, dim=3)
+
+
+class _EveryOther(torch.autograd.Function):
+    """Pixels 0, 2, ... of rows 0, 2, ...; and pixels 1, 3, ... of rows 1, 3, ...
+
+    What a convolution with stride 2 reads. But its gradient takes three times as long as this.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.shape = x_BCHW.shape
+        even_BCHW, odd_BCHW = x_BCHW[:, :, ::2, ::2], x_BCHW[:, :, 1::2, 1::2]
+        return (
+            even_BCHW.contiguous(memory_format=torch.channels_last),
+            odd_BCHW.contiguous(memory_format=torch.channels_last),
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        even_BCHW, odd_BCHW = gradients
+        gradient_BCHW = torch.empty(
+            ctx.shape,
+            dtype=even_BCHW.dtype,
+            device=even_BCHW.device,
+            memory_format=torch.channels_last,
+        ).zero_()
+        gradient_BCHW[:, :, ::2, ::2] = even_BCHW
+        gradient_BCHW[:, :, 1::2, 1::2] = odd_BCHW
+        return gradient_BCHW

@@ -162,7 +162,7 @@ class _Outputs:
     def _reduced(self, index: int, times: int) -> Tensor:
         known = self._by_reductions[times]
         if index not in known:
-            reduction = self._reductions[times - 1][index]
+            reduction = self._reductions[times - 1].get_submodule(str(index))
             known[index] = reduction(self._reduced(index, times - 1), self._statistics)
         return known[index]
 

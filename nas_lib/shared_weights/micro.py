@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas_lib.config import EnasMicroSpaceConfig
@@ -145,42 +144,41 @@ class MicroCell(nn.Module):
         super().__init__()
         self._operations = tuple(operations)
         self.calibration = calibration
-        self.nodes = nn.ModuleList(
-            nn.ModuleList(
-                nn.ModuleList(_separables(operations, filters) for _ in range(node + 2))
-                for _ in range(2)
-            )
-            for node in range(num_nodes)
+        self.separables = nn.ModuleDict(
+            {
+                _edge(node, side, index, kind): SeparableTwice(filters, window=int(kind[-1]))
+                for node in range(num_nodes)
+                for side in range(2)
+                for index in range(node + 2)
+                for kind in operations
+                if kind in ("sep3", "sep5")
+            }
         )
         self.pools = nn.ModuleDict({"avg3": Pool("avg3"), "max3": Pool("max3")})
-        self.ends = nn.ModuleList(convolution(filters, filters) for _ in range(num_nodes + 2))
+        self.ends = nn.ParameterList(
+            convolution(filters, filters).weight for _ in range(num_nodes + 2)
+        )
         self.norm = Norm(filters)
 
     def forward(
         self, x_BCHW: Tensor, y_BCHW: Tensor, choices: Sequence[NodeChoice], statistics: Statistics
     ) -> Tensor:
         states = _States(self.calibration(x_BCHW, y_BCHW, statistics))
-        for sides, choice in zip(self.nodes, choices, strict=True):
+        for node, choice in enumerate(choices):
             a_BCHW, b_BCHW = (
-                self._operate(self._operations[operation], states, index, side[index], statistics)
-                for side, index, operation in zip(
-                    sides, choice.inputs, choice.operations, strict=True
-                )
+                self._operate(states, node, side, choice, statistics) for side in range(2)
             )
             states.append(a_BCHW + b_BCHW)
         return self._combine(states, choices, statistics)
 
     def _operate(
-        self,
-        kind: MicroOperation,
-        states: _States,
-        index: int,
-        separables: nn.ModuleDict,
-        statistics: Statistics,
+        self, states: _States, node: int, side: int, choice: NodeChoice, statistics: Statistics
     ) -> Tensor:
+        index, kind = choice.inputs[side], self._operations[choice.operations[side]]
         match kind:
             case "sep3" | "sep5":
-                y_BCHW: Tensor = separables[kind](states.rectified(index), statistics)
+                separable = self.separables[_edge(node, side, index, kind)]
+                y_BCHW: Tensor = separable(states.rectified(index), statistics)
             case "avg3" | "max3":
                 y_BCHW = self.pools[kind](states[index])
             case "identity":
@@ -193,7 +191,7 @@ class MicroCell(nn.Module):
         """Return the convolution of the states that no node reads: each has its own weights."""
         read = {index for choice in choices for index in choice.inputs}
         loose = [index for index in range(len(choices) + 2) if index not in read]
-        weight_OI11 = torch.cat([self.ends[index].weight for index in loose], dim=1)
+        weight_OI11 = torch.cat([self.ends[index] for index in loose], dim=1)
         ends_BCHW = torch.cat([states.rectified(index) for index in loose], dim=1)
         return convolve_and_norm(ends_BCHW, weight_OI11, self.norm, statistics)
 
@@ -231,11 +229,5 @@ class _States:
         return self._rectified[index]
 
 
-def _separables(operations: Sequence[MicroOperation], filters: int) -> nn.ModuleDict:
-    return nn.ModuleDict(
-        {
-            kind: SeparableTwice(filters, window=int(kind[-1]))
-            for kind in operations
-            if kind in ("sep3", "sep5")
-        }
-    )
+def _edge(node: int, side: int, index: int, kind: MicroOperation) -> str:
+    return f"node{node}_{'xy'[side]}_from{index}_{kind}"

@@ -23,49 +23,57 @@ _MOMENTUM = 0.1
 class Moments(NamedTuple):
     """Mean and variance of each channel, both `[C]`."""
 
-    mean_C: Tensor
-    variance_C: Tensor
+    mean: Tensor
+    variance: Tensor
 
 
 class Norm(nn.Module):
-    """BatchNorm with a scale and a shift for each channel."""
+    """BatchNorm with a scale and a shift for each channel.
 
-    running_mean_C: Tensor
-    running_variance_C: Tensor
+    Attributes:
+        epsilon: Is added to variances.
+        momentum: A training batch's weight in the running averages.
+    """
 
-    def __init__(self, num_channels: int) -> None:
+    running_mean: Tensor
+    running_variance: Tensor
+
+    def __init__(
+        self, num_channels: int, *, epsilon: float = _EPSILON, momentum: float = _MOMENTUM
+    ) -> None:
         super().__init__()
-        self.scale_C = nn.Parameter(torch.ones(num_channels))
-        self.shift_C = nn.Parameter(torch.zeros(num_channels))
-        self.register_buffer("running_mean_C", torch.zeros(num_channels))
-        self.register_buffer("running_variance_C", torch.ones(num_channels))
+        self.epsilon, self.momentum = epsilon, momentum
+        self.scale = nn.Parameter(torch.ones(num_channels))
+        self.shift = nn.Parameter(torch.zeros(num_channels))
+        self.register_buffer("running_mean", torch.zeros(num_channels))
+        self.register_buffer("running_variance", torch.ones(num_channels))
 
     @property
     def running(self) -> Moments:
         """The running averages over all architectures; changing them changes the network."""
-        return Moments(self.running_mean_C, self.running_variance_C)
+        return Moments(self.running_mean, self.running_variance)
 
     def forward(self, x_BCHW: Tensor, statistics: Statistics) -> Tensor:
         given = statistics.given(self)
         if given is not None:
-            return F.batch_norm(x_BCHW, *given, self.scale_C, self.shift_C, eps=_EPSILON)
+            return F.batch_norm(x_BCHW, *given, self.scale, self.shift, eps=self.epsilon)
         kept, weight = statistics.kept(self)
         mean_C, variance_C = kept or (None, None)
         return F.batch_norm(
             x_BCHW,
             mean_C,
             variance_C,
-            self.scale_C,
-            self.shift_C,
+            self.scale,
+            self.shift,
             training=True,
             momentum=weight,
-            eps=_EPSILON,
+            eps=self.epsilon,
         )
 
     def affine(self, moments: Moments) -> tuple[Tensor, Tensor]:
         """Return the factor and the summand, both `[C]`, that these moments make of BatchNorm."""
-        factor_C = self.scale_C * (moments.variance_C + _EPSILON).rsqrt()
-        return factor_C, self.shift_C - moments.mean_C * factor_C
+        factor_C = self.scale * (moments.variance + _EPSILON).rsqrt()
+        return factor_C, self.shift - moments.mean * factor_C
 
 
 class Statistics(Protocol):
@@ -87,7 +95,7 @@ class Training:
         return None
 
     def kept(self, norm: Norm) -> tuple[Moments | None, float]:
-        return norm.running, _MOMENTUM
+        return norm.running, norm.momentum
 
 
 class Running:
@@ -127,7 +135,7 @@ class Fitting:
 
     def kept(self, norm: Norm) -> tuple[Moments | None, float]:
         if norm not in self.moments:
-            zeros_C = torch.zeros_like(norm.scale_C)
+            zeros_C = torch.zeros_like(norm.scale)
             self.moments[norm] = Moments(zeros_C, zeros_C.clone())
         return self.moments[norm], 1 / self.number
 

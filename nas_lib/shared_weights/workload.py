@@ -36,16 +36,19 @@ class Workload(Protocol):
     can be repeated.
 
     Attributes:
-        network: Owns the shared weights. Its buffers count too: a checkpoint holds both.
         num_validation_batches: Mini-batches of validation data, of the training batches' size.
         has_batch_norm: Whether `mode` makes a difference.
         higher_is_better: Of scores: true for accuracy, false for perplexity.
     """
 
-    network: nn.Module
     num_validation_batches: int
     has_batch_norm: bool
     higher_is_better: bool
+
+    @property
+    def network(self) -> nn.Module:
+        """The owner of the shared weights. Its buffers count too: a checkpoint holds both."""
+        ...
 
     def num_batches(self, epoch: int) -> int:
         """Return how many mini-batches an epoch has, counted from 1."""

@@ -13,6 +13,9 @@ from nas_lib.spaces.decisions import (
     check_tokens,
     num_tokens,
 )
+from nas_lib.spaces.enas_macro import EnasMacroSpace
+from nas_lib.spaces.enas_micro import EnasMicroSpace
+from nas_lib.spaces.enas_rnn import EnasRnnSpace
 from nas_lib.spaces.registry import build_space
 from nas_lib.spaces.space import Space, space_size
 
@@ -22,6 +25,9 @@ __all__ = [
     "ChoiceSpace",
     "CnnSpace",
     "Decision",
+    "EnasMacroSpace",
+    "EnasMicroSpace",
+    "EnasRnnSpace",
     "Pointer",
     "Space",
     "Subset",

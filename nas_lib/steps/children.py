@@ -9,7 +9,7 @@ import time
 from nas_lib.errors import ConfigError
 from nas_lib.records import Child, ChildId, ChildResult
 from nas_lib.steps import attempts
-from nas_lib.steps.images import fetch_images
+from nas_lib.steps.datasets import fetch_images, fetch_text
 from nas_lib.steps.open_search import Evaluate, OpenSearch
 from nas_lib.store import layout
 
@@ -90,13 +90,13 @@ def _train(search: OpenSearch, member: Child, run: str) -> ChildResult:
     from nas_lib.training.checkpoints import Checkpoints
     from nas_lib.training.child import train  # loads torch
 
-    images, manifest = fetch_images(search.store)
+    data, manifest = (fetch_text if search.config.is_text else fetch_images)(search.store)
     every_s = search.config.children.checkpoint_every_s
     checkpoints = Checkpoints(search.store.objects, member.id, every_s)
     trained = train(
         member,
         search.config.children,
-        images,
+        data,
         manifest,
         checkpoints=checkpoints,
     )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from nas_lib.config import FORMAT_VERSION, SearchConfig
 from nas_lib.config_file import differences, identity
-from nas_lib.data import DataManifest, PreparedImages, prepare
+from nas_lib.data import Manifest, Prepared, prepare
 from nas_lib.errors import ConfigError, CorruptStateError, SearchMismatchError
+from nas_lib.steps.datasets import find_manifest
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.shards import store_first_shards
 from nas_lib.store import StoredSearch, layout
@@ -15,7 +16,7 @@ from nas_lib.store import StoredSearch, layout
 
 def prepare_data(
     search: str | OpenSearch, *, config: SearchConfig | None = None
-) -> DataManifest | None:
+) -> Manifest | None:
     """Create the search if it is new, prepare its data, and let a new budget count.
 
     Args:
@@ -36,15 +37,15 @@ def prepare_data(
         if config is None:
             raise ConfigError(f"there is no search at {search.uri}, and no configuration came")
         search.evaluate_of(config)  # refuse a name that leads nowhere before anything is stored
-        images = _prepare(config)
-        stored = _create(search, config, images)
+        prepared = _prepare(config)
+        stored = _create(search, config, prepared)
     else:
-        images = None
+        prepared = None
         if config is not None:
             _check_same(search, stored, config)
     if config is not None:
         search.store.change_settings(config)
-    manifest = _store_data(search, stored, images)
+    manifest = _store_data(search, stored, prepared)
     store_first_shards(search)
     return manifest
 
@@ -55,14 +56,12 @@ def has_data(config: SearchConfig) -> bool:
     return path is None or Path(path).expanduser().exists()
 
 
-def _prepare(config: SearchConfig) -> PreparedImages | None:
+def _prepare(config: SearchConfig) -> Prepared | None:
     return None if config.children.evaluate else prepare(config.task, config.seed)
 
 
-def _create(
-    search: OpenSearch, config: SearchConfig, images: PreparedImages | None
-) -> StoredSearch:
-    data_hash = images.manifest.content_hash if images else search.space_hash(config)
+def _create(search: OpenSearch, config: SearchConfig, prepared: Prepared | None) -> StoredSearch:
+    data_hash = prepared.manifest.content_hash if prepared else search.space_hash(config)
     wanted = StoredSearch(FORMAT_VERSION, identity(config, data_hash), data_hash, config)
     stored = search.store.settle(layout.SEARCH, wanted)
     if stored.identity != wanted.identity:
@@ -97,19 +96,19 @@ def _mismatch(search: OpenSearch, stored: StoredSearch, config: SearchConfig) ->
 
 
 def _store_data(
-    search: OpenSearch, stored: StoredSearch, images: PreparedImages | None
-) -> DataManifest | None:
+    search: OpenSearch, stored: StoredSearch, prepared: Prepared | None
+) -> Manifest | None:
     if stored.config.children.evaluate:
         return None
-    manifest = search.store.find(DataManifest, layout.DATA_MANIFEST)
+    manifest = find_manifest(search)
     if manifest is not None:
         return manifest
-    images = images or prepare(search.config.task, stored.config.seed)
-    if images.manifest.content_hash != stored.data_hash:
+    prepared = prepared or prepare(search.config.task, stored.config.seed)
+    if prepared.manifest.content_hash != stored.data_hash:
         raise CorruptStateError(
             f"{search.uri} was stopped before its data was stored, and the data has changed since: "
             "restore it, or start anew in another folder"
         )
-    search.store.objects.replace(layout.DATA_SEARCH, images.search_blob)
-    search.store.objects.replace(layout.DATA_TEST, images.test_blob)
-    return search.store.settle(layout.DATA_MANIFEST, images.manifest)
+    search.store.objects.replace(layout.DATA_SEARCH, prepared.search_blob)
+    search.store.objects.replace(layout.DATA_TEST, prepared.test_blob)
+    return search.store.settle(layout.DATA_MANIFEST, prepared.manifest)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from nas_lib.config import SearchConfig
-from nas_lib.data import DataManifest
+from nas_lib.data import DataManifest, Manifest
 from nas_lib.records import (
     ChildRow,
     Derived,
@@ -18,7 +18,7 @@ from nas_lib.records import (
     from_json,
 )
 from nas_lib.report import DataSummary, SearchView, search_page, winner
-from nas_lib.steps.images import fetch_test_images
+from nas_lib.steps.datasets import fetch_test_images, fetch_test_text, find_manifest
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.rounds import is_good_enough
 from nas_lib.store import History, layout, lease
@@ -54,7 +54,7 @@ def view_search(search: str | OpenSearch, *, run: str = "") -> SearchView:
     opened = history.open_rounds(closed_by="rewarded" if shared else "learned")
     rows.extend(row for each in opened for row in each.rows)
     holders = lease.holders(search.store, search.config.search.replicas)
-    manifest = search.store.find(DataManifest, layout.DATA_MANIFEST)
+    manifest = find_manifest(search)
     return SearchView(
         uri=search.uri,
         config=search.config,
@@ -76,7 +76,7 @@ def view_search(search: str | OpenSearch, *, run: str = "") -> SearchView:
 def _may_end(config: SearchConfig, learned: Sequence[Learned], best: Iterable[ChildRow]) -> bool:
     """Say whether no replica may begin a round; `steps.is_finished` asks the store for one."""
     loop = config.search
-    if is_good_enough(loop, best):
+    if is_good_enough(config, best):
         return True
     num_learned = Counter(entry.replica for entry in learned)
     return all(num_learned[replica] >= loop.rounds for replica in range(loop.replicas))
@@ -88,12 +88,16 @@ def _shared_epochs(search: OpenSearch) -> tuple[SharedEpoch, ...]:
     return tuple(from_json(SharedEpoch, data, key=key) for key, data in blobs)
 
 
-def _summary(manifest: DataManifest) -> DataSummary:
+def _summary(manifest: Manifest) -> DataSummary:
+    if isinstance(manifest, DataManifest):
+        shape, num_classes = manifest.image_shape, manifest.num_classes
+    else:
+        shape, num_classes = None, manifest.num_words
     return DataSummary(
         source=manifest.source,
         content_hash=manifest.content_hash,
-        image_shape=manifest.image_shape,
-        num_classes=manifest.num_classes,
+        image_shape=shape,
+        num_classes=num_classes,
         num_train=manifest.num_train,
         num_valid=manifest.num_valid,
         num_test=manifest.num_test,
@@ -108,20 +112,40 @@ def _readings(search: OpenSearch, children: Iterable[str]) -> tuple[TestReading,
 
 
 def _test_winner(search: OpenSearch, view: SearchView) -> bool:
-    """Read the winner's test accuracy if nobody has; return whether that was new."""
+    """Read the winner's test score if nobody has; return whether that was new."""
     best = winner(view.rows)
     if best is None or view.config.children.evaluate:
         return False
     key = layout.child_test(best.id)
     if search.store.find(TestReading, key) is not None:
         return False
-    weights = search.store.objects.get(layout.child_weights(best.id))
+    read = _read_text if view.config.is_text else _read_images
+    search.store.settle(key, read(search, best.id))
+    return True
+
+
+def _read_images(search: OpenSearch, child: str) -> TestReading:
     from nas_lib.training.evaluation import evaluate  # loads torch
     from nas_lib.training.weights import load_network
 
-    network, info = load_network(weights, key=layout.child_weights(best.id))
+    key = layout.child_weights(child)
+    network, info = load_network(search.store.objects.get(key), key=key)
     images, manifest = fetch_test_images(search.store)
     accuracy = evaluate(network, images, mean=info.mean, std=info.std).accuracy
-    reading = TestReading(best.id, accuracy, manifest.num_test, created_s=time.time())
-    search.store.settle(key, reading)
-    return True
+    return TestReading(child, accuracy, manifest.num_test, created_s=time.time())
+
+
+def _read_text(search: OpenSearch, child: str) -> TestReading:
+    from nas_lib.training.evaluation import perplexity, text_loss  # loads torch
+    from nas_lib.training.weights import load_language_model
+
+    key = layout.child_weights(child)
+    model, _ = load_language_model(search.store.objects.get(key), key=key)
+    words_N, manifest = fetch_test_text(search.store)
+    return TestReading(
+        child,
+        accuracy=None,
+        num_examples=manifest.num_test,
+        created_s=time.time(),
+        perplexity=perplexity(text_loss(model, words_N)),
+    )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_lib.config import LoopConfig
+from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
 from nas_lib.records import Child, ChildId, ChildResult, ChildRow, Learned, Proposed, Rewarded
+from nas_lib.report.measure import measure_of
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.shards import pull
 from nas_lib.store import layout, lease
@@ -24,7 +25,8 @@ class Plan:
 
     Attributes:
         ticks: One per round, numbered from 0; empty if there is nothing to do. With shared weights
-            one for each stretch of their training; empty once they are trained.
+            one for each stretch of their training at most, and one at least to derive and judge
+            what they tell.
         holder: Who is at work on this replica, empty if nobody else is.
     """
 
@@ -85,7 +87,7 @@ def _ticks_left(search: OpenSearch, replica: int) -> int:
     """Return how many ticks may be needed at most: rounds, or epochs of shared weights."""
     if search.config.shared is not None:
         epoch = search.store.newest(layout.SHARED_EPOCHS, ".json") or 0
-        return search.config.shared.epochs - epoch
+        return max(1, search.config.shared.epochs - epoch)
     return max(1, search.config.search.rounds - search.store.open_round(replica))
 
 
@@ -94,8 +96,16 @@ def sample_architectures(search: str | OpenSearch, *, replica: int, run: str) ->
 
     An open round is gone on with. At least one child is returned, whose training is a no-op where
     all have a result: a Kubeflow loop must not be empty.
+
+    Raises:
+        ConfigError: Children of this search come from shared weights.
     """
     search = OpenSearch.of(search)
+    if search.config.shared is not None:
+        raise ConfigError(
+            f"the children of {search.uri} come from shared weights, and are not sampled: "
+            "the pipeline for it is enas-search"
+        )
     search.show_life(replica, run)
     number = search.store.open_round(replica)
     if is_finished(search, replica, number):
@@ -129,13 +139,19 @@ def is_finished(search: OpenSearch, replica: int, number: int) -> bool:
         return False
     if number >= loop.rounds:
         return True
-    return loop.stop_at_score is not None and is_good_enough(loop, search.store.best(loop.replicas))
+    return loop.stop_at_score is not None and is_good_enough(
+        search.config, search.store.best(loop.replicas)
+    )
 
 
-def is_good_enough(loop: LoopConfig, best: Iterable[ChildRow]) -> bool:
+def is_good_enough(config: SearchConfig, best: Iterable[ChildRow]) -> bool:
     """Say whether one of these children meets the stop rule, if there is one."""
-    target = loop.stop_at_score
-    return target is not None and any(row.score is not None and row.score >= target for row in best)
+    target = config.search.stop_at_score
+    scores = [row.score for row in best if row.score is not None]
+    if target is None or not scores:
+        return False
+    measure = measure_of(config)
+    return measure.best(scores) == measure.best([*scores, target])
 
 
 def _propose(search: OpenSearch, replica: int, number: int, run: str) -> Proposed:

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nas_lib.config import EnasRnnSpaceConfig, SearchConfig
+from nas_lib.config import (
+    EnasMacroSpaceConfig,
+    EnasMicroSpaceConfig,
+    EnasRnnSpaceConfig,
+    SearchConfig,
+)
 from nas_lib.store import SearchStore
 
 if TYPE_CHECKING:
@@ -48,5 +53,6 @@ def build_workload(config: SearchConfig, store: SearchStore) -> Workload:
             device=device,
             perplexity_constant=config.children.reward.perplexity_constant,
         )
+    assert isinstance(space, EnasMacroSpaceConfig | EnasMicroSpaceConfig)
     images, manifest = fetch_images(store)
     return ImageWorkload(space, shared, images, manifest, seed=seed, device=device)

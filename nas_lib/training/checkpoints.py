@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -20,6 +20,7 @@ from nas_lib.training.tensors import pack, unpack
 Tensors = Mapping[str, Tensor]
 T = TypeVar("T")
 _NAME = re.compile(r"(\d{4,})\.safetensors")
+_PARTS = ("model", "momentum", "best", "average")  # of a checkpoint, in the order of its fields
 _KEPT = 2  # the newest, and the one before it should the newest be damaged
 
 
@@ -37,16 +38,18 @@ class Checkpoint:
         model: The network's state dict.
         momentum: The optimiser's buffer of each parameter; empty without momentum.
         best: The state dict of the best epoch so far; empty before the epochs that count.
+        average: The average of each parameter over steps; empty where none is taken.
     """
 
     epochs: tuple[EpochMetrics, ...]
     model: Tensors
     momentum: Tensors
     best: Tensors
+    average: Tensors = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the stored form, from which `from_bytes` gives it back."""
-        parts = {"model": self.model, "momentum": self.momentum, "best": self.best}
+        parts = {name: getattr(self, name) for name in _PARTS}
         tensors = {
             f"{part}/{name}": tensor
             for part, tensors in parts.items()
@@ -62,12 +65,12 @@ class Checkpoint:
             CorruptStateError: The bytes are damaged, or no checkpoint.
         """
         tensors, text = unpack(data, key=key)
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "momentum": {}, "best": {}}
+        parts: dict[str, dict[str, Tensor]] = {name: {} for name in _PARTS}
         for path, tensor in tensors.items():
             part, _, name = path.partition("/")
             parts.setdefault(part, {})[name] = tensor
         history = from_json(_History, text.encode(), key=key)
-        return cls(history.epochs, parts["model"], parts["momentum"], parts["best"])
+        return cls(history.epochs, *(parts[name] for name in _PARTS))
 
     def fits(self, network: nn.Module) -> bool:
         """Return whether the tensors are those of this network, by name and shape."""
@@ -76,6 +79,7 @@ class Checkpoint:
             _shapes(self.model) == state
             and _shapes(self.momentum) in ({}, parameters)
             and _shapes(self.best) in ({}, state)
+            and _shapes(self.average) in ({}, parameters)
         )
 
 
@@ -172,7 +176,7 @@ class Checkpoints:
         return self._folder.latest_epoch()
 
     def latest(self, network: nn.Module) -> Checkpoint | None:
-        """Return the newest checkpoint of this network that is whole; damaged ones are set aside."""
+        """Return the newest whole checkpoint of this network; damaged ones are set aside."""
         return self._folder.latest(lambda data, epoch, key: _checked(data, network, epoch, key=key))
 
     def due(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import socket
 import time
 from collections.abc import Callable
@@ -11,15 +10,21 @@ from dataclasses import dataclass
 
 import torch
 
-from nas_lib.config import ChildrenConfig
-from nas_lib.data import DataManifest
-from nas_lib.data.loading import ImageSplits
-from nas_lib.errors import ConfigError
+from nas_lib.architecture import Architecture
+from nas_lib.config import ChildrenConfig, RewardConfig
+from nas_lib.data import DataManifest, Manifest
+from nas_lib.data.loading import ImageSplits, TextSplits
 from nas_lib.records import Child, ChildResult, EpochMetrics, Status
 from nas_lib.training.checkpoints import Checkpoints
+from nas_lib.training.devices import device_name, set_up_torch
+from nas_lib.training.epochs import DivergedError
+from nas_lib.training.evaluation import perplexity
 from nas_lib.training.schedule import best_epoch
-from nas_lib.training.trainer import DivergedError, Trainer
-from nas_lib.training.weights import NetworkInfo, pack_network
+from nas_lib.training.text_trainer import TextTrainer
+from nas_lib.training.trainer import Trainer
+from nas_lib.training.weights import LanguageModelInfo, NetworkInfo, pack_network
+
+AnyTrainer = Trainer | TextTrainer
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +38,8 @@ class TrainedChild:
 def train(
     child: Child,
     children: ChildrenConfig,
-    images: ImageSplits,
-    manifest: DataManifest,
+    data: ImageSplits | TextSplits,
+    manifest: Manifest,
     *,
     checkpoints: Checkpoints,
     on_epoch: Callable[[EpochMetrics], None] | None = None,
@@ -47,20 +52,20 @@ def train(
     Args:
         child: What to train.
         children: How.
-        images: To train on, and to judge by.
-        manifest: What the images are.
+        data: Images or text to train on, and to judge by.
+        manifest: What they are.
         checkpoints: The child's; left for the caller to clear once the result is stored.
         on_epoch: Called after each epoch that is trained here.
 
     Raises:
         ConfigError: There is no such device here.
     """
-    device = _set_up_torch(children)
+    device = set_up_torch(children.device, threads=children.threads, setting="children.device")
     started_s = time.perf_counter()
     trainer, message = None, ""
     status: Status = "ok"
     try:
-        trainer = Trainer(child, children, images, manifest, device)
+        trainer = _trainer(child, children, data, manifest, device)
         started_s -= _restore(trainer, checkpoints)
         _run(trainer, checkpoints, on_epoch or (lambda _: None))
     except DivergedError as err:
@@ -78,22 +83,43 @@ def train(
         num_parameters=trainer.cost.num_parameters if trainer else None,
         num_multiply_adds=trainer.cost.num_multiply_adds if trainer else None,
         seconds=time.perf_counter() - started_s,
-        where=f"{socket.gethostname()} ({_device_name(device)})",
+        where=f"{socket.gethostname()} ({device_name(device)})",
         message=message,
     )
     if trainer is None or status != "ok":
         return TrainedChild(result, weights=None)
-    info = NetworkInfo(
-        child.architecture,
+    weights = pack_network(trainer.best, _info(child.architecture, manifest))
+    return TrainedChild(_rewarded(result, children), weights)
+
+
+def _trainer(
+    child: Child,
+    children: ChildrenConfig,
+    data: ImageSplits | TextSplits,
+    manifest: Manifest,
+    device: torch.device,
+) -> AnyTrainer:
+    """Return the trainer for this kind of data."""
+    if isinstance(manifest, DataManifest):
+        assert isinstance(data, ImageSplits)
+        return Trainer(child, children, data, manifest, device)
+    assert isinstance(data, TextSplits)
+    return TextTrainer(child, children, data, manifest, device)
+
+
+def _info(architecture: Architecture, manifest: Manifest) -> NetworkInfo | LanguageModelInfo:
+    if not isinstance(manifest, DataManifest):
+        return LanguageModelInfo(architecture, manifest.words)
+    return NetworkInfo(
+        architecture,
         manifest.image_shape,
         manifest.num_classes,
         mean=manifest.mean,
         std=manifest.std,
     )
-    return TrainedChild(_rewarded(result, children), pack_network(trainer.best, info))
 
 
-def _restore(trainer: Trainer, checkpoints: Checkpoints) -> float:
+def _restore(trainer: AnyTrainer, checkpoints: Checkpoints) -> float:
     """Go on from the newest checkpoint; return the seconds that went into it."""
     checkpoint = checkpoints.latest(trainer.network)
     if checkpoint is None:
@@ -103,7 +129,7 @@ def _restore(trainer: Trainer, checkpoints: Checkpoints) -> float:
 
 
 def _run(
-    trainer: Trainer, checkpoints: Checkpoints, on_epoch: Callable[[EpochMetrics], None]
+    trainer: AnyTrainer, checkpoints: Checkpoints, on_epoch: Callable[[EpochMetrics], None]
 ) -> None:
     while not trainer.is_done:
         metrics = trainer.run_epoch()
@@ -116,32 +142,16 @@ def _rewarded(result: ChildResult, children: ChildrenConfig) -> ChildResult:
     """Return the result of a child that finished: with its best epoch, score and reward."""
     best = best_epoch(result.epochs, children)
     assert best is not None
-    score = best.valid_accuracy
-    reward = score**children.reward.power
+    score, reward = _score_and_reward(best, children.reward)
     return dataclasses.replace(result, reward=reward, score=score, best_epoch=best.epoch)
 
 
-def _set_up_torch(children: ChildrenConfig) -> torch.device:
-    """Set this process's torch up for repeatable results; return the device to train on."""
-    device = _find_device(children.device)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only so
-    torch.use_deterministic_algorithms(device.type == "cuda")  # a CPU's are anyway
-    torch.set_num_threads(children.threads)
-    return device
-
-
-def _find_device(name: str) -> torch.device:
-    has_gpu = torch.cuda.is_available()
-    if name == "auto":
-        return torch.device("cuda" if has_gpu else "cpu")
-    if name == "cpu" or (name.partition(":")[0] == "cuda" and has_gpu):
-        return torch.device(name)
-    here = "auto, cpu or cuda" if has_gpu else "auto or cpu (there is no GPU here)"
-    raise ConfigError(f"children.device must be {here}, got {name!r}")
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def _score_and_reward(best: EpochMetrics, settings: RewardConfig) -> tuple[float, float]:
+    """Return accuracy and accuracy^power, or perplexity and (c / perplexity)^power."""
+    if best.valid_accuracy is not None:
+        return best.valid_accuracy, best.valid_accuracy**settings.power
+    score = perplexity(best.valid_loss)
+    return score, (settings.perplexity_constant / score) ** settings.power
 
 
 def _is_out_of_memory(err: BaseException) -> bool:

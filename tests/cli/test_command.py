@@ -144,6 +144,16 @@ def test_report_writes_a_page(nas: Nas, tmp_path: Path) -> None:
     assert "tabular" in (tmp_path / "page.html").read_text()
 
 
+def test_report_prints_every_child_as_json_if_asked_to(nas: Nas, tmp_path: Path) -> None:
+    search(tabular(), store="state", workers=1)
+
+    code, output, _ = nas("report", "state", "--json")
+
+    assert code == 0
+    assert len(json.loads(output)["leaderboard"]) == 24  # 6 rounds of 4
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_compare_draws_policy_gradient_against_random_search(nas: Nas, tmp_path: Path) -> None:
     search(tabular(), store="policy", workers=1)
     search(tabular(controller=RandomConfig()), store="random", workers=1)

@@ -29,7 +29,7 @@ class Time:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     clock = Time()
-    monkeypatch.setattr("nas_lib.cli.progress.time", clock)
+    monkeypatch.setattr("nas_lib.cli.course.time", clock)
     return clock
 
 

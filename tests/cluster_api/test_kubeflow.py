@@ -16,7 +16,6 @@ from nas_lib.cluster.kubeflow_api import KubeflowApi
 from nas_lib.cluster.kubeflow_runs import Run, Schedule, Version
 from nas_lib.cluster.schedules import Cron, Interval
 from nas_lib.cluster.submission import Submission, new_submission
-from nas_lib.config import FanOut
 from nas_lib.config_file import apply_overrides, parse_config
 from nas_lib.errors import ClusterError
 from nas_lib.presets import preset
@@ -31,14 +30,14 @@ POST_SCHEDULE = "POST /apis/v2beta1/recurringruns"
 def submission() -> Submission:
     document = apply_overrides(preset("digits").model_dump(mode="json"), ["search.replicas=2"])
     config = parse_config(document, source="test")
-    return new_submission("s3://nas/digits", config, {"rounds_per_run": 5})
+    return new_submission("s3://nas/digits", config, {})
 
 
 def start(kubeflow: Kubeflow, submission: Submission, replica: int = 0) -> Run:
     return kubeflow.start(
         submission,
         replica,
-        version=kubeflow.version("tasks"),
+        version=kubeflow.version("nas-search"),
         experiment=kubeflow.experiment("digits"),
     )
 
@@ -48,14 +47,14 @@ def schedule(kubeflow: Kubeflow, submission: Submission, timing: Cron | Interval
         submission,
         1,
         timing,
-        version=kubeflow.version("tasks"),
+        version=kubeflow.version("nas-search"),
         experiment=kubeflow.experiment("digits"),
     )
 
 
 def test_a_version_is_uploaded_once(server: FakeKubeflow, kubeflow: Kubeflow) -> None:
-    first = kubeflow.version("tasks")
-    again = kubeflow.version("tasks")
+    first = kubeflow.version("nas-search")
+    again = kubeflow.version("nas-search")
 
     assert first == again
     assert server.count(POST_VERSION) == server.count(POST_PIPELINE) == 1
@@ -67,26 +66,29 @@ def test_a_version_is_uploaded_once(server: FakeKubeflow, kubeflow: Kubeflow) ->
 def test_another_image_is_another_version_of_the_same_pipeline(
     server: FakeKubeflow, kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = kubeflow.version("tasks")
+    first = kubeflow.version("nas-search")
 
-    def with_another_image(fanout: FanOut, path: Path, *, image: str | None = None) -> None:
-        package.compile_pipeline(fanout, path)  # in this process the components have their image
+    def with_another_image(pipeline: str, path: Path, *, image: str | None = None) -> None:
+        package.compile_pipeline(pipeline, path)  # in this process the components have their image
         path.write_text(path.read_text().replace(IMAGE, "kfp-nas:other"))
 
     monkeypatch.setattr(publishing, "compile_pipeline", with_another_image)
-    second = kubeflow.version("tasks")
+    second = kubeflow.version("nas-search")
 
     assert second.pipeline_id == first.pipeline_id
     assert second.name != first.name
     assert len(server.versions) == 2
 
 
-def test_each_fan_out_is_a_pipeline_of_its_own(server: FakeKubeflow, kubeflow: Kubeflow) -> None:
-    for fanout in ("tasks", "jobs", "pod"):
-        kubeflow.version(fanout)
+def test_each_fan_out_of_each_family_is_a_pipeline_of_its_own(
+    server: FakeKubeflow, kubeflow: Kubeflow
+) -> None:
+    ends = ("", "-jobs", "-pod")
+    wanted = [f"{family}-search{end}" for family in ("enas", "nas") for end in ends]
+    for name in wanted:
+        kubeflow.version(name)
 
-    names = sorted(pipeline.display_name for pipeline in server.pipelines.values())
-    assert names == ["nas-search", "nas-search-jobs", "nas-search-pod"]
+    assert sorted(each.display_name for each in server.pipelines.values()) == wanted
 
 
 def test_two_who_submit_at_once_share_one_version(server: FakeKubeflow, kubeflow: Kubeflow) -> None:
@@ -96,10 +98,10 @@ def test_two_who_submit_at_once_share_one_version(server: FakeKubeflow, kubeflow
     def they_are_faster(request: str) -> None:
         if request in (POST_PIPELINE, POST_VERSION) and not theirs:
             server.before = lambda request: None
-            theirs.append(other.version("tasks"))
+            theirs.append(other.version("nas-search"))
 
     server.before = they_are_faster
-    ours = kubeflow.version("tasks")
+    ours = kubeflow.version("nas-search")
 
     assert [ours] == theirs
     assert len(server.pipelines) == len(server.versions) == 1
@@ -240,7 +242,7 @@ def test_a_search_among_hundreds_of_runs_is_found(
 ) -> None:
     ours = start(kubeflow, submission)
     others = replace(submission, search_uri="s3://nas/other")
-    version, experiment = kubeflow.version("tasks"), kubeflow.experiment("digits")
+    version, experiment = kubeflow.version("nas-search"), kubeflow.experiment("digits")
     for _ in range(220):
         kubeflow.start(others, 0, version=version, experiment=experiment)
 

@@ -72,6 +72,40 @@ def test_the_fan_out_chooses_the_pipeline(
     assert [each.display_name for each in server.pipelines.values()] == [pipeline]
 
 
+@pytest.mark.parametrize(
+    ("override", "pipeline"),
+    [
+        # 3 are kept by default: 32 children, then 33
+        ("shared.derive.probes=29", "enas-search"),
+        ("shared.derive.probes=30", "enas-search-jobs"),
+        ("resources.fanout=pod", "enas-search-pod"),
+    ],
+)
+def test_a_search_by_shared_weights_has_pipelines_of_its_own(
+    nas: Nas, server: FakeKubeflow, override: str, pipeline: str
+) -> None:
+    command = ("enas-macro-digits", "--store", STORE, "--host", server.url, "--set", override)
+
+    assert nas("submit", *command, "--rounds-per-run", "3")[0] == 0
+    assert nas("schedule", *command, "--every", "6h")[0] == 0
+
+    assert [each.display_name for each in server.pipelines.values()] == [pipeline]
+    for made in (*server.runs.values(), *server.recurring_runs.values()):
+        arguments = made.runtime_config.parameters
+        assert arguments.keys() == {"search_uri", "preset", "overrides", "ticks_per_run"}
+    (run,) = server.runs.values()
+    assert run.runtime_config.parameters["ticks_per_run"] == 3
+
+
+def test_runs_of_shared_weights_are_listed(nas: Nas, server: FakeKubeflow) -> None:
+    nas("submit", "enas-macro-digits", "--store", STORE, "--host", server.url)
+
+    _, output, _ = nas("runs", STORE, "--host", server.url, "--json")
+
+    (run,) = json.loads(output)["runs"]
+    assert (run["search_uri"], run["replica"]) == (STORE, 0)
+
+
 def test_without_a_config_the_stored_search_goes_on(
     nas: Nas, server: FakeKubeflow, s3_uri: str
 ) -> None:

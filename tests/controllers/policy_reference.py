@@ -6,36 +6,10 @@ torch code against. `weights` are the policy's parameters by their place, in flo
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from nas_lib.controllers.policy import Policy
-from nas_lib.spaces.decisions import Choice, Decision, Subset
-
-
-def cnn_decisions(num_layers: int, num_options: int = 4) -> tuple[Decision, ...]:
-    """The decisions of a convolutional space: three choices per layer, then its inputs."""
-    return tuple(
-        decision
-        for layer in range(num_layers)
-        for decision in (
-            Choice("filter_height", num_options),
-            Choice("filter_width", num_options),
-            Choice("num_filters", num_options),
-            Subset("skip", layer),
-        )
-    )
-
-
-def all_tokens(decisions: tuple[Decision, ...]) -> list[tuple[int, ...]]:
-    """Every token sequence that answers these decisions."""
-    ranges = [
-        range(decision.num_options if isinstance(decision, Choice) else 2)
-        for decision in decisions
-        for _ in range(decision.num_tokens)
-    ]
-    return list(itertools.product(*ranges))
+from nas_lib.spaces.decisions import Anchor, Choice, Subset
 
 
 def sigmoid(x):
@@ -51,6 +25,14 @@ def lstm_layer(x, h, c, w_x, w_h, b_x, b_h):
     i, f, g, o = np.split(w_x @ x + b_x + w_h @ h + b_h, 4)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
     return sigmoid(o) * np.tanh(c), c
+
+
+def attention(weights, kind, anchor, h):
+    mixed = np.tanh(
+        weights[f"{kind}.attention.previous.weight"] @ anchor
+        + weights[f"{kind}.attention.current.weight"] @ h
+    )
+    return weights[f"{kind}.attention.weigh.weight"][0] @ mixed
 
 
 def reference(policy: Policy, decisions, tokens) -> tuple[float, float]:
@@ -73,18 +55,23 @@ def reference(policy: Policy, decisions, tokens) -> tuple[float, float]:
             log_prob += np.log(p[mine[0]])
             entropy -= sum(p * np.log(p))
             x = weights[f"{kind}.embedding.weight"][mine[0]]
-        else:
+        elif isinstance(decision, Subset):
             x = weights[f"{kind}.decided"].copy()
             for j, bit in enumerate(mine):
-                mixed = np.tanh(
-                    weights[f"{kind}.previous.weight"] @ anchors[kind][j]
-                    + weights[f"{kind}.current.weight"] @ h
-                )
-                p = sigmoid(weights[f"{kind}.weigh.weight"][0] @ mixed)
+                p = sigmoid(attention(weights, kind, anchors[kind][j], h))
                 log_prob += np.log(p if bit else 1 - p)
                 entropy -= p * np.log(p) + (1 - p) * np.log(1 - p)
                 if bit:
                     x += weights[f"{kind}.embedding.weight"][j] / sum(mine)
+        elif isinstance(decision, Anchor):
+            x = weights[f"{kind}.embedding.weight"][0]
+        else:
+            seen = anchors[kind][-decision.num_anchors :]
+            p = softmax(np.array([attention(weights, kind, anchor, h) for anchor in seen]))
+            log_prob += np.log(p[mine[0]])
+            entropy -= sum(p * np.log(p))
+            x = weights[f"{kind}.embedding.weight"][mine[0]]
+        if isinstance(decision, Subset | Anchor) or getattr(decision, "marks", False):
             anchors.setdefault(kind, []).append(h)
     return log_prob, entropy
 

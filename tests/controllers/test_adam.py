@@ -43,6 +43,17 @@ def test_many_steps_equal_those_of_torch():
     np.testing.assert_allclose(join(descend(1)), parameter.detach().numpy(), atol=1e-6)
 
 
+def test_other_decay_and_epsilon_equal_those_of_torch():
+    parameter = torch.nn.Parameter(torch.tensor(PARAMETERS))
+    optimizer = torch.optim.Adam([parameter], lr=0.01, betas=(0.0, 0.999), eps=1e-3)
+    (shard,) = split(PARAMETERS, 1)
+    for gradient in GRADIENTS:
+        parameter.grad = torch.tensor(gradient)
+        optimizer.step()
+        shard = adam_step(shard, gradient, learning_rate=0.01, beta_1=0.0, epsilon=1e-3)
+    np.testing.assert_allclose(shard.parameters, parameter.detach().numpy(), atol=1e-6)
+
+
 @pytest.mark.parametrize("num_shards", [3, 20, 1003])
 def test_any_number_of_shards_gives_the_same_bits(num_shards):
     whole, parts = descend(1), descend(num_shards)

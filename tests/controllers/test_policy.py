@@ -3,14 +3,17 @@ import math
 import numpy as np
 import pytest
 import torch
+from decision_lists import all_tokens, cnn_decisions, micro_decisions, rnn_decisions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_reference import all_tokens, cnn_decisions, reference
+from policy_reference import reference
 
+from nas_lib.controllers.distributions import draw_option
 from nas_lib.controllers.policy import Policy
-from nas_lib.controllers.rollout import Rollout, sample
+from nas_lib.controllers.rollout import PolicyRollout
+from nas_lib.controllers.sampling import sample
 from nas_lib.errors import ConfigError
-from nas_lib.spaces.decisions import Choice, Subset, check_tokens
+from nas_lib.spaces.decisions import Anchor, Choice, Pointer, Subset, check_tokens
 
 # 2 x 3 x 2 x (2 x 4) = 96 token sequences, with two kinds of anchors.
 SMALL = (
@@ -33,18 +36,38 @@ def build(decisions, *, hidden_size=5, num_layers=2, seed=0, limit=1.0):
     return policy
 
 
+def draw(policy, decisions, *, num, rng):
+    with torch.inference_mode():
+        return sample(PolicyRollout(policy, num), decisions, rng=rng)
+
+
 def score(policy, decisions, tokens):
     with torch.inference_mode():
         log_prob_B, entropy_B = policy(decisions, torch.tensor(tokens))
     return log_prob_B.numpy(), entropy_B.numpy()
 
 
+# (1 x 2) x (2 x 2) x 3 x 2 = 48, with pointers that mark and others that do not.
+POINTING = (
+    Anchor("n"),
+    Pointer("n", 1, marks=True),
+    Choice("a", 2),
+    Pointer("n", 2),
+    Choice("a", 2),
+    Anchor("n"),
+    Pointer("n", 3, marks=True),
+    Pointer("n", 2),
+)
+every_kind = pytest.mark.parametrize("decisions", [SMALL, POINTING], ids=["subsets", "pointers"])
+
+
+@every_kind
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-def test_log_probability_and_entropy_equal_the_equations_written_out(num_layers):
-    policy = build(SMALL, num_layers=num_layers)
-    tokens = all_tokens(SMALL)
-    log_prob_B, entropy_B = score(policy, SMALL, tokens)
-    expected = np.array([reference(policy, SMALL, sequence) for sequence in tokens])
+def test_log_probability_and_entropy_equal_the_equations_written_out(decisions, num_layers):
+    policy = build(decisions, num_layers=num_layers)
+    tokens = all_tokens(decisions)
+    log_prob_B, entropy_B = score(policy, decisions, tokens)
+    expected = np.array([reference(policy, decisions, sequence) for sequence in tokens])
     np.testing.assert_allclose(log_prob_B, expected[:, 0], atol=1e-5)
     np.testing.assert_allclose(entropy_B, expected[:, 1], atol=1e-5)
 
@@ -52,7 +75,7 @@ def test_log_probability_and_entropy_equal_the_equations_written_out(num_layers)
 def test_log_probability_of_the_papers_space_equals_the_equations_written_out():
     decisions = cnn_decisions(12)
     policy = build(decisions, hidden_size=35, limit=0.2)
-    tokens = sample(policy, decisions, num=2, rng=np.random.default_rng(0)).tolist()
+    tokens = draw(policy, decisions, num=2, rng=np.random.default_rng(0)).tolist()
     assert len(decisions) == 48
     assert len(tokens[0]) == 36 + 66  # choices, and 0 + 1 + ... + 11 bits
     log_prob_B, _ = score(policy, decisions, tokens)
@@ -64,9 +87,9 @@ def test_skip_connection_attention_by_hand():
     decisions = (Subset("skip", 0), Subset("skip", 1))
     kind = build(decisions, hidden_size=2).kinds["skip"]
     with torch.no_grad():
-        kind.previous.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
-        kind.current.weight.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
-        kind.weigh.weight.copy_(torch.tensor([[3.0, -1.0]]))
+        kind.attention.previous.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+        kind.attention.current.weight.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+        kind.attention.weigh.weight.copy_(torch.tensor([[3.0, -1.0]]))
         hidden_NBH = torch.tensor([[[0.1, 0.2]], [[0.3, 0.4]]])
         log_prob_B, entropy_B = kind.score(hidden_NBH, torch.tensor([[[0]], [[1]]]))
     # W_prev h_0 = (0.1, 0.4); W_curr h_1 = (0.4, 0.3); their sum is (0.5, 0.7), so
@@ -87,9 +110,10 @@ def test_the_input_after_a_subset_is_the_mean_of_the_chosen_anchors():
     torch.testing.assert_close(inputs, torch.tensor([[10.0, 20.0], [11.0, 22.0], [13.5, 25.0]]))
 
 
-def test_probabilities_of_all_token_sequences_sum_to_one():
-    log_prob_B, _ = score(build(SMALL), SMALL, all_tokens(SMALL))
-    assert len(log_prob_B) == 96
+@pytest.mark.parametrize(("decisions", "num"), [(SMALL, 96), (POINTING, 48)])
+def test_probabilities_of_all_token_sequences_sum_to_one(decisions, num):
+    log_prob_B, _ = score(build(decisions), decisions, all_tokens(decisions))
+    assert len(log_prob_B) == num
     assert np.exp(log_prob_B).sum() == pytest.approx(1, abs=1e-5)
 
 
@@ -125,11 +149,11 @@ def test_an_architecture_scores_the_same_alone_and_in_a_batch():
 
 def rollout_log_prob(policy, decisions, tokens_BW):
     """Score known tokens step by step, with the logits that sampling sees."""
-    rollout, total, position = Rollout(policy, len(tokens_BW)), 0.0, 0
+    rollout, total, position = PolicyRollout(policy, len(tokens_BW)), 0.0, 0
     for decision in decisions:
         logits = rollout.logits(decision)
         mine = tokens_BW[:, position : position + decision.num_tokens]
-        if isinstance(decision, Choice):
+        if isinstance(decision, Choice | Pointer):
             total = total + logits.log_softmax(-1).gather(1, mine).sum(1)
         else:
             total = total + torch.distributions.Bernoulli(logits=logits).log_prob(mine.float()).sum(
@@ -140,33 +164,35 @@ def rollout_log_prob(policy, decisions, tokens_BW):
     return total
 
 
+@pytest.mark.parametrize(
+    "decisions", [cnn_decisions(12), micro_decisions(5, 5), rnn_decisions(12, 4)]
+)
 @torch.inference_mode()
-def test_sampling_step_by_step_sees_the_probabilities_of_the_replay():
-    decisions = cnn_decisions(12)
+def test_sampling_step_by_step_sees_the_probabilities_of_the_replay(decisions):
     policy = build(decisions, hidden_size=35, limit=0.3)
-    tokens_BW = sample(policy, decisions, num=16, rng=np.random.default_rng(0))
+    tokens_BW = draw(policy, decisions, num=16, rng=np.random.default_rng(0))
     log_prob_B, _ = policy(decisions, tokens_BW)
     stepwise_B = rollout_log_prob(policy, decisions, tokens_BW)
     torch.testing.assert_close(stepwise_B, log_prob_B, atol=1e-5, rtol=1e-6)
 
 
-def test_frequencies_of_samples_match_their_probabilities():
-    policy, num = build(SMALL), 40_000
-    tokens_BW = sample(policy, SMALL, num=num, rng=np.random.default_rng(0))
-    every = all_tokens(SMALL)
+@every_kind
+def test_frequencies_of_samples_match_their_probabilities(decisions):
+    policy, num = build(decisions), 40_000
+    tokens_BW = draw(policy, decisions, num=num, rng=np.random.default_rng(0))
+    every = all_tokens(decisions)
     place = {sequence: index for index, sequence in enumerate(every)}
     counts = np.bincount([place[tuple(row)] for row in tokens_BW.tolist()], minlength=len(every))
-    p = np.exp(score(policy, SMALL, every)[0])
-    # Within 4.5 standard deviations of a binomial count, for each of the 96.
+    p = np.exp(score(policy, decisions, every)[0])
+    # Within 4.5 standard deviations of a binomial count, for each of them.
     assert (np.abs(counts - num * p) < 4.5 * np.sqrt(num * p)).all()
 
 
 def test_the_last_option_is_drawn_even_where_rounding_leaves_a_gap_below_one():
-    kind = build((Choice("a", 3),)).kinds["a"]
     almost_one = torch.full((1, 1), 1 - 2**-24)
     logits = torch.tensor([[0.0, 0.3, 0.6]])  # whose probabilities add up to 1 - 2^-24
-    assert kind.draw(logits, almost_one).item() == 2
-    assert kind.draw(logits, torch.zeros(1, 1)).item() == 0
+    assert draw_option(logits, almost_one).item() == 2
+    assert draw_option(logits, torch.zeros(1, 1)).item() == 0
 
 
 @pytest.mark.parametrize("name", ["type", "items", "forward", "a.b", ""])
@@ -183,6 +209,8 @@ def test_a_kind_may_have_any_name(name):
         (Choice("a", 2), Subset("a", 0)),
         (Subset("a", 0), Subset("a", 2)),
         (Subset("a", 1),),
+        (Pointer("a", 1),),
+        (Anchor("a"), Pointer("a", 2)),
     ],
 )
 def test_decisions_of_a_kind_that_do_not_fit_together_are_refused(decisions):
@@ -210,7 +238,7 @@ def decision_lists(draw):
 def test_samples_of_any_decisions_are_valid_and_scored_alike_both_ways(decisions, depth, seed):
     policy = build(decisions, hidden_size=3, seed=1)
     shallow = decisions[:depth]
-    tokens_BW = sample(policy, shallow, num=3, rng=np.random.default_rng(seed))
+    tokens_BW = draw(policy, shallow, num=3, rng=np.random.default_rng(seed))
     for tokens in tokens_BW.tolist():
         check_tokens(shallow, tokens)
     log_prob_B, entropy_B = policy(shallow, tokens_BW.clone())

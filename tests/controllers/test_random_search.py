@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 
 import pytest
-from controller_contract import DECISIONS, ControllerContract
+from controller_contract import ControllerContract
 
 from nas_lib.config import RandomConfig
 from nas_lib.controllers import build_controller
@@ -13,8 +13,8 @@ from nas_lib.spaces.decisions import Choice, Subset
 
 class TestRandomController(ControllerContract):
     @pytest.fixture
-    def controller(self):
-        return build_controller(RandomConfig(), DECISIONS)
+    def controller(self, decisions):
+        return build_controller(RandomConfig(), decisions)
 
 
 def test_every_token_sequence_is_equally_likely():

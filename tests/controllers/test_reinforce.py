@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from controller_contract import DECISIONS, ControllerContract, learn, state
-from policy_reference import cnn_decisions, named, reference
+from controller_contract import DECISIONS, PolicyContract, learn, state
+from decision_lists import cnn_decisions
+from policy_reference import named, reference
 from torch.nn.utils import vector_to_parameters
 
 from nas_lib.config import RandomConfig, ReinforceConfig
@@ -14,40 +15,25 @@ from nas_lib.controllers.state import join
 from nas_lib.spaces.decisions import Choice
 
 
-class TestReinforceController(ControllerContract):
-    @pytest.fixture
-    def controller(self):
-        return build_controller(ReinforceConfig(hidden_size=7), DECISIONS)
+class TestReinforceController(PolicyContract):
+    config = ReinforceConfig(hidden_size=7)
 
-    def test_more_shards_learn_the_same_bits(self, controller):
-        ends = []
-        for num_shards in (1, 3, 20):
-            shards = controller.init(seed=1, num_shards=num_shards)
-            for round in range(3):
-                tokens = self.propose(controller, shards, seed=round)
-                rewards = [sum(sequence) / 20 for sequence in tokens]
-                shards = learn(controller, shards, tokens, rewards, round=round)
-            ends.append((join(shards).tobytes(), shards[0].baseline))
-        assert ends[0] == ends[1] == ends[2]
 
-    def test_the_number_of_torch_threads_changes_nothing(self, controller, shards):
-        ends = []
-        before = torch.get_num_threads()
-        try:
-            for threads in (1, 2):
-                torch.set_num_threads(threads)
-                tokens = self.propose(controller, shards, num=64)
-                ends.append(state(learn(controller, shards, tokens, [0.1, 0.9] * 32)))
-                assert torch.get_num_threads() == threads
-        finally:
-            torch.set_num_threads(before)
-        assert ends[0] == ends[1]
-
-    def test_torchs_own_generator_is_left_alone(self, shards):
-        before = torch.get_rng_state()
-        controller = build_controller(ReinforceConfig(hidden_size=7), DECISIONS)
-        learn(controller, shards, self.propose(controller, shards), [0.1, 0.9] * 4)
-        assert torch.equal(torch.get_rng_state(), before)
+def test_a_search_learns_what_it_always_learned():
+    """Recorded before the code was shared with another policy: tokens, and some parameters."""
+    decisions = cnn_decisions(3)
+    controller = build_controller(
+        ReinforceConfig(entropy_weight=0.03, learning_rate=0.01), decisions
+    )
+    shards = controller.init(seed=1, num_shards=2)
+    for round in range(20):
+        tokens = controller.propose(shards, decisions=decisions, num=8, seed=[5, round])
+        rewards = [sum(sequence) / 20 for sequence in tokens]
+        shards = learn(controller, shards, tokens, rewards, round=round)
+    assert tokens[0] == (3, 2, 3, 3, 3, 3, 1, 3, 3, 3, 1, 1)
+    expected = [-0.0767142, 0.1555111, -0.0995075, -0.2280247, -0.0314909, -0.1419775]
+    np.testing.assert_allclose(join(shards)[::4680], expected, atol=1e-4)
+    assert shards[0].baseline == pytest.approx(1.3612866867, abs=1e-6)
 
 
 def test_parameters_start_uniform_in_the_configured_range():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 from torch import Generator, Tensor
@@ -158,6 +160,37 @@ class TestAugmentation:
     def test_images_move_independently_of_each_other(self):
         moved = augment_images(torch.ones(64, 1, 9, 9), AugmentConfig(pad=4), seeded())
         assert len({tuple(image.tolist()) for image in moved.flatten(1)}) > 16
+
+    def test_a_square_around_a_random_pixel_is_blank(self):
+        cut = augment_images(
+            torch.ones(3000, 2, 4, 5), AugmentConfig(pad=0, flip=False, cutout=3), seeded()
+        )
+        assert torch.equal(cut[:, 0], cut[:, 1])
+        blank_BHW = cut[:, 0] == 0
+        # of 3 pixels around the first or last one there are 2 in the image, around others 3
+        sizes = {2, 3}
+        assert set(blank_BHW.any(dim=2).sum(dim=1).tolist()) == sizes
+        assert set(blank_BHW.any(dim=1).sum(dim=1).tolist()) == sizes
+        rows, columns = blank_BHW.any(dim=2).sum(dim=1), blank_BHW.any(dim=1).sum(dim=1)
+        assert torch.equal(blank_BHW.sum(dim=(1, 2)), rows * columns)  # a rectangle
+        # all 4 x 5 centres, equally often: mean 150, deviation sqrt(3000 x 0.05 x 0.95) = 11.9
+        outcomes = Counter(tuple(each.flatten().tolist()) for each in blank_BHW)
+        assert len(outcomes) == 20
+        assert all(90 < times < 210 for times in outcomes.values())
+
+    def test_a_square_of_even_size_lies_one_more_pixel_before_its_centre(self):
+        cut = augment_images(
+            torch.ones(500, 1, 1, 4), AugmentConfig(pad=0, flip=False, cutout=2), seeded()
+        )
+        lines = {tuple(line) for line in cut[:, 0, 0].tolist()}
+        # centres 0 to 3; the pixel before each is blank too
+        assert lines == {(0, 1, 1, 1), (0, 0, 1, 1), (1, 0, 0, 1), (1, 1, 0, 0)}
+
+    def test_a_cutout_changes_no_other_random_number(self):
+        x_BCHW = torch.rand(64, 1, 5, 5) + 1
+        whole = augment_images(x_BCHW, AugmentConfig(pad=2), seeded())
+        cut = augment_images(x_BCHW, AugmentConfig(pad=2, cutout=3), seeded())
+        assert torch.equal(cut, whole.where(cut != 0, 0))
 
     def test_nothing_changes_where_nothing_is_asked_for(self):
         x_BCHW = torch.rand(4, 3, 5, 5)

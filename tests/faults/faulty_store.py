@@ -11,6 +11,7 @@ from typing import Any
 
 from nas_lib.config import SearchConfig
 from nas_lib.engine import Engine, Listener
+from nas_lib.engine.shared import SharedEngine
 from nas_lib.engine.trainers import this_process
 from nas_lib.errors import StoreError
 from nas_lib.steps import OpenSearch, prepare_data
@@ -53,7 +54,13 @@ def run_watched(uri: str, config: SearchConfig, on_call: OnCall = nothing) -> li
     search.store.objects = watched = WatchedStore(search.store.objects, on_call)
     prepare_data(search, config=config)
     listener = Listener()
-    Engine(search, trainer=lambda run: this_process(search, run, listener), listener=listener).run()
+    engine = Engine if config.shared is None else SharedEngine
+    engine(
+        search,
+        trainer=lambda run: this_process(search, run, listener),
+        listener=listener,
+        workers=1,
+    ).run()
     return watched.calls
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from nas_lib.architecture import Architecture
 from nas_lib.config import CnnSpaceConfig, DepthConfig
 from nas_lib.errors import ArchitectureError
-from nas_lib.networks import build_network
+from nas_lib.networks import Regularisation, build_network
 from nas_lib.networks.cnn import DenseBlock, MaxPool, concatenate
 from nas_lib.spaces import CnnSpace
 from nas_lib.spaces.cnn import parse_layers
@@ -28,7 +28,7 @@ def build(config: str, image_shape: tuple[int, int, int] = (3, 8, 8)) -> nn.Modu
 
 
 def test_a_space_that_no_network_is_built_for_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ArchitectureError, match=r"\['cnn'\], got 'choices'"):
+    with pytest.raises(ArchitectureError, match=r"\['cnn', 'enas-.*\], got 'choices'"):
         build_network(Architecture("choices", (0,), "op=a"), image_shape=(1, 8, 8), num_classes=2)
 
 
@@ -147,6 +147,25 @@ def test_convolutions_start_he_normal() -> None:
     # sqrt(2 / (64 channels x 7 x 7)) = 0.02525
     assert weight.std().item() == pytest.approx(0.02525, rel=0.02)
     assert weight.mean().item() == pytest.approx(0, abs=0.001)
+
+
+def test_dropout_comes_before_the_classifier() -> None:
+    torch.manual_seed(0)
+    network = build_network(
+        Architecture("cnn", (), "conv 3x3x40/1x1 <- image"),
+        image_shape=(3, 8, 8),
+        num_classes=10,
+        regularisation=Regularisation(dropout=0.5),
+    )
+    features: list[Tensor] = []
+    network.classifier.register_forward_pre_hook(lambda _, args: features.append(args[0]))
+
+    network(torch.randn(8, 3, 8, 8))
+    network.eval()(torch.randn(8, 3, 8, 8))
+
+    # 320 fair coins: mean 160, deviation 8.9; five of those on each side
+    assert 115 < (features[0] == 0).sum() < 205
+    assert (features[1] > 0).all()
 
 
 def test_tokens_that_a_pooling_layer_ignores_change_nothing() -> None:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
-from nas_lib.cluster.package import PIPELINES, compile_pipeline
+from nas_lib.cluster.package import Family, compile_pipeline, pipeline_name
 from nas_lib.config import FanOut
 
 ROOT = Path(__file__).parents[2]
+FAN_OUTS: tuple[FanOut, ...] = get_args(FanOut)
+PIPELINES = [pipeline_name(family, fanout) for family in get_args(Family) for fanout in FAN_OUTS]
 
 
-def committed(fanout: FanOut) -> Path:
-    return ROOT / "pipelines/nas_search" / f"{PIPELINES[fanout].replace('-', '_')}.yaml"
+def committed(pipeline: str) -> Path:
+    folder = "enas_search" if pipeline.startswith("enas") else "nas_search"
+    return ROOT / "pipelines" / folder / f"{pipeline.replace('-', '_')}.yaml"
 
 
-def compiled_text(fanout: FanOut, folder: Path) -> str:
+def compiled_text(pipeline: str, folder: Path) -> str:
     path = folder / "compiled.yaml"
-    compile_pipeline(fanout, path)
+    compile_pipeline(pipeline, path)
     return path.read_text()
+
+
+@cache
+def read(pipeline: str) -> Compiled:
+    return Compiled(committed(pipeline).read_text())
 
 
 class Compiled:

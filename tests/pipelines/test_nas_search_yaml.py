@@ -5,67 +5,73 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from functools import cache
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import yaml
-from compiled import Compiled, committed, compiled_text
+from compiled import FAN_OUTS, PIPELINES, Compiled, committed, compiled_text, read
 from kfp import components
-from kfp_nas.pipelines.nas_search import nas_search
+from kfp_nas import pipelines
 
-from nas_lib.cluster.package import PIPELINES, compile_resources, version_name
-from nas_lib.config import FanOut
+from nas_lib.cluster.package import PER_RUN, compile_resources, version_name
+from nas_lib.config import FanOut, SharedConfig
 
-FAN_OUTS = get_args(FanOut)
-TRAINING = {"tasks": "train-child", "jobs": "train-as-jobs", "pod": "train-children"}
-STEPS = {
-    "prepare-data",
-    "plan-rounds",
-    "sample-architectures",
-    "aggregate-rewards",
-    "update-controller",
-    "write-report",
-    *TRAINING.values(),
+NAS = [name for name in PIPELINES if name.startswith("nas")]
+ENAS = [name for name in PIPELINES if name.startswith("enas")]
+TRAINING: dict[FanOut, str] = {
+    "tasks": "train-child",
+    "jobs": "train-as-jobs",
+    "pod": "train-children",
 }
+IN_A_TICK = {
+    "nas": {"sample-architectures", "aggregate-rewards", "update-controller"},
+    "enas": {"train-shared-weights", "derive-architectures", "aggregate-rewards"},
+}
+AROUND = {"prepare-data", "plan-rounds", "write-report"}
 
 
-@pytest.fixture(params=FAN_OUTS)
-def fanout(request: pytest.FixtureRequest) -> FanOut:
+def family(name: str) -> str:
+    return "enas" if name in ENAS else "nas"
+
+
+def training(name: str) -> str:
+    """The task that trains children in this pipeline."""
+    return TRAINING[FAN_OUTS[PIPELINES.index(name) % len(FAN_OUTS)]]
+
+
+def steps(name: str) -> set[str]:
+    return {*AROUND, *IN_A_TICK[family(name)], training(name)}
+
+
+@pytest.fixture(params=PIPELINES)
+def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 @pytest.fixture
-def compiled(fanout: FanOut) -> Compiled:
-    return read(fanout)
+def compiled(name: str) -> Compiled:
+    return read(name)
 
 
-@cache
-def read(fanout: FanOut) -> Compiled:
-    return Compiled(committed(fanout).read_text())
+def test_the_committed_yaml_is_what_the_code_compiles_to(name: str, tmp_path: Path) -> None:
+    assert compiled_text(name, tmp_path) == committed(name).read_text()
 
 
-def test_the_committed_yaml_is_what_the_code_compiles_to(fanout: FanOut, tmp_path: Path) -> None:
-    assert compiled_text(fanout, tmp_path) == committed(fanout).read_text()
-
-
-def test_it_is_small_loadable_and_plain_ascii(fanout: FanOut) -> None:
-    text = committed(fanout).read_text()
+def test_it_is_small_loadable_and_plain_ascii(name: str) -> None:
+    text = committed(name).read_text()
 
     assert len(text) < 60_000
     assert text.isascii()
-    assert components.load_component_from_text(text).name == PIPELINES[fanout]
+    assert components.load_component_from_text(text).name == name
 
 
-def test_it_has_a_task_for_each_step(fanout: FanOut, compiled: Compiled) -> None:
-    steps = STEPS - set(TRAINING.values()) | {TRAINING[fanout]}
-    loops = {"for-loop-2", "for-loop-3"} if fanout == "tasks" else {"for-loop-2"}
+def test_it_has_a_task_for_each_step(name: str, compiled: Compiled) -> None:
+    groups = {"exit-handler-1", f"{family(name)}-{'rounds' if name in NAS else 'ticks'}"}
+    groups |= {"condition-1", "for-loop-2"} | ({"condition-3"} if name in ENAS else set())
+    if training(name) == "train-child":
+        groups.add("for-loop-3" if name in NAS else "for-loop-4")
 
-    assert {name for _, name, _ in compiled.tasks()} == steps | loops | {
-        "nas-rounds",
-        "condition-1",
-    }
+    assert {task for _, task, _ in compiled.tasks()} == steps(name) | groups
 
 
 def test_what_loops_have_no_names_of_their_own(compiled: Compiled) -> None:
@@ -81,25 +87,69 @@ def test_names_of_tasks_are_unique_across_nesting(compiled: Compiled) -> None:
 
 
 def test_the_report_comes_after_all_and_whatever_became_of_them(compiled: Compiled) -> None:
-    report = compiled.spec["root"]["dag"]["tasks"]["write-report"]
+    """It is a hook of what it comes after: with two of these it would come twice."""
+    tasks = compiled.spec["root"]["dag"]["tasks"]
+    report = tasks["write-report"]
 
-    assert set(report["dependentTasks"]) == {"prepare-data", "plan-rounds", "nas-rounds"}
+    assert set(tasks) == {"exit-handler-1", "write-report"}
+    assert report["dependentTasks"] == ["exit-handler-1"]
     assert report["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
     taken = report["inputs"]["parameters"].values()
     assert not [each for each in taken if "taskOutputParameter" in each]
 
 
-def test_no_state_is_ever_taken_from_a_cache(compiled: Compiled) -> None:
-    for _, name, task in compiled.tasks():
-        if name in STEPS:
-            assert task["cachingOptions"] == {}, name  # enableCache absent is false
+def test_nothing_comes_after_a_task_that_ignores_failures(compiled: Compiled) -> None:
+    """A backend takes it out of the graph, and refuses whatever depends on it."""
+    ignoring = {
+        name
+        for _, name, task in compiled.tasks()
+        if task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+    }
+
+    assert ignoring == {"write-report"}
+    assert not [
+        name for _, name, task in compiled.tasks() if ignoring & set(task.get("dependentTasks", ()))
+    ]
+
+
+def test_no_state_is_ever_taken_from_a_cache(name: str, compiled: Compiled) -> None:
+    for step in steps(name):
+        assert compiled.task(step)["cachingOptions"] == {}, step  # enableCache absent is false
 
 
 def test_rounds_come_one_after_the_other_and_only_if_there_are_any(compiled: Compiled) -> None:
     assert compiled.task("for-loop-2")["iteratorPolicy"] == {"parallelismLimit": 1}
     assert "num_ticks']) > 0" in compiled.task("condition-1")["triggerPolicy"]["condition"]
-    ticks = compiled.spec["components"]["comp-nas-rounds"]["inputDefinitions"]["parameters"]
+    ticks = compiled.spec["components"][planned_ticks(compiled)]["inputDefinitions"]["parameters"]
     assert ticks["ticks"]["parameterType"] == "LIST"
+
+
+def planned_ticks(compiled: Compiled) -> str:
+    """The group that holds the condition and the loop."""
+    (group,) = (group for group, name, _ in compiled.tasks() if name == "condition-1")
+    return group
+
+
+@pytest.mark.parametrize("name", ENAS)
+def test_what_shared_weights_tell_is_asked_in_the_tick_that_finds_them_trained(name: str) -> None:
+    compiled = read(name)
+    groups = {task: group for group, task, _ in compiled.tasks()}
+
+    condition = compiled.task("condition-3")
+    assert condition["dependentTasks"] == ["train-shared-weights"]
+    assert condition["triggerPolicy"]["condition"] == (
+        "int(inputs.parameter_values['pipelinechannel--train-shared-weights-Output']) == 1"
+    )
+    assert groups["train-shared-weights"] == groups["condition-3"] == "comp-for-loop-2"
+    assert groups["derive-architectures"] == groups["aggregate-rewards"] == "comp-condition-3"
+    assert "derive-architectures" in compiled.task("aggregate-rewards")["dependentTasks"]
+
+
+@pytest.mark.parametrize("name", ENAS)
+def test_a_pod_has_the_time_that_a_tick_takes(name: str) -> None:
+    limit_s = read(name).kubernetes()["exec-train-shared-weights"]["activeDeadlineSeconds"]
+
+    assert int(limit_s) >= 10 * 60 * SharedConfig().tick_minutes  # its last epoch may be long
 
 
 def test_what_a_group_hands_on_it_was_given(compiled: Compiled) -> None:
@@ -118,15 +168,22 @@ def test_what_a_group_hands_on_it_was_given(compiled: Compiled) -> None:
 
 def test_no_task_in_the_fan_out_takes_the_tick() -> None:
     """`kfp.local` mixes the items of nested loops."""
-    compiled = read("tasks")
-    child = compiled.task("train-child")["inputs"]["parameters"]
+    for name in ("nas-search", "enas-search"):
+        child = read(name).task("train-child")["inputs"]["parameters"]
+        assert "ticks-loop-item" not in json.dumps(child)
 
-    assert "ticks-loop-item" not in json.dumps(child)
 
-
-@pytest.mark.parametrize("fanout", ["tasks", "pod"], indirect=True)
-def test_training_pods_have_what_the_plan_says(fanout: FanOut, compiled: Compiled) -> None:
-    name = f"exec-{TRAINING[fanout]}"
+@pytest.mark.parametrize(
+    ("pipeline", "task"),
+    [
+        *((name, training(name)) for name in PIPELINES if not name.endswith("-jobs")),
+        *((name, "train-shared-weights") for name in ENAS),
+        *((name, "derive-architectures") for name in ENAS),
+    ],
+)
+def test_training_pods_have_what_the_plan_says(pipeline: str, task: str) -> None:
+    compiled = read(pipeline)
+    name = f"exec-{task}"
     resources = compiled.executors()[name]["resources"]
 
     def given(name: str) -> str:
@@ -150,7 +207,7 @@ def test_training_pods_have_what_the_plan_says(fanout: FanOut, compiled: Compile
 
 
 def test_the_plan_is_what_rounds_take(compiled: Compiled) -> None:
-    given = compiled.task("nas-rounds")["inputs"]["parameters"]
+    given = compiled.task(planned_ticks(compiled).removeprefix("comp-"))["inputs"]["parameters"]
     planned = {
         name: each["taskOutputParameter"]["outputParameterKey"]
         for name, each in given.items()
@@ -161,8 +218,9 @@ def test_the_plan_is_what_rounds_take(compiled: Compiled) -> None:
     assert planned == {name: name for name in outputs}
 
 
-def test_the_pod_that_makes_jobs_is_told_where_and_as_what() -> None:
-    compiled = read("jobs")
+@pytest.mark.parametrize("name", ["nas-search-jobs", "enas-search-jobs"])
+def test_the_pod_that_makes_jobs_is_told_where_and_as_what(name: str) -> None:
+    compiled = read(name)
 
     fields = compiled.kubernetes()["exec-train-as-jobs"]["fieldPathAsEnv"]
     executor = compiled.executors()["exec-train-as-jobs"]
@@ -224,23 +282,41 @@ def test_every_parameter_is_described(compiled: Compiled) -> None:
         assert parameter.get("description"), name
 
 
-def test_all_three_have_the_same_form() -> None:
-    forms = [read(fanout).parameters() for fanout in FAN_OUTS]
+@pytest.mark.parametrize("names", [NAS, ENAS])
+def test_all_three_have_the_same_form(names: list[str]) -> None:
+    forms = [read(name).parameters() for name in names]
 
     assert forms[0] == forms[1] == forms[2]
-    assert set(forms[0]) == set(inspect.signature(nas_search.pipeline_func).parameters)
+    function = pipelines.find(names[0]).pipeline_func
+    assert set(forms[0]) == set(inspect.signature(function).parameters)
 
 
-def test_the_description_says_what_each_task_does(compiled: Compiled) -> None:
+def test_both_families_have_the_same_form_but_for_replicas_and_what_a_run_may_do() -> None:
+    nas, enas = (read(name).parameters() for name in ("nas-search", "enas-search"))
+    of_nas, of_enas = nas.keys() - enas.keys(), enas.keys() - nas.keys()
+
+    assert (of_nas, of_enas) == ({"replica", "rounds_per_run"}, {"ticks_per_run"})
+    for name in (nas.keys() & enas.keys()) - {"search_uri", "preset"}:
+        assert nas[name] == enas[name]
+
+
+@pytest.mark.parametrize("name", PER_RUN)
+def test_a_run_may_do_what_the_command_says_it_does(name: str) -> None:
+    field, default = PER_RUN[name]
+
+    assert read(name).parameters()[field]["defaultValue"] == default
+
+
+def test_the_description_says_what_each_task_does(name: str, compiled: Compiled) -> None:
     description = compiled.spec["pipelineInfo"]["description"]
 
-    for step in STEPS - set(TRAINING.values()):
+    for step in steps(name) - {training(name)}:
         assert step in description
 
 
 def test_resources_for_kubectl_hold_the_same_pipeline(tmp_path: Path) -> None:
     path = tmp_path / "resources.yaml"
-    compile_resources("jobs", path, namespace="team-a")
+    compile_resources("nas-search-jobs", path, namespace="team-a")
 
     pipeline, version = yaml.safe_load_all(path.read_text())
 
@@ -248,9 +324,9 @@ def test_resources_for_kubectl_hold_the_same_pipeline(tmp_path: Path) -> None:
     assert (pipeline["apiVersion"], pipeline["kind"]) == (api, "Pipeline")
     assert (version["apiVersion"], version["kind"]) == (api, "PipelineVersion")
     assert pipeline["metadata"] == {"name": "nas-search-jobs", "namespace": "team-a"}
-    name = f"nas-search-jobs-{version_name(committed('jobs'))}"
+    name = f"nas-search-jobs-{version_name(committed('nas-search-jobs'))}"
     assert version["metadata"] == {"name": name, "namespace": "team-a"}
     assert re.fullmatch("[a-z0-9]([-a-z0-9.]*[a-z0-9])?", name)  # as Kubernetes wants it
     assert version["spec"]["pipelineName"] == "nas-search-jobs"
-    assert version["spec"]["pipelineSpec"] == read("jobs").spec
-    assert version["spec"]["platformSpec"] == read("jobs").platform
+    assert version["spec"]["pipelineSpec"] == read("nas-search-jobs").spec
+    assert version["spec"]["platformSpec"] == read("nas-search-jobs").platform

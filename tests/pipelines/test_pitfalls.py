@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import get_args
 
 import pytest
-from compiled import ROOT, Compiled, committed
+from compiled import PIPELINES, ROOT, Compiled, read
 from searches import SPACE
 
 from nas_lib import pods
-from nas_lib.config import FanOut
 from nas_lib.config_file import resolve_config
 from nas_lib.records import ChildResult
 from nas_lib.steps import prepare_data, sample_architectures
 from nas_lib.store import SearchStore, layout
 
 
-@pytest.fixture(params=get_args(FanOut))
+@pytest.fixture(params=PIPELINES)
 def compiled(request: pytest.FixtureRequest) -> Compiled:
-    return Compiled(committed(request.param).read_text())
+    return read(request.param)
 
 
 def test_loops_go_over_a_single_output_or_what_a_group_was_given(compiled: Compiled) -> None:
@@ -46,6 +44,7 @@ def test_what_is_looped_over_is_short(compiled: Compiled) -> None:
     assert items <= {
         "pipelinechannel--ticks-loop-item",
         "pipelinechannel--sample-architectures-Output-loop-item",
+        "pipelinechannel--derive-architectures-Output-loop-item",
     }
 
 
@@ -53,8 +52,9 @@ def test_nothing_counts_on_kubeflow_to_try_again(compiled: Compiled) -> None:
     assert [name for _, name, task in compiled.tasks() if "retryPolicy" in task] == []
 
 
-def test_only_one_thing_is_collected() -> None:
-    compiled = Compiled(committed("tasks").read_text())
+@pytest.mark.parametrize("pipeline", ["nas-search", "enas-search"])
+def test_only_one_thing_is_collected(pipeline: str) -> None:
+    compiled = read(pipeline)
     collected = [
         (name, input_name)
         for _, name, task in compiled.tasks()

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import random
+from typing import Literal
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
     ChildrenConfig,
     CnnSpaceConfig,
     DepthConfig,
+    DeriveConfig,
+    EnasControllerConfig,
+    EnasMacroSpaceConfig,
+    EnasRnnSpaceConfig,
     LoopConfig,
     RandomConfig,
     ReinforceConfig,
     SearchConfig,
+    SharedConfig,
+    SharedSpaceConfig,
+    TaskConfig,
+    TextTaskConfig,
 )
-from nas_lib.records import ChildId, ChildRow, Learned, Status
+from nas_lib.records import (
+    ChildId,
+    ChildRow,
+    Derived,
+    Learned,
+    SharedEpoch,
+    SharedScore,
+    Status,
+)
 from nas_lib.report import SearchView
-from nas_lib.spaces import CnnSpace
+from nas_lib.spaces import CnnSpace, build_space
 from nas_lib.spaces.decisions import Choice
 
 START_S = 1_750_000_000.0
@@ -106,6 +123,121 @@ def search_view(
         rows=tuple(rows),
         learned=tuple(_learned(rows)),
         finished=finished,
+    )
+
+
+def shared_view(
+    num_epochs: int = 12,
+    *,
+    name: str = "shared",
+    seed: int = 0,
+    space: SharedSpaceConfig | None = None,
+    controller: str = "enas",
+    derived: bool = True,
+    num_trained: int | None = None,
+    keep: int = 3,
+    probes: int = 9,
+    batch_norm: Literal["refit", "batch", "running"] = "refit",
+) -> SearchView:
+    """Return a search by shared weights; refitted scores rank well, running averages badly.
+
+    Of the default twelve epochs all are done, unless `derived` is false: then one is left.
+    """
+    rng = random.Random(f"{seed} {controller}")
+    is_text = isinstance(space, EnasRnnSpaceConfig)
+    config = SearchConfig(
+        name=name,
+        seed=seed,
+        task=TextTaskConfig() if is_text else TaskConfig(),
+        space=space or EnasMacroSpaceConfig(layers=6),
+        controller=RandomConfig() if controller == "random" else EnasControllerConfig(),
+        shared=SharedConfig(
+            epochs=num_epochs + (not derived),
+            batch_norm=batch_norm,
+            derive=DeriveConfig(num_samples=20, keep=keep, probes=probes),
+        ),
+    )
+    qualities = sorted((rng.random() for _ in range(20)), reverse=True)
+    judged = [
+        SharedScore(
+            _shared_architecture(config, rng),
+            _shared_score(quality, is_text=is_text),
+            None
+            if is_text or batch_norm == "running"
+            else _shared_score(rng.random() / 4, is_text=is_text),
+        )
+        for quality in [*qualities[:keep], *(rng.random() for _ in range(probes))]
+    ]
+    found = Derived(
+        run="run-1",
+        kept=tuple(judged[:keep]),
+        probes=tuple(judged[keep:]),
+        scores=tuple(_shared_score(each, is_text=is_text) for each in rng.sample(qualities, 20)),
+        seconds=12.5,
+        created_s=START_S + 1000,
+    )
+    rows = [_trained(index, each, rng, is_text=is_text) for index, each in enumerate(judged)][
+        :num_trained
+    ]
+    return SearchView(
+        uri=f"runs/{name}",
+        config=config,
+        rows=tuple(rows) if derived else (),
+        open_rounds={0: len(judged) - len(rows)} if len(rows) < len(judged) else {},
+        shared_epochs=tuple(_shared_epoch(number, config, rng) for number in range(num_epochs)),
+        derived=found if derived else None,
+        finished=derived and len(rows) == len(judged),
+    )
+
+
+def _shared_architecture(config: SearchConfig, rng: random.Random) -> Architecture:
+    space = build_space(config.space)
+    tokens = [
+        rng.randrange(decision.num_values)
+        for decision in space.decisions(1)
+        for _ in range(decision.num_tokens)
+    ]
+    return space.decode(tokens)
+
+
+def _shared_score(quality: float, *, is_text: bool) -> float:
+    return 400 - 200 * quality if is_text else 0.3 + 0.5 * quality
+
+
+def _trained(index: int, judged: SharedScore, rng: random.Random, *, is_text: bool) -> ChildRow:
+    noise = rng.gauss(0, 0.02)
+    score = judged.score / 2 * (1 + noise) if is_text else 0.5 + judged.score / 2 + noise
+    return ChildRow(
+        id=str(ChildId(0, 0, index)),
+        architecture=judged.architecture,
+        status="ok",
+        reward=80 / score if is_text else score,
+        score=score,
+        num_parameters=rng.randrange(20_000, 900_000),
+        num_multiply_adds=rng.randrange(2_000_000, 60_000_000),
+        seconds=rng.uniform(20, 90),
+    )
+
+
+def _shared_epoch(number: int, config: SearchConfig, rng: random.Random) -> SharedEpoch:
+    learns = config.controller.kind != "random"
+    progress = number / 12
+    score = _shared_score(0.6 * progress + rng.gauss(0, 0.03), is_text=config.is_text)
+    reward = 80 / score if config.is_text else score
+    return SharedEpoch(
+        epoch=number + 1,
+        run="run-1",
+        train_loss=2.3 - 1.5 * progress,
+        learning_rate=0.05 * (1 - progress),
+        num_steps=40,
+        num_evaluations=100 if learns else 0,
+        mean_score=score,
+        mean_reward=reward if learns else None,
+        baseline=0.9 * reward if learns else None,
+        entropy=20.0 - 5 * progress if learns else None,
+        seconds=30.0 + rng.random(),
+        controller_seconds=6.0 + rng.random() if learns else 0.1,
+        created_s=START_S + 40.0 * number,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 import yaml
+from browser import Page, page_of
 from synthetic import START_S, row, search_view
 
 from nas_lib import records
@@ -17,41 +17,6 @@ from nas_lib.report import DataSummary, SearchView, search_page
 from nas_lib.report.curves import winner
 
 HOSTILE = "<script>alert('x')</script>\"&\x1b[31m"
-
-
-class Page(HTMLParser):
-    """What a browser would find: texts by element, and whether every element is closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.texts: list[str] = []
-        self.links: list[str] = []
-        self.counts: dict[str, int] = {}
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.counts[tag] = self.counts.get(tag, 0) + 1
-        self.links += [value for name, value in attrs if name in ("src", "href") and value]
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.texts)
-
-
-def page_of(view: SearchView) -> Page:
-    page = Page(search_page(view))
-    assert page.open == []
-    return page
 
 
 def test_the_page_shows_the_winner_and_how_the_search_stands():

@@ -126,6 +126,30 @@ class TestChart:
         ]
         assert dots[0].count("M") == 2
 
+    def test_few_dots_are_drawn_stronger_than_many(self):
+        def opacity(num: int) -> float:
+            dots = Series("a", [(x, float(x)) for x in range(num)], dots=True)
+            svg = ET.fromstring(line_chart([dots], x_label="", y_label=""))
+            shown = [path.get("stroke-opacity") for path in svg.iter(f"{SVG}path")]
+            return float(next(value for value in shown if value))
+
+        assert opacity(10) > opacity(1000)
+
+    def test_squares_are_known_from_dots_without_their_colour(self):
+        kinds = [
+            Series("a", [(1, 1.0)], dots=True),
+            Series("b", [(2, 2.0)], dots=True, squares=True),
+        ]
+        svg = ET.fromstring(line_chart(kinds, x_label="", y_label=""))
+        caps = [path.get("stroke-linecap") for path in svg.iter(f"{SVG}path")]
+        assert caps.count("round") == caps.count("square") == 2  # the points and the legend
+
+    def test_what_is_no_count_has_marks_between_whole_numbers(self):
+        line = Series("a", [(0.25, 1.0), (0.75, 2.0)])
+        shown = texts(line_chart([line], x_label="x", y_label="y", counts=False))
+        assert {"0.3", "0.5", "0.7"} <= set(shown)
+        assert "0.3" not in texts(line_chart([line], x_label="x", y_label="y"))
+
     def test_a_long_line_is_thinned_but_keeps_its_end(self):
         long = Series("a", [(x, float(x)) for x in range(10_000)])
         svg = line_chart([long], x_label="x", y_label="y")

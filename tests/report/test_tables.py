@@ -16,6 +16,7 @@ from nas_lib.report import SearchView, headline, leaderboard_json, leaderboard_t
 from nas_lib.report.wording import (
     count_text,
     duration_text,
+    num_layers,
     plural,
     score_text,
     short_config,
@@ -149,3 +150,29 @@ def test_a_short_configuration_keeps_the_sizes():
     config = "conv 3x5x36/1x1 <- image | max_pool 2x2/2x2 <- 1 | 3*conv 3x3x24/2x1 <- 1,2"
     assert short_config(Architecture("cnn", (), config)) == "3x5x36 pool 3*3x3x24/2x1"
     assert short_config(Architecture("mine", (), config)) == config
+
+
+@pytest.mark.parametrize(
+    ("space", "config", "short"),
+    [
+        ("enas-macro", "96 filters | conv3 | sep5 + 0 | max3 + 0,1", "96 filters: conv3 sep5 max3"),
+        (
+            "enas-micro",
+            "6 cells, 8 filters | normal: sep3(0)+max3(1) | reduction: avg3(0)+identity(0)",
+            "6 cells, 8 filters | normal: sep3+max3 | reduction: avg3+identity",
+        ),
+        (
+            "enas-rnn",
+            "80 units | tanh | relu(0) | tanh(1) | mean of 1,2",
+            "80 units: tanh relu tanh",
+        ),
+    ],
+)
+def test_a_short_configuration_of_enas_keeps_operations_and_functions(space, config, short):
+    assert short_config(Architecture(space, (), config)) == short
+
+
+def test_layers_are_counted_where_a_space_has_them():
+    assert num_layers(Architecture("enas-macro", (), "96 filters | conv3 | sep5 | max3")) == 3
+    assert num_layers(Architecture("cnn", (), "a | b")) == 2
+    assert num_layers(Architecture("enas-rnn", (), "80 units | tanh | mean of 0")) is None

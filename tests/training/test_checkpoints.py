@@ -26,7 +26,8 @@ def checkpoint(epoch: int, network: nn.Module = NETWORK) -> Checkpoint:
         for number in range(1, epoch + 1)
     )
     momentum = {name: torch.full_like(x, epoch) for name, x in network.named_parameters()}
-    return Checkpoint(epochs, network.state_dict(), momentum, best={})
+    average = {name: torch.full_like(x, -epoch) for name, x in network.named_parameters()}
+    return Checkpoint(epochs, network.state_dict(), momentum, best={}, average=average)
 
 
 def keys(store: ObjectStore) -> list[str]:
@@ -45,6 +46,7 @@ def test_the_newest_checkpoint_comes_back_as_it_was(store: ObjectStore) -> None:
     assert found.epochs == checkpoint(2).epochs
     torch.testing.assert_close(dict(found.model), NETWORK.state_dict(), rtol=0, atol=0)
     assert found.momentum["0.bias"].tolist() == [2, 2, 2]
+    assert found.average["0.bias"].tolist() == [-2, -2, -2]
     assert found.best == {}
     assert again.problems == []
 
@@ -94,9 +96,11 @@ OTHER_NETWORK = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))
         b"\xff" * 100,
         checkpoint(7, OTHER_NETWORK).to_bytes(),
         dataclasses.replace(checkpoint(7), momentum={"0.bias": torch.zeros(3)}).to_bytes(),
+        dataclasses.replace(checkpoint(7), average={"0.bias": torch.zeros(3)}).to_bytes(),
         checkpoint(6).to_bytes(),
     ],
-    ids=["truncated", "bad header", "another network", "momentum missing", "another epoch"],
+    ids=["truncated", "bad header", "another network", "momentum missing", "average missing"]
+    + ["another epoch"],
 )
 def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(
     store: ObjectStore, damaged: bytes

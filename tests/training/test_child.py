@@ -1,23 +1,25 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from uuid import uuid4
 
 import pytest
 import torch
 from torch import Tensor, nn
 from toy_images import CHILD, IMAGES, MANIFEST, children
+from toy_text import TEXT, TEXT_CHILD, TEXT_MANIFEST, text_children
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import ChildrenConfig, RewardConfig
 from nas_lib.errors import ConfigError
-from nas_lib.networks import registry
+from nas_lib.networks import ImageNetwork, registry
 from nas_lib.records import Child, ChildResult, EpochMetrics
 from nas_lib.store import ObjectStore, open_store
 from nas_lib.training.checkpoints import Checkpoints
 from nas_lib.training.child import TrainedChild, train
-from nas_lib.training.evaluation import evaluate
-from nas_lib.training.weights import load_network
+from nas_lib.training.evaluation import evaluate, text_loss
+from nas_lib.training.weights import load_language_model, load_network
 
 
 class KilledError(Exception):
@@ -37,7 +39,7 @@ def run(
     killed_after: int | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[TrainedChild, list[int]]:
-    """Train; return what came of it and the epochs that were trained."""
+    """Train on images, or on text; return what came of it and the epochs that were trained."""
     epochs: list[int] = []
 
     def on_epoch(metrics: EpochMetrics) -> None:
@@ -46,7 +48,8 @@ def run(
             raise KilledError
 
     checkpoints = checkpoints or Checkpoints(store, child.id, config.checkpoint_every_s)
-    trained = train(child, config, IMAGES, MANIFEST, checkpoints=checkpoints, on_epoch=on_epoch)
+    data, manifest = (TEXT, TEXT_MANIFEST) if config.text else (IMAGES, MANIFEST)
+    trained = train(child, config, data, manifest, checkpoints=checkpoints, on_epoch=on_epoch)
     return trained, epochs
 
 
@@ -104,6 +107,57 @@ def test_a_resumed_training_gives_what_the_undisturbed_one_gives(
     assert resumed.result.seconds >= sum(metrics.seconds for metrics in resumed.result.epochs)
 
 
+@pytest.mark.parametrize("killed_after", [1, 4, 7])
+def test_a_resumed_language_model_is_what_the_undisturbed_one_is(
+    store: ObjectStore, killed_after: int
+) -> None:
+    config = text_children(epochs=8, learning_rate=8.0, average_after=1)
+    undisturbed, _ = run(open_store(f"memory://{uuid4().hex}"), config, TEXT_CHILD)
+
+    with pytest.raises(KilledError):
+        run(store, config, TEXT_CHILD, killed_after=killed_after)
+    resumed, epochs = run(store, config, TEXT_CHILD)
+
+    assert epochs == list(range(killed_after + 1, 9))
+    assert resumed.weights == undisturbed.weights
+    assert without_times(resumed.result) == without_times(undisturbed.result)
+
+
+def test_the_reward_of_a_language_model_is_a_constant_by_perplexity_to_a_power(
+    store: ObjectStore,
+) -> None:
+    trained, _ = run(store, text_children(epochs=5), TEXT_CHILD)
+
+    result = trained.result
+    losses = [metrics.valid_loss for metrics in result.epochs]
+    assert result.status == "ok"
+    assert result.score == pytest.approx(math.exp(min(losses[2:])))
+    assert result.best_epoch == 3 + losses[2:].index(min(losses[2:]))
+    assert result.reward == pytest.approx((6 / result.score) * (6 / result.score))
+    # embedding 8 x 6, node 0 (6 + 6) x 12, two nodes 6 x 12; each weight is used once for a word
+    assert result.num_parameters == result.num_multiply_adds == 48 + 144 + 2 * 72
+
+
+def test_the_weights_of_a_language_model_are_those_of_the_best_epoch(store: ObjectStore) -> None:
+    trained, _ = run(store, text_children(), TEXT_CHILD)
+    assert trained.weights is not None
+
+    model, info = load_language_model(trained.weights)
+
+    assert (info.architecture, info.words) == (TEXT_CHILD.architecture, TEXT_MANIFEST.words)
+    best = trained.result.epochs[(trained.result.best_epoch or 0) - 1]
+    assert text_loss(model, TEXT.valid) == best.valid_loss
+
+
+def test_a_language_model_that_diverges_has_no_reward(store: ObjectStore) -> None:
+    config = text_children(learning_rate=1e30, clip_norm=None)
+    trained, _ = run(store, config, TEXT_CHILD)
+
+    assert (trained.result.status, trained.result.reward) == ("diverged", 0.0)
+    assert trained.result.score is None
+    assert trained.weights is None
+
+
 def test_training_on_from_before_a_damaged_checkpoint_gives_the_same(store: ObjectStore) -> None:
     undisturbed, _ = run(open_store(f"memory://{uuid4().hex}"), children())
     with pytest.raises(KilledError):
@@ -142,7 +196,7 @@ def test_a_child_that_diverges_has_no_reward_and_says_when(store: ObjectStore) -
     assert trained.weights is None
 
 
-class Broken(nn.Module):
+class Broken(ImageNetwork):
     """A network whose training raises."""
 
     def __init__(self, error: Exception | None) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from toy_images import children
 
-from nas_lib.config import RewardConfig
+from nas_lib.config import RewardConfig, SharedConfig
 from nas_lib.records import EpochMetrics
 from nas_lib.training.schedule import best_epoch, learning_rate
 
@@ -21,6 +23,64 @@ def test_a_cosine_falls_from_the_rate_to_zero() -> None:
 
     # 0.1 x (1 + cos) / 2 with cos of 0, 60, 90, 120, 180 degrees: 1, 1/2, 0, -1/2, -1
     assert rates == pytest.approx([0.1, 0.075, 0.05, 0.025, 0])
+
+
+def test_a_cosine_ends_at_the_lowest_rate() -> None:
+    config = children(learning_rate=0.05, min_learning_rate=0.01, schedule="cosine")
+
+    # 0.01 + 0.04 x (1 + cos) / 2
+    rates = [learning_rate(config, progress) for progress in (0, 0.5, 1)]
+    assert rates == pytest.approx([0.05, 0.03, 0.01])
+
+
+def test_with_restarts_each_cycle_is_twice_as_long_as_the_one_before() -> None:
+    config = children(
+        epochs=7,
+        learning_rate=0.05,
+        min_learning_rate=0.01,
+        schedule="cosine_restarts",
+        first_cycle=2,
+    )
+
+    rates = [learning_rate(config, finished / 7) for finished in range(7)]
+
+    # 0.01 + 0.02 x (1 + cos) at 0, 90 | 0, 45, 90, 135 | 0 degrees; cos 45 = 0.70711
+    expected = [0.05, 0.03, 0.05, 0.044142, 0.03, 0.015858, 0.05]
+    assert rates == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("epochs", [1, 7, 150, 310])  # 49 / 310 x 310 is below 49 in floats
+def test_with_restarts_the_rate_of_every_epoch_is_that_of_its_place_in_the_cycle(
+    epochs: int,
+) -> None:
+    config = children(epochs=epochs, learning_rate=1.0, schedule="cosine_restarts", first_cycle=1)
+    places = [
+        place / length for length in (1, 2, 4, 8, 16, 32, 64, 128, 256) for place in range(length)
+    ]
+
+    # in the first and the last of 7 steps, counted as the trainer does
+    for step in (0, 6 / 7):
+        rates = [learning_rate(config, (done + step) / epochs) for done in range(epochs)]
+        expected = [0.5 * (1 + math.cos(math.pi * place)) for place in places[:epochs]]
+        assert rates == expected
+
+
+def test_the_published_numbers_of_epochs_end_with_a_cycle() -> None:
+    for epochs, last in ((310, 160), (150, 80), (630, 320)):  # 310 = 10 + 20 + 40 + 80 + 160
+        config = children(epochs=epochs, learning_rate=1.0, schedule="cosine_restarts")
+
+        rate = learning_rate(config, (epochs - 1) / epochs)
+
+        assert rate == pytest.approx(0.5 * (1 + math.cos(math.pi * (last - 1) / last)), rel=1e-6)
+
+
+def test_shared_weights_have_the_same_schedules() -> None:
+    shared = SharedConfig(epochs=310)
+
+    # 0.0005 + 0.0495 x (1 + cos) / 2: a cycle begins after 10 epochs; 15 are a quarter of it
+    assert learning_rate(shared, 0) == pytest.approx(0.05)
+    assert learning_rate(shared, 10 / 310) == pytest.approx(0.05)
+    assert learning_rate(shared, 15 / 310) == pytest.approx(0.0005 + 0.0495 * 0.85355, rel=1e-4)
 
 
 def epochs(*accuracies: float) -> list[EpochMetrics]:
@@ -56,3 +116,16 @@ def test_all_epochs_count_where_there_are_fewer_than_the_last_ones() -> None:
 
     assert found is not None
     assert found.epoch == 1
+
+
+def test_without_accuracy_the_lowest_validation_loss_counts() -> None:
+    config = children(epochs=3, reward=RewardConfig(last_epochs=2))
+    measured = [
+        EpochMetrics(number, 1.0, loss, None, learning_rate=0.1, seconds=1.0)
+        for number, loss in enumerate((3.0, 5.0, 4.0), start=1)
+    ]
+
+    found = best_epoch(measured, config)
+
+    assert found is not None
+    assert found.epoch == 3

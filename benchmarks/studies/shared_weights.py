@@ -1,0 +1,137 @@
+"""ENAS against random search with weight sharing, at an equal budget; and what shared weights tell.
+
+`python -m benchmarks.studies.shared_weights macro --data FOLDER`, likewise micro (both on
+Fashion-MNIST's idx files) and rnn (on a folder with train.txt, valid.txt and test.txt). A pair of
+searches shares its seed, and with it the split of the data and the first weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+import nas_lib
+from benchmarks.studies.study import RUNS, Spread, print_table, write_result
+from nas_lib.config import RandomConfig, SearchConfig
+from nas_lib.config_file import apply_overrides, parse_config
+from nas_lib.records import ChildRow, SharedScore
+from nas_lib.report.correlation import kendall_tau
+
+SEEDS = (1, 2, 3)
+ARMS = ("enas", "random")
+IMAGES = {
+    "task.data.format": "idx",
+    "task.valid_fraction": 0.2,
+    "task.max_train": 5000,
+    "shared.epochs": 15,
+    "shared.first_cycle": 5,
+    "shared.derive.num_samples": 50,
+    "children.epochs": 8,
+}
+SPACES: dict[str, tuple[str, dict[str, Any]]] = {
+    "macro": ("enas-macro-digits", IMAGES),
+    "micro": ("enas-micro-digits", IMAGES),
+    "rnn": (
+        "enas-rnn-pydoc",
+        {
+            "task.data.format": "text_files",
+            "task.max_train": 100_000,
+            "shared.derive.num_samples": 50,
+        },
+    ),
+}
+
+
+def config(space: str, arm: str, seed: int, data: Path, probes: int) -> SearchConfig:
+    """Return one search of the study."""
+    preset, settings = SPACES[space]
+    changes = {
+        "name": f"{space}-{arm}-{seed}",
+        "seed": seed,
+        "task.data.path": data,
+        "shared.derive.keep": 3,
+        "shared.derive.probes": probes,
+        "shared.threads": 1,
+    }
+    overrides = [f"{key}={value}" for key, value in (settings | changes).items()]
+    document = nas_lib.preset(preset).model_dump(mode="json")
+    found = parse_config(apply_overrides(document, overrides), source="study")
+    if arm == "random":
+        return found.model_copy(update={"controller": RandomConfig()})
+    return found
+
+
+def measure(space: str, arm: str, seed: int, data: Path, probes: int) -> dict[str, Any]:
+    """Search, and return what came of it."""
+    searched = config(space, arm, seed, data, probes)
+    handle = nas_lib.search(searched, store=str(RUNS / "shared" / searched.name), workers=2)
+    view = handle.view
+    derived = view.derived
+    assert derived is not None
+    kept, drawn = handle.children[: len(derived.kept)], handle.children[len(derived.kept) :]
+    found = {
+        "epochs": len(view.shared_epochs),
+        "shared-weight seconds": sum(each.seconds for each in view.shared_epochs),
+        "controller seconds": sum(each.controller_seconds for each in view.shared_epochs),
+        "deriving seconds": derived.seconds,
+        "samples scored": len(derived.scores),
+        "best shared score": derived.kept[0].score,
+        "kept, from scratch": [row.score for row in kept],
+        "probes, from scratch": [row.score for row in drawn],
+        "test": [reading.accuracy or reading.perplexity for reading in view.test],
+        "judged": [asdict(each) for each in (*derived.kept, *derived.probes)],
+    }
+    if drawn:
+        found |= _correlations([*derived.kept, *derived.probes], handle.children, derived.probes)
+    print(f"{searched.name}: {found['kept, from scratch']}", flush=True)
+    return found
+
+
+def _correlations(
+    judged: list[SharedScore], rows: tuple[ChildRow, ...], probes: tuple[SharedScore, ...]
+) -> dict[str, float]:
+    """Return Kendall's tau between scores by shared weights and from scratch."""
+    found = {}
+    for name, start in (("all", 0), ("probes", len(judged) - len(probes))):
+        pairs = [(a, row.score) for a, row in zip(judged, rows, strict=True) if row.score][start:]
+        scratch = [score for _, score in pairs]
+        found[f"tau, {name}"] = kendall_tau([each.score for each, _ in pairs], scratch)
+        running = [each.running_score for each, _ in pairs]
+        if None not in running:
+            found[f"tau before refitting, {name}"] = kendall_tau(running, scratch)
+    return found
+
+
+@click.command()
+@click.argument("space", type=click.Choice(list(SPACES)))
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--probes", default=20, show_default=True, help="Of ENAS with the first seed.")
+def main(space: str, data: Path, probes: int) -> None:
+    """Run the searches of one space and print the comparison."""
+    found = {
+        arm: [
+            measure(space, arm, seed, data, probes if (arm, seed) == ("enas", SEEDS[0]) else 0)
+            for seed in SEEDS
+        ]
+        for arm in ARMS
+    }
+    best = min if space == "rnn" else max
+    rows = []
+    for arm, searches in found.items():
+        seconds = [
+            each["shared-weight seconds"] + each["controller seconds"] + each["deriving seconds"]
+            for each in searches
+        ]
+        kept = [best(each["kept, from scratch"]) for each in searches]
+        tests = [each["test"][0] for each in searches]
+        rows.append([arm, *(Spread.of(values).text() for values in (seconds, kept, tests))])
+    header = ["arm", "search seconds", "best from scratch", "its test"]
+    print_table(f"{space}, {len(SEEDS)} paired seeds", header, rows)
+    write_result(f"shared_{space}", {"seeds": SEEDS, "searches": found})
+
+
+if __name__ == "__main__":
+    main()

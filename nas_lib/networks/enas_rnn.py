@@ -1,0 +1,104 @@
+"""Recurrent cells: from a plan and its weights to the outputs (ENAS, Pham et al. 2018, 2.1).
+
+Node 0 takes the word x and the last state s', any other node n an earlier node's state s_p:
+
+    [h, c] = [x, s'] W_0 or s_p W_n,  s_n = s_p + sigmoid(c) (f(h) - s_p),  with s_p = s' for node 0
+
+and the new state, which is also the output, is the mean of some nodes. Dropout of the state hides
+the same units of s' and s_p from all products, at all words of a piece.
+
+There are two ways to compute that. The plain one is torch's operations one after another. The fast
+one, in `fused_rnn`, is used where it can be: without BatchNorm and autocast.
+
+Letters: T words of a piece, B pieces side by side, H units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nas_lib.config.spaces import RnnFunction
+from nas_lib.networks.fused_rnn import fused_outputs
+from nas_lib.spaces.enas_rnn import RnnPlan
+
+Normalise = Callable[[Tensor], Tensor]
+
+_FUNCTIONS: dict[RnnFunction, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "identity": lambda x: x,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A cell with its weights.
+
+    Attributes:
+        plan: Which node takes which, and its function.
+        weights: Of each node: `[2H, 2H]` for node 0, the word's rows before the state's; `[H, 2H]`
+            for the others. The left half gives h, the right half c.
+        norms: BatchNorm of each node's `[B, 2H]` and, last, of the new state; none if empty.
+    """
+
+    plan: RnnPlan
+    weights: tuple[Tensor, ...]
+    norms: tuple[Normalise, ...] = ()
+
+    def outputs(self, x_TBH: Tensor, state_BH: Tensor, keep_BH: Tensor | None) -> Tensor:
+        """Return the state after each word, `[T, B, H]`.
+
+        Args:
+            x_TBH: Words, as node 0 takes them.
+            state_BH: Before the first one.
+            keep_BH: Dropout of the state: what units are multiplied with; None to keep all.
+        """
+        if self.norms or torch.is_autocast_enabled(x_TBH.device.type):
+            return plain_outputs(self, x_TBH, state_BH, keep_BH)
+        return fused_outputs(self.plan, self.weights, x_TBH, state_BH, keep_BH)
+
+
+def plain_outputs(cell: Cell, x_TBH: Tensor, state_BH: Tensor, keep_BH: Tensor | None) -> Tensor:
+    """Return what `Cell.outputs` does, by torch's operations one after another."""
+    outputs = []
+    for x_BH in x_TBH:
+        state_BH = _next_state(cell, x_BH, state_BH, keep_BH)
+        outputs.append(state_BH)
+    return torch.stack(outputs)
+
+
+def initial_weights(plan: RnnPlan, *, init_range: float) -> nn.ParameterList:
+    """Return weights for every node, uniform in +- init_range from torch's global generator."""
+    return nn.ParameterList(
+        uniform((2 if number == 0 else 1) * plan.hidden, 2 * plan.hidden, init_range=init_range)
+        for number in range(len(plan.nodes))
+    )
+
+
+def uniform(rows: int, columns: int, *, init_range: float) -> nn.Parameter:
+    """Return a matrix, uniform in +- init_range from torch's global generator."""
+    return nn.Parameter(torch.empty(rows, columns).uniform_(-init_range, init_range))
+
+
+def _next_state(cell: Cell, x_BH: Tensor, state_BH: Tensor, keep_BH: Tensor | None) -> Tensor:
+    states: list[Tensor] = []
+    for number, (node, weight) in enumerate(zip(cell.plan.nodes, cell.weights, strict=True)):
+        taken_BH = state_BH if node.previous is None else states[node.previous]
+        fed = taken_BH if keep_BH is None else taken_BH * keep_BH
+        if node.previous is None:
+            fed = torch.cat([x_BH, fed], dim=1)
+        gates_B2H = _normalised(cell.norms, number, fed @ weight)
+        h_BH, c_BH = gates_B2H.chunk(2, dim=1)
+        h_BH = _FUNCTIONS[node.function](h_BH)
+        states.append(taken_BH + torch.sigmoid(c_BH) * (h_BH - taken_BH))
+    mean_BH = torch.stack([states[number] for number in cell.plan.outputs]).mean(dim=0)
+    return _normalised(cell.norms, len(states), mean_BH)
+
+
+def _normalised(norms: Sequence[Normalise], number: int, x: Tensor) -> Tensor:
+    return norms[number](x) if norms else x

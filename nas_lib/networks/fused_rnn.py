@@ -1,0 +1,256 @@
+"""A recurrent cell over all words of a piece as one operation, with a backward pass by hand.
+
+What torch's operations one after another lose is memory traffic and small products. Here
+
+- what node 0 takes from the words is one product for all words;
+- results are written where the backward pass looks for them, and functions applied in place;
+- the backward pass puts gradients in the place of what it needed last, and multiplies once for each
+  weight: what fed it at all words, by the gradients of all words.
+
+Letters: T words of a piece, B pieces side by side, H units; G = 2 H: what a weight gives, left h
+and right c, which the function and the sigmoid turn into the proposal and the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from nas_lib.config.spaces import RnnFunction
+from nas_lib.spaces.enas_rnn import RnnNode, RnnPlan
+
+_aten = torch.ops.aten
+
+_IN_PLACE: dict[RnnFunction, Callable[[Tensor], object]] = {
+    "tanh": Tensor.tanh_,
+    "relu": Tensor.relu_,
+    "sigmoid": Tensor.sigmoid_,
+    "identity": lambda x: x,
+}
+
+
+def fused_outputs(
+    plan: RnnPlan,
+    weights: Sequence[Tensor],
+    x_TBH: Tensor,
+    state_BH: Tensor,
+    keep_BH: Tensor | None,
+) -> Tensor:
+    """Return the state after each word, `[T, B, H]`; arguments as `Cell` has them."""
+    if torch.is_grad_enabled():
+        outputs_TBH: Tensor = _Fused.apply(  # type: ignore[no-untyped-call]
+            plan, keep_BH, x_TBH, state_BH, *weights
+        )
+        return outputs_TBH
+    return _Pass(plan, weights, x_TBH, state_BH, keep_BH, remembers=False).forward()
+
+
+class _Fused(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        plan: RnnPlan,
+        keep_BH: Tensor | None,
+        x_TBH: Tensor,
+        state_BH: Tensor,
+        *weights: Tensor,
+    ) -> Tensor:
+        ctx.done = _Pass(plan, weights, x_TBH, state_BH, keep_BH, remembers=True)
+        ctx.save_for_backward(x_TBH, *weights)  # where torch sees that none was changed since
+        outputs_TBH: Tensor = ctx.done.forward()
+        return outputs_TBH
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_TBH: Tensor) -> tuple[Tensor | None, ...]:
+        x_TBH, first_weight, *_ = ctx.saved_tensors
+        done: _Pass | None = ctx.done
+        if done is None:
+            raise RuntimeError("a recurrent cell goes backward once: its gates are gradients now")
+        ctx.done = None
+        grad_state_BH = done.backward(grad_TBH)
+        hidden = x_TBH.shape[2]
+        gates = _flat(done.nodes[0].gates_TBG)
+        grad_x_TBH = (gates @ first_weight[:hidden].t()).view_as(x_TBH)
+        from_x, from_state, *others = [
+            _flat(fed_TBH).t() @ _flat(node.gates_TBG)
+            for fed_TBH, node in [(x_TBH, done.nodes[0]), *((n.fed_TBH, n) for n in done.nodes)]
+        ]
+        return None, None, grad_x_TBH, grad_state_BH, torch.cat([from_x, from_state]), *others
+
+
+class _Pass:
+    """A piece's way through the cell; not `remembers` keeps one word's results only.
+
+    Attributes:
+        nodes: In order.
+    """
+
+    def __init__(
+        self,
+        plan: RnnPlan,
+        weights: Sequence[Tensor],
+        x_TBH: Tensor,
+        state_BH: Tensor,
+        keep_BH: Tensor | None,
+        *,
+        remembers: bool,
+    ) -> None:
+        num_words, columns, hidden = x_TBH.shape
+        kept = num_words if remembers else 1
+        self._plan = plan
+        self._all_TBH = x_TBH.new_empty(num_words + 1, columns, hidden)  # and the one before
+        self._all_TBH[0] = state_BH
+        from_words_TBG = (_flat(x_TBH) @ weights[0][:hidden]).view(num_words, columns, 2 * hidden)
+        self.nodes: list[_Node] = []
+        takers: dict[int | None, _Node] = {}  # the first that takes each node
+        for node, weight in zip(plan.nodes, [weights[0][hidden:], *weights[1:]], strict=True):
+            taken_TBH, gates_TBG = self._all_TBH[:-1], from_words_TBG
+            if node.previous is not None:
+                taken_TBH = self.nodes[node.previous].states_TBH
+                gates_TBG = x_TBH.new_empty(kept, columns, 2 * hidden)
+            first = takers.get(node.previous)
+            made = _Node(node, weight, taken_TBH, gates_TBG, keep_BH, first, kept, num_words)
+            takers.setdefault(node.previous, made)
+            self.nodes.append(made)
+
+    def forward(self) -> Tensor:
+        """Return the state after each word, `[T, B, H]`."""
+        averaged = [self.nodes[number] for number in self._plan.outputs]
+        outputs_TBH = self._all_TBH[1:]
+        for t, output_BH in enumerate(outputs_TBH.unbind()):
+            for node in self.nodes:
+                node.forward(t)
+            output_BH.copy_(averaged[0].states[t])
+            for node in averaged[1:]:
+                output_BH.add_(node.states[t])
+            output_BH.div_(len(averaged))
+        return outputs_TBH
+
+    def backward(self, grad_TBH: Tensor) -> Tensor:
+        """Make gates gradients; return that of the state before the first word, `[B, H]`."""
+        places = grad_TBH.new_empty(4, *grad_TBH.shape[1:]).unbind()
+        mean_BH, into_last_BH, *places_BH = places
+        # gradients of states that nodes take add up; all others are that of the mean
+        sums = {
+            node.previous: torch.empty_like(mean_BH)
+            for node in self._plan.nodes
+            if node.previous is not None
+        }
+        into_last_BH.zero_()
+        for t in reversed(range(len(grad_TBH))):
+            torch.add(grad_TBH[t], into_last_BH, out=mean_BH).div_(len(self._plan.outputs))
+            into_last_BH.zero_()
+            for number, sum_BH in sums.items():
+                sum_BH.copy_(mean_BH) if number in self._plan.outputs else sum_BH.zero_()
+            for number, node in reversed(list(enumerate(self.nodes))):
+                into_BH = into_last_BH if node.previous is None else sums[node.previous]
+                node.backward(t, sums.get(number, mean_BH), into_BH, places_BH)
+        return into_last_BH
+
+
+class _Node:
+    """One node: what it takes and makes, each whole and as a view for each word.
+
+    Attributes:
+        previous: The node that it takes, None for the last state.
+        fed_TBH: What it takes, after dropout.
+        gates_TBG: Proposal and gate; after the backward pass the gradients of h and c.
+        states_TBH: What it makes ...
+        states: ... for each word.
+    """
+
+    def __init__(
+        self,
+        node: RnnNode,
+        weight: Tensor,
+        taken_TBH: Tensor,
+        gates_TBG: Tensor,
+        keep_BH: Tensor | None,
+        first: _Node | None,
+        kept: int,
+        num_words: int,
+    ) -> None:
+        self.previous, self._function = node.previous, node.function
+        self._weight, self._weight_t, self._keep_BH = weight, weight.t(), keep_BH
+        self._drops_out = keep_BH is not None and first is None  # else another node has done it
+        columns, hidden = taken_TBH.shape[1:]
+        self.gates_TBG = gates_TBG
+        self.states_TBH = taken_TBH.new_empty(kept, columns, hidden)
+        self.fed_TBH = taken_TBH
+        if keep_BH is not None:
+            self.fed_TBH = (
+                taken_TBH.new_empty(kept, columns, hidden) if first is None else first.fed_TBH
+            )
+        self.states, self._taken, self._fed, self._gates, self._h, self._c = (
+            _words(whole, num_words)
+            for whole in (
+                self.states_TBH,
+                taken_TBH,
+                self.fed_TBH,
+                gates_TBG,
+                *gates_TBG.chunk(2, dim=2),
+            )
+        )
+
+    def forward(self, t: int) -> None:
+        """Compute the state at a word."""
+        taken_BH, fed_BH, h_BH = self._taken[t], self._fed[t], self._h[t]
+        if self._drops_out:
+            torch.mul(taken_BH, self._keep_BH, out=fed_BH)  # type: ignore[arg-type]
+        if self.previous is None:
+            self._gates[t].addmm_(fed_BH, self._weight)
+        else:
+            torch.mm(fed_BH, self._weight, out=self._gates[t])
+        _IN_PLACE[self._function](h_BH)
+        torch.lerp(taken_BH, h_BH, self._c[t].sigmoid_(), out=self.states[t])
+
+    def backward(
+        self, t: int, grad_BH: Tensor, into_BH: Tensor, places_BH: Sequence[Tensor]
+    ) -> None:
+        """Make the gates at a word gradients.
+
+        Args:
+            t: The word.
+            grad_BH: The gradient of the state.
+            into_BH: Where to add that of the state that it takes.
+            places_BH: Two places for what lies between.
+        """
+        h_BH, c_BH, (first_BH, second_BH) = self._h[t], self._c[t], places_BH
+        change_BH = torch.sub(h_BH, self._taken[t], out=first_BH).mul_(grad_BH)
+        through_BH = torch.mul(grad_BH, c_BH, out=second_BH)
+        into_BH.add_(grad_BH).sub_(through_BH)
+        _aten.sigmoid_backward.grad_input(change_BH, c_BH, grad_input=c_BH)
+        _function_backward(self._function, through_BH, h_BH)
+        if self._keep_BH is None:
+            into_BH.addmm_(self._gates[t], self._weight_t)
+        else:
+            torch.mm(self._gates[t], self._weight_t, out=first_BH)
+            into_BH.addcmul_(first_BH, self._keep_BH)
+
+
+def _function_backward(function: RnnFunction, grad_BH: Tensor, result_BH: Tensor) -> None:
+    """Put the gradient of a function's argument in the place of its result."""
+    match function:
+        case "tanh":
+            _aten.tanh_backward.grad_input(grad_BH, result_BH, grad_input=result_BH)
+        case "relu":
+            _aten.threshold_backward.grad_input(grad_BH, result_BH, 0, grad_input=result_BH)
+        case "sigmoid":
+            _aten.sigmoid_backward.grad_input(grad_BH, result_BH, grad_input=result_BH)
+        case "identity":
+            result_BH.copy_(grad_BH)
+
+
+def _words(whole: Tensor, num_words: int) -> Sequence[Tensor]:
+    """Return a view for each word; the same for all where only one is kept."""
+    views = whole.unbind()
+    return views if len(views) == num_words else views * num_words
+
+
+def _flat(x_TBH: Tensor) -> Tensor:
+    return x_TBH.reshape(-1, x_TBH.shape[2])

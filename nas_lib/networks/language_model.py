@@ -1,0 +1,159 @@
+"""Language models: embedding, recurrent cell, and a softmax with the embedding's weights.
+
+As ENAS's code for language models trains them. Dropout is variational: in each mini-batch every
+mask is drawn once and serves all words of the piece. There are five: of whole words of the
+vocabulary, of embeddings' units, of what the cell takes from the word (on top of the former), of
+what its nodes take from each other, and of what the softmax takes. What is penalised beside the
+cross-entropy is the output before that last dropout (Merity et al. 2017, "Revisiting activation
+regularization for language RNNs").
+
+Letters: T words of a piece, B pieces side by side, H units, V words of the vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nas_lib.architecture import Architecture
+from nas_lib.config import TextTrainingConfig
+from nas_lib.errors import ArchitectureError
+from nas_lib.networks.cost import Cost
+from nas_lib.networks.enas_rnn import Cell, initial_weights, uniform
+from nas_lib.networks.tied_softmax import mean_cross_entropy
+from nas_lib.spaces.enas_rnn import EnasRnnSpace, RnnPlan, parse_rnn
+
+
+class LanguageLoss(NamedTuple):
+    """What a piece of text comes to.
+
+    Attributes:
+        objective: What training minimises, a scalar; in evaluation the cross-entropy alone.
+        cross_entropy: Mean over all words in nats, a scalar.
+        state_BH: After the last word; no gradient goes through it.
+    """
+
+    objective: Tensor
+    cross_entropy: Tensor
+    state_BH: Tensor  # noqa: N815
+
+
+class WordNetwork(nn.Module):
+    """What language models have in common, whether they share weights or not."""
+
+    def __init__(self, *, hidden: int, num_words: int, training: TextTrainingConfig) -> None:
+        super().__init__()
+        self._training = training
+        self.embedding = uniform(num_words, hidden, init_range=training.init_range)
+
+    def initial_state(self, batch: int) -> Tensor:
+        """Return the state before a text: zeros, `[B, H]`."""
+        return self.embedding.new_zeros(batch, self.embedding.shape[1])
+
+    def cell_outputs(self, cell: Cell, inputs_TB: Tensor, state_BH: Tensor) -> Tensor:
+        """Return the state after each word, `[T, B, H]`."""
+        training = self._training
+        x_TBH = F.embedding(inputs_TB, self.embedding)
+        if self.training:
+            words_V1 = self._mask(training.word_dropout, len(self.embedding), 1)
+            if words_V1 is not None:
+                x_TBH = x_TBH * F.embedding(inputs_TB, words_V1)
+            for rate in (training.embedding_dropout, training.input_dropout):
+                x_TBH = _masked(x_TBH, self._mask(rate, *x_TBH.shape[1:]))
+        keep_BH = self._mask(training.state_dropout, *x_TBH.shape[1:])
+        return cell.outputs(x_TBH, state_BH, keep_BH)
+
+    def cell_loss(
+        self, cell: Cell, inputs_TB: Tensor, targets_TB: Tensor, state_BH: Tensor
+    ) -> LanguageLoss:
+        """Return the loss of predicting each word's successor."""
+        outputs_TBH = self.cell_outputs(cell, inputs_TB, state_BH)
+        softened_TBH = _masked(
+            outputs_TBH, self._mask(self._training.output_dropout, *outputs_TBH.shape[1:])
+        )
+        cross_entropy = mean_cross_entropy(
+            softened_TBH.flatten(0, 1), self.embedding, targets_TB.flatten()
+        )
+        objective = cross_entropy
+        if self.training:
+            objective = objective + self._penalties(outputs_TBH)
+        return LanguageLoss(objective, cross_entropy, outputs_TBH[-1].detach())
+
+    def _penalties(self, outputs_TBH: Tensor) -> Tensor:
+        training = self._training
+        penalty = outputs_TBH.new_zeros(())
+        if training.activation_weight:
+            penalty = penalty + training.activation_weight * outputs_TBH.square().mean()
+        if training.slowness_weight and len(outputs_TBH) > 1:
+            changes_TBH = outputs_TBH[1:] - outputs_TBH[:-1]
+            penalty = penalty + training.slowness_weight * changes_TBH.square().mean()
+        return penalty
+
+    def _mask(self, rate: float, rows: int, columns: int) -> Tensor | None:
+        """Return what to multiply with, 0 or 1 / (1 - rate); None for nothing."""
+        if not self.training or not rate:
+            return None
+        return self.embedding.new_empty(rows, columns).bernoulli_(1 - rate).div_(1 - rate)
+
+
+class LanguageModel(WordNetwork):
+    """A language model with a cell of its own: what is trained from scratch."""
+
+    def __init__(self, plan: RnnPlan, *, num_words: int, training: TextTrainingConfig) -> None:
+        super().__init__(hidden=plan.hidden, num_words=num_words, training=training)
+        self.plan = plan
+        self.weights = initial_weights(plan, init_range=training.init_range)
+
+    def forward(self, inputs_TB: Tensor, state_BH: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the state after each word, `[T, B, H]`, and after the last, `[B, H]`."""
+        outputs_TBH = self.cell_outputs(self._cell(), inputs_TB, state_BH)
+        return outputs_TBH, outputs_TBH[-1]
+
+    def loss(self, inputs_TB: Tensor, targets_TB: Tensor, state_BH: Tensor) -> LanguageLoss:
+        """Return the loss of predicting each word's successor.
+
+        Args:
+            inputs_TB: Indices of words, `[T, B]`.
+            targets_TB: Those that follow them.
+            state_BH: Before the first word, `[B, H]`.
+        """
+        return self.cell_loss(self._cell(), inputs_TB, targets_TB, state_BH)
+
+    def _cell(self) -> Cell:
+        return Cell(self.plan, tuple(self.weights))
+
+
+def build_language_model(
+    architecture: Architecture, *, num_words: int, training: TextTrainingConfig
+) -> LanguageModel:
+    """Return the language model whose cell an architecture's configuration string spells out.
+
+    Its initial weights come from torch's global generator, and so does its dropout; seed that.
+
+    Args:
+        architecture: Of the space enas-rnn.
+        num_words: Words of the vocabulary.
+        training: How it is initialised, and what it does only in training.
+
+    Raises:
+        ArchitectureError: It is of another space, or the string is not of its form.
+    """
+    if architecture.space != EnasRnnSpace.name:
+        raise ArchitectureError(
+            f"language models can be built for the space {EnasRnnSpace.name}, "
+            f"got {architecture.space!r}"
+        )
+    return LanguageModel(parse_rnn(architecture.config), num_words=num_words, training=training)
+
+
+def count_language_model(model: LanguageModel) -> Cost:
+    """Return the cost of a language model: multiply-adds for one word, softmax included."""
+    matrices = [model.embedding, *model.weights]
+    num = sum(matrix.numel() for matrix in matrices)  # each is multiplied by a vector, once
+    return Cost(num_parameters=num, num_multiply_adds=num)
+
+
+def _masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    return x if mask is None else x * mask

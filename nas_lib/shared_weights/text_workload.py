@@ -1,0 +1,164 @@
+"""A recurrent super-network and its text.
+
+Letters: T words of a piece, B columns of text, H units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas_lib.config import EnasRnnSpaceConfig, SharedConfig, TextTrainingConfig
+from nas_lib.data.loading import TextSplits
+from nas_lib.data.text_batches import Piece, evaluation_text_batches, text_batches
+from nas_lib.networks.language_model import LanguageLoss
+from nas_lib.shared_weights.norm import Fitted, OfBatch, Running, Statistics
+from nas_lib.shared_weights.rnn import FittingOverWords, RnnSuperNetwork
+from nas_lib.shared_weights.workload import Batch, BatchNormMode, Tokens
+from nas_lib.training.evaluation import perplexity
+
+_LENGTHS, _ORDER, _REFIT = range(3)  # streams of randomness
+
+
+class TextWorkload:
+    """A recurrent super-network, judged by its perplexity; see `Workload`."""
+
+    higher_is_better = False
+
+    def __init__(
+        self,
+        space: EnasRnnSpaceConfig,
+        shared: SharedConfig,
+        text: TextSplits,
+        num_words: int,
+        *,
+        seed: int,
+        device: torch.device,
+        perplexity_constant: float,
+    ) -> None:
+        """Make the super-network, with weights from torch's global generator.
+
+        Args:
+            space: The space, and the super-network's size.
+            shared: How it is trained.
+            text: The text that it learns, and the one that it is judged by.
+            num_words: Words of the vocabulary.
+            seed: Of lengths and choice of pieces.
+            device: Where all is computed.
+            perplexity_constant: Divided by a perplexity it is the reward.
+        """
+        self._shared, self._seed, self._constant = shared, seed, perplexity_constant
+        self._training = shared.text or TextTrainingConfig()
+        network = RnnSuperNetwork(space, num_words=num_words, training=self._training)
+        self.network: RnnSuperNetwork = network.to(device)
+        self.has_batch_norm = space.batch_norm
+        self._train_N = text.train.to(device)
+        self._valid = self._equal_pieces(text.valid.to(device))
+        whole = [piece for piece in self._valid if len(piece[0]) == len(self._valid[0][0])]
+        self.num_validation_batches = len(whole)
+        self._state_BH = self._initial_state(self._valid)
+
+    def num_batches(self, epoch: int) -> int:
+        """Return how many pieces an epoch has, counted from 1."""
+        return len(self._training_pieces(epoch))
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's pieces; the state is zero before the first."""
+        pieces = self._training_pieces(epoch)
+        self._state_BH = self._initial_state(pieces)
+        for inputs_TB, targets_TB in pieces:
+            yield Batch(inputs_TB, targets_TB, weight=len(inputs_TB) / self._training.bptt)
+
+    def loss(self, batch: Batch, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """Return what is minimised and the mean cross-entropy in it; carry the state over.
+
+        Of a cell whose state overflows, such units are zero again before the next piece.
+        """
+        self.network.train()
+        loss = self._loss((batch.inputs, batch.targets), self._state_BH, tokens, None)
+        self._state_BH = torch.nan_to_num(loss.state_BH, nan=0.0, posinf=0.0, neginf=0.0)
+        return loss.objective, loss.cross_entropy
+
+    @torch.inference_mode()
+    def quick_score(self, tokens: Tokens, *, number: int) -> float:
+        """Return the perplexity on one validation piece, read from a state of zeros."""
+        passes, position = divmod(number, self.num_validation_batches)
+        order = self._generator(_ORDER, passes).permutation(self.num_validation_batches)
+        piece = self._valid[order[position]]
+        statistics = self._statistics(tokens, self._shared.batch_norm, number)
+        return self._perplexity([piece], tokens, statistics)
+
+    @torch.inference_mode()
+    def score(self, tokens: Tokens, *, mode: BatchNormMode) -> float:
+        """Return the perplexity on all of the validation text, the state carried over."""
+        return self._perplexity(self._valid, tokens, self._statistics(tokens, mode, 0))
+
+    def reward(self, score: float) -> float:
+        """Return c / perplexity."""
+        return self._constant / score
+
+    def _perplexity(
+        self, pieces: Sequence[Piece], tokens: Tokens, statistics: Statistics | None
+    ) -> float:
+        self.network.eval()
+        state_BH = self._initial_state(pieces)
+        total_loss = torch.zeros((), dtype=torch.float64, device=state_BH.device)
+        for piece in pieces:
+            loss = self._loss(piece, state_BH, tokens, statistics)
+            total_loss += len(piece[0]) * loss.cross_entropy
+            state_BH = loss.state_BH
+        return perplexity(total_loss.item() / sum(len(inputs_TB) for inputs_TB, _ in pieces))
+
+    def _loss(
+        self, piece: Piece, state_BH: Tensor, tokens: Tokens, statistics: Statistics | None
+    ) -> LanguageLoss:
+        is_half = self._shared.precision == "bfloat16"
+        with torch.autocast(state_BH.device.type, torch.bfloat16, enabled=is_half):
+            return self.network.loss(*piece, state_BH, tokens, statistics)
+
+    def _statistics(self, tokens: Tokens, mode: BatchNormMode, number: int) -> Statistics | None:
+        """Return what BatchNorm is to go by in evaluation; None where there is none."""
+        if not self.has_batch_norm:
+            return None
+        match mode:
+            case "running":
+                return Running()
+            case "batch":
+                return OfBatch()
+            case "refit":
+                return Fitted(self._fit(tokens, number).moments)
+
+    def _fit(self, tokens: Tokens, number: int) -> FittingOverWords:
+        """Return the statistics of pieces of the training text, one after another."""
+        self.network.eval()
+        pieces = self._equal_pieces(self._train_N)
+        num = min(self._shared.refit_batches, len(pieces))
+        first = int(self._generator(_REFIT, number).integers(len(pieces) - num + 1))
+        fitting = FittingOverWords()
+        state_BH = self._initial_state(pieces)
+        for piece in pieces[first : first + num]:
+            state_BH = self._loss(piece, state_BH, tokens, fitting).state_BH
+        return fitting
+
+    def _training_pieces(self, epoch: int) -> list[Piece]:
+        return text_batches(
+            self._train_N,
+            batch_size=self._shared.batch_size,
+            bptt=self._training.bptt,
+            random_lengths=self._training.random_bptt,
+            seed=int(self._generator(_LENGTHS, epoch).integers(2**63)),
+        )
+
+    def _equal_pieces(self, words_N: Tensor) -> list[Piece]:
+        return evaluation_text_batches(
+            words_N, batch_size=self._shared.batch_size, bptt=self._training.bptt
+        )
+
+    def _initial_state(self, pieces: Sequence[Piece]) -> Tensor:
+        return self.network.initial_state(pieces[0][0].shape[1])
+
+    def _generator(self, *numbers: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, *numbers])

@@ -1,0 +1,110 @@
+"""The equations of the ENAS policy once more, in plain numpy: one architecture, one step.
+
+Written from Pham et al. (2018), section 2, and what its published code adds, to check the torch
+code against. `named` gives the policy's parameters by their place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from policy_reference import sigmoid, softmax
+
+from nas_lib.controllers.enas_policy import EnasPolicy
+from nas_lib.spaces.decisions import Anchor, Choice, Pointer, Subset
+
+
+def lstm_layer(x, h, c, w_x, w_h):
+    """One step of one layer without biases: input, forget and output gate, candidate."""
+    i, f, o, g = np.split(w_x @ x + w_h @ h, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def squash(logit, config, constant):
+    if config.temperature is not None:
+        logit = logit / config.temperature
+    return logit if constant is None else constant * np.tanh(logit)
+
+
+def reference(policy: EnasPolicy, config, decisions, tokens) -> tuple[float, float, float]:
+    """Return log-probability, entropy and divergence, in nats, of one token sequence."""
+    weights = {name: value.detach().double().numpy() for name, value in named(policy).items()}
+    size = config.hidden_size
+    state = [(np.zeros(size), np.zeros(size)) for _ in range(config.num_layers)]
+    anchors: dict[str, list] = {}
+    x, rest, log_prob, entropy, divergences = weights["start"], list(tokens), 0.0, 0.0, []
+    for decision in decisions:
+        for layer in range(config.num_layers):
+            w_x, w_h = weights[f"lstm.{layer}.input"], weights[f"lstm.{layer}.state"]
+            state[layer] = lstm_layer(x, *state[layer], w_x, w_h)
+            x = state[layer][0]
+        h, kind = x, decision.kind
+        mine, rest = rest[: decision.num_tokens], rest[decision.num_tokens :]
+        x = weights["start"]
+        before = anchors.setdefault(kind, [])
+        if isinstance(decision, Choice):
+            constant = config.operation_tanh_constant
+            logits = squash(
+                weights[f"{kind}.head"] @ h,
+                config,
+                config.tanh_constant if constant is None else constant,
+            )
+            if len(config.operation_bias) == decision.num_options:
+                logits = logits + np.array(config.operation_bias)
+            p = softmax(logits)
+            log_prob += np.log(p[mine[0]])
+            entropy -= sum(p * np.log(p))
+            x = weights[f"{kind}.embedding"][mine[0]]
+        elif isinstance(decision, Subset) and mine:
+            divergence = 0.0
+            for anchor, bit in zip(before, mine, strict=True):
+                q = attend(weights, kind, anchor, h)
+                pair = np.array([squash(z, config, config.tanh_constant) for z in (-q, q)])
+                p = softmax(pair)
+                log_prob += np.log(p[bit])
+                entropy -= sum(p * np.log(p))
+                prior = np.array([1 - config.skip_prior, config.skip_prior])
+                divergence += sum(p * np.log(p / prior))
+            divergences.append(divergence)
+            chosen = [anchor for anchor, bit in zip(before, mine, strict=True) if bit]
+            x = sum(chosen, np.zeros(size)) / (1 + len(chosen))
+        elif isinstance(decision, Pointer):
+            seen = before[-decision.num_anchors :]
+            distances = np.arange(len(seen), 0, -1)
+            logits = squash(
+                np.array([attend(weights, kind, anchor, h) for anchor in seen]),
+                config,
+                config.tanh_constant,
+            )
+            p = softmax(logits - config.distance_weight * distances**2)
+            log_prob += np.log(p[mine[0]])
+            entropy -= sum(p * np.log(p))
+            x = seen[mine[0]]
+            if decision.marks:
+                x = x / (0.1 + distances[mine[0]])
+        if isinstance(decision, Subset | Anchor) or getattr(decision, "marks", False):
+            before.append(h)
+    return log_prob, entropy, float(np.mean(divergences)) if divergences else 0.0
+
+
+def attend(weights, kind, anchor, h):
+    mixed = np.tanh(weights[f"{kind}.previous"] @ anchor + weights[f"{kind}.current"] @ h)
+    return weights[f"{kind}.weigh"][0] @ mixed
+
+
+def named(policy: EnasPolicy) -> dict[str, object]:
+    """The policy's parameters by their place."""
+    start, *rows = policy.rows
+    parameters = {"start": start}
+    for layer in range(len(policy.lstm) // 2):
+        parameters[f"lstm.{layer}.input"] = policy.lstm[2 * layer].T
+        parameters[f"lstm.{layer}.state"] = policy.lstm[2 * layer + 1].T
+    for kind, head in policy.heads.items():  # in the order of their rows
+        parameters[f"{kind}.head"] = head
+        parameters[f"{kind}.embedding"] = torch.stack(rows[: len(head)])
+        rows = rows[len(head) :]
+    for kind, attention in policy.attentions.items():
+        for name in ("previous", "current", "weigh"):
+            parameters[f"{kind}.{name}"] = getattr(attention, name).weight
+    return parameters

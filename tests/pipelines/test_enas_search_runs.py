@@ -1,0 +1,96 @@
+"""enas_search under kfp.local: the same search as the command's, in tasks of their own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from kfp import local
+from kfp_nas.pipelines.enas_search import enas_search, enas_search_pod
+from searches import SMALL_SHARED, account
+
+from nas_lib.config_file import resolve_config
+from nas_lib.engine import SearchHandle, search
+from nas_lib.records import Derived
+from nas_lib.report import SearchView
+from nas_lib.steps import view_search
+
+PRESET = "enas-macro-digits"
+OVERRIDES = {**SMALL_SHARED, "shared": {**SMALL_SHARED["shared"], "epochs": 4}}
+DIES_TWICE = """
+import os, signal, sys
+
+ONCE_EACH = "checkpoints/shared/0003.safetensors", "shared/scores/000000.json"
+
+def die(event, arguments):
+    if event == "os.link" and str(arguments[1]).endswith(ONCE_EACH):  # a file gets its name
+        try:
+            os.mkdir(os.path.join({folder!r}, os.path.basename(arguments[1])))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(die)
+"""
+
+
+@pytest.fixture(autouse=True)
+def local_kubeflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each task in a process of its own, as a pod would be."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "artifacts")
+    )
+
+
+@pytest.fixture(scope="module")
+def by_command(tmp_path_factory: pytest.TempPathFactory) -> SearchView:
+    """What `nas search` comes to, in one go."""
+    config = resolve_config(PRESET, OVERRIDES, stored=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return search(config, store="memory://by-command").view
+
+
+def outcome(view: SearchView) -> list[object]:
+    """Return the numbers of a search that may not depend on who ran it."""
+    assert isinstance(view.derived, Derived)
+    (reading,) = view.test
+    return [
+        [(each.train_loss, each.mean_score, each.entropy) for each in view.shared_epochs],
+        (view.derived.scores, view.derived.kept, view.derived.probes),
+        account(SearchHandle("", "", view)),
+        (reading.child, reading.accuracy),
+    ]
+
+
+def test_ticks_of_an_epoch_give_what_the_command_gives_in_one_go(
+    by_command: SearchView, tmp_path: Path
+) -> None:
+    uri = str(tmp_path / "state")
+    overrides = {**OVERRIDES, "shared": {**OVERRIDES["shared"], "tick_minutes": 1e-9}}
+
+    enas_search(search_uri=uri, preset=PRESET, overrides=overrides, ticks_per_run=4)
+
+    view = view_search(uri)
+    assert outcome(view) == outcome(by_command)
+    assert view.problems == ()
+    assert len(list((tmp_path / "state" / "reports").glob("*/report.html"))) == 1
+
+
+def test_the_next_tick_makes_good_what_a_killed_one_left(
+    by_command: SearchView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is killed before its third checkpoint, the second while it derives."""
+    uri = str(tmp_path / "state")
+    (tmp_path / "sitecustomize.py").write_text(DIES_TWICE.format(folder=str(tmp_path)))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+
+    with pytest.raises(RuntimeError, match="FAILURE"):  # a run of which a tick failed says so
+        enas_search_pod(search_uri=uri, preset=PRESET, overrides=OVERRIDES, ticks_per_run=4)
+
+    assert (tmp_path / "0003.safetensors").exists()
+    assert (tmp_path / "000000.json").exists()
+    assert outcome(view_search(uri)) == outcome(by_command)

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from training.toy_images import IMAGES, MANIFEST, toy_images
+
+from nas_lib.config import (
+    AugmentConfig,
+    CellsConfig,
+    EnasMacroSpaceConfig,
+    EnasMicroSpaceConfig,
+    FiltersConfig,
+    SharedConfig,
+)
+from nas_lib.data.loading import ImageSplits
+from nas_lib.shared_weights.image_workload import ImageWorkload
+from nas_lib.shared_weights.norm import Fitted, Fitting
+from nas_lib.shared_weights.workload import Workload
+
+MACRO = EnasMacroSpaceConfig(layers=3, shared=FiltersConfig(filters=6))
+MICRO = EnasMicroSpaceConfig(nodes=2, shared=CellsConfig(cells=3, filters=4))
+TOKENS = {MACRO: (0, 4, 1, 1, 0, 1), MICRO: (0, 1, 0, 2, 2, 0, 1, 4) * 2}
+SPACES = pytest.mark.parametrize("space", [MACRO, MICRO], ids=["macro", "micro"])
+A, B = (0, 4, 1, 1, 0, 1), (2, 5, 0, 3, 1, 1)  # architectures of MACRO
+
+
+def workload(
+    space: EnasMacroSpaceConfig | EnasMicroSpaceConfig = MACRO,
+    *,
+    images: ImageSplits = IMAGES,
+    seed: int = 7,
+    **settings: Any,
+) -> ImageWorkload:
+    defaults = {"batch_size": 16, "dropout": 0.0, "augment": AugmentConfig(pad=1, flip=True)}
+    shared = SharedConfig(**{**defaults, **settings})
+    torch.manual_seed(3)
+    return ImageWorkload(space, shared, images, MANIFEST, seed=seed, device=torch.device("cpu"))
+
+
+def state(images: ImageWorkload) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in images.network.state_dict().items()}
+
+
+def train(images: ImageWorkload, tokens: tuple[int, ...], *, epochs: int) -> list[float]:
+    optimizer = torch.optim.SGD(images.network.parameters(), 0.05, momentum=0.9, nesterov=True)
+    losses = []
+    for epoch in range(1, epochs + 1):
+        for batch in images.batches(epoch):
+            objective, loss = images.loss(batch, tokens)
+            optimizer.zero_grad(set_to_none=True)
+            objective.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return losses
+
+
+@SPACES
+def test_an_architecture_learns_the_toy_task(
+    space: EnasMacroSpaceConfig | EnasMicroSpaceConfig,
+) -> None:
+    images: Workload = workload(space)
+
+    losses = train(images, TOKENS[space], epochs=6)
+
+    assert losses[-1] < losses[0] / 2
+    assert images.score(TOKENS[space], mode="refit") > 0.6  # a third at random
+
+
+def test_an_epoch_repeats_and_differs_from_the_next_and_from_another_seed() -> None:
+    def inputs(seed: int, epoch: int) -> Tensor:
+        return torch.cat([batch.inputs for batch in workload(seed=seed).batches(epoch)])
+
+    assert torch.equal(inputs(7, 1), inputs(7, 1))
+    assert not torch.equal(inputs(7, 1), inputs(7, 2))
+    assert not torch.equal(inputs(7, 1), inputs(8, 1))
+
+
+def test_an_epoch_has_every_image_once() -> None:
+    images = workload(augment=AugmentConfig(pad=0, flip=False))
+
+    batches = list(images.batches(1))
+
+    assert images.num_batches(1) == len(batches) == 6  # 90 images, 16 in a batch: the last has 10
+    seen = torch.cat([batch.inputs for batch in batches]).sum(dim=(1, 2, 3)).sort().values
+    every = ((IMAGES.train.images - 0.3) / 0.7).sum(dim=(1, 2, 3)).sort().values
+    torch.testing.assert_close(seen, every)
+
+
+def test_the_loss_is_the_mean_cross_entropy_in_training() -> None:
+    images = workload()
+    batch = next(images.batches(1))
+    images.network.eval()
+
+    objective, loss = images.loss(batch, A)
+
+    assert images.network.training
+    assert torch.equal(objective.detach(), loss)
+    assert not loss.requires_grad
+    again = workload().network(batch.inputs, A)
+    torch.testing.assert_close(loss, F.cross_entropy(again, batch.targets).detach())
+
+
+def test_quick_scores_go_through_all_validation_images_again_and_again() -> None:
+    images = workload(batch_norm="running")
+    train(images, A, epochs=1)
+
+    turns = [[images.quick_score(A, number=2 * turn + i) for i in range(2)] for turn in range(4)]
+
+    assert images.num_validation_batches == 2  # 45 images, at least 16 in a batch: 23 and 22
+    everything = images.score(A, mode="running") * 45
+    for first, second in turns:
+        assert first * 23 + second * 22 == pytest.approx(everything)
+    assert len({first for first, _ in turns}) > 1  # other images each time
+    assert images.quick_score(A, number=5) == turns[2][1]
+
+
+def test_fewer_validation_images_than_a_batch_has_are_one_batch() -> None:
+    few = ImageSplits(train=IMAGES.train, valid=toy_images(5, seed=3))
+    images = workload(images=few)
+
+    assert images.num_validation_batches == 1
+    assert images.quick_score(A, number=3) in [right / 5 for right in range(6)]
+
+
+@pytest.mark.parametrize("mode", ["refit", "batch", "running"])
+def test_judging_changes_nothing_in_the_network(mode: Any) -> None:
+    images = workload(batch_norm=mode)
+    train(images, A, epochs=1)
+    before = state(images)
+
+    images.score(B, mode=mode)
+    images.quick_score(B, number=4)
+
+    torch.testing.assert_close(state(images), before, rtol=0, atol=0)
+    assert all(weight.grad is None or weight.grad.any() for weight in images.network.parameters())
+
+
+def test_training_an_architecture_touches_no_running_average_of_another() -> None:
+    images = workload()
+    before = state(images)
+
+    train(images, A, epochs=1)
+
+    changed = {name for name, x in state(images).items() if not torch.equal(x, before[name])}
+    assert any(name.startswith("layers.1.operations.4") for name in changed)
+    assert not any(name.startswith("layers.1.operations.5") for name in changed)
+
+
+def reference_accuracy(images: ImageWorkload, tokens: tuple[int, ...], train: Tensor) -> float:
+    """Set the network's own running averages to the mean moments of these batches; evaluate."""
+    moments: dict[Any, Any] = {}
+    network = images.network.eval()
+    for number, x_BCHW in enumerate(torch.split(train, 16), start=1):
+        network(x_BCHW, tokens, Fitting(number, moments))
+    for norm, values in moments.items():
+        norm.running_mean.copy_(values.mean)
+        norm.running_variance.copy_(values.variance)
+    x_BCHW, y_B = (IMAGES.valid.images - 0.3) / 0.7, IMAGES.valid.labels
+    right = network(x_BCHW, tokens).argmax(dim=1) == y_B
+    return right.float().mean().item()
+
+
+@SPACES
+def test_refitted_statistics_are_the_mean_over_training_batches(
+    space: EnasMacroSpaceConfig | EnasMicroSpaceConfig,
+) -> None:
+    images = workload(space, refit_batches=6)  # all 90 images
+    train(images, TOKENS[space], epochs=1)
+    score = images.score(TOKENS[space], mode="refit")
+    order = torch.cat([x for x, _ in images._training_batches(*_refit_arguments(images))])
+
+    with torch.no_grad():
+        expected = reference_accuracy(images, TOKENS[space], order)
+
+    assert score == pytest.approx(expected)
+
+
+def _refit_arguments(images: ImageWorkload) -> Any:
+    from nas_lib.shared_weights.image_workload import _REFIT_OF_ALL, _UNCHANGED
+
+    return _UNCHANGED, images._generator(_REFIT_OF_ALL, 0)
+
+
+def test_fitted_moments_are_those_of_all_images_where_batches_are_of_one_size() -> None:
+    network = workload().network.eval()
+    images = torch.randn(32, 1, 6, 6)
+    moments: dict[Any, Any] = {}
+    with torch.no_grad():
+        for number, half in enumerate(images.split(16), start=1):
+            network(half, A, Fitting(number, moments))
+        stem = F.conv2d(images, network.stem.conv.weight, padding=1)
+
+    fitted = Fitted(moments).given(network.stem.norm)
+
+    torch.testing.assert_close(fitted.mean, stem.mean(dim=(0, 2, 3)))
+    halves = [half.var(dim=(0, 2, 3)) for half in stem.split(16)]
+    torch.testing.assert_close(fitted.variance, (halves[0] + halves[1]) / 2)
+
+
+def test_refitting_uses_the_norms_of_the_architecture_alone() -> None:
+    network = workload().network.eval()
+    moments: dict[Any, Any] = {}
+    with torch.no_grad():
+        network(torch.randn(4, 1, 6, 6), A, Fitting(1, moments))
+
+    names = {name for name, module in network.named_modules() if module in moments}
+    # the stem's; two of conv3, one of avg3 and two of sep3; those behind layers 1 and 2; reductions
+    # of the stem (a skip) and of layer 0, and of layer 0 again (a skip) and of layer 1
+    assert len(names) == 1 + 5 + 2 + 4
+
+
+def test_statistics_of_the_batch_make_a_difference_and_so_does_refitting() -> None:
+    images = workload(augment=AugmentConfig(pad=0, flip=False))
+    train(images, A, epochs=2)
+    train(images, B, epochs=6)  # the averages of what A shares with B are now B's
+
+    scores = {mode: images.score(A, mode=mode) for mode in ("refit", "batch", "running")}
+
+    assert scores["refit"] > scores["running"]
+    assert scores["batch"] > scores["running"]
+
+
+def test_in_bfloat16_the_network_learns_too_and_its_weights_stay_float32() -> None:
+    images = workload(precision="bfloat16")
+
+    losses = train(images, A, epochs=6)
+
+    assert losses[-1] < losses[0] / 2
+    assert {x.dtype for x in state(images).values()} == {torch.float32}
+
+
+def test_the_reward_is_the_accuracy() -> None:
+    assert workload().reward(0.25) == 0.25

@@ -1,0 +1,73 @@
+"""A small text that a language model learns in a second: eight words, each after three others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas_lib.architecture import Architecture
+from nas_lib.config import ChildrenConfig, RewardConfig, TextTrainingConfig
+from nas_lib.data import BlobInfo, TextManifest
+from nas_lib.data.loading import TextSplits
+from nas_lib.records import Child
+
+WORDS = tuple("abcdefgh")
+
+
+def toy_text(num_words: int, seed: int) -> Tensor:
+    """Return words of which each is 1, 2 or 3 further than the one before."""
+    steps = np.random.default_rng(seed).integers(1, 4, num_words)
+    return torch.from_numpy(steps.cumsum() % len(WORDS)).int()
+
+
+TEXT = TextSplits(train=toy_text(600, seed=1), valid=toy_text(211, seed=2))
+
+TEXT_MANIFEST = TextManifest(
+    content_hash="toy",
+    source="toy",
+    words=WORDS,
+    num_train=600,
+    num_valid=211,
+    num_test=0,
+    search_blob=BlobInfo.of(b""),
+    test_blob=BlobInfo.of(b""),
+)
+
+TEXT_CHILD = Child(
+    "r000-000000-00",
+    Architecture("enas-rnn", (), "6 units | tanh | relu(0) | tanh(1) | mean of 1,2"),
+    seed=5,
+)
+
+
+def text_children(**settings: Any) -> ChildrenConfig:
+    """Return a short training on text; settings of `TextTrainingConfig` are sorted out."""
+    text = {
+        "bptt": 10,
+        "init_range": 0.3,
+        "word_dropout": 0.1,
+        "embedding_dropout": 0.1,
+        "input_dropout": 0.1,
+        "state_dropout": 0.1,
+        "output_dropout": 0.1,
+        "slowness_weight": 0.01,
+    }
+    text |= {
+        name: settings.pop(name) for name in TextTrainingConfig.model_fields if name in settings
+    }
+    defaults: dict[str, Any] = {
+        "epochs": 5,
+        "batch_size": 8,
+        "learning_rate": 2.0,
+        "momentum": 0.0,
+        "nesterov": False,
+        "weight_decay": 1e-6,
+        "clip_norm": 0.5,
+        "text": TextTrainingConfig(**text),
+        "reward": RewardConfig(last_epochs=3, power=2, perplexity_constant=6),
+        "checkpoint_every_s": 0,
+    }
+    return ChildrenConfig(**{**defaults, **settings})
