@@ -10,16 +10,14 @@ from uuid import uuid4
 import pytest
 from s3_server import S3Server, running_s3_server
 from searches import SMALL_SHARED, tabular
-from toy_workload import ToyWorkload
 
 from nas_lib import steps
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.store import SearchStore
 
-# Two threads on busy cores make torch's small operations many times slower. Before torch loads.
+# Two threads on busy cores make torch's small operations many times slower. Nothing above loads it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 
 _LONG = (
     "test_nas_search_runs.py",
@@ -73,6 +71,7 @@ def shared_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
     It lies in a folder. Each tick does one of its two epochs.
     """
+    from toy_workload import ToyWorkload  # loads torch
 
     def build(config: SearchConfig, store: SearchStore) -> ToyWorkload:
         return ToyWorkload(steps.OpenSearch(store.objects.uri).space.decisions(1))

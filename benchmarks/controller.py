@@ -104,7 +104,7 @@ def _of_enas(hidden_size: int) -> Iterator[Figure]:
         for batch in ENAS_BATCHES:
             speed = Speed(batch, space=build_space(space), controller=config)
             has_target = name == "macro" and batch == BATCH
-            title = f"controller of ENAS, {name}, {hidden_size} units, batch {batch}"
+            title = f"enas {name}, {hidden_size} units, batch {batch}"
             yield Figure(
                 f"{title}: sampled per s", speed.sampled(), at_least=12_000 if has_target else None
             )

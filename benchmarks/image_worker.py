@@ -2,7 +2,8 @@
 
 `python image_worker.py KIND [CHECKOUT]`: for each line of JSON on standard input, an architecture
 as tokens of our spaces, makes one step (forward, backward, SGD with Nesterov's momentum) on one
-thread, and writes its seconds. A peer runs in a Python that has it; this needs nothing but torch.
+thread, and writes the processor's seconds for it. A peer runs in a Python that has it; this file
+needs nothing but torch.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ class Step:
         self._optimizer.step()
 
     def seconds(self, tokens: Sequence[int]) -> float:
-        """Train one architecture; return how long that took."""
-        started_s = time.perf_counter()
+        """Train one architecture; return the processor's time for it."""
+        started_s = time.process_time()
         self.make(tokens)
-        return time.perf_counter() - started_s
+        return time.process_time() - started_s
 
 
 def ours_macro() -> tuple[nn.Module, Forward]:

@@ -21,6 +21,7 @@ from nas_lib.config import (
     ReinforceConfig,
     ResourcesConfig,
     SearchConfig,
+    SharedConfig,
     TaskConfig,
 )
 from nas_lib.config_file import (
@@ -52,13 +53,19 @@ def parse(text: str) -> SearchConfig:
         ("children: {epochs: 1.5}", "children.epochs should be a whole number, got 1.5"),
         ("children: {epochs: 0}", "children.epochs should be greater than 0, got 0"),
         ("children: {learning_rate: .nan}", "learning_rate should be a finite number, got NaN"),
-        ("children: {schedule: step}", "schedule should be 'constant' or 'cosine', got \"step\""),
+        (
+            "children: {schedule: step}",
+            "schedule should be 'constant', 'cosine' or 'cosine_restarts', got \"step\"",
+        ),
         ("children: {momentum: 0}", "children: nesterov needs a momentum above 0"),
         ("children: 3", "children should be a section of settings (key: value), got 3"),
         ("controller: random", "controller should be a section of settings (key: value)"),
         ("seed: null", "seed should be a whole number, got null"),
         ("name: My search", "name should be lower-case letters, digits and dashes"),
-        ("space: {kind: rnn}", 'space.kind should be one of cnn, custom, got "rnn"'),
+        (
+            "space: {kind: rnn}",
+            'space.kind should be one of cnn, enas-macro, enas-micro, enas-rnn, custom, got "rnn"',
+        ),
         ("space: {num_filters: [8]}", "space.kind is missing"),
         ("space: {kind: cnn, num_filters: []}", "space.num_filters should"),
         ("space: {kind: cnn, strides: [1, 1]}", "strides must not repeat an option, got [1, 1]"),
@@ -116,7 +123,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset_names_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="no preset is called 'digit'; there are digits, nas-cnn"):
+    with pytest.raises(ConfigError, match="no preset is called 'digit'; there are digits, enas-"):
         preset("digit")
 
 
@@ -267,6 +274,8 @@ def through_kubeflow(overrides: dict[str, object]) -> dict[str, object]:
 def test_preset_and_overrides_mean_the_configuration_they_are_made_of(
     base: str, changes: dict[str, object]
 ) -> None:
+    if preset(base).shared is not None:  # which goes with its own space and task
+        changes = {key: value for key, value in changes.items() if key not in ("task", "space")}
     config = preset(base).model_copy(update=changes)
 
     name, overrides = as_preset(config)
@@ -293,6 +302,18 @@ def test_overrides_are_the_settings_that_differ_from_the_closest_preset() -> Non
             "controller.kind": "random",
             "resources.node_selector": {"a.b/c": "x"},
         },
+    )
+
+
+def test_shared_weights_come_and_go_by_overrides() -> None:
+    without = preset("enas-micro-digits").model_copy(update={"shared": None})
+    name, overrides = as_preset(without)
+    assert (name, overrides) == ("enas-micro-digits", {"shared": None})
+    assert resolve_config(name, overrides, stored=None) == without
+
+    epochs = {"shared.epochs": 3}  # all else is as by default
+    assert resolve_config("", epochs, stored=without) == without.model_copy(
+        update={"shared": SharedConfig(epochs=3)}
     )
 
 

@@ -17,8 +17,7 @@ import nas_lib
 from benchmarks.studies.study import RUNS, Spread, print_table, write_result
 from nas_lib.config import RandomConfig, SearchConfig
 from nas_lib.config_file import apply_overrides, parse_config
-from nas_lib.records import ChildRow, SharedScore
-from nas_lib.report.correlation import kendall_tau
+from nas_lib.report.derivation import best_kept, derivation
 
 SEEDS = (1, 2, 3)
 ARMS = ("enas", "random")
@@ -54,6 +53,7 @@ def config(space: str, arm: str, seed: int, data: Path, probes: int) -> SearchCo
         "task.data.path": data,
         "shared.derive.keep": 3,
         "shared.derive.probes": probes,
+        "children.keep": 3 + probes,
         "shared.threads": 1,
     }
     overrides = [f"{key}={value}" for key, value in (settings | changes).items()]
@@ -68,41 +68,25 @@ def measure(space: str, arm: str, seed: int, data: Path, probes: int) -> dict[st
     """Search, and return what came of it."""
     searched = config(space, arm, seed, data, probes)
     handle = nas_lib.search(searched, store=str(RUNS / "shared" / searched.name), workers=2)
-    view = handle.view
-    derived = view.derived
-    assert derived is not None
-    kept, drawn = handle.children[: len(derived.kept)], handle.children[len(derived.kept) :]
-    found = {
+    view, found = handle.view, derivation(handle.view)
+    assert view.derived is not None
+    assert found is not None
+    best = best_kept(view)
+    assert best is not None
+    tests = {each.child: each.perplexity or each.accuracy for each in view.test}
+    print(f"{searched.name}: {best.score}, test {tests[best.id]}", flush=True)
+    return {
         "epochs": len(view.shared_epochs),
-        "shared-weight seconds": sum(each.seconds for each in view.shared_epochs),
+        "training seconds": sum(each.seconds for each in view.shared_epochs),
         "controller seconds": sum(each.controller_seconds for each in view.shared_epochs),
-        "deriving seconds": derived.seconds,
-        "samples scored": len(derived.scores),
-        "best shared score": derived.kept[0].score,
-        "kept, from scratch": [row.score for row in kept],
-        "probes, from scratch": [row.score for row in drawn],
-        "test": [reading.accuracy or reading.perplexity for reading in view.test],
-        "judged": [asdict(each) for each in (*derived.kept, *derived.probes)],
+        "deriving seconds": view.derived.seconds,
+        "samples scored": len(view.derived.scores),
+        "best shared score": view.derived.kept[0].score,
+        "best from scratch": best.score,
+        "its test": tests[best.id],
+        "its architecture": best.architecture.config,
+        "tau": asdict(found) if probes else None,
     }
-    if drawn:
-        found |= _correlations([*derived.kept, *derived.probes], handle.children, derived.probes)
-    print(f"{searched.name}: {found['kept, from scratch']}", flush=True)
-    return found
-
-
-def _correlations(
-    judged: list[SharedScore], rows: tuple[ChildRow, ...], probes: tuple[SharedScore, ...]
-) -> dict[str, float]:
-    """Return Kendall's tau between scores by shared weights and from scratch."""
-    found = {}
-    for name, start in (("all", 0), ("probes", len(judged) - len(probes))):
-        pairs = [(a, row.score) for a, row in zip(judged, rows, strict=True) if row.score][start:]
-        scratch = [score for _, score in pairs]
-        found[f"tau, {name}"] = kendall_tau([each.score for each, _ in pairs], scratch)
-        running = [each.running_score for each, _ in pairs]
-        if None not in running:
-            found[f"tau before refitting, {name}"] = kendall_tau(running, scratch)
-    return found
 
 
 @click.command()
@@ -118,16 +102,15 @@ def main(space: str, data: Path, probes: int) -> None:
         ]
         for arm in ARMS
     }
-    best = min if space == "rnn" else max
     rows = []
     for arm, searches in found.items():
         seconds = [
-            each["shared-weight seconds"] + each["controller seconds"] + each["deriving seconds"]
+            each["training seconds"] + each["controller seconds"] + each["deriving seconds"]
             for each in searches
         ]
-        kept = [best(each["kept, from scratch"]) for each in searches]
-        tests = [each["test"][0] for each in searches]
-        rows.append([arm, *(Spread.of(values).text() for values in (seconds, kept, tests))])
+        scores = [each["best from scratch"] for each in searches]
+        tests = [each["its test"] for each in searches]
+        rows.append([arm, *(Spread.of(values).text() for values in (seconds, scores, tests))])
     header = ["arm", "search seconds", "best from scratch", "its test"]
     print_table(f"{space}, {len(SEEDS)} paired seeds", header, rows)
     write_result(f"shared_{space}", {"seeds": SEEDS, "searches": found})

@@ -67,7 +67,7 @@ class ChildrenConfig(Part):
     epochs: PositiveInt = Field(50, description="Passes over the training images.")
     batch_size: int = Field(128, ge=2, description="Images per gradient step.")
     learning_rate: PositiveFloat = Field(0.1, description="Of SGD, at the start.")
-    schedule: Literal["constant", "cosine", "cosine_restarts"] = Field(
+    schedule: Literal["constant", "cosine", "cosine_restarts", "exponential"] = Field(
         "constant", description="Learning rate over the steps."
     )
     min_learning_rate: float = Field(0.0, ge=0, description="Where cosine ends.")
@@ -75,6 +75,8 @@ class ChildrenConfig(Part):
         10,
         description="cosine_restarts: epochs of the first cycle; each next one takes twice that.",
     )
+    decay: float = Field(0.96, gt=0, le=1, description="exponential: the rate's factor ...")
+    decay_after: int = Field(15, ge=0, description="... in each epoch after so many.")
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = True
     weight_decay: float = Field(1e-4, ge=0, description="L2 penalty, as torch's weight_decay.")
@@ -112,4 +114,14 @@ class ChildrenConfig(Part):
     def _check(self) -> ChildrenConfig:
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
+        check_rates(self.learning_rate, self.min_learning_rate)
         return self
+
+
+def check_rates(learning_rate: float, min_learning_rate: float) -> None:
+    """Refuse a schedule that would end above its start."""
+    if min_learning_rate > learning_rate:
+        raise ValueError(
+            f"min_learning_rate ({min_learning_rate:g}) must be at most learning_rate "
+            f"({learning_rate:g})"
+        )

@@ -13,6 +13,7 @@ from nas_lib.config.shared import SharedConfig
 from nas_lib.config.spaces import (
     CnnSpaceConfig,
     CustomSpaceConfig,
+    EnasMicroSpaceConfig,
     EnasRnnSpaceConfig,
     SharedSpaceConfig,
     SpaceConfig,
@@ -54,6 +55,12 @@ class SearchConfig(Part):
             raise ValueError(
                 f"task.kind {self.task.kind} does not go with space.kind {self.space.kind}: "
                 "enas-rnn is for language_modelling, the others are for images"
+            )
+        cells = isinstance(self.space, EnasMicroSpaceConfig)
+        if trains and not cells and (self.children.drop_path or self.children.auxiliary_weight):
+            raise ValueError(
+                "children.drop_path and children.auxiliary_weight are for networks of cells, "
+                f"got space.kind {self.space.kind}"
             )
         if self.shared is None:
             return self

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from nas_lib.config.children import AugmentConfig, Rate, TextTrainingConfig
+from nas_lib.config.children import AugmentConfig, Rate, TextTrainingConfig, check_rates
 from nas_lib.config.part import Part
 
 
@@ -40,12 +40,14 @@ class SharedConfig(Part):
     batch_size: int = Field(128, ge=2, description="Examples, or rows of text, per step.")
     learning_rate: PositiveFloat = Field(0.05, description="Of SGD, at the start of a cycle.")
     min_learning_rate: float = Field(0.0005, ge=0, description="At the end of a cycle.")
-    schedule: Literal["constant", "cosine", "cosine_restarts"] = Field(
+    schedule: Literal["constant", "cosine", "cosine_restarts", "exponential"] = Field(
         "cosine_restarts", description="Learning rate from epoch to epoch."
     )
     first_cycle: PositiveInt = Field(
         10, description="Epochs of the first cycle; each next one takes twice as many."
     )
+    decay: float = Field(0.96, gt=0, le=1, description="exponential: the rate's factor ...")
+    decay_after: int = Field(15, ge=0, description="... in each epoch after so many.")
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = True
     weight_decay: float = Field(
@@ -80,3 +82,10 @@ class SharedConfig(Part):
     tick_minutes: PositiveFloat = Field(
         20.0, description="A pod ends at the first end of an epoch after this."
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> SharedConfig:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        check_rates(self.learning_rate, self.min_learning_rate)
+        return self

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from nas_lib.config import EnasControllerConfig
 from nas_lib.controllers.adam import adam_step
-from nas_lib.controllers.enas_policy import EnasPolicy, EnasRollout
+from nas_lib.controllers.enas_policy import EnasPolicy
+from nas_lib.controllers.enas_rollout import EnasRollout
 from nas_lib.controllers.policy_gradient import Lesson, PolicyGradientController
 from nas_lib.spaces.decisions import Decision
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -25,10 +24,11 @@ from nas_lib.config import EnasControllerConfig
 from nas_lib.controllers.attention import Attention, Look, attend
 from nas_lib.controllers.distributions import pad_options, score_bits, score_options
 from nas_lib.controllers.layout import Group, Step, is_anchor, lay_out, members_by_kind, num_seen
-from nas_lib.controllers.lstm_walk import Input, Mixture, Row, Walk, walk
+from nas_lib.controllers.logit_shape import LogitShape, distances
+from nas_lib.controllers.lstm_walk import Input, Mixture, Row, walk
 from nas_lib.spaces.decisions import Choice, Decision, Subset
 
-_NEAREST = 0.1  # of a marking pointer's distance: the state pointed at is divided by both
+_NEAREST = 0.1  # the state that a marking pointer chose is divided by this plus its distance
 
 
 class Scores(NamedTuple):
@@ -79,7 +79,7 @@ class EnasPolicy(nn.Module):
         # Registers them; a dictionary module would refuse some names of kinds.
         self._heads = nn.ParameterList(self.heads.values())
         self._attentions = nn.ModuleList(self.attentions.values())
-        self._shape = _LogitShape.of(config)
+        self._shape = LogitShape.of(config)
         self._prior = config.skip_prior
 
     def forward(self, decisions: Sequence[Decision], tokens_BW: Tensor) -> Scores:
@@ -126,7 +126,7 @@ class EnasPolicy(nn.Module):
             chosen_XB = tokens_BX.T.float()
             weight_XB = chosen_XB / (1 + chosen_XB.sum(0))
         else:
-            distance_X1 = _distances(num_seen(decision))
+            distance_X1 = distances(num_seen(decision))
             weight_XB = (num_seen(decision) - tokens_BX.T == distance_X1).float()
             if is_anchor(decision):
                 weight_XB /= _NEAREST + distance_X1
@@ -140,14 +140,13 @@ class EnasPolicy(nn.Module):
         """Return a subset's or pointer's logits `[X, B]` from what attention gives."""
         if isinstance(decision, Subset):
             return self._shape.of_bits(logits_XB)
-        return self._shape.of_pointers(logits_XB, _distances(num_seen(decision)))
+        return self._shape.of_pointers(logits_XB, distances(num_seen(decision)))
 
     def _score(
         self, kind: str, group: Group, hidden_NBH: Tensor, tokens_WB: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return a kind's log-probability, entropy and divergence, summed over its decisions."""
-        columns = [column for each in group.tokens for column in each]
-        tokens_MB = tokens_WB[columns]  # of all of the kind's decisions
+        tokens_MB = tokens_WB[list(group.tokens)]  # M tokens of the kind
         nothing_B = tokens_WB.new_zeros(tokens_WB.shape[1], dtype=hidden_NBH.dtype)
         if kind in self.heads:
             logits_NBO = self.choice_logits(kind, hidden_NBH)
@@ -160,18 +159,16 @@ class EnasPolicy(nn.Module):
             logits_PB = self._shape.of_bits(logits_PB)
             return *score_bits(logits_PB, tokens_MB), _divergence(logits_PB, self._prior).sum(0)
         widths = [num_seen(step.decision) for step in looking]
-        logits_PB = self._shape.of_pointers(logits_PB, torch.cat([*map(_distances, widths)]))
+        logits_PB = self._shape.of_pointers(logits_PB, torch.cat([*map(distances, widths)]))
         return *score_options(pad_options(logits_PB, widths), tokens_MB[..., None]), nothing_B
 
     def _attend(
         self, kind: str, group: Group, looking: Sequence[Step], hidden_NBH: Tensor
     ) -> Tensor:
         """Return the attention logits `[P, B]` of the decisions that see anchors."""
-        attention, start = self.attentions[kind], group.places.start
-        num_anchors = group.anchors.stop - start
-        anchors_ABH = hidden_NBH if num_anchors == len(hidden_NBH) else hidden_NBH[:num_anchors]
+        attention, start = self.attentions[kind], group.start
         return attend(
-            F.linear(anchors_ABH, 2 * attention.previous.weight),
+            F.linear(hidden_NBH[: group.num_anchors], 2 * attention.previous.weight),
             F.linear(hidden_NBH, 2 * attention.current.weight),
             attention.weigh.weight[0],
             [
@@ -179,99 +176,6 @@ class EnasPolicy(nn.Module):
                 for step in looking
             ],
         )
-
-
-class EnasRollout:
-    """A batch of `num` architectures in the making: ask `logits`, answer `take`, in turns."""
-
-    def __init__(self, policy: EnasPolicy, decisions: Sequence[Decision], num: int) -> None:
-        self.num = num
-        self._policy = policy
-        steps, _ = lay_out(decisions)
-        self._steps = iter(steps)
-        self._walk = Walk(policy.rows, tuple(policy.lstm), num_steps=len(steps), num=num)
-        self._input: Input = policy.no_input(num)
-        self._doubled_previous_SBH = torch.empty_like(self._walk.hidden_SBH)
-        self._doubled = {
-            kind: (2 * attention.previous.weight.T, 2 * attention.current.weight.T)
-            for kind, attention in policy.attentions.items()
-        }
-
-    def logits(self, decision: Decision) -> Tensor:
-        """Take the next step of the LSTM; return the decision's logits.
-
-        They are `[B, O]`, one per option of a choice or pointer, or `[B, X]`, one per bit of a
-        subset; an anchor has none.
-        """
-        self._step = next(self._steps)
-        hidden_BH = self._walk.step(self._input, place=self._step.place)
-        if isinstance(decision, Choice):
-            return self._policy.choice_logits(decision.kind, hidden_BH)
-        of_previous_HH, of_current_HH = self._doubled[decision.kind]
-        if is_anchor(decision):
-            self._doubled_previous_SBH[self._step.place] = hidden_BH @ of_previous_HH
-        if not num_seen(decision):
-            return hidden_BH[:, :0]
-        logits_XB = attend(
-            self._doubled_previous_SBH[self._step.seen],
-            (hidden_BH @ of_current_HH)[None],
-            self._policy.attentions[decision.kind].weigh.weight[0],
-            [Look(0, slice(None))],
-        )
-        return self._policy.seen_logits(decision, logits_XB).T
-
-    def take(self, decision: Decision, tokens_BX: Tensor) -> None:
-        """Set the tokens of the decision that `logits` was asked for."""
-        self._input = self._policy.next_input(self._step, tokens_BX)
-
-
-@dataclass(frozen=True)
-class _LogitShape:
-    """How logits are kept from growing, and what else is known beforehand."""
-
-    temperature: float
-    tanh_constant: float | None
-    choice_tanh_constant: float | None
-    choice_bias: tuple[float, ...]
-    distance_weight: float
-
-    @classmethod
-    def of(cls, config: EnasControllerConfig) -> _LogitShape:
-        constant = config.operation_tanh_constant
-        return cls(
-            temperature=1.0 if config.temperature is None else config.temperature,
-            tanh_constant=config.tanh_constant,
-            choice_tanh_constant=config.tanh_constant if constant is None else constant,
-            choice_bias=config.operation_bias,
-            distance_weight=config.distance_weight,
-        )
-
-    def of_choice(self, logits: Tensor) -> Tensor:
-        """Shape logits `[..., O]`; the bias is for choices with as many options."""
-        logits = self._squash(logits, self.choice_tanh_constant)
-        if len(self.choice_bias) != logits.shape[-1]:
-            return logits
-        return logits + logits.new_tensor(self.choice_bias)
-
-    def of_bits(self, logits: Tensor) -> Tensor:
-        """Return the log-odds of bits that are softmaxes over -logit (out) and logit (in)."""
-        return 2 * self._squash(logits, self.tanh_constant)
-
-    def of_pointers(self, logits_PB: Tensor, distance_P1: Tensor) -> Tensor:
-        """Shape the logits of anchors at these distances."""
-        logits_PB = self._squash(logits_PB, self.tanh_constant)
-        if not self.distance_weight:
-            return logits_PB
-        return logits_PB - self.distance_weight * distance_P1**2
-
-    def _squash(self, logits: Tensor, constant: float | None) -> Tensor:
-        logits = logits / self.temperature
-        return logits if constant is None else constant * logits.tanh()
-
-
-def _distances(num_anchors: int) -> Tensor:
-    """Return how far back each of the latest anchors lies, `[X, 1]`: 1 for the newest."""
-    return torch.arange(num_anchors, 0, -1)[:, None]
 
 
 def _divergence(logits: Tensor, prior: float) -> Tensor:

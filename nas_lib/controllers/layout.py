@@ -34,15 +34,15 @@ class Group:
 
     Attributes:
         steps: In their order.
-        tokens: The columns of each one's tokens.
-        places: All of the kind's places.
-        anchors: Those of its anchors, the first ones.
+        tokens: The columns of their tokens, in their order.
+        start: The first of the kind's places, which are as many as there are steps.
+        num_anchors: How many of them, the first ones, are anchors'.
     """
 
     steps: tuple[Step, ...]
-    tokens: tuple[range, ...]
-    places: slice
-    anchors: slice
+    tokens: tuple[int, ...]
+    start: int
+    num_anchors: int
 
 
 def members_by_kind(decisions: Sequence[Decision]) -> dict[str, list[Decision]]:
@@ -72,8 +72,8 @@ def _expected(members: Sequence[Decision]) -> Iterator[Decision]:
         elif isinstance(members[0], Subset):
             yield Subset(decision.kind, num_anchors)
         elif isinstance(decision, Pointer) and num_anchors:
-            num_seen = min(max(decision.num_anchors, 1), num_anchors)
-            yield Pointer(decision.kind, num_seen, decision.marks)
+            possible = min(max(decision.num_anchors, 1), num_anchors)
+            yield Pointer(decision.kind, possible, decision.marks)
         else:
             yield Anchor(decision.kind)
         num_anchors += is_anchor(decision)
@@ -111,22 +111,18 @@ def lay_out(decisions: Sequence[Decision]) -> tuple[list[Step], dict[str, Group]
     steps: dict[int, Step] = {}
     groups: dict[str, Group] = {}
     for kind, mine in numbers.items():
-        start = len(steps)
-        num_anchors = sum(is_anchor(decisions[number]) for number in mine)
-        anchor, other = start, start + num_anchors
+        start = end = len(steps)  # of the places of anchors
+        others_last = sorted(mine, key=lambda number: not is_anchor(decisions[number]))
         for number in mine:
-            seen = slice(anchor - num_seen(decisions[number]), anchor)
-            if is_anchor(decisions[number]):
-                steps[number] = Step(decisions[number], anchor, seen)
-                anchor += 1
-            else:
-                steps[number] = Step(decisions[number], other, seen)
-                other += 1
+            decision = decisions[number]
+            place = start + others_last.index(number)
+            steps[number] = Step(decision, place, slice(end - num_seen(decision), end))
+            end += is_anchor(decision)
         groups[kind] = Group(
             steps=tuple(steps[number] for number in mine),
-            tokens=tuple(columns[number] for number in mine),
-            places=slice(start, start + len(mine)),
-            anchors=slice(start, start + num_anchors),
+            tokens=tuple(column for number in mine for column in columns[number]),
+            start=start,
+            num_anchors=end - start,
         )
     return [steps[number] for number in range(len(decisions))], groups
 

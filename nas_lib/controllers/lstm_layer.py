@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 
-class Step(NamedTuple):
+class LayerStep(NamedTuple):
     """What a step came to: gates `[B, G]` after their activations, the rest `[B, H]`."""
 
     gates: Tensor
@@ -41,7 +41,7 @@ class Layer:
         scale_G[3 * self._size :] = 2  # tanh of the candidate
         self.of_input_HG = of_input_HG * scale_G
         self._of_hidden_HG = of_hidden_HG * scale_G
-        self.steps: list[Step] = []
+        self.steps: list[LayerStep] = []
 
     def step(self, gates_BG: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Return the next state `[B, H]`.
@@ -60,7 +60,7 @@ class Layer:
             cell_BH.addcmul_(forget_BH, self.steps[-1].cell)
         squashed_BH = cell_BH.mul(2).sigmoid_().mul_(2).sub_(1)
         hidden_BH = torch.mul(output_BH, squashed_BH, out=out)
-        self.steps.append(Step(gates_BG, cell_BH, squashed_BH, hidden_BH))
+        self.steps.append(LayerStep(gates_BG, cell_BH, squashed_BH, hidden_BH))
         return hidden_BH
 
 

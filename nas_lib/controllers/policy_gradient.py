@@ -127,7 +127,7 @@ class PolicyGradientController(ABC):
         values = np.zeros(self.num_parameters, dtype=np.float32)
         with _one_thread():
             self._load(shards)
-            tokens_BW = torch.tensor(tokens, dtype=torch.int64)
+            tokens_BW = torch.from_numpy(np.array(tokens, dtype=np.int64))  # torch.tensor is slow
             lesson = self._lesson(decisions, tokens_BW, counted=counted, rewards=counted_rewards)
             if counted:
                 baseline = shards[0].baseline

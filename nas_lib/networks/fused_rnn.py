@@ -107,16 +107,28 @@ class _Pass:
         self._all_TBH[0] = state_BH
         from_words_TBG = (_flat(x_TBH) @ weights[0][:hidden]).view(num_words, columns, 2 * hidden)
         self.nodes: list[_Node] = []
-        takers: dict[int | None, _Node] = {}  # the first that takes each node
+        fed: dict[int | None, Tensor] = {}  # after dropout, by node that is taken
         for node, weight in zip(plan.nodes, [weights[0][hidden:], *weights[1:]], strict=True):
             taken_TBH, gates_TBG = self._all_TBH[:-1], from_words_TBG
             if node.previous is not None:
                 taken_TBH = self.nodes[node.previous].states_TBH
                 gates_TBG = x_TBH.new_empty(kept, columns, 2 * hidden)
-            first = takers.get(node.previous)
-            made = _Node(node, weight, taken_TBH, gates_TBG, keep_BH, first, kept, num_words)
-            takers.setdefault(node.previous, made)
-            self.nodes.append(made)
+            drops_out = keep_BH is not None and node.previous not in fed  # else it is done already
+            if drops_out:
+                fed[node.previous] = x_TBH.new_empty(kept, columns, hidden)
+            self.nodes.append(
+                _Node(
+                    node,
+                    weight,
+                    keep_BH,
+                    drops_out=drops_out,
+                    taken_TBH=taken_TBH,
+                    fed_TBH=fed.get(node.previous, taken_TBH),
+                    gates_TBG=gates_TBG,
+                    states_TBH=x_TBH.new_empty(kept, columns, hidden),
+                    num_words=num_words,
+                )
+            )
 
     def forward(self) -> Tensor:
         """Return the state after each word, `[T, B, H]`."""
@@ -168,33 +180,22 @@ class _Node:
         self,
         node: RnnNode,
         weight: Tensor,
-        taken_TBH: Tensor,
-        gates_TBG: Tensor,
         keep_BH: Tensor | None,
-        first: _Node | None,
-        kept: int,
+        *,
+        drops_out: bool,
+        taken_TBH: Tensor,
+        fed_TBH: Tensor,
+        gates_TBG: Tensor,
+        states_TBH: Tensor,
         num_words: int,
     ) -> None:
         self.previous, self._function = node.previous, node.function
-        self._weight, self._weight_t, self._keep_BH = weight, weight.t(), keep_BH
-        self._drops_out = keep_BH is not None and first is None  # else another node has done it
-        columns, hidden = taken_TBH.shape[1:]
-        self.gates_TBG = gates_TBG
-        self.states_TBH = taken_TBH.new_empty(kept, columns, hidden)
-        self.fed_TBH = taken_TBH
-        if keep_BH is not None:
-            self.fed_TBH = (
-                taken_TBH.new_empty(kept, columns, hidden) if first is None else first.fed_TBH
-            )
+        self._weight, self._weight_t = weight, weight.t()
+        self._keep_BH, self._drops_out = keep_BH, drops_out
+        self.fed_TBH, self.gates_TBG, self.states_TBH = fed_TBH, gates_TBG, states_TBH
+        wholes = (states_TBH, taken_TBH, fed_TBH, gates_TBG, *gates_TBG.chunk(2, dim=2))
         self.states, self._taken, self._fed, self._gates, self._h, self._c = (
-            _words(whole, num_words)
-            for whole in (
-                self.states_TBH,
-                taken_TBH,
-                self.fed_TBH,
-                gates_TBG,
-                *gates_TBG.chunk(2, dim=2),
-            )
+            _words(whole, num_words) for whole in wholes
         )
 
     def forward(self, t: int) -> None:

@@ -132,8 +132,10 @@ def rnn_paper() -> SearchConfig:
         task=_PTB,
         space=EnasRnnSpaceConfig(nodes=12, variant="original", weights_per="edge"),
         controller=EnasControllerConfig(baseline_decay=0.95, distance_weight=0.0),
-        shared=_rnn_shared(training, epochs=150, batch_size=64, clip_norm=0.25, weight_decay=1e-7),
-        children=_rnn_children(training, epochs=150),
+        shared=_rnn_shared(
+            training, epochs=150, batch_size=64, clip_norm=0.25, weight_decay=1e-7
+        ).model_copy(update={"schedule": "exponential"}),
+        children=_rnn_children(training, epochs=150).model_copy(update={"schedule": "exponential"}),
     )
 
 

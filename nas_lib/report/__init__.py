@@ -7,6 +7,7 @@ from nas_lib.report.compare_page import compare_page
 from nas_lib.report.compare_shared import SharedComparison
 from nas_lib.report.compare_tables import compare_json, compare_table
 from nas_lib.report.curves import leaderboard, winner
+from nas_lib.report.derivation import best_kept
 from nas_lib.report.page import problem_page, run_sentence, search_page
 from nas_lib.report.pictures import network_picture
 from nas_lib.report.replica_tables import pace_line, replicas_table
@@ -22,6 +23,7 @@ __all__ = [
     "ReplicaSummary",
     "SearchView",
     "SharedComparison",
+    "best_kept",
     "compare",
     "compare_json",
     "compare_page",

@@ -17,7 +17,7 @@ from typing import Literal
 from nas_lib.records import ChildRow
 from nas_lib.report.correlation import Correlation
 from nas_lib.report.curves import score_of, winner
-from nas_lib.report.derivation import derivation
+from nas_lib.report.derivation import best_kept, derivation
 from nas_lib.report.experiments import common_measure, experiment_labels, unfairness
 from nas_lib.report.measure import Measure
 from nas_lib.report.shared_course import shared_course
@@ -187,6 +187,7 @@ def _entry(view: SearchView, label: str) -> SharedEntry:
 def _values(view: SearchView) -> dict[str, float | None]:
     """Return a search's figures, in the order of `QUANTITIES`."""
     course, derived, best = shared_course(view), derivation(view), winner(view.rows)
+    chosen = best_kept(view)
     assert course is not None
     kept = None if derived is None else derived.kept_sample
     return {
@@ -198,7 +199,7 @@ def _values(view: SearchView) -> dict[str, float | None]:
         "best_shared": None if derived is None else derived.rows[0].shared_score,
         "best_kept": None if kept is None else kept.best,
         "best": None if best is None else score_of(best),
-        "test": None if best is None else _test_score(view, best),
+        "test": None if chosen is None else _test_score(view, chosen),
         "tau_running": None if derived is None else _tau(derived.all.running),
         "tau": None if derived is None else _tau(derived.all.own),
     }

@@ -100,7 +100,8 @@ def _explanations() -> Iterator[Markup]:
     yield paragraph(
         "Best shared is a score with shared weights, which only serves to rank. Best kept and best "
         "of all are of networks trained from scratch: of those that the search chose, and together "
-        "with those drawn at random to check it. The test score is of the best of all."
+        "with those drawn at random to check it. The test score is of the best "
+        "kept one, where its weights were kept."
     )
     yield paragraph(
         "Tau is Kendall's rank correlation of the scores with shared weights and from scratch, "

@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 from nas_lib.architecture import Architecture
 from nas_lib.records import ChildId, ChildRow, SharedScore
 from nas_lib.report.correlation import Correlation
-from nas_lib.report.curves import score_of
+from nas_lib.report.curves import score_of, winner
 from nas_lib.report.measure import Measure
 from nas_lib.report.view import SearchView
 
@@ -116,6 +116,14 @@ def derivation(view: SearchView) -> Derivation | None:
         probe_sample=_sample(drawn, view.measure),
         kept_wins=_wins(kept, drawn, view.measure),
     )
+
+
+def best_kept(view: SearchView) -> ChildRow | None:
+    """Return the best network that is no probe, by training from scratch; None without one."""
+    if view.derived is None:
+        return None
+    num_kept = len(view.derived.kept)
+    return winner(row for row in view.rows if ChildId.parse(row.id).index < num_kept)
 
 
 def ranks(values: Sequence[float | None], *, higher_is_better: bool) -> list[int | None]:

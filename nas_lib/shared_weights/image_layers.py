@@ -15,11 +15,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_weight
 
 from nas_lib.networks.layers import convolution
 from nas_lib.shared_weights.norm import Norm, Statistics
 
-_NARROW = 3  # pixels
+_MAX_COLUMNS = 3  # of a window, for oneDNN's fast gradient
 
 
 class ConvNorm(nn.Module):
@@ -96,59 +97,59 @@ def convolve_and_norm(
 
 def convolve_channels(x_BCHW: Tensor, weight_C1VV: Tensor) -> Tensor:
     """Return a convolution of every channel alone that keeps height and width."""
-    window = weight_C1VV.shape[3]
-    if window > _NARROW and x_BCHW.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-        y_BCHW: Tensor = _WideDepthwise.apply(x_BCHW, weight_C1VV)  # type: ignore[no-untyped-call]
+    if x_BCHW.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+        y_BCHW: Tensor = _Depthwise.apply(x_BCHW, weight_C1VV)  # type: ignore[no-untyped-call]
         return y_BCHW
-    return F.conv2d(x_BCHW, weight_C1VV, padding=window // 2, groups=len(weight_C1VV))
+    return _depthwise(x_BCHW, weight_C1VV)
 
 
-class _WideDepthwise(torch.autograd.Function):
-    """`convolve_channels` with a gradient that a CPU computes in half the time.
+def _depthwise(x_BCHW: Tensor, weight_C1VV: Tensor) -> Tensor:
+    padding = weight_C1VV.shape[2] // 2
+    return F.conv2d(x_BCHW, weight_C1VV, padding=padding, groups=len(weight_C1VV))
 
-    oneDNN has a fast kernel for the gradient of the weights only where the window is at most three
-    pixels wide. A wider one is cut into such strips; each looks at images shifted sideways.
+
+class _Depthwise(torch.autograd.Function):
+    """`convolve_channels` with a gradient that takes a CPU half the time, or less.
+
+    oneDNN's kernel for the gradient of images is slower than the convolution which that is.
     """
 
     @staticmethod
     def forward(ctx: Any, x_BCHW: Tensor, weight_C1VV: Tensor) -> Tensor:
         ctx.save_for_backward(x_BCHW, weight_C1VV)
-        padding = weight_C1VV.shape[2] // 2
-        return F.conv2d(x_BCHW, weight_C1VV, padding=padding, groups=len(weight_C1VV))
+        return _depthwise(x_BCHW, weight_C1VV)
 
     @staticmethod
-    def backward(ctx: Any, gradient_BCHW: Tensor) -> tuple[Tensor | None, Tensor]:
+    def backward(ctx: Any, gradient_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         x_BCHW, weight_C1VV = ctx.saved_tensors
-        window = weight_C1VV.shape[3]
-        middle = window // 2
+        of_x_BCHW = _depthwise(gradient_BCHW, weight_C1VV.flip(2, 3))
+        return of_x_BCHW, _depthwise_weight_gradient(x_BCHW, weight_C1VV.shape[2], gradient_BCHW)
 
-        def gradient(of: int, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor:
-            """Return the gradient of the input (0) or of the weight (1)."""
-            result: Tensor = torch.ops.aten.convolution_backward(
-                gradient_BCHW,
-                x,
-                weight,
-                None,
-                (1, 1),
-                padding,
-                (1, 1),
-                False,
-                (0, 0),
-                len(weight),
-                [of == 0, of == 1, False],
-            )[of]
-            return result
 
-        strips = []
-        for start in range(0, window, _NARROW):
-            end = min(start + _NARROW, window)
-            # the strip's first column stands `middle - start` pixels left of the output's
-            shifted = F.pad(x_BCHW, (middle - start, end - 1 - middle))
-            strips.append(gradient(1, shifted, weight_C1VV[..., start:end], (middle, 0)))
-        of_x = (
-            gradient(0, x_BCHW, weight_C1VV, (middle, middle)) if ctx.needs_input_grad[0] else None
+def _depthwise_weight_gradient(x_BCHW: Tensor, window: int, gradient_BCHW: Tensor) -> Tensor:
+    """Return the gradient of a depthwise convolution's weight, `[C, 1, V, V]`.
+
+    oneDNN has a fast kernel for it up to three columns. So a wider window is cut into such strips,
+    and each looks at images shifted sideways.
+    """
+    channels, middle = x_BCHW.shape[1], window // 2
+
+    def strip(images_BCHW: Tensor, columns: int, padding: tuple[int, int]) -> Tensor:
+        shape = (channels, 1, window, columns)
+        weight_C1VS: Tensor = conv2d_weight(  # type: ignore[no-untyped-call]
+            images_BCHW, shape, gradient_BCHW, padding=padding, groups=channels
         )
-        return of_x, torch.cat(strips, dim=3)
+        return weight_C1VS
+
+    if window <= _MAX_COLUMNS:
+        return strip(x_BCHW, window, (middle, middle))
+    strips = []
+    for start in range(0, window, _MAX_COLUMNS):
+        end = min(start + _MAX_COLUMNS, window)
+        # column `start` of the window stands `middle - start` pixels left of the output's pixel
+        shifted_BCHW = F.pad(x_BCHW, (middle - start, end - 1 - middle))
+        strips.append(strip(shifted_BCHW, end - start, (middle, 0)))
+    return torch.cat(strips, dim=3)
 
 
 class _EveryOther(torch.autograd.Function):

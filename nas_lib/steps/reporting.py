@@ -17,7 +17,14 @@ from nas_lib.records import (
     TestReading,
     from_json,
 )
-from nas_lib.report import DataSummary, SearchView, search_page, winner
+from nas_lib.report import (
+    DataSummary,
+    SearchView,
+    best_kept,
+    leaderboard,
+    search_page,
+    winner,
+)
 from nas_lib.steps.datasets import fetch_test_images, fetch_test_text, find_manifest
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.rounds import is_good_enough
@@ -34,7 +41,7 @@ def write_report(search: str | OpenSearch, *, run: str) -> SearchView:
     """
     search = OpenSearch.of(search)
     view = view_search(search, run=run)
-    if view.finished and _test_winner(search, view):
+    if view.finished and _test_winners(search, view):
         view = view_search(search, run=run)
     search.store.objects.replace(layout.report(run, REPORT), search_page(view).encode())
     return view
@@ -111,16 +118,28 @@ def _readings(search: OpenSearch, children: Iterable[str]) -> tuple[TestReading,
     return tuple(sorted(readings, key=lambda reading: reading.created_s))
 
 
-def _test_winner(search: OpenSearch, view: SearchView) -> bool:
-    """Read the winner's test score if nobody has; return whether that was new."""
-    best = winner(view.rows)
-    if best is None or view.config.children.evaluate:
+def _test_winners(search: OpenSearch, view: SearchView) -> bool:
+    """Read the winner's test score if nobody has; return whether that was new.
+
+    Where the winner was drawn at random, the best of those that shared weights chose is read too,
+    if its weights were kept: it is what such a search is to be compared by.
+    """
+    if view.config.children.evaluate:
         return False
-    key = layout.child_test(best.id)
+    has_weights = leaderboard(view.rows, view.config.children.keep)
+    found = [winner(view.rows), *(row for row in has_weights if row == best_kept(view))]
+    children = dict.fromkeys(row.id for row in found if row is not None)
+    news = [_test(search, view, child) for child in children]
+    return any(news)
+
+
+def _test(search: OpenSearch, view: SearchView, child: str) -> bool:
+    """Read a child's test score if nobody has; return whether that was new."""
+    key = layout.child_test(child)
     if search.store.find(TestReading, key) is not None:
         return False
     read = _read_text if view.config.is_text else _read_images
-    search.store.settle(key, read(search, best.id))
+    search.store.settle(key, read(search, child))
     return True
 
 

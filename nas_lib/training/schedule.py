@@ -20,9 +20,13 @@ class RateSchedule(Protocol):
     @property
     def min_learning_rate(self) -> float: ...
     @property
-    def schedule(self) -> Literal["constant", "cosine", "cosine_restarts"]: ...
+    def schedule(self) -> Literal["constant", "cosine", "cosine_restarts", "exponential"]: ...
     @property
     def first_cycle(self) -> int: ...
+    @property
+    def decay(self) -> float: ...
+    @property
+    def decay_after(self) -> int: ...
     @property
     def epochs(self) -> int: ...
 
@@ -30,8 +34,10 @@ class RateSchedule(Protocol):
 def learning_rate(settings: RateSchedule, progress: float) -> float:
     """Return the learning rate of a step.
 
-    With restarts (Loshchilov & Hutter 2017), it changes from epoch to epoch: the first cycle is of
-    `first_cycle` epochs, each next one of twice as many, and the last one may be cut short.
+    Constant and cosine are as they say. Exponential: from epoch to epoch it falls by the factor
+    `decay`, once `decay_after` epochs are over. Cosine with restarts (Loshchilov & Hutter 2017),
+    from epoch to epoch too: the first cycle has `first_cycle` epochs, each next one twice as many,
+    and the last one may be cut short.
 
     Args:
         settings: The schedule, and its rates.
@@ -40,10 +46,11 @@ def learning_rate(settings: RateSchedule, progress: float) -> float:
     """
     if settings.schedule == "constant":
         return settings.learning_rate
+    finished = math.floor(progress * settings.epochs + _ROUNDING)
+    if settings.schedule == "exponential":
+        return settings.learning_rate * settings.decay ** max(0, finished - settings.decay_after)
     if settings.schedule == "cosine_restarts":
-        progress = _cycle_progress(
-            math.floor(progress * settings.epochs + _ROUNDING), settings.first_cycle
-        )
+        progress = _cycle_progress(finished, settings.first_cycle)
     end = settings.min_learning_rate
     return end + (settings.learning_rate - end) * 0.5 * (1 + math.cos(math.pi * progress))
 

@@ -13,12 +13,13 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from nas_command import Nas
-from searches import tabular
+from searches import SMALL_SHARED, tabular
 
 from nas_lib import cli
-from nas_lib.cli.kubeflow import FAN_OUTS
+from nas_lib.cli.kubeflow import FAMILIES, FAN_OUTS
+from nas_lib.cluster.package import Family
 from nas_lib.config import FanOut, RandomConfig, SearchConfig
-from nas_lib.config_file import read_config, to_yaml
+from nas_lib.config_file import read_config, resolve_config, to_yaml
 from nas_lib.engine import search
 from nas_lib.presets import PRESETS, preset
 from nas_lib.steps import view_search
@@ -78,6 +79,55 @@ def test_check_says_what_the_search_would_be(nas: Nas) -> None:
     assert "1,150 training, 288 validation, 359 test images of 8x8x1, 10 classes" in facts["data"]
     assert "depth 4 to 4" in facts["space"]
     assert "on one CPU worker" in facts["time"]
+
+
+def by_shared_weights() -> SearchConfig:
+    """Two epochs of shared weights, then two children."""
+    config = resolve_config("enas-macro-digits", SMALL_SHARED, stored=None)
+    assert config is not None
+    return config
+
+
+def test_check_says_what_a_search_by_shared_weights_would_be(nas: Nas, tmp_path: Path) -> None:
+    code, output, _ = nas("check", write(by_shared_weights(), tmp_path / "search.yaml"), "--json")
+
+    facts = json.loads(output)
+    assert code == 0
+    # two operations in each of 3 layers, and each of 0 + 1 + 2 skips is there or not: 2^6
+    assert facts["space"] == "enas-macro, 64 architectures"
+    # 200 images less 40 for validation are two batches of 64, and one of the rest
+    assert facts["shared weights"].endswith(
+        "parameters, 2 epochs of 3 steps; after each, 2 controller steps of 2 architectures"
+    )
+    assert facts["children"] == (
+        "2 children: the best 1 of 3 samples and 1 probe, each trained from scratch for 1 epoch"
+    )
+    assert "of shared weights; about" in facts["time"]
+    assert "budget" not in facts
+
+
+def test_a_search_by_shared_weights_shows_epochs_and_children(nas: Nas, tmp_path: Path) -> None:
+    config = write(by_shared_weights(), tmp_path / "search.yaml")
+
+    code, output, progress = nas("search", config, "--store", "memory://by-command")
+
+    assert code == 0
+    first, *epochs, _, last = progress.splitlines()
+    assert first.endswith("2 epoch(s) of shared weights to do, 2 children, 1 worker(s)")
+    assert [line.partition(":")[0] for line in epochs] == [
+        "shared weights, epoch 1",
+        "shared weights, epoch 2",
+    ]
+    assert last.startswith("from scratch: 2/2 children, best ")
+    assert "Winner r000-000000-0" in output
+
+    code, output, _ = nas("top", "memory://by-command", "--json")
+    assert (code, len(json.loads(output)["leaderboard"])) == (0, 2)
+    assert nas("report", "memory://by-command", "-o", "page.html")[0] == 0
+
+    code, _, errors = nas("search", config, "--store", "memory://by-command", "--rounds", "1")
+    assert code == 2
+    assert "has neither rounds nor replicas to choose" in errors
 
 
 def test_search_prints_progress_a_leaderboard_and_where_the_report_is(
@@ -184,8 +234,16 @@ def test_compile_writes_the_pipeline_for_an_image(tmp_path: Path) -> None:
     assert "image: registry/nas:7" in (tmp_path / "nas_search.yaml").read_text()
 
 
-def test_compile_has_every_fan_out() -> None:
+def test_compile_has_every_family_and_every_fan_out() -> None:
+    assert get_args(Family) == FAMILIES
     assert get_args(FanOut) == FAN_OUTS
+
+
+def test_compile_writes_the_pipeline_for_shared_weights(nas: Nas) -> None:
+    code, output, _ = nas("compile", "enas-search", "--fanout", "pod")
+
+    assert (code, output) == (0, "enas_search_pod.yaml: upload it in the Kubeflow UI\n")
+    assert "train-shared-weights" in Path("enas_search_pod.yaml").read_text()
 
 
 def test_compile_writes_resources_for_kubectl(nas: Nas, tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import re
 import pytest
 from rich.console import Console
 from rich.progress import Progress
-from searches import tabular
+from searches import SMALL_SHARED, tabular
 
 from nas_lib.cli.progress import LiveProgress, PlainProgress
+from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
-from nas_lib.records import ChildResult, Learned
-from nas_lib.steps import OpenSearch
+from nas_lib.records import ChildResult, Learned, SharedEpoch
+from nas_lib.steps import OpenSearch, prepare_data
 
 
 class Time:
@@ -130,3 +131,93 @@ def test_a_failure_is_a_line_of_its_own(console: Console) -> None:
     text = text_of(console)
     assert re.search(r"^r00[01]-\d{6}-0\d failed: RuntimeError: a is 1$", text, re.MULTILINE)
     assert "16/16 children" in text
+
+
+SHARED = resolve_config(
+    "enas-macro-digits",
+    {**SMALL_SHARED, "shared.epochs": 4, "shared.derive.probes": 2},
+    stored=None,
+)
+"""Four epochs of shared weights, then three children."""
+
+
+def shared_search(name: str) -> OpenSearch:
+    prepare_data(f"memory://{name}", config=SHARED)
+    return OpenSearch(f"memory://{name}")
+
+
+def epoch(number: int, *, entropy: float | None = 2.5) -> SharedEpoch:
+    return SharedEpoch(
+        epoch=number,
+        run="run",
+        train_loss=1.25,
+        learning_rate=0.1,
+        num_steps=18,
+        num_evaluations=4,
+        mean_score=0.5,
+        mean_reward=None if entropy is None else 0.5,
+        baseline=None,
+        entropy=entropy,
+        seconds=2.0,
+        controller_seconds=1.0,
+        created_s=0.0,
+    )
+
+
+def test_the_live_line_shows_epochs_and_then_children(clock: Time, console: Console) -> None:
+    with Progress(console=console) as bar:
+        progress = LiveProgress(SHARED, bar)
+        progress.opened(shared_search("live-shared"), num_rounds=1, workers=1)
+        (task,) = bar.tasks
+        assert (task.description, task.completed, task.total) == ("shared weights", 0, 4)
+        clock.now_s += 3.0
+        progress.trained_shared_weights(epoch(1))
+        assert (task.completed, task.total, task.fields["unit"]) == (1, 4, "epochs")
+        # three more, 3 s each
+        note = "loss 1.2500, mean score 50.00 %, entropy 2.50, 9.0 s left"
+        assert task.fields["note"] == note
+        for number in (2, 3, 4):
+            progress.trained_shared_weights(epoch(number))
+        assert task.description == "deriving"
+
+        clock.now_s += 100.0  # deriving says nothing of how long a child takes
+        progress.proposed(0, 0, ids(0, 0)[:3])
+        assert (task.description, task.completed, task.total) == ("from scratch", 0, 3)
+        clock.now_s += 10.0
+        progress.ended(ChildResult(ids(0, 0)[0], "ok", 0.25, score=0.25))
+
+    assert (task.completed, task.total, task.fields["unit"]) == (1, 3, "children")
+    assert task.fields["note"] == "best 25.00 % (r000-000000-00), 360 children/h, 20.0 s left"
+
+
+def test_each_epoch_and_each_child_from_scratch_is_a_plain_line(
+    clock: Time, console: Console
+) -> None:
+    progress = PlainProgress(SHARED, console)
+    progress.opened(shared_search("plain-shared"), num_rounds=1, workers=2)
+    clock.now_s += 3.0
+    progress.trained_shared_weights(epoch(3, entropy=None))  # the run before trained two
+    progress.trained_shared_weights(epoch(4))
+    progress.proposed(0, 0, ids(0, 0)[1:3])  # one has its result already
+    clock.now_s += 10.0
+    progress.ended(ChildResult(ids(0, 0)[1], "ok", 0.5, score=0.5))
+
+    lines = text_of(console).splitlines()
+    assert lines[0].endswith("4 epoch(s) of shared weights to do, 3 children, 2 worker(s)")
+    assert lines[1] == (
+        "shared weights, epoch 3: loss 1.2500, mean score 0.5000, 3.0 s, 3.0 s left"
+    )
+    assert lines[2].endswith("mean reward 0.5000, entropy 2.50, 3.0 s, 0.0 s left")
+    assert lines[3] == (
+        "from scratch: 2/3 children, best 50.00 % (r000-000000-01), 360 children/h, 10.0 s left"
+    )
+
+
+def test_a_failing_child_of_shared_weights_is_two_lines(clock: Time, console: Console) -> None:
+    progress = PlainProgress(SHARED, console)
+    progress.opened(shared_search("failing-shared"), num_rounds=1, workers=1)
+    progress.proposed(0, 0, ids(0, 0)[:3])
+    clock.now_s += 1.0
+    progress.ended(ChildResult(ids(0, 0)[0], "diverged", 0.0, message="loss is nan"))
+
+    assert "r000-000000-00 diverged: loss is nan\n" in text_of(console)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas_lib.config import EnasControllerConfig
-from nas_lib.controllers.enas_policy import EnasPolicy, EnasRollout
+from nas_lib.controllers.enas_policy import EnasPolicy
+from nas_lib.controllers.enas_rollout import EnasRollout
 from nas_lib.controllers.layout import lay_out
 from nas_lib.controllers.sampling import sample
 from nas_lib.errors import ConfigError

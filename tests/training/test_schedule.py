@@ -49,6 +49,17 @@ def test_with_restarts_each_cycle_is_twice_as_long_as_the_one_before() -> None:
     assert rates == pytest.approx(expected, rel=1e-4)
 
 
+def test_an_exponential_rate_stays_for_some_epochs_and_then_falls_by_a_factor() -> None:
+    config = children(
+        epochs=5, learning_rate=20.0, schedule="exponential", decay=0.5, decay_after=2
+    )
+
+    rates = [learning_rate(config, finished / 5) for finished in range(5)]
+
+    assert rates == [20, 20, 20, 10, 5]  # the third epoch is the last at 20 x 0.5^0
+    assert learning_rate(config, 3.9 / 5) == 10  # within an epoch it stays
+
+
 @pytest.mark.parametrize("epochs", [1, 7, 150, 310])  # 49 / 310 x 310 is below 49 in floats
 def test_with_restarts_the_rate_of_every_epoch_is_that_of_its_place_in_the_cycle(
     epochs: int,
