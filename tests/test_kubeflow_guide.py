@@ -14,7 +14,7 @@ import yaml
 from kfp_nas.pipelines.nas_search import nas_search
 
 from nas_lib.cli import cli
-from nas_lib.cluster.package import PIPELINES
+from nas_lib.cluster.package import PER_RUN, Family, pipeline_name
 from nas_lib.config import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.presets import preset
@@ -72,16 +72,18 @@ def test_the_form_has_these_fields_in_this_order() -> None:
     ]
 
 
-@pytest.mark.parametrize("pipeline", PIPELINES.values())
-def test_tasks_have_the_artifacts_where_results_are_said_to_be(pipeline: str) -> None:
-    path = ROOT / "pipelines/nas_search" / f"{pipeline.replace('-', '_')}.yaml"
-    components = next(yaml.safe_load_all(path.read_text()))["components"]
+def test_tasks_have_the_artifacts_where_results_are_said_to_be() -> None:
+    files = sorted((ROOT / "pipelines").glob("*/*.yaml"))
+    all_components = [next(yaml.safe_load_all(each.read_text()))["components"] for each in files]
 
     task = ""
     for name, artifacts, _ in table_rows(GUIDE, "task"):
         task = name.strip("`") or task
-        outputs = components[f"comp-{task}"]["outputDefinitions"]["artifacts"]
-        assert set(re.findall(r"\w+", artifacts)) <= set(outputs)
+        found = [each[f"comp-{task}"] for each in all_components if f"comp-{task}" in each]
+        assert found, task
+        for component in found:
+            outputs = component["outputDefinitions"]["artifacts"]
+            assert set(re.findall(r"\w+", artifacts)) <= set(outputs)
 
 
 @pytest.mark.parametrize("block", code_blocks("json"))
@@ -94,9 +96,20 @@ def test_the_examples_of_overrides_are_settings(block: str) -> None:
 def test_each_fan_out_has_its_pipeline() -> None:
     rows = table_rows(GUIDE, "`resources.fanout`")
 
-    assert {row[0].strip("`"): row[1].strip("`") for row in rows} == PIPELINES
+    assert {row[0].strip("`"): row[1].strip("`") for row in rows} == {
+        fanout: pipeline_name("nas-search", fanout) for fanout in get_args(FanOut)
+    }
     words = " ".join(GUIDE.split())
     assert f"`tasks` up to {MOST_TASKS} children in a round, else `jobs`" in words
+    for family in get_args(Family):
+        for fanout in get_args(FanOut):
+            assert f"`{pipeline_name(family, fanout)}`" in GUIDE
+
+
+def test_what_a_run_of_shared_weights_may_do_is_what_the_form_says() -> None:
+    field, default = PER_RUN["enas-search"]
+
+    assert f"`{field}`, {default} as it stands" in " ".join(GUIDE.split())
 
 
 def test_each_resource_says_which_fan_outs_have_it() -> None:
@@ -155,7 +168,7 @@ def test_links_lead_to_headings(document: str) -> None:
 
 
 def test_every_trap_is_listed_once() -> None:
-    assert [row[0] for row in table_rows(PITFALLS, "")] == [str(n) for n in range(1, 24)]
+    assert [row[0] for row in table_rows(PITFALLS, "")] == [str(n) for n in range(1, 25)]
 
 
 def test_what_holds_off_a_trap_is_a_test() -> None:

@@ -64,8 +64,8 @@ class TextTrainingConfig(Part):
 class ChildrenConfig(Part):
     """How each child is trained and judged."""
 
-    epochs: PositiveInt = Field(50, description="Passes over the training images.")
-    batch_size: int = Field(128, ge=2, description="Images per gradient step.")
+    epochs: PositiveInt = Field(50, description="Passes over the training data.")
+    batch_size: int = Field(128, ge=2, description="Images, or rows of text, per gradient step.")
     learning_rate: PositiveFloat = Field(0.1, description="Of SGD, at the start.")
     schedule: Literal["constant", "cosine", "cosine_restarts", "exponential"] = Field(
         "constant", description="Learning rate over the steps."

@@ -158,7 +158,9 @@ class EnasRnnSpaceConfig(Part):
         "edge_and_function", description="What has shared weights of its own."
     )
     batch_norm: bool = Field(
-        False, description="Normalise nodes and output, as the code first published for PTB."
+        False,
+        description="Normalise nodes and output under shared weights, as the code first published "
+        "for PTB; children have none.",
     )
     shared: HiddenConfig = Field(
         HiddenConfig(hidden=200), description="Of the network that owns the shared weights."

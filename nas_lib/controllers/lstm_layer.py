@@ -1,6 +1,6 @@
 """One layer of an LSTM without biases, step by step, and the way back.
 
-tanh(x) is taken as 2 sigmoid(2x) - 1: torch needs a third of the time for that.
+tanh(x) is taken as 2 sigmoid(2x) - 1: torch needs half the time for that.
 
 Letters in names: B architectures, H hidden units, G = 4 H gates: input, forget and output gate, and
 candidate.

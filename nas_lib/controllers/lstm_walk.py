@@ -1,7 +1,8 @@
 """The LSTM of ENAS, one step after the other, and the way back.
 
 An input may be made of the LSTM's own earlier states, so there is no pass over whole sequences as
-torch's LSTM takes it. The way back is written out: autograd would take twice as long.
+torch's LSTM takes it. The way back is written out: with autograd, an update of 256 architectures
+takes an eighth longer.
 
 Letters in names: S steps, B architectures, H hidden units, G = 4 H gates, R rows of learned inputs,
 X anchors that a decision sees.

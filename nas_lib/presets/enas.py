@@ -130,7 +130,7 @@ def rnn_paper() -> SearchConfig:
     return SearchConfig(
         name="enas-rnn-paper",
         task=_PTB,
-        space=EnasRnnSpaceConfig(nodes=12, variant="original", weights_per="edge"),
+        space=EnasRnnSpaceConfig(nodes=12, variant="original", weights_per="edge", batch_norm=True),
         controller=EnasControllerConfig(baseline_decay=0.95, distance_weight=0.0),
         shared=_rnn_shared(
             training, epochs=150, batch_size=64, clip_norm=0.25, weight_decay=1e-7

@@ -23,6 +23,8 @@ def set_up_torch(device: str, *, threads: int, setting: str) -> torch.device:
     found = _find_device(device, setting)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only so
     torch.use_deterministic_algorithms(found.type == "cuda")  # a CPU's are anyway
+    # Filling new tensors with NaN costs time, and would only show bugs of ours.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
     return found
 

@@ -99,8 +99,7 @@ OTHER_NETWORK = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4))
         dataclasses.replace(checkpoint(7), average={"0.bias": torch.zeros(3)}).to_bytes(),
         checkpoint(6).to_bytes(),
     ],
-    ids=["truncated", "bad header", "another network", "momentum missing", "average missing"]
-    + ["another epoch"],
+    ids=["truncated", "bad header", "another network", "momentum", "average", "another epoch"],
 )
 def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(
     store: ObjectStore, damaged: bytes
