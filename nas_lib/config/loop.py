@@ -16,7 +16,7 @@ class LoopConfig(Part):
     shards: PositiveInt = Field(1, description="S: shards of the controller's parameters.")
     stop_at_score: float | None = Field(
         None,
-        description="Stop once a child's score reaches this: an accuracy, as a fraction, or a perplexity.",
+        description="Stop once a child's score reaches this: a fraction, or a perplexity.",
     )
     lease_s: PositiveFloat = Field(
         600.0, description="A run on another machine that shows no life this long is dead."

@@ -26,7 +26,9 @@ class EnasRollout:
         self._policy = policy
         steps, _ = lay_out(decisions)
         self._steps = iter(steps)
-        self._walk = Walk(policy.rows, tuple(policy.lstm), num_steps=len(steps), num=num)
+        self._walk = Walk(
+            policy.rows, tuple(policy.lstm), num_steps=len(steps), num=num, remembers=False
+        )
         self._input: Input = policy.no_input(num)
         self._doubled_previous_SBH = torch.empty_like(self._walk.hidden_SBH)
         self._doubled = {

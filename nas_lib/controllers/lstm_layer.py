@@ -29,13 +29,15 @@ class Layer:
     Args:
         of_input_HG: Weights of the input.
         of_hidden_HG: Weights of the state before.
+        remembers: Whether there will be a way back.
 
     Attributes:
         of_input_HG: As `step` wants the input to be multiplied.
-        steps: What each step came to.
+        steps: What each step came to, or only the last one.
     """
 
-    def __init__(self, of_input_HG: Tensor, of_hidden_HG: Tensor) -> None:
+    def __init__(self, of_input_HG: Tensor, of_hidden_HG: Tensor, *, remembers: bool) -> None:
+        self._remembers = remembers
         self._size = of_hidden_HG.shape[0]
         scale_G = of_input_HG.new_ones(4 * self._size)
         scale_G[3 * self._size :] = 2  # tanh of the candidate
@@ -60,6 +62,8 @@ class Layer:
             cell_BH.addcmul_(forget_BH, self.steps[-1].cell)
         squashed_BH = cell_BH.mul(2).sigmoid_().mul_(2).sub_(1)
         hidden_BH = torch.mul(output_BH, squashed_BH, out=out)
+        if not self._remembers:
+            self.steps.clear()
         self.steps.append(LayerStep(gates_BG, cell_BH, squashed_BH, hidden_BH))
         return hidden_BH
 

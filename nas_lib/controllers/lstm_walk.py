@@ -52,17 +52,25 @@ class Walk:
         weights: Of each layer those of its input and of its state, both `[H, G]`.
         num_steps: How many steps there will be.
         num: How many architectures.
+        remembers: Whether there will be a way back.
 
     Attributes:
         hidden_SBH: The top layer's states, each at the place that its step was given.
         layers: The layers.
-        mixed: The inputs that are mixtures, by the place of their step.
+        mixed: The inputs that are mixtures, by the place of their step, if it remembers them.
     """
 
     def __init__(
-        self, rows_RH: Tensor, weights: Sequence[Tensor], *, num_steps: int, num: int
+        self,
+        rows_RH: Tensor,
+        weights: Sequence[Tensor],
+        *,
+        num_steps: int,
+        num: int,
+        remembers: bool,
     ) -> None:
-        self.layers = [Layer(*pair) for pair in _pairs(weights)]
+        self._remembers = remembers
+        self.layers = [Layer(*pair, remembers=remembers) for pair in _pairs(weights)]
         self._rows_RG = rows_RH @ self.layers[0].of_input_HG
         self.mixed: dict[int, Tensor] = {}
         self.hidden_SBH = rows_RH.new_empty(num_steps, num, rows_RH.shape[1])
@@ -72,8 +80,10 @@ class Walk:
         if isinstance(given, Row):
             gates_BG = self._rows_RG.index_select(0, given.index)
         else:
-            self.mixed[place] = (self.hidden_SBH[given.seen] * given.weight).sum(0)
-            gates_BG = self.mixed[place] @ self.layers[0].of_input_HG
+            mixed_BH = (self.hidden_SBH[given.seen] * given.weight).sum(0)
+            gates_BG = mixed_BH @ self.layers[0].of_input_HG
+            if self._remembers:
+                self.mixed[place] = mixed_BH
         for layer, above in pairwise(self.layers):
             gates_BG = layer.step(gates_BG) @ above.of_input_HG
         return self.layers[-1].step(gates_BG, out=self.hidden_SBH[place])
@@ -119,7 +129,7 @@ class _Recurrence(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         first = inputs[0]
         assert isinstance(first, Row)  # there is nothing to mix yet
-        taken = Walk(rows_RH, weights, num_steps=len(inputs), num=len(first.index))
+        taken = Walk(rows_RH, weights, num_steps=len(inputs), num=len(first.index), remembers=True)
         for given, place in zip(inputs, places, strict=True):
             taken.step(given, place=place)
         ctx.walk, ctx.inputs, ctx.places = taken, inputs, places

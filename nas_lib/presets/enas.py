@@ -222,12 +222,12 @@ def _digits(name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig) -> Se
         space=space,
         controller=_small_controller(),
         shared=SharedConfig(
-            epochs=30,
+            epochs=62,
             batch_size=64,
             first_cycle=2,
             augment=augment,
-            controller_steps=10,
-            architectures_per_step=10,
+            controller_steps=5,
+            architectures_per_step=5,
             derive=DeriveConfig(num_samples=50, keep=3, probes=5),
             threads=1,  # more do not help networks this small
         ),
@@ -243,7 +243,7 @@ def _digits(name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig) -> Se
 
 def _small_controller() -> EnasControllerConfig:
     """Return one that learns from some thousand architectures."""
-    return EnasControllerConfig(hidden_size=64, learning_rate=5e-3, entropy_weight=1e-3)
+    return EnasControllerConfig(hidden_size=64, learning_rate=3e-3, entropy_weight=1e-3)
 
 
 def _macro_children(*, weight_decay: float) -> ChildrenConfig:
