@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from benchmarks.figure import Figure
 from benchmarks.machine import facts
 
-MODULES = ("startup", "controller", "overhead", "workers", "top", "shared_text")
+MODULES = ("startup", "controller", "overhead", "workers", "top", "shared_text", "shared_images")
 
 _MET = {None: "", True: "yes", False: "no"}
 
@@ -25,7 +25,7 @@ _MET = {None: "", True: "yes", False: "no"}
 def main(modules: tuple[str, ...], output: Path | None) -> None:
     """Measure some figures, by default all.
 
-    They are: startup, controller, overhead, workers, top, shared_text.
+    They are: startup, controller, overhead, workers, top, shared_text, shared_images.
     """
     machine = facts()
     figures: list[Figure] = []

@@ -18,10 +18,12 @@ def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) ->
 ):
     """Say how many rounds this run may do, and keep other runs of this replica away.
 
+    With shared weights a tick stands for a stretch of their training, and for what they tell.
+
     Args:
         search_uri: Where the search's state lies.
         replica: Which controller replica this run is.
-        rounds_per_run: Rounds that one run may do at most.
+        rounds_per_run: Rounds, or stretches, that one run may do at most.
         run: Id of this pipeline run.
 
     Returns:

@@ -210,7 +210,7 @@ def rnn_pydoc() -> SearchConfig:
                 "threads": 1,
             }
         ),
-        children=_rnn_children(training, epochs=8).model_copy(update={"batch_size": 16}),
+        children=_rnn_children(training, epochs=5).model_copy(update={"batch_size": 16}),
     )
 
 

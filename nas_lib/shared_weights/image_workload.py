@@ -76,8 +76,7 @@ class ImageWorkload:
 
     def loss(self, batch: Batch, tokens: Tokens) -> tuple[Tensor, Tensor]:
         """Return the mean cross-entropy, twice: once with the graph that leads to it."""
-        if not self.network.training:  # to say it to thousands of modules takes its time
-            self.network.train()
+        self._set_training(True)
         logits_BK = self._logits(batch.inputs, tokens, None)
         loss = F.cross_entropy(logits_BK, batch.targets)
         return loss, loss.detach()
@@ -130,7 +129,7 @@ class ImageWorkload:
 
     def _refitted(self, tokens: Tokens, generator: Generator) -> Fitted:
         """Return the mean moments of an architecture on some training batches, unchanged."""
-        self.network.eval()
+        self._set_training(False)
         moments: dict[Norm, Moments] = {}
         batches = self._training_batches(_UNCHANGED, generator)
         for number, (x_BCHW, _) in enumerate(islice(batches, self._shared.refit_batches), start=1):
@@ -139,7 +138,7 @@ class ImageWorkload:
 
     def _num_right(self, index_B: Tensor, tokens: Tokens, statistics: Statistics) -> Tensor:
         """Return how many of these validation images are classified correctly, a scalar."""
-        self.network.eval()
+        self._set_training(False)
         ((x_BCHW, y_B),) = evaluation_batches(
             self._valid.images[index_B],
             self._valid.labels[index_B],
@@ -161,6 +160,10 @@ class ImageWorkload:
             std=self._manifest.std,
             generator=generator,
         )
+
+    def _set_training(self, is_training: bool) -> None:
+        if self.network.training != is_training:  # telling thousands of modules takes its time
+            self.network.train(is_training)
 
     def _logits(self, x_BCHW: Tensor, tokens: Tokens, statistics: Statistics | None) -> Tensor:
         """Return logits, `[B, K]`, in float32 whatever the network computes in."""

@@ -16,6 +16,7 @@ from nas_lib.config.spaces import MacroOperation
 from nas_lib.networks.layers import Head, Pool
 from nas_lib.shared_weights.image_layers import ConvNorm, FactorisedReduction, SeparableConvNorm
 from nas_lib.shared_weights.norm import Norm, Running, Statistics, Training
+from nas_lib.spaces.enas_macro import pools_after
 
 
 class LayerChoice(NamedTuple):
@@ -58,9 +59,9 @@ class MacroSuperNetwork(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        filters, third = space.shared.filters, space.layers // 3
+        filters = space.shared.filters
         self._num_layers = space.layers
-        self._reduced_after = (third - 1, 2 * third - 1)
+        self._reduced_after = pools_after(space.layers)
         self.stem = ConvNorm(image_channels, filters, window=3)
         self.layers = nn.ModuleList(
             MacroLayer(space.operations, filters, normed=layer > 0) for layer in range(space.layers)

@@ -21,6 +21,7 @@ from nas_lib.shared_weights.image_layers import (
     convolve_and_norm,
 )
 from nas_lib.shared_weights.norm import Norm, Running, Statistics, Training
+from nas_lib.spaces.enas_micro import NUM_INPUTS, reduction_cells
 
 
 class NodeChoice(NamedTuple):
@@ -62,9 +63,9 @@ class MicroSuperNetwork(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        filters, third = space.shared.filters, space.shared.cells // 3
+        filters = space.shared.filters
         self._num_nodes = space.nodes
-        self._reduced_before = (third, 2 * third + 1)
+        self._reduced_before = reduction_cells(space.shared.cells)
         self.stem = ConvNorm(image_channels, 3 * filters, window=3)
         self.reductions = nn.ModuleList()
         self.cells = nn.ModuleList()
@@ -149,14 +150,14 @@ class MicroCell(nn.Module):
                 _edge(node, side, index, kind): SeparableTwice(filters, window=int(kind[-1]))
                 for node in range(num_nodes)
                 for side in range(2)
-                for index in range(node + 2)
+                for index in range(NUM_INPUTS + node)
                 for kind in operations
                 if kind in ("sep3", "sep5")
             }
         )
         self.pools = nn.ModuleDict({"avg3": Pool("avg3"), "max3": Pool("max3")})
         self.ends = nn.ParameterList(
-            convolution(filters, filters).weight for _ in range(num_nodes + 2)
+            convolution(filters, filters).weight for _ in range(NUM_INPUTS + num_nodes)
         )
         self.norm = Norm(filters)
 
@@ -190,7 +191,7 @@ class MicroCell(nn.Module):
     ) -> Tensor:
         """Return the convolution of the states that no node reads: each has its own weights."""
         read = {index for choice in choices for index in choice.inputs}
-        loose = [index for index in range(len(choices) + 2) if index not in read]
+        loose = [index for index in range(NUM_INPUTS + len(choices)) if index not in read]
         weight_OI11 = torch.cat([self.ends[index] for index in loose], dim=1)
         ends_BCHW = torch.cat([states.rectified(index) for index in loose], dim=1)
         return convolve_and_norm(ends_BCHW, weight_OI11, self.norm, statistics)

@@ -109,7 +109,7 @@ def test_check_says_what_a_search_by_shared_weights_would_be(nas: Nas, tmp_path:
 def test_a_search_by_shared_weights_shows_epochs_and_children(nas: Nas, tmp_path: Path) -> None:
     config = write(by_shared_weights(), tmp_path / "search.yaml")
 
-    code, output, progress = nas("search", config, "--store", "memory://by-command")
+    code, output, progress = nas("search", config, "--store", "memory://epochs-and-children")
 
     assert code == 0
     first, *epochs, _, last = progress.splitlines()
@@ -121,11 +121,13 @@ def test_a_search_by_shared_weights_shows_epochs_and_children(nas: Nas, tmp_path
     assert last.startswith("from scratch: 2/2 children, best ")
     assert "Winner r000-000000-0" in output
 
-    code, output, _ = nas("top", "memory://by-command", "--json")
+    code, output, _ = nas("top", "memory://epochs-and-children", "--json")
     assert (code, len(json.loads(output)["leaderboard"])) == (0, 2)
-    assert nas("report", "memory://by-command", "-o", "page.html")[0] == 0
+    assert nas("report", "memory://epochs-and-children", "-o", "page.html")[0] == 0
 
-    code, _, errors = nas("search", config, "--store", "memory://by-command", "--rounds", "1")
+    code, _, errors = nas(
+        "search", config, "--store", "memory://epochs-and-children", "--rounds", "1"
+    )
     assert code == 2
     assert "has neither rounds nor replicas to choose" in errors
 
