@@ -74,7 +74,9 @@ class SharedConfig(Part):
     )
     refit_batches: PositiveInt = Field(1, description="Training batches that refit takes.")
     derive: DeriveConfig = Field(default_factory=DeriveConfig)
-    threads: PositiveInt = Field(2, description="Torch threads on a CPU.")
+    threads: PositiveInt = Field(
+        1, description="Torch threads on a CPU; many times slower where it has fewer cores."
+    )
     device: str = Field("auto", description="A torch device, or auto: a GPU if there is one.")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of products and convolutions; bfloat16 by autocast."

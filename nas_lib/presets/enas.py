@@ -207,7 +207,6 @@ def rnn_pydoc() -> SearchConfig:
                 "controller_steps": 20,
                 "architectures_per_step": 10,
                 "derive": DeriveConfig(num_samples=50, keep=2, probes=4),
-                "threads": 1,
             }
         ),
         children=_rnn_children(training, epochs=5).model_copy(update={"batch_size": 16}),
@@ -229,7 +228,6 @@ def _digits(name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig) -> Se
             controller_steps=5,
             architectures_per_step=5,
             derive=DeriveConfig(num_samples=50, keep=3, probes=5),
-            threads=1,  # more do not help networks this small
         ),
         children=ChildrenConfig(
             epochs=15,
