@@ -236,9 +236,11 @@ class SharedEpoch:
         learning_rate: Of the shared weights in this epoch.
         num_steps: Mini-batches.
         num_evaluations: Architectures that the controller was rewarded for; 0 in random search.
-        mean_score: Their mean score on a validation mini-batch each: accuracy, or perplexity. In
-            random search, of as many architectures as one controller step takes.
-        mean_reward: Their mean reward, None in random search.
+        mean_score: Their mean score on a validation mini-batch each: accuracy, or perplexity of
+            those that do not overflow. In random search, of as many architectures as one controller
+            step takes.
+        mean_reward: Their mean reward, with the bonus for entropy if the controller adds one; None
+            in random search.
         baseline: The moving-average baseline afterwards, None in random search.
         entropy: Of the policy, in nats, in the last controller step; None in random search.
         seconds: Of training.

@@ -55,7 +55,19 @@ def parse(text: str) -> SearchConfig:
         ("children: {learning_rate: .nan}", "learning_rate should be a finite number, got NaN"),
         (
             "children: {schedule: step}",
-            "schedule should be 'constant', 'cosine' or 'cosine_restarts', got \"step\"",
+            "schedule should be 'constant', 'cosine', 'cosine_restarts' or 'exponential', got",
+        ),
+        ("children: {min_learning_rate: 1}", "min_learning_rate (1) must be at most"),
+        ("children: {drop_path: 0.1}", "drop_path and children.auxiliary_weight are for networks"),
+        ("shared: {}", "shared weights need a space.kind of enas-macro, enas-micro or enas-rnn"),
+        ("{space: {kind: enas-rnn}}", "enas-rnn is for language_modelling"),
+        (
+            "{space: {kind: enas-micro}, shared: {}, search: {stop_at_score: 1}}",
+            "search.stop_at_score has no meaning with shared weights",
+        ),
+        (
+            "{space: {kind: enas-micro}, controller: {kind: enas, operation_bias: [1]}}",
+            "controller.operation_bias should have 5 numbers for space.kind enas-micro, got 1",
         ),
         ("children: {momentum: 0}", "children: nesterov needs a momentum above 0"),
         ("children: 3", "children should be a section of settings (key: value), got 3"),
@@ -274,8 +286,9 @@ def through_kubeflow(overrides: dict[str, object]) -> dict[str, object]:
 def test_preset_and_overrides_mean_the_configuration_they_are_made_of(
     base: str, changes: dict[str, object]
 ) -> None:
-    if preset(base).shared is not None:  # which goes with its own space and task
-        changes = {key: value for key, value in changes.items() if key not in ("task", "space")}
+    if preset(base).shared is not None:  # which goes with its own space, task and budget
+        fixed = ("task", "space", "search")
+        changes = {key: value for key, value in changes.items() if key not in fixed}
     config = preset(base).model_copy(update=changes)
 
     name, overrides = as_preset(config)

@@ -62,8 +62,21 @@ class SearchConfig(Part):
                 "children.drop_path and children.auxiliary_weight are for networks of cells, "
                 f"got space.kind {self.space.kind}"
             )
+        bias = getattr(self.controller, "operation_bias", ())
+        num_options = getattr(self.space, "num_options", len(bias))
+        if bias and len(bias) != num_options:
+            raise ValueError(
+                f"controller.operation_bias should have {num_options} numbers for space.kind "
+                f"{self.space.kind}, got {len(bias)}"
+            )
+        if not self.is_text and self.children.text is not None:
+            raise ValueError("children.text is for language_modelling, got images")
         if self.shared is None:
             return self
+        if not self.is_text and self.shared.text is not None:
+            raise ValueError("shared.text is for language_modelling, got images")
+        if self.search.stop_at_score is not None:
+            raise ValueError("search.stop_at_score has no meaning with shared weights")
         if not isinstance(self.space, SharedSpaceConfig):
             raise ValueError(
                 "shared weights need a space.kind of enas-macro, enas-micro or enas-rnn, "

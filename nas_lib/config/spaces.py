@@ -96,6 +96,11 @@ class EnasMacroSpaceConfig(Part):
         FiltersConfig(filters=96), description="Of networks trained from scratch."
     )
 
+    @property
+    def num_options(self) -> int:
+        """Options of each choice."""
+        return len(self.operations)
+
     @field_validator("operations")
     @classmethod
     def _check(cls, operations: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,6 +131,11 @@ class EnasMicroSpaceConfig(Part):
     child: CellsConfig = Field(
         CellsConfig(cells=15, filters=36), description="Of networks trained from scratch."
     )
+
+    @property
+    def num_options(self) -> int:
+        """Options of each choice."""
+        return len(self.operations)
 
     @field_validator("operations")
     @classmethod
@@ -168,6 +178,11 @@ class EnasRnnSpaceConfig(Part):
     child: HiddenConfig = Field(
         HiddenConfig(hidden=800), description="Of networks trained from scratch."
     )
+
+    @property
+    def num_options(self) -> int:
+        """Options of each choice."""
+        return len(self.functions)
 
     @field_validator("functions")
     @classmethod

@@ -89,8 +89,8 @@ def micro_paper() -> SearchConfig:
 def micro_official_code() -> SearchConfig:
     """The same with the values of the published code.
 
-    The bias is what the code's learnt one amounts to, which its tanh saturates. What it adds to the
-    normal cell alone, a quarter up or down, is left out.
+    The bias stands for the code's learnt one, which begins at 10 behind a tanh. What the code adds
+    to the normal cell alone, a quarter up or down, is left out.
     """
     return SearchConfig(
         name="enas-micro-official-code",
@@ -134,7 +134,13 @@ def rnn_paper() -> SearchConfig:
         controller=EnasControllerConfig(baseline_decay=0.95, distance_weight=0.0),
         shared=_rnn_shared(
             training, epochs=150, batch_size=64, clip_norm=0.25, weight_decay=1e-7
-        ).model_copy(update={"schedule": "exponential"}),
+        ).model_copy(
+            update={
+                "schedule": "exponential",
+                "controller_steps": 2000,
+                "architectures_per_step": 1,
+            }
+        ),
         children=_rnn_children(training, epochs=150).model_copy(update={"schedule": "exponential"}),
     )
 

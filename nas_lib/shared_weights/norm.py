@@ -58,7 +58,19 @@ class Norm(nn.Module):
         if given is not None:
             return F.batch_norm(x_BCHW, *given, self.scale, self.shift, eps=self.epsilon)
         kept, weight = statistics.kept(self)
-        mean_C, variance_C = kept or (None, None)
+        if kept is None:
+            return self._by_own_moments(x_BCHW, None)
+        batch = Moments(torch.zeros_like(self.running_mean), torch.zeros_like(self.running_mean))
+        out_BCHW = self._by_own_moments(x_BCHW, batch)
+        with torch.no_grad():
+            for kept_C, batch_C in zip(kept, batch, strict=True):
+                # An architecture that overflows must not spoil what all have in common.
+                kept_C.lerp_(torch.where(torch.isfinite(batch_C), batch_C, kept_C), weight)
+        return out_BCHW
+
+    def _by_own_moments(self, x_BCHW: Tensor, moments: Moments | None) -> Tensor:
+        """Normalise by the batch's own moments, and write them into these."""
+        mean_C, variance_C = moments or (None, None)
         return F.batch_norm(
             x_BCHW,
             mean_C,
@@ -66,13 +78,13 @@ class Norm(nn.Module):
             self.scale,
             self.shift,
             training=True,
-            momentum=weight,
+            momentum=1.0,
             eps=self.epsilon,
         )
 
     def affine(self, moments: Moments) -> tuple[Tensor, Tensor]:
         """Return the factor and the summand, both `[C]`, that these moments make of BatchNorm."""
-        factor_C = self.scale * (moments.variance + _EPSILON).rsqrt()
+        factor_C = self.scale * (moments.variance + self.epsilon).rsqrt()
         return factor_C, self.shift - moments.mean * factor_C
 
 

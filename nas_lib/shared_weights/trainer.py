@@ -7,28 +7,22 @@ each. The controller stands still during the pass, so its architectures are all 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
-from torch import nn
 
 from nas_lib.config import SharedConfig
-from nas_lib.controllers import Controller, Shard
-from nas_lib.errors import NasError
+from nas_lib.controllers import Controller, Gradient, Shard
 from nas_lib.records import SharedEpoch
 from nas_lib.shared_weights.checkpoint import SharedCheckpoint
-from nas_lib.shared_weights.workload import Tokens, Workload
+from nas_lib.shared_weights.workload import WORST_PERPLEXITY, Tokens, Workload, finite_score
 from nas_lib.spaces import Decision
+from nas_lib.training.epochs import DROPOUT, DivergedError, check_finite, epoch_seed
+from nas_lib.training.momentum import momentum_of, set_momentum
 from nas_lib.training.schedule import learning_rate
 
-_EPOCH, _SAMPLE, _CONTROLLER = 10, 11, 12  # streams of randomness; `steps` has those below 10
-
-
-class SharedDivergedError(NasError, ArithmeticError):
-    """The shared weights are no finite numbers any more."""
+_SAMPLE, _CONTROLLER = 10, 11  # streams of randomness; `steps` has those below 10
 
 
 class SharedTrainer:
@@ -71,8 +65,9 @@ class SharedTrainer:
         self._shared, self._workload = shared, workload
         self._controller, self._decisions = controller, decisions
         self._seed, self._run, self._beat = seed, run, beat
+        self._weights = list(workload.network.parameters())  # thousands: they are listed once
         self._optimizer = torch.optim.SGD(
-            workload.network.parameters(),
+            self._weights,
             shared.learning_rate,
             momentum=shared.momentum,
             nesterov=shared.nesterov,
@@ -83,10 +78,10 @@ class SharedTrainer:
         """Train for one epoch, then let the controller learn.
 
         Raises:
-            SharedDivergedError: The loss or a weight is no finite number any more.
+            DivergedError: The loss or a weight is no finite number any more.
         """
         epoch, started_s = self.epoch + 1, time.perf_counter()
-        torch.manual_seed(_number(self._seed, _EPOCH, epoch))  # of dropout
+        torch.manual_seed(epoch_seed(self._seed, epoch, DROPOUT))
         rate = learning_rate(self._shared, (epoch - 1) / self._shared.epochs)
         train_loss, num_steps = self._train(epoch, rate)
         trained_s = time.perf_counter()
@@ -110,14 +105,10 @@ class SharedTrainer:
 
     def checkpoint(self, metrics: SharedEpoch) -> SharedCheckpoint:
         """Return the state after the epoch with these metrics."""
-        buffers = {
-            name: self._optimizer.state[parameter].get("momentum_buffer")
-            for name, parameter in self._workload.network.named_parameters()
-        }
         return SharedCheckpoint(
             metrics,
             network=self._workload.network.state_dict(),
-            momentum={name: buffer for name, buffer in buffers.items() if buffer is not None},
+            momentum=momentum_of(self._workload.network, self._optimizer),
             controller=tuple(self.shards),
         )
 
@@ -126,10 +117,7 @@ class SharedTrainer:
         self.epoch = checkpoint.metrics.epoch
         self.shards = list(checkpoint.controller)
         self._workload.network.load_state_dict(dict(checkpoint.network))
-        for name, parameter in self._workload.network.named_parameters():
-            if name in checkpoint.momentum:
-                buffer = torch.empty_like(parameter).copy_(checkpoint.momentum[name])
-                self._optimizer.state[parameter]["momentum_buffer"] = buffer
+        set_momentum(self._workload.network, self._optimizer, checkpoint.momentum)
 
     def _train(self, epoch: int, rate: float) -> tuple[float, int]:
         """Return the mean cross-entropy, each mini-batch's before its step, and their number."""
@@ -149,20 +137,22 @@ class SharedTrainer:
             losses.append(cross_entropy.detach())
             self._beat()
         losses_S = torch.stack(losses)
-        # The epoch's one wait for the device. What was not finite made no step.
+        # The epoch's one wait for the device. One that overflowed says nothing of the others.
         mean_loss = losses_S[torch.isfinite(losses_S)].mean().item()
-        _check_finite(epoch, mean_loss, self._workload.network)
+        try:
+            check_finite(epoch, mean_loss, 0.0, self._workload.network)
+        except DivergedError as err:
+            raise DivergedError(
+                f"the shared weights diverged: {err}; start anew with a smaller "
+                "shared.learning_rate or shared.clip_norm"
+            ) from err
         return mean_loss, num_steps
 
     def _clip(self) -> None:
-        """Shorten the gradient; one that is not finite becomes zero, and with it the step."""
+        """Shorten the gradient; one that is not finite counts as zero."""
         if self._shared.clip_norm is None:
             return
-        gradients = [
-            parameter.grad
-            for parameter in self._workload.network.parameters()
-            if parameter.grad is not None
-        ]
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         factor = (self._shared.clip_norm / (norm + 1e-6)).clamp(max=1)
         torch._foreach_mul_(gradients, torch.where(torch.isfinite(norm), factor, 0))
@@ -184,24 +174,19 @@ class SharedTrainer:
             scores = [self._quick_score(t, number, i) for i, t in enumerate(architectures)]
             lessons.scores += scores
             if learns:
-                rewards = [self._reward(score) for score in scores]
-                lessons.rewards += rewards
-                lessons.entropy = self._step(architectures, rewards, number)
+                lessons.add(self._step(architectures, scores, number))
         return lessons
 
     def _quick_score(self, tokens: Tokens, number: int, index: int) -> float:
         self._beat()
         which = number * self._shared.architectures_per_step + index
-        return self._workload.quick_score(tokens, number=which)
-
-    def _reward(self, score: float) -> float:
-        """Return the reward of a score; nothing for an architecture that overflows."""
-        return self._workload.reward(score) if math.isfinite(score) else 0.0
+        return finite_score(self._workload, self._workload.quick_score(tokens, number=which))
 
     def _step(
-        self, architectures: Sequence[Tokens], rewards: Sequence[float], number: int
-    ) -> float:
-        """Let the controller learn from rewards; return its entropy before."""
+        self, architectures: Sequence[Tokens], scores: Sequence[float], number: int
+    ) -> Gradient:
+        """Let the controller learn from scores; return what it learned."""
+        rewards = [self._workload.reward(score) for score in scores]
         gradient = self._controller.gradient(
             self.shards, decisions=self._decisions, tokens=architectures, rewards=rewards
         )
@@ -209,7 +194,7 @@ class SharedTrainer:
             self._controller.apply(shard, gradient, replica=0, round=number)
             for shard in self.shards
         ]
-        return gradient.entropy
+        return gradient
 
 
 class _Lessons:
@@ -220,28 +205,21 @@ class _Lessons:
         self.rewards: list[float] = []
         self.entropy: float | None = None
 
+    def add(self, gradient: Gradient) -> None:
+        """Add what one step taught."""
+        self.rewards += gradient.rewards
+        self.entropy = gradient.entropy
+
     @property
     def num_evaluations(self) -> int:
         return len(self.rewards)
 
     @property
     def mean_score(self) -> float:
-        finite = [score for score in self.scores if math.isfinite(score)]
-        return sum(finite) / len(finite) if finite else 0.0
+        """The mean of those that did not overflow, if there are any."""
+        usual = [score for score in self.scores if score != WORST_PERPLEXITY] or self.scores
+        return sum(usual) / len(usual)
 
     @property
     def mean_reward(self) -> float | None:
         return sum(self.rewards) / len(self.rewards) if self.rewards else None
-
-
-def _number(*entropy: int) -> int:
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _check_finite(epoch: int, loss: float, network: nn.Module) -> None:
-    finite = torch.stack([torch.isfinite(weight).all() for weight in network.parameters()])
-    if not math.isfinite(loss) or not finite.all():
-        raise SharedDivergedError(
-            f"in epoch {epoch} the shared weights stopped being finite numbers: "
-            "start anew with a smaller shared.learning_rate or shared.clip_norm"
-        )

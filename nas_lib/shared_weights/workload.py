@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -10,6 +11,9 @@ from torch import Tensor, nn
 
 Tokens = Sequence[int]
 """An architecture as its space's tokens."""
+
+WORST_PERPLEXITY = 1e9
+"""Of an architecture that overflows; JSON has no infinity."""
 
 BatchNormMode = Literal["refit", "batch", "running"]
 
@@ -81,3 +85,10 @@ class Workload(Protocol):
     def reward(self, score: float) -> float:
         """Return what the controller maximises: an accuracy itself, or c / perplexity."""
         ...
+
+
+def finite_score(workload: Workload, score: float) -> float:
+    """Return the score, or the worst there is for an architecture that overflows."""
+    if math.isfinite(score):
+        return score
+    return 0.0 if workload.higher_is_better else WORST_PERPLEXITY

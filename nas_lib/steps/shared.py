@@ -5,9 +5,8 @@ After them come the steps of every search: the derived children are those of rep
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from nas_lib.records import (
     SharedEpoch,
     SharedScore,
 )
+from nas_lib.shared_weights.memory import release_freed_memory
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.rounds import child_seed, is_finished
 from nas_lib.steps.shards import pull_versions
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _DERIVE, _PROBE = 3, 4  # streams of randomness
 _CHUNK = 16  # architectures whose scores are stored together
-_WORST_PERPLEXITY = 1e9  # of an architecture that overflows: JSON has no infinity
+_DRAWS = 4  # times as many as there are to be: some may be drawn twice
 _REPLICA, _ROUND = 0, 0  # of the children that are derived
 
 
@@ -64,6 +64,7 @@ class SharedProgress:
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class _Scores:
+    samples: tuple[tuple[int, ...], ...]  # as tokens
     scores: tuple[float, ...]
 
 
@@ -97,21 +98,18 @@ def train_shared_weights(
         Where it stands now.
 
     Raises:
-        SharedDivergedError: A weight is no finite number any more.
+        DivergedError: A weight is no finite number any more.
     """
     search = OpenSearch.of(search)
     started_s = time.monotonic()
     if shared_progress(search).is_complete:
         return shared_progress(search)
     trainer, _ = _restored(search, run)
-    num_epochs = _shared(search).epochs
-    while trainer.epoch < num_epochs:
-        metrics = trainer.run_epoch()
-        _checkpoints(search).create(metrics.epoch, trainer.checkpoint(metrics).to_bytes())
-        on_epoch(search.store.settle(layout.shared_epoch(metrics.epoch), metrics))
+    for metrics in _epochs(search, trainer):
+        on_epoch(metrics)
         if minutes is not None and time.monotonic() - started_s >= 60 * minutes:
             break
-    return SharedProgress(trainer.epoch, num_epochs)
+    return SharedProgress(trainer.epoch, _shared(search).epochs)
 
 
 def derive_architectures(search: str | OpenSearch, *, run: str) -> list[str]:
@@ -135,10 +133,7 @@ def derive_architectures(search: str | OpenSearch, *, run: str) -> list[str]:
     key = layout.round_state(_REPLICA, _ROUND, "proposed")
     proposed = search.store.find(Proposed, key)
     if proposed is None:
-        derived = search.store.find(Derived, layout.DERIVED)
-        if derived is None:
-            derived = search.store.settle(layout.DERIVED, _derive(search, run))
-        proposed = search.store.settle(key, _proposed(search, derived))
+        proposed = search.store.settle(key, _proposed(search, _derived(search, run)))
     search.store.delete_below(layout.SHARED_CHECKPOINTS)
     ids = [child.id for child in proposed.children]
     left = [each for each in ids if not search.store.find(ChildResult, layout.child_result(each))]
@@ -154,15 +149,16 @@ def may_derive(search: str | OpenSearch, *, run: str) -> bool:
     return holder is None or holder.run == run
 
 
-def equal_budget_samples(shared: SharedConfig, num_validation_batches: int) -> int:
+def equal_budget_samples(shared: SharedConfig, workload: Workload) -> int:
     """Return how many samples random search scores at the budget of a controller that learns.
 
     Both train the shared weights equally long. What the controller's steps would cost in forward
     passes over a mini-batch, random search spends on scoring more samples on all validation data.
     """
-    refit = shared.refit_batches if shared.batch_norm == "refit" else 0
+    refits = workload.has_batch_norm and shared.batch_norm == "refit"
+    refit = shared.refit_batches if refits else 0
     architectures = shared.epochs * shared.controller_steps * shared.architectures_per_step
-    extra = architectures * (1 + refit) // (num_validation_batches + refit)
+    extra = architectures * (1 + refit) // (workload.num_validation_batches + refit)
     return shared.derive.num_samples + extra
 
 
@@ -209,17 +205,40 @@ def _first_shards(search: OpenSearch) -> tuple[Shard, ...]:
     return pull_versions(search, [0] * search.config.search.shards)
 
 
-def _derive(search: OpenSearch, run: str) -> Derived:
-    started_s = time.perf_counter()
+def _epochs(search: OpenSearch, trainer: SharedTrainer) -> Iterator[SharedEpoch]:
+    """Train epoch by epoch to the end, and yield what each came to once it is stored."""
+    while trainer.epoch < _shared(search).epochs:
+        metrics = trainer.run_epoch()
+        _checkpoints(search).create(metrics.epoch, trainer.checkpoint(metrics).to_bytes())
+        yield search.store.settle(layout.shared_epoch(metrics.epoch), metrics)
+
+
+def _derived(search: OpenSearch, run: str) -> Derived:
+    """Return what was derived, by this run if by none before."""
+    derived = search.store.find(Derived, layout.DERIVED)
+    if derived is not None:
+        return derived
     trainer, workload = _restored(search, run)
-    while trainer.epoch < _shared(search).epochs:  # its last checkpoint was damaged
-        trainer.run_epoch()
-    samples = list(dict.fromkeys(_samples(search, workload, trainer.shards)))
+    derived = search.store.find(Derived, layout.DERIVED)
+    if derived is not None:  # by another run, which has removed the checkpoints since
+        return derived
+    for _ in _epochs(search, trainer):  # where its last checkpoint was damaged
+        pass
+    try:
+        return search.store.settle(layout.DERIVED, _derive(search, trainer, workload, run))
+    finally:
+        release_freed_memory()
+
+
+def _derive(search: OpenSearch, trainer: SharedTrainer, workload: Workload, run: str) -> Derived:
+    started_s = time.perf_counter()
+    samples = _different(search, _samples(search, workload, trainer.shards))
     scores = _scores(search, workload, samples, run)
     sign = -1 if workload.higher_is_better else 1
     order = sorted(range(len(samples)), key=lambda index: sign * scores[index])
     kept = [samples[index] for index in order[: _shared(search).derive.keep]]
-    judged = [_judged(search, workload, tokens, run) for tokens in [*kept, *_probes(search)]]
+    chosen = [*kept, *_probes(search, kept)]
+    judged = [_judged(search, workload, tokens, run) for tokens in chosen]
     return Derived(
         run=run,
         kept=tuple(judged[: len(kept)]),
@@ -236,39 +255,45 @@ def _samples(
     """Return what the controller proposes at the end; random search proposes more."""
     shared = _shared(search)
     learns = search.controller.num_parameters > 0
-    num_batches = workload.num_validation_batches
     return search.controller.propose(
         shards,
         decisions=search.space.decisions(1),
-        num=shared.derive.num_samples if learns else equal_budget_samples(shared, num_batches),
+        num=shared.derive.num_samples if learns else equal_budget_samples(shared, workload),
         seed=[search.config.seed, _DERIVE],
     )
 
 
-def _probes(search: OpenSearch) -> list[tuple[int, ...]]:
-    decisions = search.space.decisions(1)
-    return build_controller(RandomConfig(), decisions).propose(
-        (),
-        decisions=decisions,
-        num=_shared(search).derive.probes,
-        seed=[search.config.seed, _PROBE],
+def _probes(search: OpenSearch, kept: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return architectures drawn uniformly from all but the kept ones, as far as there are any."""
+    decisions, num = search.space.decisions(1), _shared(search).derive.probes
+    drawn = build_controller(RandomConfig(), decisions).propose(
+        (), decisions=decisions, num=_DRAWS * num, seed=[search.config.seed, _PROBE]
     )
+    return _different(search, [*kept, *drawn])[len(kept) :][:num]
+
+
+def _different(search: OpenSearch, sequences: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Leave out those that decode to an earlier one's architecture, even if tokens differ."""
+    first: dict[str, tuple[int, ...]] = {}
+    for tokens in sequences:
+        first.setdefault(search.space.decode(tokens).config, tokens)
+    return list(first.values())
 
 
 def _scores(
     search: OpenSearch, workload: Workload, samples: Sequence[tuple[int, ...]], run: str
 ) -> list[float]:
-    """Return the samples' scores; chunk by chunk they are stored, and never made twice."""
+    """Return the samples' scores; chunk by chunk they are stored, and not made twice."""
     scores: list[float] = []
     for number, start in enumerate(range(0, len(samples), _CHUNK)):
+        wanted = tuple(samples[start : start + _CHUNK])
         key = layout.shared_scores(number)
         chunk = search.store.find(_Scores, key)
-        if chunk is None:
+        if chunk is None or chunk.samples != wanted:  # others, if weights were trained again
             mode = _shared(search).batch_norm
-            made = (
-                _score(search, workload, tokens, mode, run) for tokens in samples[start:][:_CHUNK]
-            )
-            chunk = search.store.settle(key, _Scores(tuple(made)))
+            made = tuple(_score(search, workload, tokens, mode, run) for tokens in wanted)
+            chunk = _Scores(wanted, made)
+            search.store.settle(key, chunk)
         scores += chunk.scores
     return scores
 
@@ -289,10 +314,9 @@ def _score(
     search: OpenSearch, workload: Workload, tokens: tuple[int, ...], mode: BatchNormMode, run: str
 ) -> float:
     search.show_life(_REPLICA, run)
-    score = workload.score(tokens, mode=mode)
-    if math.isfinite(score):
-        return score
-    return 0.0 if workload.higher_is_better else _WORST_PERPLEXITY
+    from nas_lib.shared_weights.workload import finite_score  # loads torch
+
+    return finite_score(workload, workload.score(tokens, mode=mode))
 
 
 def _proposed(search: OpenSearch, derived: Derived) -> Proposed:

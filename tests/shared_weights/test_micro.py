@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -29,6 +31,11 @@ def build(*, dropout: float = 0.0) -> nn.Module:
     network = build_super_network(SPACE, image_shape=(3, 9, 9), num_classes=5, dropout=dropout)
     randomise(network)
     return network.double()
+
+
+@cache
+def shared_network() -> nn.Module:
+    return build()
 
 
 def plain_logits(
@@ -90,7 +97,7 @@ def plain_cell(
 def test_an_architecture_is_what_a_plain_loop_over_its_cells_computes(
     tokens: tuple[int, ...], size: tuple[int, int], by_batch: bool
 ) -> None:
-    network = build().train(by_batch)
+    network = shared_network().train(by_batch)
     images = torch.randn(3, 3, *size, dtype=torch.float64)
     expected = plain_logits(network.state_dict(), images, tokens, by_batch=by_batch)
 

@@ -11,8 +11,9 @@ from nas_lib.controllers import build_controller
 from nas_lib.errors import CorruptStateError
 from nas_lib.records import SharedEpoch
 from nas_lib.shared_weights.checkpoint import SharedCheckpoint
-from nas_lib.shared_weights.trainer import SharedDivergedError, SharedTrainer
+from nas_lib.shared_weights.trainer import SharedTrainer
 from nas_lib.shared_weights.workload import Batch, Tokens
+from nas_lib.training.epochs import DivergedError
 
 SHARED = SharedConfig(
     epochs=6, schedule="constant", controller_steps=3, architectures_per_step=5, threads=1
@@ -160,7 +161,7 @@ def test_a_gradient_that_is_not_finite_makes_no_step() -> None:
 def test_without_clipping_weights_that_overflow_end_the_training_with_a_sentence() -> None:
     shared = SHARED.model_copy(update={"clip_norm": None, "learning_rate": 1e30})
 
-    with pytest.raises(SharedDivergedError, match=r"epoch \d+ the shared weights stopped being"):
+    with pytest.raises(DivergedError, match=r"shared weights diverged: in epoch \d+"):
         run_epochs(trainer(shared=shared), 2)
 
 
@@ -194,3 +195,19 @@ def test_a_checkpoint_of_something_else_is_refused(damage: str) -> None:
 
     with pytest.raises(CorruptStateError, match="checkpoint 7 is damaged"):
         SharedCheckpoint.checked(data, epoch, "checkpoint 7", network=network)
+
+
+def test_an_architecture_that_overflows_is_rewarded_with_nothing_and_left_out_of_the_mean() -> None:
+    class Overflowing(ToyWorkload):
+        higher_is_better = False
+
+        def quick_score(self, tokens: Tokens, *, number: int) -> float:
+            return float("nan") if number == 0 else 50.0
+
+        def reward(self, score: float) -> float:
+            return 80 / score
+
+    metrics = trainer(Overflowing()).run_epoch()
+
+    assert metrics.mean_score == 50
+    assert metrics.mean_reward == pytest.approx(14 / 15 * 80 / 50)  # of 15, one got 80 / 1e9

@@ -20,7 +20,7 @@ from nas_lib.config import (
     TaskConfig,
 )
 from nas_lib.errors import ConfigError
-from nas_lib.records import ChildResult, Derived, Proposed, Rewarded, SharedEpoch
+from nas_lib.records import ChildResult, Derived, Proposed, Rewarded, SharedEpoch, to_json
 from nas_lib.steps.shared import equal_budget_samples
 from nas_lib.store import SearchStore, layout
 
@@ -243,13 +243,17 @@ def test_random_search_scores_as_many_more_samples_as_a_controllers_steps_would_
 
     steps.derive_architectures(uri, run="run")
 
-    # 4 epochs x 3 steps x 4 architectures, each a refitting and a validation batch: 96 passes.
-    # Scoring one sample takes 3 validation batches and a refitting one: 24 more than 20.
     shared = config().shared
     assert shared is not None
-    assert equal_budget_samples(shared, num_validation_batches=3) == 44
+    workload = ToyWorkload()
+    # 4 epochs x 3 steps x 4 architectures, a validation batch each: 48 passes. Scoring one sample
+    # takes 3 validation batches: 16 more than 20.
+    assert equal_budget_samples(shared, workload) == 36
     derived = store(uri).read(Derived, layout.DERIVED)
-    assert 20 < len(derived.scores) <= 44  # without those drawn twice
+    assert 20 < len(derived.scores) <= 36  # without those drawn twice
+    # With a refitting batch each: 96 passes, and 4 for a sample: 24 more than 20.
+    workload.has_batch_norm = True
+    assert equal_budget_samples(shared, workload) == 44
 
 
 def test_garbage_is_found_beside_shared_weights(uri: str) -> None:
@@ -275,3 +279,53 @@ def test_a_search_without_shared_weights_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="has no shared weights"):
         steps.train_shared_weights(uri, run="run")
+
+
+def test_a_run_that_comes_to_derive_after_another_has_takes_what_that_found(
+    uri: str, workloads: list[ToyWorkload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(uri)
+    build = steps.shared.build_workload
+
+    def meanwhile(config: SearchConfig, store: SearchStore) -> ToyWorkload:
+        """Another run derives while this one builds its network."""
+        monkeypatch.setattr("nas_lib.steps.shared.build_workload", build)
+        steps.derive_architectures(uri, run="another")
+        return build(config, store)
+
+    monkeypatch.setattr("nas_lib.steps.shared.build_workload", meanwhile)
+
+    children = steps.derive_architectures(uri, run="run")
+
+    assert len(children) == 5
+    assert store(uri).read(Derived, layout.DERIVED).run == "another"
+    assert not workloads[-1].seen  # nothing was trained again
+
+
+def test_scores_of_other_samples_are_not_taken_for_these(uri: str) -> None:
+    train(uri)
+    steps.derive_architectures(uri, run="run")
+    expected = store(uri).read(Derived, layout.DERIVED).scores
+    key = layout.shared_scores(0)
+    found = store(uri).read(steps.shared._Scores, key)
+    other = steps.shared._Scores(found.samples[::-1], tuple(0.0 for _ in found.scores))
+    store(uri).objects.replace(key, to_json(other))
+    for each in (layout.DERIVED, layout.round_state(0, 0, "proposed")):
+        store(uri).objects.delete(each)
+
+    steps.derive_architectures(uri, run="run")
+
+    assert store(uri).read(Derived, layout.DERIVED).scores == expected
+
+
+def test_no_network_is_trained_from_scratch_twice(tmp_path: Path) -> None:
+    few = DeriveConfig(num_samples=2, keep=2, probes=60)  # there are 8 x 8 = 64 architectures
+    uri = str(tmp_path / "few")
+    steps.prepare_data(uri, config=config(derive=few))
+    train(uri)
+
+    steps.derive_architectures(uri, run="run")
+
+    proposed = store(uri).read(Proposed, layout.round_state(0, 0, "proposed"))
+    ids = [child.architecture.id for child in proposed.children]
+    assert len(set(ids)) == len(ids) > 50
