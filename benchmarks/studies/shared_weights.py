@@ -25,10 +25,10 @@ IMAGES = {
     "task.data.format": "idx",
     "task.valid_fraction": 0.2,
     "task.max_train": 5000,
-    "shared.epochs": 15,
-    "shared.first_cycle": 5,
+    "shared.epochs": 20,
+    "shared.first_cycle": 20,
     "shared.derive.num_samples": 50,
-    "children.epochs": 8,
+    "children.epochs": 5,
 }
 SPACES: dict[str, tuple[str, dict[str, Any]]] = {
     "macro": ("enas-macro-digits", IMAGES),
@@ -37,8 +37,9 @@ SPACES: dict[str, tuple[str, dict[str, Any]]] = {
         "enas-rnn-pydoc",
         {
             "task.data.format": "text_files",
-            "task.max_train": 100_000,
+            "task.max_train": 80_000,
             "shared.derive.num_samples": 50,
+            "children.epochs": 4,
         },
     ),
 }
@@ -67,7 +68,7 @@ def config(space: str, arm: str, seed: int, data: Path, probes: int) -> SearchCo
 def measure(space: str, arm: str, seed: int, data: Path, probes: int) -> dict[str, Any]:
     """Search, and return what came of it."""
     searched = config(space, arm, seed, data, probes)
-    handle = nas_lib.search(searched, store=str(RUNS / "shared" / searched.name), workers=2)
+    handle = nas_lib.search(searched, store=str(RUNS / "shared" / searched.name), workers=1)
     view, found = handle.view, derivation(handle.view)
     assert view.derived is not None
     assert found is not None

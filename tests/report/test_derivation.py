@@ -12,7 +12,7 @@ from synthetic import START_S, shared_view
 from nas_lib.config import EnasRnnSpaceConfig, SharedSpaceConfig
 from nas_lib.records import ChildId, ChildRow, Derived, SharedScore, Status
 from nas_lib.report import SearchView
-from nas_lib.report.derivation import Derivation, derivation, ranks
+from nas_lib.report.derivation import Derivation, best_kept, derivation, ranks
 from nas_lib.report.shared_words import judgement, mode_names
 
 ARCHITECTURE = shared_view().rows[0].architecture
@@ -75,6 +75,19 @@ def test_children_are_matched_by_their_index_the_kept_ones_first():
     assert [row.trained_score for row in found.rows] == [0.9, None, 0.6]
     assert [row.shared_rank for row in found.rows] == [1, 2, 3]
     assert [row.trained_rank for row in found.rows] == [1, None, 2]
+
+
+def test_what_a_search_chose_is_its_best_kept_network_whatever_chance_found():
+    view = view_of(
+        [judged(0.5), judged(0.4)],
+        [judged(0.1)],
+        [trained(0, 0.7), trained(1, 0.8), trained(2, 0.9)],
+    )
+
+    best = best_kept(view)
+
+    assert best is not None
+    assert best.id == "r000-000000-01"
 
 
 def test_the_lowest_perplexity_has_the_first_rank():
