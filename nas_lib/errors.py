@@ -59,5 +59,9 @@ class InterruptedSearchError(NasError):
     exit_code = 130
 
 
+class OutOfMemoryError(NasError, MemoryError):
+    """What all children have in common does not fit into memory."""
+
+
 class ClusterError(NasError):
     """Kubernetes or Kubeflow refused, or could not be reached."""

@@ -25,13 +25,16 @@ from nas_lib.errors import ConfigError, NasError
 from nas_lib.records import ChildResult, Learned, SharedEpoch
 from nas_lib.report import (
     SearchView,
+    derivation_lines,
     epoch_text,
     headline,
     problem_page,
     run_sentence,
     search_page,
     winner,
+    winner_lines,
 )
+from nas_lib.report.measure import measure_of
 from nas_lib.report.wording import reading_name, reading_text
 from nas_lib.steps import OpenSearch, Plan, RoundSummary
 from nas_lib.store import SearchStore, lease
@@ -86,7 +89,7 @@ def train_shared_weights(search_uri: str, *, run: str) -> SharedTick:
         epochs: list[SharedEpoch] = []
 
         def note(metrics: SharedEpoch) -> None:
-            print(epoch_text(metrics), flush=True)
+            print(epoch_text(metrics, measure_of(search.config)), flush=True)
             epochs.append(metrics)
 
         shared = search.config.shared
@@ -243,9 +246,7 @@ def learned_metrics(learned: Learned | None) -> dict[str, float]:
 
 def _text(view: SearchView) -> str:
     lines = [headline(view), run_sentence(view)]
-    best = winner(view.rows)
-    if best is not None:
-        lines.append(f"Winner {best.id}: {best.architecture.config}")
+    lines += [*derivation_lines(view), *winner_lines(view)]
     lines += [
         f"{reading_name(each).capitalize()} of {each.child}: {reading_text(each)}"
         for each in view.test
@@ -283,10 +284,20 @@ class Log(Listener):
 
 @contextmanager
 def noted(search_uri: str, step: str, run: str) -> Iterator[None]:
-    """End the process with one sentence where a step fails, noted in the search if possible."""
+    """End the process with one sentence where a step fails, noted in the search if possible.
+
+    What nobody foresaw is noted too, and keeps its traceback.
+    """
     try:
         yield
     except NasError as err:
-        with suppress(NasError):  # the store itself may be what is wrong
-            SearchStore.open(search_uri).note_problem(run=run, step=step, message=str(err))
+        _note(search_uri, step, run, str(err))
         raise SystemExit(f"nas: {err}") from None
+    except Exception as err:
+        _note(search_uri, step, run, f"{type(err).__name__}: {err}")
+        raise
+
+
+def _note(search_uri: str, step: str, run: str, message: str) -> None:
+    with suppress(NasError):  # the store itself may be what is wrong
+        SearchStore.open(search_uri).note_problem(run=run, step=step, message=message)

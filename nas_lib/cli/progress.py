@@ -122,7 +122,8 @@ class PlainProgress(Course):
     def trained_shared_weights(self, metrics: SharedEpoch) -> None:
         """Say what the epoch came to."""
         super().trained_shared_weights(metrics)
-        self._say(f"{epoch_text(metrics)}, {self.time_left(self.num_epochs - self.epoch)}")
+        text = epoch_text(metrics, self._measure)
+        self._say(f"{text}, {self.time_left(self.num_epochs - self.epoch)}")
 
     def ended(self, result: ChildResult) -> None:
         """Say what went wrong, if anything did; children of shared weights have no other line."""

@@ -84,7 +84,7 @@ def print_results(view: SearchView, top: int) -> None:
         leaderboard_table,
         pace_line,
         replicas_table,
-        winner,
+        winner_lines,
     )
     from nas_lib.report.wording import reading_name, reading_size, reading_text
 
@@ -95,9 +95,8 @@ def print_results(view: SearchView, top: int) -> None:
     click.echo(pace_line(view))
     for line in derivation_lines(view):
         click.echo(line)
-    best = winner(view.rows)
-    if best is not None:
-        click.echo(f"Winner {best.id}: {best.architecture.config}")
+    for line in winner_lines(view):
+        click.echo(line)
     for reading in view.test:
         click.echo(
             f"{reading_name(reading).capitalize()} of {reading.child}: {reading_text(reading)} "

@@ -77,7 +77,7 @@ def shared_facts(
         f"{plural(shared.controller_steps, 'controller step')} of "
         f"{plural(shared.architectures_per_step, 'architecture')}"
         if controller.num_parameters
-        else "nothing is learnt from them"
+        else "a look at some architectures"
     )
     samples = f"{derive.num_samples:,}" + ("" if controller.num_parameters else " or more")
     return {

@@ -75,8 +75,13 @@ class SearchConfig(Part):
             return self
         if not self.is_text and self.shared.text is not None:
             raise ValueError("shared.text is for language_modelling, got images")
-        if self.search.stop_at_score is not None:
-            raise ValueError("search.stop_at_score has no meaning with shared weights")
+        usual = LoopConfig()
+        for name in ("stop_at_score", "wait_for", "max_children", "children_per_round"):
+            if getattr(self.search, name) != getattr(usual, name):
+                raise ValueError(
+                    f"search.{name} has no meaning with shared weights: shared.epochs and "
+                    "shared.derive say what is done"
+                )
         if not isinstance(self.space, SharedSpaceConfig):
             raise ValueError(
                 "shared weights need a space.kind of enas-macro, enas-micro or enas-rnn, "

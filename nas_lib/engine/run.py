@@ -15,7 +15,7 @@ def reported(search: OpenSearch, run: str, work: Callable[[], None]) -> SearchVi
 
     Raises:
         InterruptedSearchError: Ctrl-C, or SIGTERM where the command turns it into that.
-        NasError: Whatever the work raised; it is noted in the search where that can be reached.
+        Exception: Whatever the work raised; it is noted in the search where that can be reached.
     """
     try:
         work()
@@ -24,8 +24,10 @@ def reported(search: OpenSearch, run: str, work: Callable[[], None]) -> SearchVi
         raise InterruptedSearchError(
             f"stopped; everything finished is in {search.uri}, and the same command continues there"
         ) from err
-    except NasError as err:
-        _note(search, run, err)
+    except Exception as err:
+        _note(
+            search, run, str(err) if isinstance(err, NasError) else f"{type(err).__name__}: {err}"
+        )
         raise
     return steps.write_report(search, run=run)
 
@@ -36,8 +38,8 @@ def refuse_held(search: OpenSearch, plan: steps.Plan) -> None:
         raise SearchHeldError(f"{plan.holder} is working on {search.uri}: wait, or end it")
 
 
-def _note(search: OpenSearch, run: str, err: NasError) -> None:
+def _note(search: OpenSearch, run: str, message: str) -> None:
     try:
-        search.store.note_problem(run=run, step="search", message=str(err))
+        search.store.note_problem(run=run, step="search", message=message)
     except NasError:
         return

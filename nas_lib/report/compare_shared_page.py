@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.compare_shared import QUANTITIES, Mean, SharedComparison, SharedGroup
-from nas_lib.report.compare_shared_tables import EQUAL_BUDGET, quantity_text
+from nas_lib.report.compare_shared_tables import EQUAL_BUDGET, direction, quantity_text
 from nas_lib.report.document import Number, chart_figure, document, paragraph, section, table
 from nas_lib.report.markup import Markup, tag
 from nas_lib.report.measure import Measure
@@ -24,7 +24,7 @@ def shared_compare_page(comparison: SharedComparison) -> str:
         section("Searches", _searches(comparison)),
         section("Controllers", _groups(comparison)),
         section("From epoch to epoch", tag("div", _chart(comparison), class_="charts")),
-        section("How to read this", *_explanations()),
+        section("How to read this", *_explanations(comparison)),
     )
 
 
@@ -90,7 +90,7 @@ def _series(group: SharedGroup, measure: Measure) -> Series:
     return Series(group.label, points, spread=spread if any(spread) else ())
 
 
-def _explanations() -> Iterator[Markup]:
+def _explanations(comparison: SharedComparison) -> Iterator[Markup]:
     yield paragraph(
         "Judged are architectures with the shared weights: while the controller learns, each on "
         "one mini-batch of validation data, and in the end each on all of it. The latter costs "
@@ -110,8 +110,9 @@ def _explanations() -> Iterator[Markup]:
         "many networks that are, and whether it can be told from 0."
     )
     yield paragraph(
-        "A controller is worth its trouble where its best kept network differs from that of random "
-        "search by more than the standard error. Searches that differ in nothing but name, seed, "
-        "budget and networks drawn at random are repetitions, and their mean is shown. Of searches "
-        "with the same seeds, the differences are taken seed by seed."
+        "A controller is worth its trouble where its best kept network is better than that of "
+        f"random search by more than the standard error. {direction(comparison)} Searches that "
+        "differ in nothing but name, seed, budget and networks drawn at random are repetitions, "
+        "and their mean is shown. Of searches with the same seeds, the differences are taken seed "
+        "by seed."
     )

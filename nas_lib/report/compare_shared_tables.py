@@ -28,8 +28,14 @@ def shared_compare_table(comparison: SharedComparison) -> Group:
     return Group(
         _table(comparison, "What they took", is_result=False),
         _table(comparison, "What they found", is_result=True),
-        Text(" ".join([EQUAL_BUDGET, *comparison.warnings])),
+        Text(" ".join([EQUAL_BUDGET, direction(comparison), *comparison.warnings])),
     )
+
+
+def direction(comparison: SharedComparison) -> str:
+    """Say which sign of a difference is good."""
+    better = "above" if comparison.measure.higher_is_better else "below"
+    return f"Differences of scores are good for the controller where they are {better} 0."
 
 
 def _table(comparison: SharedComparison, title: str, *, is_result: bool) -> Table:

@@ -126,6 +126,19 @@ def best_kept(view: SearchView) -> ChildRow | None:
     return winner(row for row in view.rows if ChildId.parse(row.id).index < num_kept)
 
 
+def winner_lines(view: SearchView) -> list[str]:
+    """Return the winner in a line, and what shared weights chose where it is none of that."""
+    best, chosen = winner(view.rows), best_kept(view)
+    if best is None:
+        return []
+    if chosen is None or chosen == best:
+        return [f"Winner {best.id}: {best.architecture.config}"]
+    return [
+        f"Winner {best.id}, drawn at random: {best.architecture.config}",
+        f"Best that the search chose, {chosen.id}: {chosen.architecture.config}",
+    ]
+
+
 def ranks(values: Sequence[float | None], *, higher_is_better: bool) -> list[int | None]:
     """Return each value's rank, 1 for the best; equal values have the same, None has none."""
     known = sorted((v for v in values if v is not None), reverse=higher_is_better)

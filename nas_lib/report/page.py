@@ -156,7 +156,7 @@ def _children_note(view: SearchView) -> str:
     counts = curves.status_counts(view.rows).items()
     parts = [f"{count:,} {status_text(status)}" for status, count in counts]
     parts.append(f"{view.open_children:,} open")
-    return f"of {view.config.num_children:,}: {', '.join(parts)}"
+    return f"of {view.num_children:,}: {', '.join(parts)}"
 
 
 def _rounds_figure(view: SearchView) -> tuple[str, Markup]:

@@ -68,11 +68,12 @@ def _held_out(view: SearchView) -> str:
     """Say what the validation and test data are for."""
     what, score = ("text", "perplexity") if view.config.is_text else ("images", "accuracy")
     is_, are = ("is", "it") if view.config.is_text else ("are", "them")
+    chosen = " and of the best network that shared weights chose" if view.config.shared else ""
     return (
         f"Validation {what} {is_} held out: no child is trained on {are}. Still, the winner is the "
         f"best of many on exactly this data, so part of its lead is luck and its validation "
         f"{score} flatters it. The test {what} {is_} used for nothing but one reading of the "
-        f"winner: its test {score} is what to expect on new {what}."
+        f"winner{chosen}: its test {score} is what to expect on new {what}."
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nas_lib.config import EnasRnnSpaceConfig
+from nas_lib.records import SharedEpoch
 from nas_lib.report.correlation import FEW, Correlation
 from nas_lib.report.derivation import Agreement, Derivation, Sample, derivation
 from nas_lib.report.document import paragraph
 from nas_lib.report.markup import Markup
 from nas_lib.report.measure import Measure
 from nas_lib.report.view import SearchView
-from nas_lib.report.wording import NONE, plural
+from nas_lib.report.wording import NONE, duration_text, plural
 
 _PLAIN = "with shared weights"
 _OWN_MODES = {"refit": "after refitting", "batch": "batch statistics", "running": _PLAIN}
@@ -103,7 +104,7 @@ def shared_explanations(view: SearchView) -> Iterator[Markup]:
         "One large network owns the weights of every architecture that can be proposed. In each "
         "epoch it is trained on all training data, each mini-batch with another architecture. ",
         _turns(view),
-        " So a proposal costs seconds, and no network is trained for it alone.",
+        " So judging a proposal takes moments, and no network is trained for it alone.",
     )
     yield paragraph(
         "In the end many proposals are scored with the shared weights on all validation data. The "
@@ -160,4 +161,16 @@ def _batch_norm_sentence(mode: str) -> str:
     return (
         "BatchNorm's running averages are over all architectures and fit none. Here they are "
         f"{own}; scores with the running averages are shown for comparison."
+    )
+
+
+def epoch_text(metrics: SharedEpoch, measure: Measure) -> str:
+    """Return what an epoch of shared-weight training came to, in one line."""
+    reward = "" if metrics.mean_reward is None else f", mean reward {metrics.mean_reward:.4f}"
+    entropy = "" if metrics.entropy is None else f", entropy {metrics.entropy:.2f}"
+    score = f"mean {measure.name} {measure.text(metrics.mean_score)}"
+    duration = duration_text(metrics.seconds + metrics.controller_seconds)
+    return (
+        f"shared weights, epoch {metrics.epoch}: loss {metrics.train_loss:.4f}, "
+        f"{score}{reward}{entropy}, {duration}"
     )

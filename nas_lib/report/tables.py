@@ -46,7 +46,7 @@ def headline(view: SearchView) -> str:
             return f"{begin}{_mean_score(view)}{state}"
     counts = curves.status_counts(view.rows).items()
     failed = [f"{count} {status_text(status)}" for status, count in counts if status != "ok"]
-    total = f"{len(view.rows):,} of {plural(view.config.num_children, 'child', 'children')}"
+    total = f"{len(view.rows):,} of {plural(view.num_children, 'child', 'children')}"
     trouble = f" ({', '.join(failed)})" if failed else ""
     best = curves.winner(view.rows)
     best_text = (
@@ -136,7 +136,7 @@ def summary_json(view: SearchView) -> dict[str, Any]:
         "controller": view.config.controller.kind,
         "seed": view.config.seed,
         "finished": view.finished,
-        "max_children": view.config.num_children,
+        "max_children": view.num_children,
         "children": len(view.rows),
         "open_children": view.open_children,
         "counts": dict(curves.status_counts(view.rows)),

@@ -76,6 +76,13 @@ class SearchView:
         return measure_of(self.config)
 
     @property
+    def num_children(self) -> int:
+        """Children that there will be: fewer where shared weights told fewer different ones."""
+        if self.derived is None:
+            return self.config.num_children
+        return len(self.derived.kept) + len(self.derived.probes)
+
+    @property
     def open_children(self) -> int:
         """Children that are proposed and have no result yet."""
         return sum(self.open_rounds.values())

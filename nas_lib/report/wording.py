@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 from nas_lib.architecture import Architecture
-from nas_lib.records import SharedEpoch, Status, TestReading
+from nas_lib.records import Status, TestReading
 
 NONE = "-"
 """Where there is nothing to show."""
@@ -89,17 +89,6 @@ def time_text(created_s: float) -> str:
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """Return the count with its noun, in the plural where there is not exactly one."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
-
-
-def epoch_text(metrics: SharedEpoch) -> str:
-    """Return what an epoch of shared-weight training came to, in one line."""
-    reward = "" if metrics.mean_reward is None else f", mean reward {metrics.mean_reward:.4f}"
-    entropy = "" if metrics.entropy is None else f", entropy {metrics.entropy:.2f}"
-    seconds = metrics.seconds + metrics.controller_seconds
-    return (
-        f"shared weights, epoch {metrics.epoch}: loss {metrics.train_loss:.4f}, "
-        f"mean score {metrics.mean_score:.4f}{reward}{entropy}, {duration_text(seconds)}"
-    )
 
 
 def status_text(status: Status) -> str:

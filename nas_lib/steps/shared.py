@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import RandomConfig, SharedConfig
 from nas_lib.controllers import Shard, build_controller
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, OutOfMemoryError
 from nas_lib.records import (
     Child,
     ChildId,
@@ -26,7 +27,7 @@ from nas_lib.records import (
     SharedEpoch,
     SharedScore,
 )
-from nas_lib.shared_weights.memory import release_freed_memory
+from nas_lib.shared_weights.memory import freed_memory_kept
 from nas_lib.steps.open_search import OpenSearch
 from nas_lib.steps.rounds import child_seed, is_finished
 from nas_lib.steps.shards import pull_versions
@@ -102,14 +103,13 @@ def train_shared_weights(
     """
     search = OpenSearch.of(search)
     started_s = time.monotonic()
-    if shared_progress(search).is_complete:
-        return shared_progress(search)
-    trainer, _ = _restored(search, run)
-    for metrics in _epochs(search, trainer):
-        on_epoch(metrics)
-        if minutes is not None and time.monotonic() - started_s >= 60 * minutes:
-            break
-    return SharedProgress(trainer.epoch, _shared(search).epochs)
+    if not shared_progress(search).is_complete:
+        with _at_work():
+            for metrics in _epochs(search, _restored(search, run)[0]):
+                on_epoch(metrics)
+                if minutes is not None and time.monotonic() - started_s >= 60 * minutes:
+                    break
+    return shared_progress(search)
 
 
 def derive_architectures(search: str | OpenSearch, *, run: str) -> list[str]:
@@ -168,6 +168,23 @@ def _shared(search: OpenSearch) -> SharedConfig:
     return search.config.shared
 
 
+@contextmanager
+def _at_work() -> Iterator[None]:
+    """Have memory at hand, and say in one sentence where there is not enough of it."""
+    try:
+        with freed_memory_kept():
+            yield
+    except (RuntimeError, MemoryError) as err:
+        from nas_lib.training.epochs import is_out_of_memory  # loads torch
+
+        if not is_out_of_memory(err):
+            raise
+        raise OutOfMemoryError(
+            "shared weights take more memory than there is: start anew with a smaller "
+            f"shared.batch_size, or give the pod more (resources.memory): {err}".partition("\n")[0]
+        ) from err
+
+
 def _checkpoints(search: OpenSearch) -> CheckpointFolder:
     from nas_lib.training.checkpoints import CheckpointFolder  # loads torch
 
@@ -218,20 +235,18 @@ def _derived(search: OpenSearch, run: str) -> Derived:
     derived = search.store.find(Derived, layout.DERIVED)
     if derived is not None:
         return derived
+    with _at_work():
+        return search.store.settle(layout.DERIVED, _derive(search, run))
+
+
+def _derive(search: OpenSearch, run: str) -> Derived:
+    started_s = time.perf_counter()
     trainer, workload = _restored(search, run)
     derived = search.store.find(Derived, layout.DERIVED)
     if derived is not None:  # by another run, which has removed the checkpoints since
         return derived
     for _ in _epochs(search, trainer):  # where its last checkpoint was damaged
         pass
-    try:
-        return search.store.settle(layout.DERIVED, _derive(search, trainer, workload, run))
-    finally:
-        release_freed_memory()
-
-
-def _derive(search: OpenSearch, trainer: SharedTrainer, workload: Workload, run: str) -> Derived:
-    started_s = time.perf_counter()
     samples = _different(search, _samples(search, workload, trainer.shards))
     scores = _scores(search, workload, samples, run)
     sign = -1 if workload.higher_is_better else 1

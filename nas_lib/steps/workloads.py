@@ -32,7 +32,6 @@ def build_workload(config: SearchConfig, store: SearchStore) -> Workload:
     import torch
 
     from nas_lib.shared_weights.image_workload import ImageWorkload
-    from nas_lib.shared_weights.memory import keep_freed_memory
     from nas_lib.shared_weights.text_workload import TextWorkload
     from nas_lib.steps.datasets import fetch_images, fetch_text
     from nas_lib.training.devices import set_up_torch
@@ -40,8 +39,6 @@ def build_workload(config: SearchConfig, store: SearchStore) -> Workload:
     shared, space = config.shared, config.space
     assert shared is not None
     device = set_up_torch(shared.device, threads=shared.threads, setting="shared.device")
-    if device.type == "cpu":
-        keep_freed_memory()
     state = np.random.SeedSequence([config.seed, _WORKLOAD]).generate_state(2, np.uint64)
     seed = int(state[0] >> 1)
     torch.manual_seed(int(state[1] >> 1))

@@ -17,7 +17,7 @@ from nas_lib.data.loading import ImageSplits, TextSplits
 from nas_lib.records import Child, ChildResult, EpochMetrics, Status
 from nas_lib.training.checkpoints import Checkpoints
 from nas_lib.training.devices import device_name, set_up_torch
-from nas_lib.training.epochs import DivergedError
+from nas_lib.training.epochs import DivergedError, is_out_of_memory
 from nas_lib.training.evaluation import perplexity
 from nas_lib.training.schedule import best_epoch
 from nas_lib.training.text_trainer import TextTrainer
@@ -71,7 +71,7 @@ def train(
     except DivergedError as err:
         status, message = "diverged", str(err)
     except (RuntimeError, MemoryError) as err:
-        if not _is_out_of_memory(err):
+        if not is_out_of_memory(err):
             raise
         what = str(err).partition("\n")[0] or type(err).__name__
         status, message = "out_of_memory", f"training takes more memory than there is: {what}"
@@ -152,9 +152,3 @@ def _score_and_reward(best: EpochMetrics, settings: RewardConfig) -> tuple[float
         return best.valid_accuracy, best.valid_accuracy**settings.power
     score = perplexity(best.valid_loss)
     return score, (settings.perplexity_constant / score) ** settings.power
-
-
-def _is_out_of_memory(err: BaseException) -> bool:
-    """Return whether memory ran out; on a CPU torch has no error class of its own for it."""
-    known = isinstance(err, torch.OutOfMemoryError | MemoryError)
-    return known or any(text in str(err) for text in ("can't allocate memory", "bad_alloc"))

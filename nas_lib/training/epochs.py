@@ -37,3 +37,9 @@ def check_finite(epoch: int, train_loss: float, valid_loss: float, network: nn.M
     finite = [torch.isfinite(tensor).all() for tensor in network.state_dict().values()]
     if not torch.stack(finite).all():
         raise DivergedError(f"in epoch {epoch} a weight became infinite or not a number")
+
+
+def is_out_of_memory(err: BaseException) -> bool:
+    """Return whether memory ran out; on a CPU torch has no error class of its own for it."""
+    known = isinstance(err, torch.OutOfMemoryError | MemoryError)
+    return known or any(text in str(err) for text in ("can't allocate memory", "bad_alloc"))

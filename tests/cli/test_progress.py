@@ -205,7 +205,7 @@ def test_each_epoch_and_each_child_from_scratch_is_a_plain_line(
     lines = text_of(console).splitlines()
     assert lines[0].endswith("4 epoch(s) of shared weights to do, 3 children, 2 worker(s)")
     assert lines[1] == (
-        "shared weights, epoch 3: loss 1.2500, mean score 0.5000, 3.0 s, 3.0 s left"
+        "shared weights, epoch 3: loss 1.2500, mean validation accuracy 50.00 %, 3.0 s, 3.0 s left"
     )
     assert lines[2].endswith("mean reward 0.5000, entropy 2.50, 3.0 s, 0.0 s left")
     assert lines[3] == (
