@@ -117,6 +117,11 @@ def sample_architectures(search: str | OpenSearch, *, replica: int, run: str) ->
         proposed = search.store.settle(key, fresh)
         if proposed is fresh:
             return [child.id for child in fresh.children]
+    return unfinished(search, proposed)
+
+
+def unfinished(search: OpenSearch, proposed: Proposed) -> list[str]:
+    """Return the round's children that have no result, or its first one where all have."""
     ids = [child.id for child in proposed.children]
     left = [
         child for child in ids if not search.store.find(ChildResult, layout.child_result(child))

@@ -21,7 +21,6 @@ from nas_lib.errors import ConfigError, OutOfMemoryError
 from nas_lib.records import (
     Child,
     ChildId,
-    ChildResult,
     Derived,
     Proposed,
     SharedEpoch,
@@ -29,7 +28,7 @@ from nas_lib.records import (
 )
 from nas_lib.shared_weights.memory import freed_memory_kept
 from nas_lib.steps.open_search import OpenSearch
-from nas_lib.steps.rounds import child_seed, is_finished
+from nas_lib.steps.rounds import child_seed, is_finished, unfinished
 from nas_lib.steps.shards import pull_versions
 from nas_lib.steps.workloads import build_workload
 from nas_lib.store import layout, lease
@@ -135,9 +134,7 @@ def derive_architectures(search: str | OpenSearch, *, run: str) -> list[str]:
     if proposed is None:
         proposed = search.store.settle(key, _proposed(search, _derived(search, run)))
     search.store.delete_below(layout.SHARED_CHECKPOINTS)
-    ids = [child.id for child in proposed.children]
-    left = [each for each in ids if not search.store.find(ChildResult, layout.child_result(each))]
-    return left or ids[:1]
+    return unfinished(search, proposed)
 
 
 def may_derive(search: str | OpenSearch, *, run: str) -> bool:
