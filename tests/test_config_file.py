@@ -85,6 +85,10 @@ def parse(text: str) -> SearchConfig:
             "space: {kind: cnn, skip_connections: false, pool_layers: [3]}",
             "layers that choose nothing need one depth for all: start (6) equal to max (20)",
         ),
+        (
+            "{space: {kind: enas-micro, operations: [sep3, sep3]}}",
+            "operations must not repeat an option, got ['sep3', 'sep3']",
+        ),
         ("space: {kind: cnn, depth: {start: 9, max: 3}}", "max (3) must be at least start (9)"),
         ("task: {data: {format: npz}}", "task.data.path is missing"),
         ("[]", "search.yaml: expected settings (key: value), got []"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from nas_lib.config.part import Part
 
@@ -73,13 +73,24 @@ class CnnSpaceConfig(Part):
         return self
 
 
+class _OptionsPart(Part):
+    """A space whose every choice is between the same options."""
+
+    @field_validator("operations", "functions", check_fields=False)
+    @classmethod
+    def _check(cls, options: tuple[str, ...], field: ValidationInfo) -> tuple[str, ...]:
+        if len(set(options)) != len(options):
+            raise ValueError(f"{field.field_name} must not repeat an option, got {list(options)}")
+        return options
+
+
 class FiltersConfig(Part):
     """Size of a network of macro layers."""
 
     filters: PositiveInt = Field(description="Output channels of each layer.")
 
 
-class EnasMacroSpaceConfig(Part):
+class EnasMacroSpaceConfig(_OptionsPart):
     """Whole convolutional networks: an operation and skip connections per layer (ENAS, 2.3)."""
 
     kind: Literal["enas-macro"] = "enas-macro"
@@ -101,11 +112,6 @@ class EnasMacroSpaceConfig(Part):
         """Options of each choice."""
         return len(self.operations)
 
-    @field_validator("operations")
-    @classmethod
-    def _check(cls, operations: tuple[str, ...]) -> tuple[str, ...]:
-        return _without_repetition("operations", operations)
-
 
 class CellsConfig(Part):
     """Size of a network of cells: three equal stacks with a reduction cell between two."""
@@ -114,7 +120,7 @@ class CellsConfig(Part):
     filters: PositiveInt = Field(description="Channels of the first stack; each reduction doubles.")
 
 
-class EnasMicroSpaceConfig(Part):
+class EnasMicroSpaceConfig(_OptionsPart):
     """A normal and a reduction cell, stacked: two inputs and operations per node (ENAS, 2.4)."""
 
     kind: Literal["enas-micro"] = "enas-micro"
@@ -137,11 +143,6 @@ class EnasMicroSpaceConfig(Part):
         """Options of each choice."""
         return len(self.operations)
 
-    @field_validator("operations")
-    @classmethod
-    def _check(cls, operations: tuple[str, ...]) -> tuple[str, ...]:
-        return _without_repetition("operations", operations)
-
 
 class HiddenConfig(Part):
     """Size of a recurrent network."""
@@ -149,7 +150,7 @@ class HiddenConfig(Part):
     hidden: PositiveInt = Field(description="Units of the state, and size of a word's embedding.")
 
 
-class EnasRnnSpaceConfig(Part):
+class EnasRnnSpaceConfig(_OptionsPart):
     """Recurrent cells: an earlier node and an activation function per node (ENAS, 2.1)."""
 
     kind: Literal["enas-rnn"] = "enas-rnn"
@@ -183,17 +184,6 @@ class EnasRnnSpaceConfig(Part):
     def num_options(self) -> int:
         """Options of each choice."""
         return len(self.functions)
-
-    @field_validator("functions")
-    @classmethod
-    def _check(cls, functions: tuple[str, ...]) -> tuple[str, ...]:
-        return _without_repetition("functions", functions)
-
-
-def _without_repetition(name: str, options: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(options)) != len(options):
-        raise ValueError(f"{name} must not repeat an option, got {list(options)}")
-    return options
 
 
 class CustomSpaceConfig(Part):
