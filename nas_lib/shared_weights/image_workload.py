@@ -16,7 +16,7 @@ from nas_lib.data import DataManifest
 from nas_lib.data.batches import evaluation_batches, num_training_batches, training_batches
 from nas_lib.data.loading import ImageSplits
 from nas_lib.shared_weights.image_networks import ImageSpaceConfig, build_super_network
-from nas_lib.shared_weights.norm import Fitted, Fitting, Moments, Norm, OfBatch, Running, Statistics
+from nas_lib.shared_weights.norm import Fitted, Fitting, OfBatch, Running, Statistics
 from nas_lib.shared_weights.workload import Batch, BatchNormMode, Tokens
 
 _TRAIN, _VALID, _REFIT, _REFIT_OF_ALL = range(4)  # streams of randomness
@@ -130,11 +130,11 @@ class ImageWorkload:
     def _refitted(self, tokens: Tokens, generator: Generator) -> Fitted:
         """Return the mean moments of an architecture on some training batches, unchanged."""
         self._set_training(False)
-        moments: dict[Norm, Moments] = {}
+        fitting = Fitting()
         batches = self._training_batches(_UNCHANGED, generator)
-        for number, (x_BCHW, _) in enumerate(islice(batches, self._shared.refit_batches), start=1):
-            self._logits(x_BCHW, tokens, Fitting(number, moments))
-        return Fitted(moments)
+        for x_BCHW, _ in islice(batches, self._shared.refit_batches):
+            self._logits(x_BCHW, tokens, fitting)
+        return Fitted(fitting.moments)
 
     def _num_right(self, index_B: Tensor, tokens: Tokens, statistics: Statistics) -> Tensor:
         """Return how many of these validation images are classified correctly, a scalar."""

@@ -9,7 +9,8 @@ Shapes: B images, C channels, H x W pixels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
@@ -130,17 +131,16 @@ class OfBatch:
         return None, 0.0
 
 
-@dataclass(frozen=True)
 class Fitting:
-    """A batch's own moments, which go into the mean over several batches.
+    """The batch's own moments, which go into means: every `Norm`'s over each time it is used.
 
     Attributes:
-        number: Of the batch, from 1.
-        moments: Means over the batches so far, of every `Norm` that the architecture uses.
+        moments: Those means, of every `Norm` that was used.
     """
 
-    number: int
-    moments: dict[Norm, Moments] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.moments: dict[Norm, Moments] = {}
+        self._num_uses: Counter[Norm] = Counter()
 
     def given(self, norm: Norm) -> Moments | None:
         return None
@@ -149,7 +149,8 @@ class Fitting:
         if norm not in self.moments:
             zeros_C = torch.zeros_like(norm.scale)
             self.moments[norm] = Moments(zeros_C, zeros_C.clone())
-        return self.moments[norm], 1 / self.number
+        self._num_uses[norm] += 1
+        return self.moments[norm], 1 / self._num_uses[norm]
 
 
 @dataclass(frozen=True)

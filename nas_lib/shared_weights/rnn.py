@@ -14,17 +14,15 @@ Letters: T words of a piece, B pieces side by side, H units.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from nas_lib.config import EnasRnnSpaceConfig, TextTrainingConfig
 from nas_lib.networks.enas_rnn import Cell, uniform
 from nas_lib.networks.language_model import LanguageLoss, WordNetwork
-from nas_lib.shared_weights.norm import Moments, Norm, Running, Statistics, Training
+from nas_lib.shared_weights.norm import Norm, Running, Statistics, Training
 from nas_lib.spaces.enas_rnn import EnasRnnSpace, RnnNode
 
 _EPSILON, _MOMENTUM = 1.0, 0.001  # of the published BatchNorm
@@ -96,30 +94,6 @@ class RnnSuperNetwork(WordNetwork):
         """Return the name of a node's weight, such as `3_from_1_relu`."""
         edge = f"{number}" if node.previous is None else f"{number}_from_{node.previous}"
         return f"{edge}_{node.function}" if self._is_per_function else edge
-
-
-class FittingOverWords:
-    """Moments that are means over all words of all pieces, whose number need not be known.
-
-    Attributes:
-        moments: Of every `Norm` that was in use.
-    """
-
-    def __init__(self) -> None:
-        self.moments: dict[Norm, Moments] = {}
-        self._num_words: Counter[Norm] = Counter()
-
-    def given(self, norm: Norm) -> Moments | None:
-        """Return None: the word's own moments are what is to be learnt."""
-        return None
-
-    def kept(self, norm: Norm) -> tuple[Moments | None, float]:
-        """Return the means so far, and the next word's weight in them."""
-        if norm not in self.moments:
-            zeros_C = torch.zeros_like(norm.scale)
-            self.moments[norm] = Moments(zeros_C, zeros_C.clone())
-        self._num_words[norm] += 1
-        return self.moments[norm], 1 / self._num_words[norm]
 
 
 def _all_nodes(space: EnasRnnSpaceConfig, num_nodes: int) -> Iterator[tuple[int, RnnNode]]:

@@ -15,8 +15,8 @@ from nas_lib.config import EnasRnnSpaceConfig, SharedConfig, TextTrainingConfig
 from nas_lib.data.loading import TextSplits
 from nas_lib.data.text_batches import Piece, evaluation_text_batches, text_batches
 from nas_lib.networks.language_model import LanguageLoss
-from nas_lib.shared_weights.norm import Fitted, OfBatch, Running, Statistics
-from nas_lib.shared_weights.rnn import FittingOverWords, RnnSuperNetwork
+from nas_lib.shared_weights.norm import Fitted, Fitting, OfBatch, Running, Statistics
+from nas_lib.shared_weights.rnn import RnnSuperNetwork
 from nas_lib.shared_weights.workload import Batch, BatchNormMode, Tokens
 from nas_lib.training.evaluation import perplexity
 
@@ -129,19 +129,19 @@ class TextWorkload:
             case "batch":
                 return OfBatch()
             case "refit":
-                return Fitted(self._fit(tokens, number).moments)
+                return self._refitted(tokens, number)
 
-    def _fit(self, tokens: Tokens, number: int) -> FittingOverWords:
-        """Return the statistics of pieces of the training text, one after another."""
+    def _refitted(self, tokens: Tokens, number: int) -> Fitted:
+        """Return mean moments over all words of pieces of the training text, one after another."""
         self.network.eval()
         pieces = self._equal_pieces(self._train_N)
         num = min(self._shared.refit_batches, len(pieces))
         first = int(self._generator(_REFIT, number).integers(len(pieces) - num + 1))
-        fitting = FittingOverWords()
+        fitting = Fitting()
         state_BH = self._initial_state(pieces)
         for piece in pieces[first : first + num]:
             state_BH = self._loss(piece, state_BH, tokens, fitting).state_BH
-        return fitting
+        return Fitted(fitting.moments)
 
     def _training_pieces(self, epoch: int) -> list[Piece]:
         return text_batches(

@@ -167,9 +167,9 @@ def test_refitting_takes_the_moments_of_unchanged_training_images(
 
 def _set_running_averages(network: Any, x_BCHW: Tensor, tokens: tuple[int, ...]) -> None:
     """Give the architecture's own moments on these images to the network."""
-    moments: dict[Any, Any] = {}
-    network.eval()(x_BCHW, tokens, Fitting(1, moments))
-    for norm, (mean, variance) in moments.items():
+    fitting = Fitting()
+    network.eval()(x_BCHW, tokens, fitting)
+    for norm, (mean, variance) in fitting.moments.items():
         norm.running_mean.copy_(mean)
         norm.running_variance.copy_(variance)
 
@@ -177,13 +177,13 @@ def _set_running_averages(network: Any, x_BCHW: Tensor, tokens: tuple[int, ...])
 def test_fitted_moments_are_those_of_all_images_where_batches_are_of_one_size() -> None:
     network = workload().network.eval()
     images = torch.randn(32, 1, 6, 6)
-    moments: dict[Any, Any] = {}
+    fitting = Fitting()
     with torch.no_grad():
-        for number, half in enumerate(images.split(16), start=1):
-            network(half, A, Fitting(number, moments))
+        for half in images.split(16):
+            network(half, A, fitting)
         stem = F.conv2d(images, network.stem.conv.weight, padding=1)
 
-    fitted = Fitted(moments).given(network.stem.norm)
+    fitted = Fitted(fitting.moments).given(network.stem.norm)
 
     torch.testing.assert_close(fitted.mean, stem.mean(dim=(0, 2, 3)))
     halves = [half.var(dim=(0, 2, 3)) for half in stem.split(16)]
@@ -192,11 +192,11 @@ def test_fitted_moments_are_those_of_all_images_where_batches_are_of_one_size() 
 
 def test_refitting_uses_the_norms_of_the_architecture_alone() -> None:
     network = workload().network.eval()
-    moments: dict[Any, Any] = {}
+    fitting = Fitting()
     with torch.no_grad():
-        network(torch.randn(4, 1, 6, 6), A, Fitting(1, moments))
+        network(torch.randn(4, 1, 6, 6), A, fitting)
 
-    names = {name for name, module in network.named_modules() if module in moments}
+    names = {name for name, module in network.named_modules() if module in fitting.moments}
     # the stem's; two of conv3, one of avg3 and two of sep3; those behind layers 1 and 2; reductions
     # of the stem (a skip) and of layer 0, and of layer 0 again (a skip) and of layer 1
     assert len(names) == 1 + 5 + 2 + 4

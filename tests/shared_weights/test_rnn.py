@@ -12,8 +12,8 @@ from torch import Tensor
 from nas_lib.config import EnasRnnSpaceConfig, HiddenConfig, TextTrainingConfig
 from nas_lib.errors import ArchitectureError
 from nas_lib.networks import LanguageModel
-from nas_lib.shared_weights.norm import Fitted, OfBatch, Running
-from nas_lib.shared_weights.rnn import FittingOverWords, RnnSuperNetwork
+from nas_lib.shared_weights.norm import Fitted, Fitting, OfBatch, Running
+from nas_lib.shared_weights.rnn import RnnSuperNetwork
 from nas_lib.spaces.enas_rnn import EnasRnnSpace
 
 TRAINING = TextTrainingConfig(init_range=0.5)
@@ -166,7 +166,7 @@ def test_only_training_changes_the_running_averages() -> None:
         return all(torch.equal(before[name], x) for name, x in network.named_buffers())
 
     network.eval()
-    fitting = FittingOverWords()
+    fitting = Fitting()
     for statistics in (Running(), OfBatch(), fitting, Fitted(fitting.moments)):
         network.loss(*piece(), state_BH, TOKENS, statistics)
     assert unchanged()
@@ -177,13 +177,13 @@ def test_only_training_changes_the_running_averages() -> None:
 def test_fitted_moments_are_means_over_all_words() -> None:
     network = network_of(space_of(batch_norm=True)).eval()
     inputs_TB, targets_TB = piece(length=2)
-    fitting = FittingOverWords()
+    fitting = Fitting()
 
     network.loss(inputs_TB, targets_TB, network.initial_state(3), TOKENS, fitting)
 
     # node 0 of the first word takes the word alone: the state is zero
     first_BG = network.embedding[inputs_TB[0]] @ network.weights["0_tanh"][:4]
-    only_first = FittingOverWords()
+    only_first = Fitting()
     network.loss(inputs_TB[:1], targets_TB[:1], network.initial_state(3), TOKENS, only_first)
     moments = only_first.moments[network.norms[0]]
     torch.testing.assert_close(moments.mean, first_BG.mean(dim=0))
