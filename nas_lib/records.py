@@ -235,14 +235,15 @@ class SharedEpoch:
         train_loss: Mean cross-entropy in nats, each mini-batch with its own architecture.
         learning_rate: Of the shared weights in this epoch.
         num_steps: Mini-batches.
-        num_evaluations: Architectures that the controller was rewarded for; 0 in random search.
+        num_evaluations: Architectures that the controller was rewarded for; 0 while it does not
+            learn: in random search never, and otherwise not in the first `controller_after` epochs.
         mean_score: Their mean score on a validation mini-batch each: accuracy, or perplexity of
-            those that do not overflow. In random search, of as many architectures as one controller
-            step takes.
+            those that do not overflow. While it does not learn, of as many architectures as one
+            controller step takes.
         mean_reward: Their mean reward, with the bonus for entropy if the controller adds one; None
-            in random search.
-        baseline: The moving-average baseline afterwards, None in random search.
-        entropy: Of the policy, in nats, in the last controller step; None in random search.
+            while it does not learn.
+        baseline: The moving-average baseline afterwards; None while it does not learn.
+        entropy: Of the policy, in nats, in the last controller step; None while it does not learn.
         seconds: Of training.
         controller_seconds: Of controller steps.
         created_s: Seconds since 1970.

@@ -70,6 +70,10 @@ def parse(text: str) -> SearchConfig:
             "controller.operation_bias should have 5 numbers for space.kind enas-micro, got 1",
         ),
         ("children: {momentum: 0}", "children: nesterov needs a momentum above 0"),
+        (
+            "{space: {kind: enas-micro}, shared: {epochs: 5, controller_after: 5}}",
+            "shared: controller_after should be less than the 5 epochs, got 5",
+        ),
         ("children: 3", "children should be a section of settings (key: value), got 3"),
         ("controller: random", "controller should be a section of settings (key: value)"),
         ("seed: null", "seed should be a whole number, got null"),

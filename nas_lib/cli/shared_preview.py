@@ -73,19 +73,19 @@ def shared_facts(
     shared, children = config.shared, config.children
     assert shared is not None
     derive = shared.derive
+    late = f" from epoch {shared.controller_after + 1} on" if shared.controller_after else ""
     learning = (
-        f"{plural(shared.controller_steps, 'controller step')} of "
+        f"after each{late}, {plural(shared.controller_steps, 'controller step')} of "
         f"{plural(shared.architectures_per_step, 'architecture')}"
         if controller.num_parameters
-        else "a look at some architectures"
+        else "after each, a look at some architectures"
     )
     samples = f"{derive.num_samples:,}" + ("" if controller.num_parameters else " or more")
     return {
         "space": f"{config.space.kind}, {space_size(space, 1):.2g} architectures",
         "controller": f"{config.controller.kind}, {controller.num_parameters:,} parameters",
         "shared weights": f"{tried.num_parameters:,} parameters, "
-        f"{plural(shared.epochs, 'epoch')} of {plural(tried.steps_per_epoch, 'step')}; "
-        f"after each, {learning}",
+        f"{plural(shared.epochs, 'epoch')} of {plural(tried.steps_per_epoch, 'step')}; " + learning,
         "children": f"{plural(config.num_children, 'child', 'children')}: the best {derive.keep} "
         f"of {samples} samples and {plural(derive.probes, 'probe')}, each trained from scratch "
         f"for {plural(children.epochs, 'epoch')}",

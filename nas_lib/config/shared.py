@@ -61,8 +61,13 @@ class SharedConfig(Part):
     text: TextTrainingConfig | None = Field(
         None, description="How language models are trained; null: by its defaults."
     )
+    controller_after: int = Field(
+        0,
+        ge=0,
+        description="Epochs before the controller begins to learn: it is as good as random.",
+    )
     controller_steps: PositiveInt = Field(
-        50, description="Updates of the controller after each epoch ..."
+        50, description="Updates of the controller after each later epoch ..."
     )
     architectures_per_step: PositiveInt = Field(
         20, description="... each from so many architectures, each on one validation batch."
@@ -90,4 +95,9 @@ class SharedConfig(Part):
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         check_rates(self.learning_rate, self.min_learning_rate)
+        if self.controller_after >= self.epochs:
+            raise ValueError(
+                f"controller_after should be less than the {self.epochs} epochs, got "
+                f"{self.controller_after}"
+            )
         return self

@@ -161,7 +161,7 @@ class SharedTrainer:
 
     def _learn(self, epoch: int) -> _Lessons:
         shared = self._shared
-        learns = self._controller.num_parameters > 0
+        learns = self._controller.num_parameters > 0 and epoch > shared.controller_after
         lessons = _Lessons()
         for step in range(shared.controller_steps if learns else 1):
             number = (epoch - 1) * shared.controller_steps + step

@@ -154,7 +154,8 @@ def equal_budget_samples(shared: SharedConfig, workload: Workload) -> int:
     """
     refits = workload.has_batch_norm and shared.batch_norm == "refit"
     refit = shared.refit_batches if refits else 0
-    architectures = shared.epochs * shared.controller_steps * shared.architectures_per_step
+    num_steps = (shared.epochs - shared.controller_after) * shared.controller_steps
+    architectures = num_steps * shared.architectures_per_step
     extra = architectures * (1 + refit) // (workload.num_validation_batches + refit)
     return shared.derive.num_samples + extra
 

@@ -98,6 +98,22 @@ def test_the_controller_comes_to_prefer_what_scores_well() -> None:
     assert metrics[-1].baseline > 0.8
 
 
+def test_the_controller_may_begin_to_learn_later() -> None:
+    training = trainer(shared=SHARED.model_copy(update={"controller_after": 2}))
+    first = training.shards[0].parameters.copy()
+
+    early = run_epochs(training, 2)
+    unchanged = (training.shards[0].parameters == first).all()
+    later = training.run_epoch()
+
+    assert unchanged
+    assert [each.num_evaluations for each in early] == [0, 0]
+    assert {(each.mean_reward, each.baseline, each.entropy) for each in early} == {(None,) * 3}
+    assert later.num_evaluations == 15
+    assert later.baseline is not None
+    assert (training.shards[0].parameters != first).any()
+
+
 def test_random_search_trains_the_same_weights_and_learns_nothing() -> None:
     workload = ToyWorkload()
 

@@ -251,6 +251,9 @@ def test_random_search_scores_as_many_more_samples_as_a_controllers_steps_would_
     assert equal_budget_samples(shared, workload) == 36
     derived = store(uri).read(Derived, layout.DERIVED)
     assert 20 < len(derived.scores) <= 36  # without those drawn twice
+    # A controller that learns after 3 epochs only has 12 passes: 4 more than 20.
+    late = shared.model_copy(update={"controller_after": 3})
+    assert equal_budget_samples(late, workload) == 24
     # With a refitting batch each: 96 passes, and 4 for a sample: 24 more than 20.
     workload.has_batch_norm = True
     assert equal_budget_samples(shared, workload) == 44
