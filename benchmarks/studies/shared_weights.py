@@ -37,7 +37,16 @@ IMAGES = {
 }
 SPACES: dict[str, tuple[str, dict[str, Any]]] = {
     "macro": ("enas-macro-digits", IMAGES | {"shared.epochs": 100, "shared.first_cycle": 100}),
-    "micro": ("enas-micro-digits", IMAGES | {"shared.epochs": 35, "shared.first_cycle": 35}),
+    "micro": (
+        "enas-micro-digits",
+        IMAGES
+        | {
+            "space.nodes": 2,
+            "shared.epochs": 60,
+            "shared.first_cycle": 60,
+            "shared.controller_after": 30,
+        },
+    ),
     "rnn": (
         "enas-rnn-pydoc",
         {
