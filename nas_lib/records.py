@@ -236,7 +236,7 @@ class SharedEpoch:
         learning_rate: Of the shared weights in this epoch.
         num_steps: Mini-batches.
         num_evaluations: Architectures that the controller was rewarded for; 0 while it does not
-            learn: in random search never, and otherwise not in the first `controller_after` epochs.
+            learn, in random search and in the first `controller_after` epochs.
         mean_score: Their mean score on a validation mini-batch each: accuracy, or perplexity of
             those that do not overflow. While it does not learn, of as many architectures as one
             controller step takes.
