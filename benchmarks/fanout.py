@@ -26,8 +26,8 @@ from nas_lib.cluster.jobs import train_as_jobs
 from nas_lib.cluster.package import compile_pipeline, pipeline_name
 from nas_lib.config import ChildrenConfig, CustomSpaceConfig, FanOut, LoopConfig, SearchConfig
 from nas_lib.spaces import ChoiceSpace
-from tests.cluster_api.job_controller import start_function
-from tests.cluster_api.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
+from tests.fakes.job_controller import start_function
+from tests.fakes.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
 
 CHILDREN_PER_ROUND = (8, 64)
 ROUNDS_PER_RUN = 5

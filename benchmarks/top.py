@@ -11,7 +11,7 @@ from unittest.mock import patch
 from benchmarks.figure import Figure
 from benchmarks.process import NAS, Cost, run_python
 from benchmarks.stored import finished_search, store
-from tests.s3_server import S3Server, running_s3_server
+from tests.support.s3_server import S3Server, running_s3_server
 
 NUM_CHILDREN = 12_800
 PAPERS_ROUND = 8  # the targets are for it

@@ -35,7 +35,7 @@ from nas_lib.engine import Engine, Listener
 from nas_lib.records import Learned
 from nas_lib.steps import OpenSearch
 from nas_lib.store import layout
-from tests.s3_server import running_s3_server
+from tests.support.s3_server import running_s3_server
 
 MAX_WRITERS = 32
 MIN_ROUNDS = 500

@@ -14,9 +14,9 @@ from nas_lib.cluster import job_news, jobs, kubernetes_api, making
 from nas_lib.cluster.kubeflow import Kubeflow
 from nas_lib.cluster.kubeflow_api import KubeflowApi
 from nas_lib.steps import RoundSummary
-from tests.cluster_api.job_controller import start_function
 from tests.cluster_api.job_rounds import Image
-from tests.cluster_api.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
+from tests.fakes.job_controller import start_function
+from tests.fakes.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
 
 
 @pytest.fixture

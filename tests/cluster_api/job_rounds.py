@@ -17,7 +17,7 @@ from nas_lib.cluster.jobs import train_as_jobs
 from nas_lib.config import ResourcesConfig, SearchConfig
 from nas_lib.steps import RoundSummary, view_search
 from nas_lib.store import SearchStore
-from tests.cluster_api.small_kubernetes import SmallKubernetes
+from tests.fakes.small_kubernetes import SmallKubernetes
 
 RUN = "run-1"
 FIRST, SECOND, THIRD, LAST = CHILDREN = [f"r000-000000-{index:02d}" for index in range(4)]

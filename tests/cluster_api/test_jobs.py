@@ -17,7 +17,6 @@ from nas_lib.engine import search
 from nas_lib.records import ChildResult, Learned
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore, layout
-from tests.cluster_api.job_controller import start_process
 from tests.cluster_api.job_rounds import (
     CHILDREN,
     FIRST,
@@ -39,7 +38,8 @@ from tests.cluster_api.job_rounds import (
     until,
     with_resources,
 )
-from tests.cluster_api.small_kubernetes import NAMESPACE, SmallKubernetes
+from tests.fakes.job_controller import start_process
+from tests.fakes.small_kubernetes import NAMESPACE, SmallKubernetes
 
 # --- when all goes well --------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from tests.cluster_api.job_rounds import (
     tick,
     until,
 )
-from tests.cluster_api.small_kubernetes import SmallKubernetes
+from tests.fakes.small_kubernetes import SmallKubernetes
 
 # --- an API that fails ---------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from accounts import check
 from faulty_store import OnCall, run_watched
-from searches import SMALL_DIGITS, account, tabular
+from searches import SMALL_DIGITS, SUPPORT, account, tabular
 from tally import Tally
 
 from nas_lib.config_file import resolve_config
@@ -144,7 +144,7 @@ def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:
 
     ran = subprocess.run(
         [sys.executable, "-m", "nas_lib.cli", "search", "--store", uri],
-        cwd=Path(__file__).parents[1],
+        cwd=SUPPORT,  # so it finds the module `searches`
         capture_output=True,
         text=True,
         check=False,

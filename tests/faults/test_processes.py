@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from accounts import check
 from faulty_store import run_watched
-from searches import tabular
+from searches import SUPPORT, tabular
 from tally import Tally
 
 from nas_lib.config import SearchConfig
@@ -24,9 +24,8 @@ from nas_lib.records import ChildResult
 from nas_lib.steps.attempts import Attempt
 from nas_lib.store import SearchStore, layout
 
-TESTS = Path(__file__).parents[1]
 KILLS = [pytest.param(4, id="few"), pytest.param(30, id="many", marks=pytest.mark.faults)]
-OTHER_HOST = Path(__file__).parent / "other_host"  # its sitecustomize gives us another name
+OTHER_HOST = SUPPORT.parent / "fakes/other_host"  # its sitecustomize gives us another name
 
 
 def start(
@@ -40,7 +39,7 @@ def start(
         cwd=folder,
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, (OTHER_HOST, TESTS))),
+            "PYTHONPATH": os.pathsep.join(map(str, (OTHER_HOST, SUPPORT))),
             "TEST_HOSTNAME": host,
         },
         stdout=subprocess.DEVNULL,

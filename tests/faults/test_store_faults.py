@@ -14,7 +14,7 @@ from accounts import check
 from faulty_store import fail_at, run_watched
 from s3_proxy import FAULTS, FaultyProxy, faulty_proxy, use_in_every_way
 from s3_server import S3Server
-from searches import account, tabular
+from searches import SUPPORT, account, tabular
 from tally import Tally
 
 from nas_lib.config_file import to_yaml
@@ -23,7 +23,6 @@ from nas_lib.errors import StoreError
 from nas_lib.steps import view_search
 from nas_lib.store import open_store
 
-TESTS = Path(__file__).parents[1]
 EVERY = [pytest.param(61, id="sample"), pytest.param(2, id="every", marks=pytest.mark.faults)]
 TIMEOUT_S = 0.5
 
@@ -76,7 +75,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path: Path, tally: Ta
     ran = subprocess.run(
         ["unshare", "-Urm", "sh", "-c", script],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
         capture_output=True,
         text=True,
         check=False,
@@ -147,7 +146,7 @@ def search_until_done(folder: Path, uri: str, replica: int) -> None:
         ran = subprocess.run(
             [sys.executable, "-m", "nas_lib.cli", *arguments],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            env={**os.environ, "PYTHONPATH": str(SUPPORT)},
             capture_output=True,
             text=True,
             check=False,

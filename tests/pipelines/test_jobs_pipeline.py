@@ -16,7 +16,7 @@ from searches import account
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
 from nas_lib.steps import view_search
-from tests.cluster_api.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
+from tests.fakes.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
 
 TABULAR = {
     "space": {"kind": "custom", "object": "searches:SPACE"},

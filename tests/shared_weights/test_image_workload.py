@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from training.toy_images import IMAGES, MANIFEST, toy_images
+from toy_images import IMAGES, MANIFEST, toy_images
 
 from nas_lib.config import (
     AugmentConfig,

@@ -1,6 +1,6 @@
 from kfp_nas.components.aggregate_rewards import aggregate_rewards
 from kfp_nas.components.sample_architectures import sample_architectures
-from searches import LoggedMetrics
+from logged_metrics import LoggedMetrics
 
 from nas_lib import steps
 

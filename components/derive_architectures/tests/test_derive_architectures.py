@@ -1,7 +1,7 @@
 import pytest
 from kfp_nas.components.derive_architectures import derive_architectures
 from kfp_nas.components.train_shared_weights import train_shared_weights
-from searches import LoggedMetrics
+from logged_metrics import LoggedMetrics
 
 
 def test_it_gives_the_ids_of_what_is_trained_from_scratch(shared_uri: str) -> None:

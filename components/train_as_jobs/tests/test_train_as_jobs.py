@@ -10,8 +10,8 @@ from kfp_nas.components.train_as_jobs import train_as_jobs
 from nas_lib import steps
 from nas_lib.records import ChildResult
 from nas_lib.store import SearchStore, layout
-from tests.cluster_api.job_controller import start_function
-from tests.cluster_api.small_kubernetes import NAMESPACE, running_small_kubernetes
+from tests.fakes.job_controller import start_function
+from tests.fakes.small_kubernetes import NAMESPACE, running_small_kubernetes
 
 
 def train(command: list[str]) -> None:

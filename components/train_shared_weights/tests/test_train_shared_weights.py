@@ -1,6 +1,6 @@
 from kfp_nas.components.plan_rounds import plan_rounds
 from kfp_nas.components.train_shared_weights import train_shared_weights
-from searches import LoggedMetrics
+from logged_metrics import LoggedMetrics
 
 
 def test_it_says_when_architectures_are_to_be_derived(shared_uri: str) -> None:

@@ -1,6 +1,6 @@
 from kfp_nas.components.sample_architectures import sample_architectures
 from kfp_nas.components.update_controller import update_controller
-from searches import LoggedMetrics
+from logged_metrics import LoggedMetrics
 
 from nas_lib import steps
 

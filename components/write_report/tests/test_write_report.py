@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import pytest
 from kfp_nas.components.prepare_data import prepare_data
 from kfp_nas.components.write_report import write_report
-from searches import LoggedMetrics, tabular
+from logged_metrics import LoggedMetrics
+from searches import tabular
 
 from nas_lib.engine import search
 

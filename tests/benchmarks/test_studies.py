@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from searches import SPACE as SMALL_SPACE
 from searches import tabular
-from store.store_contract import StoreContract
 
 from benchmarks.counted import CountedStore
 from benchmarks.simulated import SimulatedTrainer, log_normal
@@ -21,6 +20,7 @@ from nas_lib.records import ChildId
 from nas_lib.spaces import Choice, CnnSpace
 from nas_lib.steps import OpenSearch
 from nas_lib.store import open_store
+from tests.store.store_contract import StoreContract
 
 
 def test_the_optimum_is_worth_one_and_every_neighbour_less() -> None:

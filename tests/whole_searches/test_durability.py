@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from searches import account, tabular
+from searches import SUPPORT, account, tabular
 
 from nas_lib.config_file import to_yaml
 from nas_lib.engine import search
@@ -20,7 +20,6 @@ from nas_lib.records import Learned, Rewarded
 from nas_lib.steps import view_search
 from nas_lib.store import History, SearchStore, layout
 
-TESTS = Path(__file__).parent
 NUM_KILLS = 8
 
 
@@ -32,7 +31,7 @@ def start(folder: Path, *, evaluate: str = "searches:slow_product") -> subproces
     return subprocess.Popen(
         [sys.executable, "-m", "nas_lib.cli", "search", config, "--store", folder / "state"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -10,7 +10,7 @@ import yaml
 
 from nas_lib.config_file import parse_config
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def code_blocks(document: str, language: str) -> list[str]:

@@ -19,7 +19,7 @@ from nas_lib.config import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.presets import preset
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/kubeflow.md").read_text()
 PITFALLS = (ROOT / "docs/kubeflow-pitfalls.md").read_text()
 LINKED = ("docs/kubeflow.md", "docs/kubeflow-pitfalls.md", "manifests/README.md", "README.md")

@@ -22,8 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from tests.cluster_api.cluster_state import ClusterState, Event, ExistsError, Resource
-from tests.cluster_api.job_controller import JobController
+from tests.fakes.cluster_state import ClusterState, Event, ExistsError, Resource
+from tests.fakes.job_controller import JobController
 
 NAMESPACE = "nas"
 USER = "system:serviceaccount:nas:pipeline-runner"

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
 
-from tests.cluster_api.cluster_state import ClusterState, Key, Resource, now
+from tests.fakes.cluster_state import ClusterState, Key, Resource, now
 
 POLL_S = 0.02
 GRACE_S = 1.0  # between SIGTERM and SIGKILL

@@ -24,6 +24,9 @@ from nas_lib.errors import ConfigError, StoreError
 from nas_lib.spaces import ChoiceSpace
 from nas_lib.store import SearchStore
 
+SUPPORT = Path(__file__).parent
+"""For the path of other processes, which find this module by its name."""
+
 SPACE = ChoiceSpace(a=[1, 2, 3, 4], b=[1, 2, 3, 4], c=[1, 2, 3])
 
 
@@ -59,16 +62,6 @@ SMALL_SHARED = {
     "children": {"epochs": 1},
 }
 """Overrides of the preset `enas-macro-digits`: two epochs and two children of a second."""
-
-
-class LoggedMetrics:
-    """Stands in for Kubeflow's metrics artifact."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, float] = {}
-
-    def log_metric(self, name: str, value: float) -> None:
-        self.values[name] = value
 
 
 def constant(architecture: Architecture) -> float:
