@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nas_lib.cli.preview import preview
@@ -28,7 +30,7 @@ def config(folder: str) -> SearchConfig:
     )
 
 
-def test_a_text_is_read_and_the_training_of_language_models_timed(tmp_path):
+def test_a_text_is_read_and_the_training_of_language_models_timed(tmp_path: Path) -> None:
     for part, words in (("train", "a b " * 200), ("valid", "a b a"), ("test", "b c")):
         (tmp_path / f"{part}.txt").write_text(words)
 
@@ -40,6 +42,6 @@ def test_a_text_is_read_and_the_training_of_language_models_timed(tmp_path):
     assert facts["time"].startswith("about 0.")
 
 
-def test_a_text_that_is_not_there_is_refused(tmp_path):
+def test_a_text_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a folder, got nothing"):
         preview(config(str(tmp_path / "nowhere")))

@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from nas_lib.errors import ConfigError, ObjectNotFoundError, StoreError
 from nas_lib.store import network
 from nas_lib.store.failures import store_error
 from nas_lib.store.folder import FolderStore
+from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 
-CALLS = {
+Call = Callable[[ObjectStore], object]
+
+CALLS: dict[str, Call] = {
     "read": lambda store: store.get("a/b"),
     "write": lambda store: store.create("a/b", b"x"),
     "delete": lambda store: store.delete("a/b"),
@@ -27,7 +31,7 @@ CALLS = {
 each_call = pytest.mark.parametrize(("action", "call"), CALLS.items(), ids=CALLS)
 
 
-def message(call, store) -> str:
+def message(call: Call, store: ObjectStore) -> str:
     with pytest.raises(StoreError) as caught:
         call(store)
     assert not isinstance(caught.value, ObjectNotFoundError)
@@ -79,13 +83,15 @@ each_cloud = pytest.mark.parametrize("cloud", CLOUDS.values(), ids=CLOUDS)
 
 
 @pytest.fixture
-def uri(cloud, request):
+def uri(cloud: Cloud, request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(cloud.fixture)
 
 
 @each_call
 @each_cloud
-def test_wrong_credentials_are_refused(cloud, uri, monkeypatch, action, call):
+def test_wrong_credentials_are_refused(
+    cloud: Cloud, uri: str, monkeypatch: pytest.MonkeyPatch, action: str, call: Call
+) -> None:
     for name, value in cloud.wrong.items():
         monkeypatch.setenv(name, value)
     assert message(call, open_store(uri)) == (
@@ -96,14 +102,16 @@ def test_wrong_credentials_are_refused(cloud, uri, monkeypatch, action, call):
 @pytest.mark.usefixtures("uri")
 @each_call
 @each_cloud
-def test_a_missing_bucket_is_named(cloud, action, call):
+def test_a_missing_bucket_is_named(cloud: Cloud, action: str, call: Call) -> None:
     assert message(call, open_store(cloud.elsewhere)) == (
         f"cannot {action} a/b in {cloud.elsewhere}: {cloud.missing}"
     )
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1"])
-def test_a_timeout_that_is_no_time_is_one_sentence(monkeypatch, text):
+def test_a_timeout_that_is_no_time_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setenv("NAS_STORE_TIMEOUT_S", text)
     with pytest.raises(ConfigError, match=f"NAS_STORE_TIMEOUT_S must be .* above 0, got '{text}'"):
         open_store("s3://b/p")
@@ -111,7 +119,9 @@ def test_a_timeout_that_is_no_time_is_one_sentence(monkeypatch, text):
 
 @each_call
 @each_cloud
-def test_a_server_where_nobody_listens_is_given_up(cloud, uri, monkeypatch, action, call):
+def test_a_server_where_nobody_listens_is_given_up(
+    cloud: Cloud, uri: str, monkeypatch: pytest.MonkeyPatch, action: str, call: Call
+) -> None:
     monkeypatch.setattr(network, "_GIVE_UP_AFTER_S", 0.2)
     monkeypatch.setenv("NAS_STORE_TIMEOUT_S", "0.1")
     for name in ADDRESSES:
@@ -128,19 +138,19 @@ def test_a_server_where_nobody_listens_is_given_up(cloud, uri, monkeypatch, acti
         "All providers fail to fetch credentials",
     ],
 )
-def test_missing_credentials_are_said(text):
+def test_missing_credentials_are_said(text: str) -> None:
     assert str(store_error(RuntimeError(text), "read", "a", "s3://b")) == (
         "cannot read a in s3://b: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )
 
 
-def test_an_unknown_failure_keeps_its_first_line():
+def test_an_unknown_failure_keeps_its_first_line() -> None:
     err = RuntimeError("Slow down\n\nDebug source: ...")
     assert str(store_error(err, "list", "", "s3://b")) == "cannot list s3://b: slow down"
 
 
 @each_cloud
-def test_a_cloud_in_a_fork_is_refused_and_does_not_hang(cloud, uri):
+def test_a_cloud_in_a_fork_is_refused_and_does_not_hang(cloud: Cloud, uri: str) -> None:
     store = open_store(uri)
     store.create("a", b"x")
     child = os.fork()
@@ -157,7 +167,7 @@ def test_a_cloud_in_a_fork_is_refused_and_does_not_hang(cloud, uri):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of 256 KiB; without the right to mount one, a limit of that size."""
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode == 0:
@@ -170,7 +180,7 @@ def small_disk(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_full_disk_is_said_and_leaves_no_object(small_disk):
+def test_a_full_disk_is_said_and_leaves_no_object(small_disk: Path) -> None:
     store = FolderStore(small_disk)
     assert message(lambda store: store.create("a", bytes(512 * 1024)), store) in (
         f"cannot write a in {small_disk}: no space left on device",
@@ -181,7 +191,7 @@ def test_a_full_disk_is_said_and_leaves_no_object(small_disk):
 
 
 @pytest.fixture
-def locked_folder():
+def locked_folder() -> Iterator[Path]:
     """A folder that this process may read, not write; root becomes somebody else for a while."""
     folder = Path(tempfile.mkdtemp())  # pytest's own folders are closed to anybody else
     FolderStore(folder).create("a", b"x")
@@ -205,7 +215,9 @@ def locked_folder():
         ("delete", lambda store: store.delete("a")),
     ],
 )
-def test_a_folder_one_may_not_write_to_is_named(locked_folder, action, call):
+def test_a_folder_one_may_not_write_to_is_named(
+    locked_folder: Path, action: str, call: Call
+) -> None:
     store = FolderStore(locked_folder)
     assert message(call, store) == f"cannot {action} a in {locked_folder}: permission denied"
     assert store.get("a") == b"x"

@@ -4,17 +4,22 @@ import os
 import shutil
 import signal
 import threading
+from pathlib import Path
+
+import pytest
 
 from nas_lib.store.folder import FolderStore
 
 
-def test_reading_creates_no_folder(tmp_path):
+def test_reading_creates_no_folder(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "search")
     assert list(store.list("")) == []
     assert not (tmp_path / "search").exists()
 
 
-def test_a_relative_folder_stays_where_it_was(tmp_path, monkeypatch):
+def test_a_relative_folder_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     store = FolderStore("runs/../search")
     monkeypatch.chdir("/")
@@ -23,7 +28,7 @@ def test_a_relative_folder_stays_where_it_was(tmp_path, monkeypatch):
     assert (tmp_path / "search" / "a").read_bytes() == b"x"
 
 
-def test_what_a_killed_writer_left_is_no_object(tmp_path):
+def test_what_a_killed_writer_left_is_no_object(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     child = os.fork()
     if child == 0:
@@ -43,7 +48,7 @@ def test_what_a_killed_writer_left_is_no_object(tmp_path):
     assert store.get("rounds/000001") == b"whole"
 
 
-def test_writers_leave_nothing_behind(tmp_path):
+def test_writers_leave_nothing_behind(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.create("a", b"x")
     store.create("a", b"y")
@@ -51,7 +56,7 @@ def test_writers_leave_nothing_behind(tmp_path):
     assert list((tmp_path / ".staging").iterdir()) == []
 
 
-def test_others_may_read_an_object_where_the_umask_lets_them(tmp_path):
+def test_others_may_read_an_object_where_the_umask_lets_them(tmp_path: Path) -> None:
     mask = os.umask(0o022)
     try:
         FolderStore(tmp_path).create("a", b"x")
@@ -60,11 +65,11 @@ def test_others_may_read_an_object_where_the_umask_lets_them(tmp_path):
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
 
 
-def test_files_may_vanish_during_a_listing(tmp_path):
+def test_files_may_vanish_during_a_listing(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     stop = threading.Event()
 
-    def churn():
+    def churn() -> None:
         while not stop.is_set():
             for number in range(20):
                 folder = tmp_path / "churn" / str(number)

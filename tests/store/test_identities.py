@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from s3_server import S3Server
 from small_server import SmallServer, running
 
 from nas_lib.errors import StoreError
@@ -28,7 +31,9 @@ class SmallAgent(SmallServer):
 
 
 @pytest.fixture
-def pod_of_amazon(s3_uri, s3_server, tmp_path, monkeypatch):
+def pod_of_amazon(
+    s3_uri: str, s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """Return an empty place in S3, in the environment of a pod of EKS: no keys, but a token."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -40,14 +45,16 @@ def pod_of_amazon(s3_uri, s3_server, tmp_path, monkeypatch):
         yield s3_uri
 
 
-def test_a_pod_of_amazon_needs_no_keys(pod_of_amazon):
+def test_a_pod_of_amazon_needs_no_keys(pod_of_amazon: str) -> None:
     assert init_store(pod_of_amazon, num_races=1).num_races == 1
     store = open_store(pod_of_amazon)
     assert store.create("a", b"x")
     assert store.get("a") == b"x"
 
 
-def test_a_pod_of_azure_whose_identity_is_unknown_is_refused(azure_uri, tmp_path):
+def test_a_pod_of_azure_whose_identity_is_unknown_is_refused(
+    azure_uri: str, tmp_path: Path
+) -> None:
     (tmp_path / "pod-token").write_text("of another cluster")
     with pytest.raises(StoreError) as caught:
         open_store(azure_uri).get("a")
@@ -74,7 +81,13 @@ def test_a_pod_of_azure_whose_identity_is_unknown_is_refused(azure_uri, tmp_path
         ("s3_uri", {"AWS_SECRET_ACCESS_KEY": None}, "missing SecretAccessKey"),
     ],
 )
-def test_credentials_that_are_none_are_one_sentence(cloud, settings, reason, request, monkeypatch):
+def test_credentials_that_are_none_are_one_sentence(
+    cloud: str,
+    settings: dict[str, str | None],
+    reason: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     uri = request.getfixturevalue(cloud)
     for name, value in settings.items():
         monkeypatch.delenv(name, raising=False)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
-from s3_proxy import FAULTS, faulty_proxy, use_in_every_way
+from s3_proxy import FAULTS, FaultyProxy, faulty_proxy, use_in_every_way
 from searches import account, tabular
 
 from nas_lib.engine import search
@@ -16,17 +17,17 @@ TIMEOUT_S = 0.3
 
 
 @pytest.fixture(params=SETTINGS)
-def cloud(request):
+def cloud(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 @pytest.fixture
-def uri(cloud, request):
+def uri(cloud: str, request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(cloud)
 
 
 @pytest.fixture
-def proxy(cloud, uri, monkeypatch):
+def proxy(cloud: str, uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
     """Put a proxy before the server, that does nothing yet."""
     del uri  # it sets the environment, which we change
     setting = SETTINGS[cloud]
@@ -37,14 +38,14 @@ def proxy(cloud, uri, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_call_survives_every_fault(uri, proxy, fault):
+def test_every_call_survives_every_fault(uri: str, proxy: FaultyProxy, fault: str) -> None:
     store = open_store(uri)
     store.keys("")  # has a token
 
     use_in_every_way(store, proxy, fault)
 
 
-def test_a_search_in_a_cloud_is_the_one_in_memory(uri):
+def test_a_search_in_a_cloud_is_the_one_in_memory(uri: str) -> None:
     config = tabular(max_children=4, children_per_round=2)
     near = search(config, store=f"memory://{uri}")
     far = search(config, store=uri)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nas_lib.errors import ConfigError
@@ -8,23 +10,23 @@ from nas_lib.store.open import open_store
 from nas_lib.store.s3 import S3Location
 
 
-def test_a_path_is_a_folder(tmp_path, monkeypatch):
+def test_a_path_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     store = open_store("search")
     assert isinstance(store, FolderStore)
     assert store.uri == f"{tmp_path}/search"
 
 
-def test_a_tilde_is_the_home_folder(monkeypatch):
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     assert open_store("~/search").uri == "/home/ada/search"
 
 
-def test_a_file_uri_is_a_folder():
+def test_a_file_uri_is_a_folder() -> None:
     assert open_store("file:///tmp/a%20b/").uri == "/tmp/a b"
 
 
-def test_one_name_is_one_memory():
+def test_one_name_is_one_memory() -> None:
     open_store("memory://one").create("a", b"x")
     assert open_store("memory://one").get("a") == b"x"
     assert list(open_store("memory://another").list("")) == []
@@ -32,12 +34,14 @@ def test_one_name_is_one_memory():
 
 @pytest.mark.usefixtures("gcs_uri", "azure_uri")
 @pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
-def test_the_uri_of_a_cloud_names_bucket_and_prefix(scheme):
+def test_the_uri_of_a_cloud_names_bucket_and_prefix(scheme: str) -> None:
     assert open_store(f"{scheme}://bucket/p/q/").uri == f"{scheme}://bucket/p/q"
     assert open_store(f"{scheme}://bucket/").uri == f"{scheme}://bucket"
 
 
-def test_azure_without_an_account_is_refused(azure_uri, monkeypatch):
+def test_azure_without_an_account_is_refused(
+    azure_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME")
     with pytest.raises(ConfigError) as caught:
         open_store(azure_uri)
@@ -47,18 +51,18 @@ def test_azure_without_an_account_is_refused(azure_uri, monkeypatch):
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/p/q", "s3://bucket/p/q/"])
-def test_an_s3_uri_names_bucket_and_prefix(uri):
+def test_an_s3_uri_names_bucket_and_prefix(uri: str) -> None:
     location = S3Location.parse(uri)
     assert (location.bucket, location.prefix) == ("bucket", "p/q")
     assert open_store(uri).uri == "s3://bucket/p/q"
 
 
-def test_a_prefix_may_be_left_out():
+def test_a_prefix_may_be_left_out() -> None:
     assert S3Location.parse("s3://bucket").prefix == ""
     assert open_store("s3://bucket/").uri == "s3://bucket"
 
 
-def test_s3_is_found_as_other_tools_find_it(monkeypatch):
+def test_s3_is_found_as_other_tools_find_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -80,12 +84,12 @@ def test_s3_is_found_as_other_tools_find_it(monkeypatch):
         *("s3://", "s3:///p", "s3://b//p", "s3://b/../p", "gs://", "gs:///p", "az://c/../p"),
     ],
 )
-def test_anything_else_is_refused(uri):
+def test_anything_else_is_refused(uri: str) -> None:
     with pytest.raises(ConfigError, match="got '"):
         open_store(uri)
 
 
-def test_an_endpoint_without_a_scheme_is_refused(monkeypatch):
+def test_an_endpoint_without_a_scheme_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
     with pytest.raises(ConfigError, match="must begin with http:// or https://, got 'minio:9000'"):
         open_store("s3://bucket/p")

@@ -12,7 +12,7 @@ import pytest
 
 from nas_lib.errors import ObjectNotFoundError
 from nas_lib.store.folder import FolderStore
-from nas_lib.store.objects import ObjectInfo
+from nas_lib.store.objects import ObjectInfo, ObjectStore
 from nas_lib.store.obstores import MemoryStore
 from nas_lib.store.open import open_store
 from nas_lib.store.read_cache import read_immutable
@@ -34,15 +34,15 @@ class FarStore(MemoryStore):
 
 
 @pytest.fixture
-def store():
+def store() -> FarStore:
     return FarStore()
 
 
-def read_all(store) -> list[bytes]:
+def read_all(store: ObjectStore) -> list[bytes]:
     return read_immutable(store, list(store.list("")))
 
 
-def test_an_object_is_read_only_once(store):
+def test_an_object_is_read_only_once(store: FarStore) -> None:
     store.create("a", b"")
     assert read_all(store) == [b""]
     store.create("b", b"1")
@@ -51,7 +51,7 @@ def test_an_object_is_read_only_once(store):
     assert store.keys_read == ["a", "b"]
 
 
-def test_objects_come_in_the_order_of_their_infos(store):
+def test_objects_come_in_the_order_of_their_infos(store: FarStore) -> None:
     for key in "abcd":
         store.create(key, key.encode())
     infos = list(store.list(""))
@@ -59,7 +59,7 @@ def test_objects_come_in_the_order_of_their_infos(store):
     assert read_immutable(store, infos[::-1]) == [b"d", b"c", b"b", b"a"]
 
 
-def test_an_object_made_anew_is_read_again(store):
+def test_an_object_made_anew_is_read_again(store: FarStore) -> None:
     store.create("a", b"old")
     read_all(store)
     store.delete("a")
@@ -67,7 +67,7 @@ def test_an_object_made_anew_is_read_again(store):
     assert read_all(store) == [b"new"]
 
 
-def test_stores_do_not_see_each_others_objects(store):
+def test_stores_do_not_see_each_others_objects(store: FarStore) -> None:
     other = FarStore()
     info = ObjectInfo("a", 4, "same version", 0.0)
     store.create("a", b"mine")
@@ -76,7 +76,7 @@ def test_stores_do_not_see_each_others_objects(store):
     assert read_immutable(other, [info]) == [b"your"]
 
 
-def test_an_object_that_vanished_is_named(store):
+def test_an_object_that_vanished_is_named(store: FarStore) -> None:
     store.create("a", b"x")
     infos = list(store.list(""))
     store.delete("a")
@@ -84,21 +84,23 @@ def test_an_object_that_vanished_is_named(store):
         read_immutable(store, infos)
 
 
-def test_a_folder_needs_no_cache(tmp_path):
+def test_a_folder_needs_no_cache(tmp_path: Path) -> None:
     folder = FolderStore(tmp_path / "search")
     folder.create("a", b"x")
     assert read_all(folder) == [b"x"]
     assert not Path(os.environ["NAS_CACHE"]).exists()
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(store, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_done_without(
+    store: FarStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "file" / "cache"))
     store.create("a", b"x")
     assert read_all(store) == [b"x"]
 
 
-def test_a_damaged_cache_is_done_without(store):
+def test_a_damaged_cache_is_done_without(store: FarStore) -> None:
     store.create("a", b"x")
     read_all(store)
     for file in Path(os.environ["NAS_CACHE"]).iterdir():
@@ -106,7 +108,7 @@ def test_a_damaged_cache_is_done_without(store):
     assert read_all(store) == [b"x"]
 
 
-def test_many_readers_may_fill_the_cache_at_once(store):
+def test_many_readers_may_fill_the_cache_at_once(store: FarStore) -> None:
     for number in range(200):
         store.create(f"{number:03d}", b"%d" % number)
     with ThreadPoolExecutor(8) as threads:
@@ -117,7 +119,7 @@ def test_many_readers_may_fill_the_cache_at_once(store):
     assert store.keys_read == []
 
 
-def test_a_killed_reader_leaves_the_cache_whole(store):
+def test_a_killed_reader_leaves_the_cache_whole(store: FarStore) -> None:
     for number in range(200):
         store.create(f"{number:03d}", os.urandom(2000))
     expected = list(store.get_many([info.key for info in store.list("")]))
@@ -137,7 +139,7 @@ def test_a_killed_reader_leaves_the_cache_whole(store):
 
 
 @pytest.mark.parametrize("cloud", ["s3_uri", "gcs_uri", "azure_uri"])
-def test_a_cloud_is_cached(cloud, request):
+def test_a_cloud_is_cached(cloud: str, request: pytest.FixtureRequest) -> None:
     store = open_store(request.getfixturevalue(cloud))
     store.create("a", b"x")
     infos = list(store.list(""))

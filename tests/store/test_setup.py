@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from minio import Minio
 from minio.commonconfig import ENABLED, Filter
 from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
+from s3_server import S3Server
 from small_s3 import running_small_s3
 
 from nas_lib.errors import StoreError
@@ -17,7 +20,7 @@ from nas_lib.store.setup import StoreSetup, check_create_is_atomic, init_store
 
 
 @pytest.fixture
-def client(s3_server):
+def client(s3_server: S3Server) -> Minio:
     return Minio(
         s3_server.endpoint.removeprefix("http://"),
         access_key=s3_server.access_key,
@@ -28,7 +31,7 @@ def client(s3_server):
 
 
 @pytest.mark.usefixtures("s3_uri")
-def test_a_bucket_is_made_and_its_old_checkpoints_expire(client):
+def test_a_bucket_is_made_and_its_old_checkpoints_expire(client: Minio) -> None:
     bucket = f"new-{uuid4().hex[:8]}"
     uri = f"s3://{bucket}/my/search"
     assert init_store(uri, num_races=1) == StoreSetup(
@@ -43,7 +46,7 @@ def test_a_bucket_is_made_and_its_old_checkpoints_expire(client):
 
 
 @pytest.mark.usefixtures("s3_uri")
-def test_doing_it_again_keeps_what_is_there(client):
+def test_doing_it_again_keeps_what_is_there(client: Minio) -> None:
     bucket = f"old-{uuid4().hex[:8]}"
     client.make_bucket(bucket)
     others = Rule(
@@ -59,7 +62,7 @@ def test_doing_it_again_keeps_what_is_there(client):
     assert {rule.rule_filter.prefix for rule in rules} == {"logs/", "checkpoints/"}
 
 
-def test_a_folder_is_made_and_left_empty(tmp_path):
+def test_a_folder_is_made_and_left_empty(tmp_path: Path) -> None:
     found = init_store(str(tmp_path / "search"))
     assert found.is_new
     assert (tmp_path / "search").is_dir()
@@ -68,14 +71,16 @@ def test_a_folder_is_made_and_left_empty(tmp_path):
 
 
 @pytest.fixture
-def small_s3_settings(monkeypatch):
+def small_s3_settings(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     return lambda url: monkeypatch.setenv("AWS_ENDPOINT_URL", url)
 
 
-def test_a_server_that_knows_no_rules_is_good_enough(small_s3_settings):
+def test_a_server_that_knows_no_rules_is_good_enough(
+    small_s3_settings: Callable[[str], None],
+) -> None:
     with running_small_s3(heeds_conditions=True) as url:
         small_s3_settings(url)
         assert init_store("s3://bucket/p").expiry == (
@@ -83,7 +88,9 @@ def test_a_server_that_knows_no_rules_is_good_enough(small_s3_settings):
         )
 
 
-def test_a_server_that_ignores_conditions_is_refused(small_s3_settings):
+def test_a_server_that_ignores_conditions_is_refused(
+    small_s3_settings: Callable[[str], None],
+) -> None:
     with running_small_s3(heeds_conditions=False) as url:
         small_s3_settings(url)
         with pytest.raises(StoreError) as caught:
@@ -105,19 +112,19 @@ class LookThenWrite(MemoryStore):
         return True
 
 
-def test_a_store_that_looks_before_it_writes_is_refused():
+def test_a_store_that_looks_before_it_writes_is_refused() -> None:
     with pytest.raises(StoreError, match="cannot hold a search"):
         check_create_is_atomic(LookThenWrite(uuid4().hex), 4)
 
 
-def test_wrong_credentials_are_refused(s3_uri, monkeypatch):
+def test_wrong_credentials_are_refused(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StoreError, match=f"cannot set up {s3_uri}: the credentials were refused"):
         init_store(s3_uri)
 
 
 @pytest.mark.usefixtures("s3_uri")
-def test_an_endpoint_where_nobody_listens_is_given_up(monkeypatch):
+def test_an_endpoint_where_nobody_listens_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError, match="cannot reach the server; is AWS_ENDPOINT_URL right"):
         init_store("s3://bucket/p")
@@ -144,7 +151,9 @@ def test_an_endpoint_where_nobody_listens_is_given_up(monkeypatch):
         ),
     ],
 )
-def test_the_buckets_of_other_clouds_are_checked_and_left_as_they_are(cloud, rule, request):
+def test_the_buckets_of_other_clouds_are_checked_and_left_as_they_are(
+    cloud: str, rule: str, request: pytest.FixtureRequest
+) -> None:
     uri = request.getfixturevalue(cloud)
     prefix = uri.rpartition("/")[2]
     assert init_store(uri, num_races=1) == StoreSetup(
@@ -153,7 +162,7 @@ def test_the_buckets_of_other_clouds_are_checked_and_left_as_they_are(cloud, rul
     assert list(open_store(uri).list("")) == []
 
 
-def test_a_bucket_of_another_cloud_that_is_missing_is_said_with_the_command(gcs_uri):
+def test_a_bucket_of_another_cloud_that_is_missing_is_said_with_the_command(gcs_uri: str) -> None:
     del gcs_uri  # only its environment
     with pytest.raises(StoreError, match="make it with `gcloud storage buckets create gs://new "):
         init_store("gs://new/p")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,29 +15,29 @@ from nas_lib.store.s3 import S3Store
 
 class TestFolderStore(StoreContract):
     @pytest.fixture
-    def store(self, tmp_path):
+    def store(self, tmp_path: Path) -> FolderStore:
         return FolderStore(tmp_path / "search")
 
 
 class TestMemoryStore(StoreContract):
     @pytest.fixture
-    def store(self):
+    def store(self) -> MemoryStore:
         return MemoryStore(uuid4().hex)
 
 
 class TestS3Store(StoreContract):
     @pytest.fixture
-    def store(self, s3_uri):
+    def store(self, s3_uri: str) -> S3Store:
         return S3Store(s3_uri)
 
 
 class TestGCSStore(StoreContract):
     @pytest.fixture
-    def store(self, gcs_uri):
+    def store(self, gcs_uri: str) -> GCSStore:
         return GCSStore(gcs_uri)
 
 
 class TestAzureStore(StoreContract):
     @pytest.fixture
-    def store(self, azure_uri):
+    def store(self, azure_uri: str) -> AzureStore:
         return AzureStore(azure_uri)
