@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import kfp_server_api as kfp
 
+from nas_lib.cluster.api_errors import MissingError
+from nas_lib.cluster.idempotent_create import create_once
 from nas_lib.cluster.kubeflow_api import KubeflowApi
 from nas_lib.cluster.kubeflow_runs import Run, Schedule, Version, run_of, schedule_of
-from nas_lib.cluster.making import made_once
 from nas_lib.cluster.publishing import experiment, published
-from nas_lib.cluster.refusals import MissingError
 from nas_lib.cluster.schedules import Interval, Timing
 from nas_lib.cluster.submission import Submission
 from nas_lib.errors import ClusterError
@@ -189,7 +189,7 @@ class Kubeflow:
             found = self._api.find(body.display_name, listing, items, namespace=self._api.namespace)
             return [each for each in found if mark in (each.description or "")]
 
-        return made_once(lambda: self._api.ask(what, create, body), find)
+        return create_once(lambda: self._api.ask(what, create, body), find)
 
 
 def _marked(description: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ import kfp_server_api
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
-from nas_lib.cluster.refusals import not_json, refusal
+from nas_lib.cluster.api_errors import api_error, not_json
 from nas_lib.errors import ClusterError
 
 CONNECT_TIMEOUT_S = 5
@@ -89,7 +89,7 @@ class KubeflowApi:
         try:
             answer = method(*args, _request_timeout=self._timeout, **options)
         except (kfp_server_api.ApiException, HTTPError, ValueError) as err:
-            raise refusal(self.host, what, err) from err
+            raise api_error(self.host, what, err) from err
         response = self._client.last_response
         if "json" not in (response.getheader("content-type") or ""):
             raise not_json(self.host, what, str(response.data))

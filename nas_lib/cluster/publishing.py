@@ -9,9 +9,9 @@ from typing import Any
 import kfp_server_api as kfp
 
 from nas_lib import __version__
+from nas_lib.cluster.idempotent_create import find_or_create
 from nas_lib.cluster.kubeflow_api import KubeflowApi
 from nas_lib.cluster.kubeflow_runs import Version
-from nas_lib.cluster.making import found_or_made
 from nas_lib.cluster.package import compile_pipeline, version_name
 
 
@@ -29,7 +29,7 @@ def published(api: KubeflowApi, name: str, *, image: str | None = None) -> Versi
         compile_pipeline(name, path, image=image)
         version = version_name(path)
         versions = api.pipelines.pipeline_service_list_pipeline_versions
-        found = found_or_made(
+        found = find_or_create(
             lambda: api.find(version, versions, "pipeline_versions", pipeline),
             lambda: _upload(api, pipeline, name, path),
         )
@@ -42,7 +42,7 @@ def experiment(api: KubeflowApi, name: str) -> str:
     what, create = f"make the experiment {name}", service.experiment_service_create_experiment
     body = kfp.V2beta1Experiment(display_name=name, namespace=api.namespace)
     listing = service.experiment_service_list_experiments
-    found = found_or_made(
+    found = find_or_create(
         lambda: api.find(name, listing, "experiments", namespace=api.namespace),
         lambda: api.ask(what, create, body),
     )
@@ -59,7 +59,7 @@ def _pipeline(api: KubeflowApi, name: str) -> str:
         description="Neural architecture search (kfp-nas).",
     )
     listing = service.pipeline_service_list_pipelines
-    found = found_or_made(
+    found = find_or_create(
         lambda: api.find(name, listing, "pipelines", namespace=api.namespace),
         lambda: api.ask(what, create, body),
     )

@@ -10,7 +10,7 @@ import pytest
 from kfp_server import FakeKubeflow, running_kubeflow
 from nas_command import Nas
 
-from nas_lib.cluster import job_news, jobs, kubernetes_api, making
+from nas_lib.cluster import idempotent_create, job_news, jobs, kubernetes_api
 from nas_lib.cluster.kubeflow import Kubeflow
 from nas_lib.cluster.kubeflow_api import KubeflowApi
 from nas_lib.steps import RoundSummary
@@ -26,7 +26,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeKube
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KF_PIPELINES_SA_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setenv("NAS_IMAGE", "registry.example.org/kfp-nas:test")
-    monkeypatch.setattr(making, "LOOK_AGAIN_S", (0.01, 0.02))
+    monkeypatch.setattr(idempotent_create, "LOOK_AGAIN_S", (0.01, 0.02))
     with running_kubeflow() as running:
         yield running
 

@@ -33,7 +33,7 @@ class MissingError(ClusterError):
     """It does not exist."""
 
 
-def refusal(host: str, what: str, error: ApiException | HTTPError | ValueError) -> ClusterError:
+def api_error(host: str, what: str, error: ApiException | HTTPError | ValueError) -> ClusterError:
     """Return what became of a request, in one sentence.
 
     Args:
