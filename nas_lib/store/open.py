@@ -5,12 +5,10 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from nas_lib.errors import ConfigError
-from nas_lib.store.azure import AzureStore
+from nas_lib.store.clouds import AzureStore, GCSStore, S3Store
 from nas_lib.store.folder import FolderStore
-from nas_lib.store.gcs import GCSStore
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.obstores import MemoryStore
-from nas_lib.store.s3 import S3Store
 
 
 def open_store(uri: str) -> ObjectStore:

@@ -1,9 +1,15 @@
-"""Making a store ready for searches: `nas store init`."""
+"""Making a store ready for searches: `nas store init`.
+
+In S3 it makes the rule that removes checkpoints which a search left behind. Google's and Azure's
+rules are made with their own tools, for which this has the words.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -18,13 +24,13 @@ from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from urllib3.exceptions import HTTPError
 
 from nas_lib.errors import StoreError
-from nas_lib.store.expiry import CHECKPOINT_DAYS, EXPIRY_RULES
+from nas_lib.store.clouds import S3Location
 from nas_lib.store.failures import store_error
 from nas_lib.store.network import bucket_and_prefix
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
-from nas_lib.store.s3 import S3Location
 
+CHECKPOINT_DAYS = 30
 _WRITERS = 8
 
 
@@ -64,9 +70,9 @@ def init_store(uri: str, *, num_races: int = 4) -> StoreSetup:
     scheme = store.uri.partition("://")[0]
     if scheme == "s3":
         is_new, expiry = _set_up_bucket(S3Location.parse(uri))
-    elif scheme in EXPIRY_RULES:
+    elif scheme in _EXPIRY_RULES:
         store.keys("checkpoints")  # says so if there is no bucket
-        is_new, expiry = False, EXPIRY_RULES[scheme](*bucket_and_prefix(uri))
+        is_new, expiry = False, _EXPIRY_RULES[scheme](*bucket_and_prefix(uri))
     else:
         is_new, expiry = not os.path.exists(store.uri), "checkpoints of unfinished children stay"
     check_create_is_atomic(store, num_races)
@@ -156,3 +162,30 @@ def _let_checkpoints_expire(client: Minio, location: S3Location) -> str:
             raise
         return f"the store lets no rule remove old checkpoints ({err.code})"
     return f"checkpoints below {prefix} expire after {CHECKPOINT_DAYS} days"
+
+
+def _google_rule(bucket: str, prefix: str) -> str:
+    condition = {"age": CHECKPOINT_DAYS, "matchesPrefix": [f"{prefix}/checkpoints/".lstrip("/")]}
+    rule = {"rule": [{"action": {"type": "Delete"}, "condition": condition}]}
+    return (
+        "checkpoints of unfinished children stay, unless a rule of the bucket removes them: "
+        f"gcloud storage buckets update gs://{bucket} --lifecycle-file=FILE "
+        f"(instead of its present rules) with {json.dumps(rule)} in the file"
+    )
+
+
+def _azure_rule(container: str, prefix: str) -> str:
+    folder = f"{container}/{prefix}".rstrip("/") + "/checkpoints/"
+    definition = {
+        "filters": {"blobTypes": ["blockBlob"], "prefixMatch": [folder]},
+        "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": CHECKPOINT_DAYS}}},
+    }
+    policy = {"rules": [{"name": "nas", "type": "Lifecycle", "definition": definition}]}
+    return (
+        "checkpoints of unfinished children stay, unless a rule of the account removes them: "
+        "az storage account management-policy create --account-name ACCOUNT "
+        f"--resource-group GROUP --policy '{json.dumps(policy)}' (instead of its present rules)"
+    )
+
+
+_EXPIRY_RULES: dict[str, Callable[[str, str], str]] = {"gs": _google_rule, "az": _azure_rule}

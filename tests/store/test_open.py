@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from nas_lib.errors import ConfigError
+from nas_lib.store.clouds import S3Location
 from nas_lib.store.folder import FolderStore
 from nas_lib.store.open import open_store
-from nas_lib.store.s3 import S3Location
 
 
 def test_a_path_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,9 @@ from uuid import uuid4
 import pytest
 from store_contract import StoreContract
 
-from nas_lib.store.azure import AzureStore
+from nas_lib.store.clouds import AzureStore, GCSStore, S3Store
 from nas_lib.store.folder import FolderStore
-from nas_lib.store.gcs import GCSStore
 from nas_lib.store.obstores import MemoryStore
-from nas_lib.store.s3 import S3Store
 
 
 class TestFolderStore(StoreContract):
