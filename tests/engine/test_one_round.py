@@ -116,7 +116,8 @@ def test_a_round_with_too_few_results_stays_open(tmp_path: Path) -> None:
     assert steps.sample_architectures(uri, replica=0, run=RUN) == [THIRD, LAST]
 
 
-def test_results_of_an_earlier_tick_count(tmp_path: Path) -> None:
+def test_results_of_an_earlier_tick_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # what hangs leaves a file
     uri = prepared(tmp_path / "state", wait_for=3, grace_s=0.5)
     for child in CHILDREN[:3]:
         steps.train_child(uri, child=child, run="earlier")
