@@ -127,19 +127,25 @@ class SearchStore:
         """Return what the search was created as, None where nothing was.
 
         Raises:
-            CorruptStateError: A newer release wrote it, or it is damaged.
+            CorruptStateError: It is in the format of another release, or it is damaged.
         """
         try:
             data = self.objects.get(layout.SEARCH)
         except ObjectNotFoundError:
             return None
-        version = from_json(dict[str, Any], data, key=layout.SEARCH).get("format_version")
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise CorruptStateError(
-                f"{self.objects.uri} was written in format {version}, this release "
-                f"of kfp-nas reads up to {FORMAT_VERSION}: use a newer one"
-            )
+        self._check_format(from_json(dict[str, Any], data, key=layout.SEARCH).get("format_version"))
         return from_json(StoredSearch, data, key=layout.SEARCH)
+
+    def _check_format(self, version: object) -> None:
+        if not isinstance(version, int) or version == FORMAT_VERSION:
+            return  # what is no number is damaged, and reading it says so
+        written = f"{self.objects.uri} was written in format {version}, this release of kfp-nas"
+        if version > FORMAT_VERSION:
+            raise CorruptStateError(f"{written} reads up to {FORMAT_VERSION}: use a newer one")
+        raise CorruptStateError(
+            f"{written} reads format {FORMAT_VERSION}: finish it with the release that began it, "
+            "or start anew in another folder"
+        )
 
     def config(self) -> SearchConfig:
         """Return the search's configuration, with all that may change as it is newest.

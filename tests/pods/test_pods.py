@@ -9,6 +9,7 @@ import pytest
 from searches import tabular
 
 from nas_lib import pods, steps
+from nas_lib.config import FORMAT_VERSION
 from nas_lib.records import to_json
 from nas_lib.store import SearchStore, layout
 
@@ -35,11 +36,11 @@ def test_a_store_out_of_reach_is_one_sentence(s3_uri: str, monkeypatch: pytest.M
 
 def test_an_image_older_than_the_state_is_one_sentence_and_noted(tabular_uri: str) -> None:
     store = SearchStore.open(tabular_uri)
-    store.objects.replace(layout.SEARCH, to_json({"format_version": 2, "new": {}}))
+    store.objects.replace(layout.SEARCH, to_json({"format_version": FORMAT_VERSION + 1}))
 
     sentence = said(search_uri=tabular_uri, preset="")
 
-    assert "was written in format 2, this release of kfp-nas reads up to 1" in sentence
+    assert f"was written in format {FORMAT_VERSION + 1}, this release of kfp-nas" in sentence
     (problem,) = store.problems()
     assert (problem.run, problem.step) == ("run", "prepare_data")
     assert f"nas: {problem.message}" == sentence
