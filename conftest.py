@@ -12,9 +12,10 @@ from s3_server import S3Server, running_s3_server
 from searches import SMALL_SHARED, tabular
 
 from nas_lib import steps
-from nas_lib.config import SearchConfig
 from nas_lib.config_file import resolve_config
+from nas_lib.open_search import OpenSearch
 from nas_lib.store import SearchStore
+from nas_lib.tasks import ImageTask, Task
 
 # Two threads on busy cores make torch's small operations many times slower. Nothing above loads it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -61,7 +62,7 @@ def s3_uri(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
 def tabular_uri(tmp_path: Path) -> str:
     """Return a prepared search in a folder, whose children take no time."""
     uri = str(tmp_path / "state")
-    steps.prepare_data(uri, config=tabular())
+    steps.prepare_data(OpenSearch(uri), config=tabular())
     return uri
 
 
@@ -73,11 +74,13 @@ def shared_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """
     from toy_workload import ToyWorkload  # loads torch
 
-    def build(config: SearchConfig, store: SearchStore) -> ToyWorkload:
-        return ToyWorkload(steps.OpenSearch(store.objects.uri).space.decisions(1))
+    def build(task: Task, store: SearchStore) -> ToyWorkload:
+        return ToyWorkload(OpenSearch(store.objects.uri).space.decisions(1))
 
-    monkeypatch.setattr("nas_lib.steps.shared.build_workload", build)
+    monkeypatch.setattr(ImageTask, "workload", build)
     uri = str(tmp_path / "state")
-    overrides = {**SMALL_SHARED, "shared": {**SMALL_SHARED["shared"], "tick_minutes": 1e-9}}
-    steps.prepare_data(uri, config=resolve_config("enas-macro-digits", overrides, stored=None))
+    overrides = {**SMALL_SHARED, "search.tick_minutes": 1e-9}
+    steps.prepare_data(
+        OpenSearch(uri), config=resolve_config("enas-macro-digits", overrides, stored=None)
+    )
     return uri

@@ -61,6 +61,11 @@ class CountedStore:
         self._count("list")
         return self._store.keys(prefix, after=after)
 
+    def leftovers(self) -> Sequence[ObjectInfo]:
+        """Return what killed writers left half-written."""
+        self._count("list")
+        return self._store.leftovers()
+
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""
         blobs = self._store.get_many(keys)

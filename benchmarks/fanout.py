@@ -24,7 +24,8 @@ import yaml
 from nas_lib import steps
 from nas_lib.cluster.jobs import train_as_jobs
 from nas_lib.cluster.package import compile_pipeline, pipeline_name
-from nas_lib.config import ChildrenConfig, CustomSpaceConfig, FanOut, LoopConfig, SearchConfig
+from nas_lib.config import CustomSpaceConfig, FanOut, OwnChildrenConfig, RoundsConfig, SearchConfig
+from nas_lib.open_search import OpenSearch
 from nas_lib.spaces import ChoiceSpace
 from tests.fakes.job_controller import start_function
 from tests.fakes.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
@@ -69,15 +70,15 @@ def job_costs(num_children: int) -> tuple[int, dict[str, int]]:
     """Run a round of Jobs; return how many pods they had, and the calls by verb and kind."""
     config = SearchConfig(
         space=CustomSpaceConfig(object="benchmarks.fanout:SPACE"),
-        children=ChildrenConfig(evaluate="benchmarks.fanout:nothing"),
-        search=LoopConfig(max_children=num_children, children_per_round=num_children),
+        children=OwnChildrenConfig(evaluate="benchmarks.fanout:nothing"),
+        search=RoundsConfig(max_children=num_children, children_per_round=num_children),
     )
     with TemporaryDirectory() as folder, _cluster(Path(folder)) as cluster:
-        uri = str(Path(folder) / "search")
-        steps.prepare_data(uri, config=config)
-        children = steps.sample_architectures(uri, replica=0, run=RUN)
+        search = OpenSearch(str(Path(folder) / "search"))
+        steps.prepare_data(search, config=config)
+        children = steps.sample_architectures(search, replica=0, run=RUN)
         train_as_jobs(
-            uri, children=children, run=RUN, store_secret="secret", store_settings="settings"
+            search, children=children, run=RUN, store_secret="secret", store_settings="settings"
         )
         calls = {f"{verb} {kind}": num for (verb, kind), num in sorted(cluster.calls.items())}
         return len(cluster.all("pods")), calls
@@ -112,7 +113,7 @@ def _cluster(folder: Path) -> Iterator[SmallKubernetes]:
         def train(command: list[str]) -> None:
             while not cluster.calls["watch", "jobs"]:
                 time.sleep(0.01)
-            steps.train_child(command[2], child=command[3], run=command[5])
+            steps.train_child(OpenSearch(command[2]), child=command[3], run=command[5])
 
         cluster.jobs.start = start_function(train)
         own = {"NAS_IMAGE": "kfp-nas", "NAS_NAMESPACE": NAMESPACE, "NAS_SERVICE_ACCOUNT": "default"}

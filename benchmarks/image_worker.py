@@ -77,7 +77,7 @@ def ours_micro() -> tuple[nn.Module, Forward]:
 
 
 def _ours(space: Any) -> tuple[nn.Module, Forward]:
-    from nas_lib.shared_weights.image_networks import build_super_network
+    from nas_lib.tasks.images.workload import build_super_network
 
     network = build_super_network(
         space, image_shape=(3, SIZE, SIZE), num_classes=CLASSES, dropout=0.1

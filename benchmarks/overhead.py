@@ -5,7 +5,13 @@ from __future__ import annotations
 from benchmarks.children import WAIT_S
 from benchmarks.figure import Figure
 from benchmarks.rounds import round_s
-from nas_lib.config import ChildrenConfig, CnnSpaceConfig, DepthConfig, LoopConfig, SearchConfig
+from nas_lib.config import (
+    CnnSpaceConfig,
+    DepthConfig,
+    OwnChildrenConfig,
+    RoundsConfig,
+    SearchConfig,
+)
 
 WORKERS = 2
 CHILDREN_PER_ROUND = 8
@@ -16,8 +22,8 @@ def measure() -> list[Figure]:
     """Return the overhead with the paper's space at 12 layers, in a folder."""
     config = SearchConfig(
         space=CnnSpaceConfig(depth=DepthConfig(start=12, step=0, max=12)),
-        children=ChildrenConfig(evaluate="benchmarks.children:wait"),
-        search=LoopConfig(
+        children=OwnChildrenConfig(evaluate="benchmarks.children:wait"),
+        search=RoundsConfig(
             max_children=ROUNDS * CHILDREN_PER_ROUND, children_per_round=CHILDREN_PER_ROUND
         ),
     )

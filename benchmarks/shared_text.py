@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -131,7 +132,7 @@ def _cells() -> list[Tokens]:
 
 
 def _plan(tokens: Tokens) -> RnnPlan:
-    return EnasRnnSpace(SPACE).plan(tokens, hidden=HIDDEN)
+    return replace(EnasRnnSpace(SPACE).plan(tokens), hidden=HIDDEN)  # as of the shared weights
 
 
 def _figures(seconds: list[float]) -> list[Figure]:

@@ -1,6 +1,6 @@
-"""A trainer with a clock of its own: children take simulated time, and no real one.
+"""Workers with a clock of their own: children take simulated time, and no real one.
 
-Replicas that are driven by it finish their rounds in the order in which real ones would, however
+Replicas that they train for finish their rounds in the order in which real ones would, however
 many of them there are, in one process and as fast as the store and the controller can go.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from nas_lib import steps
-from nas_lib.steps import OpenSearch
+from nas_lib.open_search import OpenSearch
 
 Seconds = Callable[[str], float]
 """From a child's id to how long its training takes, in simulated seconds."""
@@ -27,8 +27,8 @@ def log_normal(seed: int, *, mean_s: float = 1.0, sigma: float = 0.5) -> Seconds
     return seconds
 
 
-class SimulatedTrainer:
-    """Trains several children at a time on a simulated clock.
+class SimulatedWorkers:
+    """Train several children at a time on a simulated clock.
 
     Attributes:
         ended: When children ended, in simulated seconds, and which, in this order.
@@ -50,8 +50,8 @@ class SimulatedTrainer:
         self._ends: list[tuple[float, str]] = []  # a heap: when, and which child
 
     @contextmanager
-    def in_run(self, run: str) -> Iterator[SimulatedTrainer]:
-        """Yield this trainer as that of an engine's run."""
+    def in_run(self, run: str) -> Iterator[SimulatedWorkers]:
+        """Yield these workers as those of an engine's run."""
         self._run = run
         yield self
 
@@ -80,3 +80,7 @@ class SimulatedTrainer:
         _, child = self.ended[-1]
         steps.train_child(self._search, child=child, run=self._run)
         return [child]
+
+    def give_up(self) -> None:
+        """Forget the children that have not ended."""
+        self._ends.clear()

@@ -10,14 +10,15 @@ import numpy as np
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
     FORMAT_VERSION,
-    ChildrenConfig,
     CnnSpaceConfig,
     DepthConfig,
-    LoopConfig,
+    OwnChildrenConfig,
     RandomConfig,
+    RoundsConfig,
     SearchConfig,
 )
 from nas_lib.controllers import build_controller
+from nas_lib.procedures import procedure_of
 from nas_lib.records import (
     Child,
     ChildId,
@@ -29,12 +30,14 @@ from nas_lib.records import (
     Rewarded,
     to_json,
 )
-from nas_lib.report import leaderboard
+from nas_lib.results import leaderboard
+from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import CnnSpace
 from nas_lib.store import StoredSearch, layout, open_store
 
 DEPTH = 20
 EPOCHS = 50
+METRICS = {"mean_reward": 0.5, "entropy": 300.0, "baseline": 0.5}  # of every round
 RUN = "benchmark"
 _WRITERS = 32
 
@@ -57,15 +60,15 @@ def _config(num_children: int, per_round: int) -> SearchConfig:
     return SearchConfig(
         space=CnnSpaceConfig(depth=DepthConfig(start=DEPTH, max=DEPTH)),
         controller=RandomConfig(),
-        children=ChildrenConfig(evaluate="benchmarks.children:wait"),
-        search=LoopConfig(max_children=num_children, children_per_round=per_round),
+        children=OwnChildrenConfig(evaluate="benchmarks.children:wait"),
+        search=RoundsConfig(max_children=num_children, children_per_round=per_round),
     )
 
 
 def _states(config: SearchConfig) -> Iterator[tuple[str, bytes]]:
     """Yield every key below `rounds` and `children` with its content."""
     best: tuple[ChildRow, ...] = ()
-    for number in range(config.search.rounds):
+    for number in range(procedure_of(config).num_rounds):
         proposed = Proposed(0, number, RUN, DEPTH, (number,), _children(config, number), number)
         results = [_result(child, number) for child in proposed.children]
         rows = tuple(
@@ -74,7 +77,7 @@ def _states(config: SearchConfig) -> Iterator[tuple[str, bytes]]:
         )
         best = tuple(leaderboard([*best, *rows], config.children.keep))
         rewarded = Rewarded(0, number, RUN, rows, best, number)
-        learned = Learned(0, number, RUN, (number + 1,), (0,), 300.0, 0.5, 0.5, number)
+        learned = Learned(0, number, RUN, (number + 1,), (0,), METRICS, created_s=number)
         yield layout.round_state(0, number, "proposed"), to_json(proposed)
         yield layout.round_state(0, number, "rewarded"), to_json(rewarded)
         yield layout.round_state(0, number, "learned"), to_json(learned)
@@ -96,8 +99,8 @@ def _architectures(config: SearchConfig, number: int) -> list[Architecture]:
     sequences = build_controller(config.controller, decisions).propose(
         [],
         decisions=decisions,
-        num=config.search.children_per_round,
-        seed=[config.seed, number],
+        num=procedure_of(config).children_per_round,
+        seed=seed_for(config.seed, Stream.PROPOSE, 0, number),
     )
     return [space.decode(tokens) for tokens in sequences]
 

@@ -6,19 +6,19 @@ from statistics import median
 
 from benchmarks.figure import Figure
 from benchmarks.rounds import round_s
-from nas_lib.config import ChildrenConfig, LoopConfig, RandomConfig, SearchConfig
+from nas_lib.config import OwnChildrenConfig, RandomConfig, RoundsConfig, SearchConfig
 from nas_lib.presets import preset
 
 REPEATS = 3
-LOOP = LoopConfig(max_children=12, children_per_round=4)
+ROUNDS = RoundsConfig(max_children=12, children_per_round=4)
 
 
 def measure() -> list[Figure]:
     """Return the ratios for a busy loop, and for training on the digits."""
     busy = SearchConfig(
         controller=RandomConfig(),
-        children=ChildrenConfig(evaluate="benchmarks.children:work"),
-        search=LOOP,
+        children=OwnChildrenConfig(evaluate="benchmarks.children:work"),
+        search=ROUNDS,
     )
     return [
         Figure("2 workers against 1, busy loops, times", _ratio(busy), at_least=1.8),
@@ -31,7 +31,9 @@ def _digits() -> SearchConfig:
     digits = preset("digits")
     fixed = {"filter_heights": (3,), "filter_widths": (3,), "num_filters": (24,)}
     space = digits.space.model_copy(update={**fixed, "skip_connections": False})
-    return digits.model_copy(update={"space": space, "controller": RandomConfig(), "search": LOOP})
+    return digits.model_copy(
+        update={"space": space, "controller": RandomConfig(), "search": ROUNDS}
+    )
 
 
 def _ratio(config: SearchConfig) -> float:

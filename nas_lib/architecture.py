@@ -11,7 +11,7 @@ class Architecture:
     """One point of a search space.
 
     Attributes:
-        space: Name of the space, which is also the name of the builder in `nas_lib.networks`.
+        space: Name of the space that the tokens are of.
         tokens: The controller's decisions, as the space orders them.
         config: The configuration string: spells the architecture out, needs neither tokens nor
             the space's options to be understood, and is equal for equal networks.

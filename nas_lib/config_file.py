@@ -17,23 +17,10 @@ from pydantic_core import ErrorDetails
 
 from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
+from nas_lib.part import MAY_CHANGE
 from nas_lib.presets import PRESETS, preset
 
 _UNION_TAGS = ("kind", "format")
-_NOT_IDENTITY: dict[str, Any] = {
-    "name": True,
-    "task": {"data": {"path": True}},
-    "children": {"device": True, "keep": True, "max_attempts": True, "checkpoint_every_s": True},
-    "search": {
-        "max_children": True,
-        "stop_at_score": True,
-        "lease_s": True,
-        "wait_for": True,
-        "grace_s": True,
-    },
-    "shared": {"device": True, "tick_minutes": True},
-    "resources": True,
-}
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
@@ -182,9 +169,25 @@ def identity(config: SearchConfig, data_hash: str) -> str:
 def identity_settings(config: SearchConfig) -> dict[str, object]:
     """Return the settings that make a search what it is, by their place in the document.
 
-    Budget, stop rule, resources and paths are left out: a search may be continued with more.
+    What is `MAY_CHANGE`, such as budget, stop rule, resources and paths, is left out: a search may
+    be continued with another.
     """
-    return dict(_leaves(config.model_dump(mode="json", exclude=_NOT_IDENTITY)))
+    return dict(_leaves(_identity_part(config)))
+
+
+def _identity_part(part: BaseModel) -> dict[str, Any]:
+    """Return a part's settings as plain data, without those that may change."""
+    fields = {
+        name: field
+        for name, field in type(part).model_fields.items()
+        if field.json_schema_extra != MAY_CHANGE
+    }
+    plain = part.model_dump(mode="json", include=set(fields))
+    parts = {name: getattr(part, name) for name in fields}
+    return {
+        name: _identity_part(value) if isinstance(value, BaseModel) else plain[name]
+        for name, value in parts.items()
+    }
 
 
 def differences(stored: SearchConfig, given: SearchConfig) -> list[str]:
@@ -248,7 +251,7 @@ def _problem(problem: ErrorDetails) -> str:
     place = _place(problem["loc"])
     where = ".".join(place) or "the configuration"
     context = problem.get("ctx", {})
-    tag = str(context.get("discriminator", "")).strip("'").replace("_kind()", "kind")
+    tag = str(context.get("discriminator", "")).strip("'")
     match problem["type"]:
         case "extra_forbidden":
             return f"unknown setting {where}{_suggestion(place)}"
@@ -274,16 +277,33 @@ def _problem(problem: ErrorDetails) -> str:
 
 def _place(loc: tuple[int | str, ...]) -> tuple[str, ...]:
     """Return a place in the document, without the union tags that pydantic puts in between."""
-    unions = ("task", "space", "controller", "data")
-    before = ("", *loc)
-    return tuple(str(part) for i, part in enumerate(loc) if before[i] not in unions)
+    place: list[str] = []
+    parts: list[type[BaseModel]] = [SearchConfig]
+    for name in loc:
+        tagged = [part for part in parts if name in _tags(part)]
+        if len(parts) > 1 and tagged:
+            parts = tagged
+            continue
+        place.append(str(name))
+        fields = [part.model_fields[str(name)] for part in parts if name in part.model_fields]
+        parts = [part for field in fields for part in _models(field.annotation)]
+    return tuple(place)
 
 
 def _suggestion(place: tuple[str, ...]) -> str:
-    siblings = {
-        name for path, names in _sections(SearchConfig) if path == place[:-1] for name in names
-    }
-    close = difflib.get_close_matches(place[-1], siblings - {place[-1]}, n=1)
+    """Say which kinds of the section have the setting, or else which setting has such a name."""
+    *section, name = place
+    parts = [part for path, part in _sections(SearchConfig) if path == tuple(section)]
+    kinds = [
+        f"{tag} {value}"
+        for part in parts
+        if name in part.model_fields
+        for value, tag in _tags(part).items()
+    ]
+    if kinds:
+        return f": it goes with {'.'.join(section)}.{' or '.join(kinds)}"
+    siblings = {sibling for part in parts for sibling in part.model_fields}
+    close = difflib.get_close_matches(name, siblings, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -294,11 +314,18 @@ def _section_paths() -> frozenset[tuple[str, ...]]:
 
 def _sections(
     model: type[BaseModel], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    yield path, list(model.model_fields)
+) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
+    """Yield every part that a document may have, with its place."""
+    yield path, model
     for name, field in model.model_fields.items():
         for part in _models(field.annotation):
             yield from _sections(part, (*path, name))
+
+
+def _tags(part: type[BaseModel]) -> dict[str, str]:
+    """Return the value that tells a part from others of its section, with the setting's name."""
+    fields = part.model_fields
+    return {fields[tag].default: tag for tag in ("kind", "format") if tag in fields}
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:

@@ -60,15 +60,15 @@ class Child:
 
 @checked_dataclass(frozen=True, config=_STRICT)
 class EpochMetrics:
-    """What one epoch of training came to. Losses are mean cross-entropy in nats.
+    """What one epoch of training came to. Losses are means over examples.
 
-    Of a language model, the perplexity is exp(valid_loss), and there is no accuracy.
+    The score is what the task measures on the validation data, such as an accuracy in [0, 1].
     """
 
     epoch: int  # counted from 1
     train_loss: float
     valid_loss: float
-    valid_accuracy: float | None  # a fraction in [0, 1]
+    score: float
     learning_rate: float
     seconds: float
 
@@ -81,8 +81,8 @@ class ChildResult:
         id: The child's id.
         status: `ok`, or what went wrong.
         reward: What the controller maximises; always finite, 0 where `status` is not `ok`.
-        score: The measure behind the reward, None where there is none: validation accuracy, or
-            validation perplexity (the lower the better) of a language model.
+        score: What the task measures on the validation data, None where training failed: the
+            accuracy of images, the perplexity of a text, or a user's own reward.
         best_epoch: The epoch (from 1) whose score and weights count, None where there is none.
         epochs: Metrics of every finished epoch.
         num_parameters: Trainable parameters, None where the network was never built here.
@@ -193,9 +193,8 @@ class Learned:
         run: The run that learned.
         versions: The version each parameter shard got by this round's push.
         staleness: For each shard, versions by others between pull and push (0 with one replica).
-        entropy: Mean entropy of the policy over the round's architectures, in nats.
-        baseline: The moving-average baseline after this round, None before any counted reward.
-        mean_reward: Mean over the round's counted children, None if there was none.
+        metrics: What the step of learning came to, by name: as the controller has it, such as the
+            mean reward of the counted children, the policy's entropy in nats, a baseline.
         created_s: Seconds since 1970.
         conflicts: Races that the push lost against others', over all shards; each was run again.
     """
@@ -205,24 +204,21 @@ class Learned:
     run: str
     versions: tuple[int, ...]
     staleness: tuple[int, ...]
-    entropy: float
-    baseline: float | None
-    mean_reward: float | None
+    metrics: dict[str, float]
     created_s: float
     conflicts: int = 0
 
 
 @checked_dataclass(frozen=True, config=_STRICT)
 class TestReading:
-    """A winner's accuracy on the test set, or its perplexity there, read once."""
+    """A winner's score on the test set, read once."""
 
     __test__ = False  # for pytest, which takes the name for a class of tests
 
     child: str
-    accuracy: float | None  # a fraction in [0, 1]; None of a language model
-    num_examples: int  # images, or words
+    score: float  # as the task measures it
+    num_examples: int
     created_s: float
-    perplexity: float | None = None  # of a language model
 
 
 @checked_dataclass(frozen=True, config=_STRICT)
@@ -232,18 +228,15 @@ class SharedEpoch:
     Attributes:
         epoch: Counted from 1.
         run: The run that trained it.
-        train_loss: Mean cross-entropy in nats, each mini-batch with its own architecture.
+        train_loss: Mean over examples, each mini-batch with its own architecture.
         learning_rate: Of the shared weights in this epoch.
         num_steps: Mini-batches.
         num_evaluations: Architectures that the controller was rewarded for; 0 while it does not
             learn, in random search and in the first `controller_after` epochs.
-        mean_score: Their mean score on a validation mini-batch each: accuracy, or perplexity of
-            those that do not overflow. While it does not learn, of as many architectures as one
-            controller step takes.
-        mean_reward: Their mean reward, with the bonus for entropy if the controller adds one; None
-            while it does not learn.
-        baseline: The moving-average baseline afterwards; None while it does not learn.
-        entropy: Of the policy, in nats, in the last controller step; None while it does not learn.
+        mean_score: Their mean score on a validation mini-batch each, of those that do not overflow.
+            While the controller does not learn, of as many architectures as one of its steps takes.
+        metrics: What the controller's last step came to, by name, as `Learned` has it; the mean
+            reward is over all its steps in this epoch. Empty while it does not learn.
         seconds: Of training.
         controller_seconds: Of controller steps.
         created_s: Seconds since 1970.
@@ -256,9 +249,7 @@ class SharedEpoch:
     num_steps: int
     num_evaluations: int
     mean_score: float
-    mean_reward: float | None
-    baseline: float | None
-    entropy: float | None
+    metrics: dict[str, float]
     seconds: float
     controller_seconds: float
     created_s: float
@@ -270,7 +261,7 @@ class SharedScore:
 
     Attributes:
         architecture: The architecture.
-        score: Validation accuracy, or perplexity, in the search's own `batch_norm` mode.
+        score: As the task measures it, in the search's own `batch_norm` mode.
         running_score: The same with BatchNorm's running averages over all architectures; None where
             there is no BatchNorm, or it was not asked for.
     """
@@ -351,8 +342,8 @@ def from_json(kind: type[T], data: bytes, *, key: str) -> T:
         first = err.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the object"
         raise CorruptStateError(
-            f"stored object {key} is damaged: {where}: {first['msg']} "
-            f"({len(data)} bytes, expected a {kind.__name__})"
+            f"stored object {key} is whole, but no {kind.__name__} as this release reads it: "
+            f"{where}: {first['msg']}"
         ) from err
     return record
 

@@ -16,25 +16,25 @@ from dataclasses import dataclass
 from itertools import product
 from statistics import fmean
 
-from benchmarks.simulated import Seconds, SimulatedTrainer, log_normal
+from benchmarks.simulated import Seconds, SimulatedWorkers, log_normal
 from benchmarks.studies import layered_reward, nasbench201
 from benchmarks.studies.study import RUNS, Spread, compare_arms, print_table, write_result
 from nas_lib import steps
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
-    ChildrenConfig,
     ControllerConfig,
     CustomSpaceConfig,
-    LoopConfig,
+    OwnChildrenConfig,
     RandomConfig,
     ReinforceConfig,
+    RoundsConfig,
     SearchConfig,
     SpaceConfig,
 )
 from nas_lib.engine import Engine, Listener
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildId, ChildRow
-from nas_lib.report.curves import top_k_mean
-from nas_lib.steps import OpenSearch
+from nas_lib.results import top_k_mean
 
 PER_ROUND = 8
 SEEDS = range(1, 11)
@@ -115,8 +115,8 @@ def _search(problem: Problem, arm: Arm, seed: int, *, uri: str) -> Measures:
         seed=seed,
         space=problem.space,
         controller=arm.controller,
-        children=ChildrenConfig(evaluate=problem.evaluate),
-        search=LoopConfig(
+        children=OwnChildrenConfig(evaluate=problem.evaluate),
+        search=RoundsConfig(
             max_children=problem.marks[-1],
             children_per_round=PER_ROUND,
             replicas=arm.replicas,
@@ -124,17 +124,17 @@ def _search(problem: Problem, arm: Arm, seed: int, *, uri: str) -> Measures:
     )
     search = OpenSearch(uri)
     steps.prepare_data(search, config=config)
-    trainer = SimulatedTrainer(
+    workers = SimulatedWorkers(
         search,
         seconds=_seconds(problem, search, seed),
         capacity=PER_ROUND * arm.replicas,
     )
-    view = Engine(search, trainer=trainer.in_run, listener=Listener()).run()
+    view = Engine(search, make_workers=workers.in_run, listener=Listener()).run()
     staleness = [entry.staleness[0] for entry in view.learned]
     return {
         "mean staleness": fmean(staleness),
         "greatest staleness": max(staleness),
-        **_curves(problem.marks, trainer.ended, view.rows),
+        **_curves(problem.marks, workers.ended, view.rows),
     }
 
 

@@ -14,8 +14,14 @@ from itertools import product
 import nas_lib
 from benchmarks.studies.layered_reward import OPTIMUM, SPACE, reward
 from benchmarks.studies.study import RUNS, Spread, compare_arms, print_table, write_result
-from nas_lib.config import ControllerConfig, LoopConfig, RandomConfig, ReinforceConfig, SearchConfig
-from nas_lib.report.curves import TOPS, by_time, top_k_mean
+from nas_lib.config import (
+    ControllerConfig,
+    RandomConfig,
+    ReinforceConfig,
+    RoundsConfig,
+    SearchConfig,
+)
+from nas_lib.results import TOPS, by_time, top_k_mean
 
 MARKS = (400, 800, 1600, 3200)
 SEEDS = range(1, 11)
@@ -47,7 +53,7 @@ def _search(arm: str, controller: ControllerConfig, seed: int) -> Measures:
         seed=seed,
         space=SPACE,
         controller=controller,
-        search=LoopConfig(max_children=MARKS[-1], children_per_round=8),
+        search=RoundsConfig(max_children=MARKS[-1], children_per_round=8),
     )
     started_s = time.monotonic()
     handle = nas_lib.search(config, store=f"memory://{arm}-{seed}", evaluate=reward)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import nas_lib
 from benchmarks.studies.study import RUNS, Spread, paired, print_table, wins, write_result
 from nas_lib.config import RandomConfig, SearchConfig
-from nas_lib.report.curves import TOPS, by_time, mean_reward, scores, top_k_mean
+from nas_lib.results import TOPS, by_time, mean_reward, scores, top_k_mean
 
 SEEDS = (1, 2, 3)
 MARKS = (24, 48, 96)
@@ -32,7 +32,7 @@ def measure(arm: str, seed: int) -> dict[str, float]:
     found["mean reward, first quarter"] = Spread.of(rewards[: len(rewards) // 4]).mean
     found["mean reward, last quarter"] = Spread.of(rewards[-(len(rewards) // 4) :]).mean
     found["mean score of all"] = Spread.of(known).mean
-    found["test accuracy of the winner"] = handle.view.test[0].accuracy
+    found["test accuracy of the winner"] = handle.view.test[0].score
     print(f"{arm}, seed {seed}: best {found['top 1 at 96']:.4f}", flush=True)
     return {name: value for name, value in found.items() if value is not None}
 

@@ -14,9 +14,10 @@ from statistics import fmean
 from nas_lib.architecture import Architecture
 from nas_lib.config import CnnSpaceConfig, DepthConfig
 from nas_lib.spaces import CnnSpace
-from nas_lib.spaces.cnn import Layer, parse_layers
+from nas_lib.spaces.cnn import Layer
 
 SPACE = CnnSpaceConfig(depth=DepthConfig(start=6, step=0, max=6))
+_SPACE = CnnSpace(SPACE)
 
 _HEIGHTS = (0, 0, 1, 2, 3, 3)  # wanted option of each layer, by its index: from 1 to 7 pixels
 _FILTERS = (1, 0, 1, 2, 3, 2)  # a dip, then more and more, then fewer: from 24 to 64
@@ -32,7 +33,7 @@ def reward(architecture: Architecture) -> float:
     a quarter the Jaccard index of the connections and the wanted ones: missing ones cost, and so
     do needless ones.
     """
-    layers = parse_layers(architecture.config)
+    layers = _SPACE.plan(architecture.tokens).layers
     fits = _fits(layers)
     neighbours = [before * after for before, after in pairwise(fits)]
     return 0.5 * fmean(fits) + 0.25 * fmean(neighbours) + 0.25 * _connections(layers)
@@ -75,7 +76,7 @@ def _optimum() -> Architecture:
     choices = zip(_HEIGHTS, widths, _FILTERS, strict=False)  # the last width is of no layer
     for number, choice in enumerate(choices, start=1):
         tokens += [*choice, *(int((source, number) in _EDGES) for source in range(1, number))]
-    return CnnSpace(SPACE).decode(tokens)
+    return _SPACE.decode(tokens)
 
 
 OPTIMUM = _optimum()

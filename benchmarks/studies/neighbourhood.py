@@ -19,11 +19,12 @@ from statistics import fmean, stdev
 
 from benchmarks.studies.study import RUNS, Spread, print_table, write_result
 from nas_lib.architecture import Architecture
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import Child
-from nas_lib.report import winner
+from nas_lib.results import winner
 from nas_lib.spaces import Space
-from nas_lib.spaces.decisions import Choice
-from nas_lib.steps import OpenSearch, view_search
+from nas_lib.steps import view_search
+from nas_lib.store import SearchStore, layout
 
 SEARCHES = tuple(str(RUNS / "digits" / f"reinforce-{seed}") for seed in (1, 2))
 SEEDS = (1001, 1002, 1003)  # of every network
@@ -69,7 +70,7 @@ def random_architecture(space: Space, rng: Random) -> Architecture:
 def _options(space: Space) -> list[tuple[str, int]]:
     """Return for each token the kind of its decision and its number of options."""
     return [
-        (decision.kind, decision.num_options if isinstance(decision, Choice) else 2)
+        (decision.kind, decision.num_values)
         for decision in space.decisions(space.max_depth)
         for _ in range(decision.num_tokens)
     ]
@@ -89,20 +90,12 @@ def score(uri: str, candidate: Candidate) -> float:
 
 def _train(uri: str, candidate: Candidate) -> float:
     """Train with the settings and the data of a search, outside of it."""
-    from nas_lib.steps.datasets import fetch_images
-    from nas_lib.store import open_store
-    from nas_lib.training.checkpoints import Checkpoints
-    from nas_lib.training.child import train
-
     search = OpenSearch(uri)
-    images, manifest = fetch_images(search.store)
+    outside = SearchStore.open(f"memory://{candidate.architecture.id}-{candidate.seed}")
+    for key in (layout.DATA_MANIFEST, layout.DATA_SEARCH):
+        outside.objects.create(key, search.store.objects.get(key))
     child = Child("r000-000000-00", candidate.architecture, candidate.seed)
-    children = search.config.children
-    no_checkpoints = Checkpoints(open_store("memory://none"), child.id, every_s=float("inf"))
-    trained = train(
-        child, children, images, manifest, checkpoints=no_checkpoints, on_epoch=lambda _: None
-    )
-    return trained.result.score or 0.0
+    return search.task.judge(child, search.space, outside).result.score or 0.0
 
 
 def measure(uri: str, pool: ProcessPoolExecutor) -> dict[str, list[float]]:

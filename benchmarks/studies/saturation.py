@@ -23,9 +23,9 @@ from benchmarks.studies.scaling import MAX_WRITERS, SHARDS, STORES, Cell, new_st
 from benchmarks.studies.study import print_table, write_result
 from benchmarks.writers import run_together
 from nas_lib import steps
-from nas_lib.controllers import Gradient
-from nas_lib.steps import OpenSearch
-from nas_lib.steps.shards import push
+from nas_lib.controllers import Lesson
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.shards import push
 
 WRITERS = (1, 2, 4, 8, 16, 32)
 PER_S = (5, 10, 20, 40, 80)
@@ -63,7 +63,7 @@ def write_pushes(
     """Be one replica that only pushes; return of each push its time and the races it lost."""
     search = OpenSearch(uri)
     values = np.random.default_rng(replica).normal(size=search.controller.num_parameters)
-    gradient = Gradient(values.astype(np.float32), rewards=(0.5,), entropy=0.0)
+    lesson = Lesson(values.astype(np.float32), rewards=(0.5,), metrics={})
     versions = [0] * search.config.search.shards
     pushes: list[tuple[float, int]] = []
     wait()
@@ -74,9 +74,7 @@ def write_pushes(
         started_s = time.monotonic()
         if started_s >= stop_s:
             return pushes
-        shards, conflicts = push(
-            search, gradient, replica=replica, round=len(pushes), known=versions
-        )
+        shards, conflicts = push(search, lesson, replica=replica, round=len(pushes), known=versions)
         versions = [shard.version for shard in shards]
         pushes.append((time.monotonic() - started_s, conflicts))
 

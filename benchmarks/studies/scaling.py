@@ -25,15 +25,15 @@ from unittest.mock import patch
 
 from benchmarks.counted import CountedStore
 from benchmarks.machine import facts
-from benchmarks.simulated import SimulatedTrainer, log_normal
+from benchmarks.simulated import SimulatedWorkers, log_normal
 from benchmarks.studies.study import RUNS, print_table, write_result
 from benchmarks.writers import peak_mb, run_together
 from nas_lib import steps
 from nas_lib.architecture import Architecture
-from nas_lib.config import ChildrenConfig, LoopConfig, ReinforceConfig, SearchConfig
+from nas_lib.config import OwnChildrenConfig, ReinforceConfig, RoundsConfig, SearchConfig
 from nas_lib.engine import Engine, Listener
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import Learned
-from nas_lib.steps import OpenSearch
 from nas_lib.store import layout
 from tests.support.s3_server import running_s3_server
 
@@ -79,8 +79,8 @@ class Cell:
         """The search: the published controller and space."""
         return SearchConfig(
             controller=ReinforceConfig(gradients_per_update=self.gradients),
-            children=ChildrenConfig(evaluate=f"{__name__}:constant"),
-            search=LoopConfig(
+            children=OwnChildrenConfig(evaluate=f"{__name__}:constant"),
+            search=RoundsConfig(
                 max_children=self.rounds * self.replicas * self.per_round,
                 children_per_round=self.per_round,
                 replicas=self.replicas,
@@ -137,8 +137,8 @@ def write_rounds(
     search, children = OpenSearch(uri), OpenSearch(uri)
     requests, child_requests = (_counted(each) for each in (search, children))
     clock = _Clock(wait, requests)
-    trainer = SimulatedTrainer(children, seconds=log_normal(0), capacity=per_round * len(replicas))
-    Engine(search, trainer=trainer.in_run, listener=clock, replicas=replicas).run()
+    workers = SimulatedWorkers(children, seconds=log_normal(0), capacity=per_round * len(replicas))
+    Engine(search, make_workers=workers.in_run, listener=clock, replicas=replicas).run()
     return {
         "started_s": clock.started_s,
         "ended_s": clock.ended_s,

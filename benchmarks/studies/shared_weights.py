@@ -22,7 +22,7 @@ import nas_lib
 from benchmarks.studies.study import RUNS, Spread, print_table, write_result
 from nas_lib.config import RandomConfig, SearchConfig
 from nas_lib.config_file import apply_overrides, parse_config
-from nas_lib.report.derivation import best_kept, derivation
+from nas_lib.results import best_kept, derivation
 
 SEEDS = (1, 2, 3)
 ARMS = ("enas", "random")
@@ -30,22 +30,25 @@ IMAGES = {
     "task.data.format": "idx",
     "task.valid_fraction": 1 / 3,
     "task.max_train": 12_000,
-    "shared.learning_rate": 0.1,
-    "shared.controller_steps": 10,
-    "shared.architectures_per_step": 10,
-    "shared.derive.num_samples": 50,
+    "search.weights.learning_rate": 0.1,
+    "search.controller_steps": 10,
+    "search.architectures_per_step": 10,
+    "search.derive.num_samples": 50,
     "children.epochs": 6,
 }
 SPACES: dict[str, tuple[str, dict[str, Any]]] = {
-    "macro": ("enas-macro-digits", IMAGES | {"shared.epochs": 100, "shared.first_cycle": 100}),
+    "macro": (
+        "enas-macro-digits",
+        IMAGES | {"search.weights.epochs": 100, "search.weights.first_cycle": 100},
+    ),
     "micro": (
         "enas-micro-digits",
         IMAGES
         | {
             "space.nodes": 2,
-            "shared.epochs": 60,
-            "shared.first_cycle": 60,
-            "shared.controller_after": 30,
+            "search.weights.epochs": 60,
+            "search.weights.first_cycle": 60,
+            "search.controller_after": 30,
         },
     ),
     "rnn": (
@@ -53,7 +56,7 @@ SPACES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "task.data.format": "text_files",
             "task.max_train": 80_000,
-            "shared.derive.num_samples": 50,
+            "search.derive.num_samples": 50,
             "children.epochs": 4,
         },
     ),
@@ -83,10 +86,10 @@ def config(space: str, arm: str, seed: int, data: Path, probes: int) -> SearchCo
         "name": f"{space}-{arm}-{seed}",
         "seed": seed,
         "task.data.path": data,
-        "shared.derive.keep": 3,
-        "shared.derive.probes": probes,
+        "search.derive.keep": 3,
+        "search.derive.probes": probes,
         "children.keep": 3 + probes,
-        "shared.threads": 1,
+        "search.weights.threads": 1,
     }
     overrides = [f"{key}={value}" for key, value in (settings | changes).items()]
     document = nas_lib.preset(preset).model_dump(mode="json")
@@ -105,7 +108,7 @@ def measure(space: str, arm: str, seed: int, data: Path, probes: int) -> dict[st
     assert found is not None
     best = best_kept(view)
     assert best is not None
-    tests = {each.child: each.perplexity or each.accuracy for each in view.test}
+    tests = {each.child: each.score for each in view.test}
     print(f"{searched.name}: {best.score}, test {tests[best.id]}", flush=True)
     return {
         "epochs": len(view.shared_epochs),

@@ -12,7 +12,7 @@ import nas_lib
 from benchmarks.studies import digits
 from benchmarks.studies.study import RUNS, Spread, paired, print_table, write_result
 from nas_lib.config import SearchConfig
-from nas_lib.report.curves import TOPS, by_time, top_k_mean
+from nas_lib.results import TOPS, by_time, top_k_mean
 
 SEEDS = digits.SEEDS
 NUM_CHILDREN = 48

@@ -24,9 +24,10 @@ def aggregate_rewards(
     Returns:
         The round's number.
     """
-    from nas_lib import pods
+    from nas_lib import kubeflow_artifacts, pods, steps
 
-    summary = pods.aggregate_rewards(search_uri, children=children, run=run)
-    for name, value in pods.round_metrics(summary).items():
-        metrics.log_metric(name, value)
-    return summary.round
+    with pods.pod_step(search_uri, "aggregate_rewards", run) as search:
+        summary = steps.aggregate_rewards(search, children=children, run=run)
+        for name, value in kubeflow_artifacts.round_metrics(summary).items():
+            metrics.log_metric(name, value)
+        return summary.round

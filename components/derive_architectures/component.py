@@ -18,6 +18,7 @@ def derive_architectures(search_uri: str, run: str) -> List[str]:
     Returns:
         Ids of the children to train, at least one.
     """
-    from nas_lib import pods
+    from nas_lib import pods, steps
 
-    return pods.derive_architectures(search_uri, run=run)
+    with pods.pod_step(search_uri, "derive_architectures", run) as search:
+        return steps.derive_architectures(search, run=run)

@@ -30,7 +30,9 @@ def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) ->
         One tick for each round, none if the search is finished or held by another run; how many
         they are; and what the pods of children may use, as the search's settings have it.
     """
-    from nas_lib import pods
+    from nas_lib import kubeflow_artifacts, pods
 
-    plan = pods.plan_rounds(search_uri, replica=replica, rounds_per_run=rounds_per_run, run=run)
-    return (list(plan.ticks), len(plan.ticks), *pods.task_resources(search_uri, run=run))
+    with pods.pod_step(search_uri, "plan_rounds", run) as search:
+        plan = pods.plan_rounds(search, replica=replica, rounds_per_run=rounds_per_run, run=run)
+        resources = kubeflow_artifacts.child_resources(search.config.resources)
+        return (list(plan.ticks), len(plan.ticks), *resources)

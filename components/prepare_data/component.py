@@ -24,8 +24,9 @@ def prepare_data(
     """
     from pathlib import Path
 
-    from nas_lib import pods
+    from nas_lib import kubeflow_artifacts, pods
 
-    prepared = pods.prepare_data(search_uri, preset=preset, overrides=overrides, run=run)
-    Path(summary.path).write_text(pods.prepared_text(search_uri, prepared))
-    return prepared.num_train if prepared else 0
+    with pods.pod_step(search_uri, "prepare_data", run) as search:
+        prepared = pods.prepare_data(search, preset=preset, overrides=overrides)
+        Path(summary.path).write_text(kubeflow_artifacts.prepared_text(search, prepared))
+        return prepared.num_train if prepared else 0

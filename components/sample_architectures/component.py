@@ -18,6 +18,7 @@ def sample_architectures(search_uri: str, replica: int, run: str) -> List[str]:
     Returns:
         Ids of the children to train, at least one.
     """
-    from nas_lib import pods
+    from nas_lib import pods, steps
 
-    return pods.sample_architectures(search_uri, replica=replica, run=run)
+    with pods.pod_step(search_uri, "sample_architectures", run) as search:
+        return steps.sample_architectures(search, replica=replica, run=run)

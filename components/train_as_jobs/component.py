@@ -23,12 +23,14 @@ def train_as_jobs(
     Returns:
         Each child's reward; 0 where there is none.
     """
+    from nas_lib import pods
     from nas_lib.cluster import jobs
 
-    return jobs.train_as_jobs(
-        search_uri,
-        children=children,
-        run=run,
-        store_secret=store_secret,
-        store_settings=store_settings,
-    )
+    with pods.pod_step(search_uri, "train_as_jobs", run) as search:
+        return jobs.train_as_jobs(
+            search,
+            children=children,
+            run=run,
+            store_secret=store_secret,
+            store_settings=store_settings,
+        )

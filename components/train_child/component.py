@@ -18,4 +18,5 @@ def train_child(search_uri: str, child: str, run: str) -> float:
     """
     from nas_lib import pods
 
-    return pods.train_child(search_uri, child=child, run=run)
+    with pods.pod_step(search_uri, "train_child", run) as search:
+        return pods.train_child(search, child=child, run=run)

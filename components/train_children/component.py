@@ -20,4 +20,5 @@ def train_children(search_uri: str, children: List[str], run: str) -> List[float
     """
     from nas_lib import pods
 
-    return pods.train_children(search_uri, children=children, run=run)
+    with pods.pod_step(search_uri, "train_children", run) as search:
+        return pods.train_children(search, children=children, run=run)

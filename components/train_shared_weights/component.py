@@ -17,9 +17,10 @@ def train_shared_weights(search_uri: str, run: str, metrics: dsl.Output[dsl.Metr
     Returns:
         1 if architectures are to be derived now, else 0.
     """
-    from nas_lib import pods
+    from nas_lib import kubeflow_artifacts, pods
 
-    tick = pods.train_shared_weights(search_uri, run=run)
-    for name, value in pods.tick_metrics(tick).items():
-        metrics.log_metric(name, value)
-    return int(tick.may_derive)
+    with pods.pod_step(search_uri, "train_shared_weights", run) as search:
+        tick = pods.train_shared_weights(search, run=run)
+        for name, value in kubeflow_artifacts.epoch_metrics(tick.last_epoch).items():
+            metrics.log_metric(name, value)
+        return int(tick.may_derive)

@@ -15,8 +15,9 @@ def update_controller(
         run: Id of this pipeline run.
         metrics: The policy's entropy, the baseline and the mean reward.
     """
-    from nas_lib import pods
+    from nas_lib import kubeflow_artifacts, pods, steps
 
-    learned = pods.update_controller(search_uri, replica=replica, round=round, run=run)
-    for name, value in pods.learned_metrics(learned).items():
-        metrics.log_metric(name, value)
+    with pods.pod_step(search_uri, "update_controller", run) as search:
+        learned = steps.update_controller(search, replica=replica, round=round, run=run)
+        for name, value in kubeflow_artifacts.learned_metrics(learned).items():
+            metrics.log_metric(name, value)

@@ -25,10 +25,12 @@ def write_report(
     """
     from pathlib import Path
 
-    from nas_lib import pods
+    from nas_lib import kubeflow_artifacts, pods
 
-    written = pods.write_report(search_uri, replica=replica, run=run)
-    Path(report.path).write_text(written.page)
-    Path(summary.path).write_text(written.text)
-    for name, value in written.metrics.items():
-        metrics.log_metric(name, value)
+    with pods.pod_step(search_uri, "write_report", run) as search:
+        view = pods.write_report(search, replica=replica, run=run)
+        written = kubeflow_artifacts.report_of(search, view)
+        Path(report.path).write_text(written.page)
+        Path(summary.path).write_text(written.text)
+        for name, value in written.metrics.items():
+            metrics.log_metric(name, value)

@@ -11,12 +11,11 @@ import click
 
 from nas_lib import __version__
 from nas_lib.cli.configuring import check, init, presets
-from nas_lib.cli.garbage import gc
 from nas_lib.cli.kubeflow import compile_pipeline, prepare, train_child
 from nas_lib.cli.results import compare, report, top
 from nas_lib.cli.runs import cancel, logs, runs
 from nas_lib.cli.searching import search
-from nas_lib.cli.stores import store
+from nas_lib.cli.stores import gc, store
 from nas_lib.cli.submitting import schedule, submit
 from nas_lib.errors import NasError
 

@@ -10,13 +10,12 @@ import click
 from nas_lib.cli.configuring import config_argument, load, set_option
 
 if TYPE_CHECKING:
-    from nas_lib.cluster.package import Family
     from nas_lib.config import FanOut
 
 FAN_OUTS = ("tasks", "jobs", "pod")
 """Those of `FanOut`, which takes a while to import."""
 FAMILIES = ("nas-search", "enas-search")
-"""Those of `Family`, likewise."""
+"""Those of `nas_lib.cluster.package`, likewise."""
 
 
 @click.command()
@@ -32,8 +31,9 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
     settings = load(config, overrides)
 
     from nas_lib import steps
+    from nas_lib.open_search import OpenSearch
 
-    prepared = steps.prepare_data(store, config=settings)
+    prepared = steps.prepare_data(OpenSearch(store), config=settings)
     what = f"{prepared.source}, " if prepared else ""
     click.echo(f"{what}prepared in {store}: start the pipeline there, with an empty preset")
 
@@ -54,7 +54,7 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
 @click.option("-n", "--namespace", help="Of those resources.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="By default <pipeline>.yaml.")
 def compile_pipeline(
-    family: Family,
+    family: str,
     fanout: FanOut,
     image: str | None,
     kubernetes: bool,
@@ -85,5 +85,6 @@ def train_child(search_uri: str, child: str, run: str) -> None:
     """Train one child of a search: what a Job's pod does."""
     from nas_lib import pods
 
-    # whoever made the Job shows that the run is alive; the Job may outlive it
-    pods.train_child(search_uri, child=child, run=run, shows_life=False)
+    with pods.pod_step(search_uri, "train_child", run) as search:
+        # whoever made the Job shows that the run is alive; the Job may outlive it
+        pods.train_child(search, child=child, run=run, shows_life=False)

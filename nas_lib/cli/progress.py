@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from statistics import fmean
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from nas_lib.cli.course import Course
 from nas_lib.config import SearchConfig
 from nas_lib.engine import Listener
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import Stage, procedure_of
 from nas_lib.records import ChildResult, Learned, SharedEpoch
-from nas_lib.report import epoch_text
-from nas_lib.steps import OpenSearch
+from nas_lib.report import duration_text, epoch_text, metrics_text, rate_text, score_text
+from nas_lib.results import Measure
+
+_RECENT_UPDATES = 100  # whose staleness is averaged
 
 
 @contextmanager
@@ -35,7 +41,107 @@ def progress(config: SearchConfig) -> Iterator[Listener]:
         yield LiveProgress(config, bar)
 
 
-class LiveProgress(Course):
+class StageCounter(Listener):
+    """Counts what all displays have in common, stage by stage.
+
+    Attributes:
+        config: Of the search.
+        stage: What the run is at.
+        done: How much of it is done; of children, with those that had ended before in their round.
+        num_children: Of this run.
+        rounds: Where each replica is, from 1.
+        best: The best child so far.
+    """
+
+    def __init__(self, config: SearchConfig) -> None:
+        """Begin before the search is opened."""
+        self.config = config
+        self.procedure = procedure_of(config)
+        self.stage = Stage("children", total=0)
+        self.done = 0
+        self.num_children = 0
+        self.rounds: dict[int, int] = {}
+        self.best: ChildResult | None = None
+        self.measure: Measure
+        self._last_stage = self.stage
+        self._num_ended = 0  # in this run and stage
+        self._started_s = 0.0
+        self._staleness: deque[float] = deque(maxlen=_RECENT_UPDATES)  # means over the shards
+
+    def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
+        """Note how much there is to do, and who was best before."""
+        self.measure = search.task.measure
+        stages = self.procedure.stages(search, num_rounds)
+        self._last_stage = stages[-1]
+        self.num_children = self._last_stage.total
+        self._begin(stages[0])
+        for row in search.store.best(search.config.search.replicas):
+            self._note(ChildResult(row.id, row.status, row.reward, score=row.score))
+
+    def trained_shared_weights(self, metrics: SharedEpoch) -> None:
+        """Count it."""
+        self.done = metrics.epoch
+        self._num_ended += 1
+
+    def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
+        """Note the round; count its children that are finished already."""
+        if self.stage is not self._last_stage:
+            self._begin(self._last_stage)
+        self.rounds[replica] = round + 1
+        self.done += self.procedure.children_per_round - len(children)
+
+    def ended(self, result: ChildResult) -> None:
+        """Count it."""
+        self.done += 1
+        self._num_ended += 1
+        self._note(result)
+
+    def learned(self, learned: Learned) -> None:
+        """Note how stale it was."""
+        self._staleness.append(fmean(learned.staleness))
+
+    def best_text(self) -> str:
+        """Return the best child's score, and which it is."""
+        if self.best is None:
+            return "none yet"
+        return f"{score_text(self.measure, self.best.score)} ({self.best.id})"
+
+    def epoch_note(self, metrics: SharedEpoch) -> str:
+        """Return what an epoch of shared weights came to, and the time that is left of them."""
+        entropy = metrics.metrics.get("entropy")
+        told = "" if entropy is None else f"entropy {entropy:.2f}, "
+        score = score_text(self.measure, metrics.mean_score)
+        return f"loss {metrics.train_loss:.4f}, mean score {score}, {told}{self.time_left()}"
+
+    def pace(self) -> str:
+        """Return throughput, time left, and with several replicas their recent staleness."""
+        if not self._num_ended:
+            return self.time_left()
+        stale = f"staleness {fmean(self._staleness):.1f}, " if self._is_stale() else ""
+        return f"{stale}{rate_text(3600 / self._one_s())} {self.stage.unit}/h, {self.time_left()}"
+
+    def time_left(self) -> str:
+        """Return how long the rest of the stage will take, at the pace of this run."""
+        left_s = self._one_s() * (self.stage.total - self.done) if self._num_ended else None
+        return "? left" if left_s is None else f"{duration_text(left_s)} left"
+
+    def _begin(self, stage: Stage) -> None:
+        """Begin a stage: the pace of another says nothing of this one's."""
+        self.stage, self.done = stage, stage.done
+        self._num_ended, self._started_s = 0, time.monotonic()
+
+    def _one_s(self) -> float:
+        return (time.monotonic() - self._started_s) / self._num_ended
+
+    def _note(self, result: ChildResult) -> None:
+        if self.best is None or result.reward > self.best.reward:
+            self.best = result
+
+    def _is_stale(self) -> bool:
+        return self.config.search.replicas > 1 and bool(self._staleness)
+
+
+class LiveProgress(StageCounter):
     """One line that changes, and a line for each thing that went wrong."""
 
     def __init__(self, config: SearchConfig, bar: Progress) -> None:
@@ -45,42 +151,33 @@ class LiveProgress(Course):
         self._task = bar.add_task("preparing", total=None, note="", unit="children")
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
-        """Show the total: of epochs first, with shared weights."""
+        """Show the total of the first stage."""
         super().opened(search, num_rounds=num_rounds, workers=workers)
-        if self.num_epochs and self.total:
-            self._show_epochs("starting")
+        if self.stage is self._last_stage:
+            self._show("starting workers")
         else:
-            self._bar.update(self._task, total=self.total, description="starting workers")
+            self._show(self._description(), note="starting")
 
     def trained_shared_weights(self, metrics: SharedEpoch) -> None:
         """Show what the epoch came to and the time left."""
         super().trained_shared_weights(metrics)
-        self._show_epochs(self.epoch_note(metrics))
+        self._show(self._description(), note=self.epoch_note(metrics))
 
     def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
-        """Show the rounds of the slowest and of the fastest replica."""
+        """Show the children's stage, or the rounds of the slowest and of the fastest replica."""
+        is_new = self.stage is not self._last_stage
         super().proposed(replica, round, children)
-        if self.num_epochs:
-            self._bar.update(
-                self._task,
-                description="from scratch",
-                total=self.total,
-                completed=self.done,
-                unit="children",
-                note="",
-            )
-            return
-        slowest, fastest = min(self.rounds.values()), max(self.rounds.values())
-        rounds = f"round {slowest}" if slowest == fastest else f"rounds {slowest}-{fastest}"
-        whose = f"{len(self.rounds)} replicas, " if len(self.rounds) > 1 else ""
-        text = f"{whose}{rounds}/{self.config.search.rounds}"
-        self._bar.update(self._task, description=text)
+        if is_new:
+            self._show(self._description(), note="")
+        else:
+            self._bar.update(self._task, description=self._description())
 
     def ended(self, result: ChildResult) -> None:
         """Show the best so far and the time left."""
         super().ended(result)
         if result.status != "ok":
-            self._bar.console.print(f"{result.id} {result.status}: {result.message}")
+            line = f"{result.id} {result.status}: {result.message}"
+            self._bar.console.print(line, markup=False)  # a bracket in it is no markup
         note = f"best {self.best_text()}, {self.pace()}"
         self._bar.update(self._task, completed=self.done, note=note)
 
@@ -88,19 +185,29 @@ class LiveProgress(Course):
         """Show what went wrong."""
         self._bar.console.print(f"{child} failed: {message}", markup=False)
 
-    def _show_epochs(self, note: str) -> None:
-        is_trained = self.epoch == self.num_epochs
+    def _description(self) -> str:
+        if self.stage.then and self.done == self.stage.total:
+            return self.stage.then
+        return self.stage.title or self._rounds_text()
+
+    def _rounds_text(self) -> str:
+        slowest, fastest = min(self.rounds.values()), max(self.rounds.values())
+        rounds = f"round {slowest}" if slowest == fastest else f"rounds {slowest}-{fastest}"
+        whose = f"{len(self.rounds)} replicas, " if len(self.rounds) > 1 else ""
+        return f"{whose}{rounds}/{self.procedure.num_rounds}"
+
+    def _show(self, description: str, *, note: str = "") -> None:
         self._bar.update(
             self._task,
-            description="deriving" if is_trained else "shared weights",
-            total=self.num_epochs,
-            completed=self.epoch,
-            unit="epochs",
+            description=description,
+            total=self.stage.total,
+            completed=self.done,
+            unit=self.stage.unit,
             note=note,
         )
 
 
-class PlainProgress(Course):
+class PlainProgress(StageCounter):
     """A line per round or epoch, and one for each thing that went wrong."""
 
     def __init__(self, config: SearchConfig, console: Console) -> None:
@@ -111,30 +218,24 @@ class PlainProgress(Course):
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Say what is to be done."""
         super().opened(search, num_rounds=num_rounds, workers=workers)
-        what = f"{num_rounds} round(s)"
-        if self.num_epochs:
-            what = f"{self.num_epochs - self.epoch} epoch(s) of shared weights"
         self._say(
-            f"search {self.config.name} in {search.uri}: {what} to do, "
-            f"{self.total} children, {workers} worker(s)"
+            f"search {self.config.name} in {search.uri}: "
+            f"{self.procedure.to_do(search, num_rounds)} to do, {self.num_children} children, "
+            f"{workers} worker(s)"
         )
 
     def trained_shared_weights(self, metrics: SharedEpoch) -> None:
         """Say what the epoch came to."""
         super().trained_shared_weights(metrics)
-        text = epoch_text(metrics, self._measure)
-        self._say(f"{text}, {self.time_left(self.num_epochs - self.epoch)}")
+        self._say(f"{epoch_text(metrics, self.measure)}, {self.time_left()}")
 
     def ended(self, result: ChildResult) -> None:
-        """Say what went wrong, if anything did; children of shared weights have no other line."""
+        """Say what went wrong, if anything did; children without rounds have no other line."""
         super().ended(result)
         if result.status != "ok":
             self._say(f"{result.id} {result.status}: {result.message}")
-        if self.num_epochs:
-            self._say(
-                f"from scratch: {self.done}/{self.total} children, best {self.best_text()}, "
-                f"{self.pace()}"
-            )
+        if self.stage.title:
+            self._say(f"{self.stage.title}: {self._children_text()}, {self._best_and_pace()}")
 
     def failed(self, child: str, message: str) -> None:
         """Say what went wrong."""
@@ -143,12 +244,17 @@ class PlainProgress(Course):
     def learned(self, learned: Learned) -> None:
         """Say what the round came to."""
         super().learned(learned)
-        mean = "none" if learned.mean_reward is None else f"{learned.mean_reward:.4f}"
+        parts = [self._children_text(), metrics_text(learned.metrics), self._best_and_pace()]
         self._say(
-            f"replica {learned.replica} round {learned.round + 1}/{self.config.search.rounds}: "
-            f"{self.done}/{self.total} children, mean reward {mean}, "
-            f"entropy {learned.entropy:.2f}, best {self.best_text()}, {self.pace()}"
+            f"replica {learned.replica} round {learned.round + 1}/{self.procedure.num_rounds}: "
+            + ", ".join(filter(None, parts))
         )
+
+    def _children_text(self) -> str:
+        return f"{self.done}/{self.stage.total} {self.stage.unit}"
+
+    def _best_and_pace(self) -> str:
+        return f"best {self.best_text()}, {self.pace()}"
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

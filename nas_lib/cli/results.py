@@ -11,7 +11,7 @@ from nas_lib.cli.configuring import print_json
 from nas_lib.errors import ConfigError
 
 if TYPE_CHECKING:
-    from nas_lib.report import SearchView
+    from nas_lib.results import SearchView
 
 search_argument = click.argument("search", metavar="SEARCH")
 
@@ -22,10 +22,11 @@ search_argument = click.argument("search", metavar="SEARCH")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def top(search: str, top: int, as_json: bool) -> None:
     """Show the best children of a SEARCH, its pace, and where its replicas stand."""
+    from nas_lib.open_search import OpenSearch
     from nas_lib.report import leaderboard_json
     from nas_lib.steps import view_search
 
-    view = view_search(search)
+    view = view_search(OpenSearch(search))
     if as_json:
         print_json(leaderboard_json(view, top))
     else:
@@ -40,10 +41,11 @@ def top(search: str, top: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead, with every child.")
 def report(search: str, output: Path, as_json: bool) -> None:
     """Write one self-contained HTML page on a SEARCH."""
+    from nas_lib.open_search import OpenSearch
     from nas_lib.report import leaderboard_json, search_page
     from nas_lib.steps import view_search
 
-    view = view_search(search)
+    view = view_search(OpenSearch(search))
     if as_json:
         print_json(leaderboard_json(view, None))
     else:
@@ -62,11 +64,13 @@ def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> No
     from rich.console import Console
 
     from nas_lib import report as reports
+    from nas_lib import results
+    from nas_lib.open_search import OpenSearch
     from nas_lib.steps import view_search
 
     if len(searches) < 2:
         raise ConfigError("comparing takes at least two searches, got one")
-    comparison = reports.compare([view_search(search) for search in searches])
+    comparison = results.compare([view_search(OpenSearch(search)) for search in searches])
     if output is not None:
         _write(output, reports.compare_page(comparison))
     if as_json:
@@ -76,32 +80,17 @@ def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> No
 
 
 def print_results(view: SearchView, top: int) -> None:
-    """Print replicas, best children, pace, the winner in full, and test accuracies as read."""
+    """Print what there is to say of a search: its best children, its pace, what it found."""
     from rich.console import Console
 
-    from nas_lib.report import (
-        derivation_lines,
-        leaderboard_table,
-        pace_line,
-        replicas_table,
-        winner_lines,
-    )
-    from nas_lib.report.wording import reading_name, reading_size, reading_text
+    from nas_lib.report import terminal_parts
 
     console = Console()
-    if view.config.search.replicas > 1:
-        console.print(replicas_table(view))
-    console.print(leaderboard_table(view, top))
-    click.echo(pace_line(view))
-    for line in derivation_lines(view):
-        click.echo(line)
-    for line in winner_lines(view):
-        click.echo(line)
-    for reading in view.test:
-        click.echo(
-            f"{reading_name(reading).capitalize()} of {reading.child}: {reading_text(reading)} "
-            f"of {reading_size(reading)} that the search never saw"
-        )
+    for part in terminal_parts(view, top):
+        if isinstance(part, str):
+            click.echo(part)
+        else:
+            console.print(part)
 
 
 def _write(output: Path, page: str) -> None:

@@ -18,9 +18,9 @@ from nas_lib.cluster.job_news import JobNews, PodTroubles, job_outcome
 from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
 from nas_lib.engine import Listener, train_round
 from nas_lib.errors import ClusterError, ConfigError
-from nas_lib.pods import Log, noted
+from nas_lib.open_search import OpenSearch
+from nas_lib.pods import Log
 from nas_lib.records import ChildResult
-from nas_lib.steps import OpenSearch
 from nas_lib.store import layout
 
 _STEP = "train_as_jobs"
@@ -30,29 +30,27 @@ _DELETED_WITHIN_S, _DELETED_POLL_S = 120.0, 0.5
 
 
 def train_as_jobs(
-    search_uri: str, *, children: Sequence[str], run: str, store_secret: str, store_settings: str
+    search: OpenSearch, *, children: Sequence[str], run: str, store_secret: str, store_settings: str
 ) -> list[float]:
     """Train children of one round in a Job each; return their rewards, 0 for one without a result.
 
     Args:
-        search_uri: Where the search's state lies.
+        search: The search.
         children: Their ids.
         run: This run.
         store_secret: Secret with the store's credentials, for the Jobs' pods.
         store_settings: ConfigMap with its endpoint and region, for the Jobs' pods.
     """
-    with noted(search_uri, _STEP, run):
-        place = JobPlace(
-            namespace=_own("NAS_NAMESPACE"),
-            image=_own("NAS_IMAGE"),
-            service_account=_own("NAS_SERVICE_ACCOUNT"),
-            store_secret=store_secret,
-            store_settings=store_settings,
-        )
-        search = OpenSearch(search_uri)
-        api = KubernetesApi(place.namespace)
-        trainer = JobTrainer(search, api, place, children=children, run=run, listener=Log())
-        return train_round(search, children, run=run, trainer=trainer)
+    place = JobPlace(
+        namespace=_own("NAS_NAMESPACE"),
+        image=_own("NAS_IMAGE"),
+        service_account=_own("NAS_SERVICE_ACCOUNT"),
+        store_secret=store_secret,
+        store_settings=store_settings,
+    )
+    api = KubernetesApi(place.namespace)
+    workers = JobWorkers(search, api, place, children=children, run=run, listener=Log())
+    return train_round(search, children, run=run, workers=workers)
 
 
 def delete_jobs(search_uri: str, replica: int, *, namespace: str) -> int:
@@ -86,8 +84,8 @@ def _own(variable: str) -> str:
     return value
 
 
-class JobTrainer:
-    """Has the children of one round trained by Jobs, all at once: the cluster says who waits."""
+class JobWorkers:
+    """Have the children of one round trained by Jobs, all at once: the cluster says who waits."""
 
     has_room = True
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nas_lib.cluster.package import PER_RUN
+from nas_lib.procedures import pipeline_forms
 
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 
@@ -83,7 +83,7 @@ def _search(answer: Any) -> tuple[str | None, int]:
     """Return search and replica; no search for a run of another pipeline."""
     arguments = answer.runtime_config.parameters if answer.runtime_config else None
     arguments = arguments or {}
-    is_ours = any(field in arguments for field, _ in PER_RUN.values())
+    is_ours = any(form.per_run in arguments for form in pipeline_forms())
     if "search_uri" not in arguments or not is_ours:
         return None, 0
     return str(arguments["search_uri"]).rstrip("/"), int(arguments.get("replica", 0))

@@ -5,38 +5,31 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from nas_lib import __version__
 from nas_lib.config import MOST_TASKS, FanOut, SearchConfig
 from nas_lib.errors import ConfigError
+from nas_lib.procedures import pipeline_form, pipeline_forms, procedure_of
 
-Family = Literal["nas-search", "enas-search"]
-"""For searches whose children are trained each by itself, and for searches by shared weights."""
-
-PER_RUN: dict[Family, tuple[str, int]] = {
-    "nas-search": ("rounds_per_run", 5),
-    "enas-search": ("ticks_per_run", 10),
-}
-"""The field of their forms that says how much a run may do, and its default."""
+FAMILIES = tuple(form.name for form in pipeline_forms())
+"""Of pipelines: one for each procedure, in which every fan-out is a pipeline."""
 
 
-def family_of(config: SearchConfig) -> Family:
-    """Return which of the two a search needs."""
-    return "nas-search" if config.shared is None else "enas-search"
-
-
-def pipeline_name(family: Family, fanout: FanOut) -> str:
+def pipeline_name(family: str, fanout: FanOut) -> str:
     """Return the name of the pipeline of this family whose children become pods in this way."""
     return family if fanout == "tasks" else f"{family}-{fanout}"
 
 
 def pipeline_of(config: SearchConfig) -> str:
-    """Return the name of the pipeline that a search runs in."""
-    loop = config.search
-    at_once = loop.children_per_round if config.shared is None else config.num_children
-    fanout = config.resources.fanout or ("tasks" if at_once <= MOST_TASKS else "jobs")
-    return pipeline_name(family_of(config), fanout)
+    """Return the name of the pipeline that a search runs in.
+
+    Raises:
+        ConfigError: Its procedure does not run on Kubeflow.
+    """
+    fits = procedure_of(config).children_per_round <= MOST_TASKS
+    fanout = config.resources.fanout or ("tasks" if fits else "jobs")
+    return pipeline_name(pipeline_form(config).name, fanout)
 
 
 def compile_pipeline(pipeline: str, path: Path, *, image: str | None = None) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas_lib import __version__
-from nas_lib.cluster.package import PER_RUN, family_of, pipeline_of
+from nas_lib.cluster.package import pipeline_of
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import as_preset
 from nas_lib.errors import ConfigError
+from nas_lib.named_objects import INLINE
+from nas_lib.procedures import pipeline_form
 
 _SCHEMES = ("s3://", "gs://", "az://")
 
@@ -45,8 +47,8 @@ class Submission:
         )
 
     def arguments_of(self, replica: int) -> dict[str, Any]:
-        """Return the pipeline's arguments for this replica; with shared weights there is one."""
-        which = {"replica": replica} if self.config.shared is None else {}
+        """Return the pipeline's arguments for this replica, where there are several."""
+        which = {"replica": replica} if pipeline_form(self.config).has_replicas else {}
         return {**self.arguments, "search_uri": self.search_uri, **which}
 
 
@@ -59,7 +61,7 @@ def new_submission(
         search_uri: Where it lies, or is to lie.
         config: All its settings, handed on as a preset and what differs from it.
         options: More arguments of the pipeline.
-        per_run: Rounds, or ticks of shared weights, that a run may do; None is the form's default.
+        per_run: Ticks, such as rounds, that a run may do; None is the form's default.
 
     Raises:
         ConfigError: Pods cannot reach the store, or something that the settings name.
@@ -111,13 +113,13 @@ def _submission(
     check_reachable(search_uri)
     named = {
         "space.object": getattr(config.space, "object", None),
-        "children.evaluate": config.children.evaluate,
+        "children.evaluate": getattr(config.children, "evaluate", None),
     }
-    if inline := [setting for setting, value in named.items() if value == "inline"]:
+    if inline := [setting for setting, value in named.items() if value == INLINE]:
         raise ConfigError(
             f"{inline[0]} should be `module:name` of something in the image, got 'inline', which "
             "exists in one process only"
         )
-    field, default = PER_RUN[family_of(config)]
-    number = default if per_run is None else per_run
-    return Submission(search_uri.rstrip("/"), config, {**arguments, field: number})
+    form = pipeline_form(config)
+    number = form.per_run_default if per_run is None else per_run
+    return Submission(search_uri.rstrip("/"), config, {**arguments, form.per_run: number})

@@ -3,23 +3,46 @@
 The field descriptions are the reference; `nas init PRESET` writes a whole document.
 """
 
-from nas_lib.config.children import (
-    AugmentConfig,
-    ChildrenConfig,
-    RewardConfig,
-    TextTrainingConfig,
-)
 from nas_lib.config.controllers import (
     ControllerConfig,
-    EnasControllerConfig,
+    EnasPolicyConfig,
+    NasPolicyConfig,
+    PolicyConfig,
     RandomConfig,
     ReinforceConfig,
 )
-from nas_lib.config.loop import LoopConfig
+from nas_lib.config.procedures import DeriveConfig, ProcedureConfig, RoundsConfig, SharedConfig
 from nas_lib.config.resources import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config.search import SearchConfig
-from nas_lib.config.shared import DeriveConfig, SharedConfig
-from nas_lib.config.spaces import (
+from nas_lib.config.tasks import (
+    Cifar10Data,
+    DataConfig,
+    DigitsData,
+    IdxData,
+    ImageFolderData,
+    ImageTaskConfig,
+    NpzData,
+    PydocTopicsData,
+    TaskConfig,
+    TextDataConfig,
+    TextFilesData,
+    TextTaskConfig,
+)
+from nas_lib.config.training import (
+    AugmentConfig,
+    ChildrenConfig,
+    ImageChildrenConfig,
+    ImageWeightsConfig,
+    OwnChildrenConfig,
+    RewardConfig,
+    SgdConfig,
+    TextChildrenConfig,
+    TextRewardConfig,
+    TextTrainingConfig,
+    TextWeightsConfig,
+    WeightsConfig,
+)
+from nas_lib.spaces import (
     CellsConfig,
     CnnSpaceConfig,
     CustomSpaceConfig,
@@ -29,31 +52,15 @@ from nas_lib.config.spaces import (
     EnasRnnSpaceConfig,
     FiltersConfig,
     HiddenConfig,
-    SharedSpaceConfig,
     SpaceConfig,
 )
-from nas_lib.config.tasks import (
-    AnyTaskConfig,
-    Cifar10Data,
-    DataConfig,
-    DigitsData,
-    IdxData,
-    ImageFolderData,
-    NpzData,
-    PydocTopicsData,
-    TaskConfig,
-    TextDataConfig,
-    TextFilesData,
-    TextTaskConfig,
-)
 
-FORMAT_VERSION = 1
-"""Of everything a search stores. A reader refuses a newer one."""
+FORMAT_VERSION = 2
+"""Of everything a search stores. A reader refuses any other."""
 
 __all__ = [
     "FORMAT_VERSION",
     "MOST_TASKS",
-    "AnyTaskConfig",
     "AugmentConfig",
     "CellsConfig",
     "ChildrenConfig",
@@ -65,29 +72,40 @@ __all__ = [
     "DepthConfig",
     "DeriveConfig",
     "DigitsData",
-    "EnasControllerConfig",
     "EnasMacroSpaceConfig",
     "EnasMicroSpaceConfig",
+    "EnasPolicyConfig",
     "EnasRnnSpaceConfig",
     "FanOut",
     "FiltersConfig",
     "HiddenConfig",
     "IdxData",
+    "ImageChildrenConfig",
     "ImageFolderData",
-    "LoopConfig",
+    "ImageTaskConfig",
+    "ImageWeightsConfig",
+    "NasPolicyConfig",
     "NpzData",
+    "OwnChildrenConfig",
+    "PolicyConfig",
+    "ProcedureConfig",
     "PydocTopicsData",
     "RandomConfig",
     "ReinforceConfig",
     "ResourcesConfig",
     "RewardConfig",
+    "RoundsConfig",
     "SearchConfig",
+    "SgdConfig",
     "SharedConfig",
-    "SharedSpaceConfig",
     "SpaceConfig",
     "TaskConfig",
+    "TextChildrenConfig",
     "TextDataConfig",
     "TextFilesData",
+    "TextRewardConfig",
     "TextTaskConfig",
     "TextTrainingConfig",
+    "TextWeightsConfig",
+    "WeightsConfig",
 ]

@@ -1,55 +1,30 @@
-"""Who proposes."""
+"""Who proposes: a policy (what proposals are drawn from) and a learner (what changes it)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from nas_lib.config.part import Part
+from nas_lib.part import Part
 
 
-class ReinforceConfig(Part):
-    """An LSTM policy trained by REINFORCE (Zoph & Le 2017, section 3.2)."""
+class NasPolicyConfig(Part):
+    """The LSTM policy of NAS (Zoph & Le 2017, sections 3.1 and 3.3)."""
 
-    kind: Literal["reinforce"] = "reinforce"
+    kind: Literal["nas"] = "nas"
     hidden_size: PositiveInt = Field(35, description="Units of each LSTM layer.")
     num_layers: PositiveInt = Field(2, description="LSTM layers.")
     init_range: PositiveFloat = Field(0.08, description="Parameters start in +- this, uniformly.")
-    learning_rate: PositiveFloat = Field(6e-4, description="Of Adam.")
-    baseline_decay: float = Field(
-        0.95, ge=0, lt=1, description="Decay of the moving-average reward, for each child."
-    )
-    entropy_weight: float = Field(
-        0.0, ge=0, description="Weight of the policy's entropy, in nats, in the objective."
-    )
-    gradients_per_update: PositiveInt = Field(
-        1, description="Rounds, of all replicas, whose gradients make one step of Adam."
-    )
 
 
-class RandomConfig(Part):
-    """Random search: every decision uniformly at random, nothing learnt."""
-
-    kind: Literal["random"] = "random"
-
-
-class EnasControllerConfig(Part):
-    """The LSTM policy of ENAS, trained by REINFORCE (Pham et al. 2018, sections 2.2 and 3)."""
+class EnasPolicyConfig(Part):
+    """The LSTM policy of ENAS (Pham et al. 2018, section 2)."""
 
     kind: Literal["enas"] = "enas"
     hidden_size: PositiveInt = Field(100, description="Units of each LSTM layer.")
     num_layers: PositiveInt = Field(1, description="LSTM layers.")
     init_range: PositiveFloat = Field(0.1, description="Parameters start in +- this, uniformly.")
-    learning_rate: PositiveFloat = Field(3.5e-4, description="Of Adam.")
-    adam_beta_1: float = Field(0.9, ge=0, lt=1, description="Decay of Adam's mean gradient.")
-    adam_epsilon: PositiveFloat = Field(1e-8, description="Of Adam.")
-    baseline_decay: float = Field(
-        0.99, ge=0, lt=1, description="Decay of the moving-average reward, for each architecture."
-    )
-    entropy_weight: float = Field(
-        1e-4, ge=0, description="Weight of an architecture's entropy, in nats, in its reward."
-    )
     tanh_constant: PositiveFloat | None = Field(
         2.5, description="Logits are this times their tanh; null: as they are."
     )
@@ -73,6 +48,58 @@ class EnasControllerConfig(Part):
     )
 
 
-ControllerConfig = Annotated[
-    ReinforceConfig | EnasControllerConfig | RandomConfig, Field(discriminator="kind")
-]
+PolicyConfig = Annotated[NasPolicyConfig | EnasPolicyConfig, Field(discriminator="kind")]
+
+
+class ControllerPart(Part):
+    """What all controllers have in common.
+
+    Attributes:
+        learns: Whether what it is told changes what it proposes, as `Controller.learns`.
+    """
+
+    learns: ClassVar[bool] = True
+
+    kind: str
+
+    @property
+    def label(self) -> str:
+        """What tells it from others in few words."""
+        return self.kind
+
+
+class ReinforceConfig(ControllerPart):
+    """A policy trained by REINFORCE against a moving average (Zoph & Le 2017, section 3.2)."""
+
+    kind: Literal["reinforce"] = "reinforce"
+    policy: PolicyConfig = Field(default_factory=NasPolicyConfig)
+    learning_rate: PositiveFloat = Field(6e-4, description="Of Adam.")
+    adam_beta_1: float = Field(0.9, ge=0, lt=1, description="Decay of Adam's mean gradient.")
+    adam_epsilon: PositiveFloat = Field(1e-8, description="Of Adam.")
+    baseline_decay: float = Field(
+        0.95, ge=0, lt=1, description="Decay of the moving-average reward, for each child."
+    )
+    entropy_weight: float = Field(0.0, ge=0, description="Of the policy's entropy, in nats ...")
+    entropy_in: Literal["objective", "reward"] = Field(
+        "objective",
+        description="... in the objective, with a gradient (NAS); or in rewards, as data (ENAS).",
+    )
+    gradients_per_update: PositiveInt = Field(
+        1, description="Rounds, of all replicas, whose gradients make one step of Adam."
+    )
+
+    @property
+    def label(self) -> str:
+        """What tells it from others in few words."""
+        return self.kind if self.policy.kind == "nas" else f"{self.kind} ({self.policy.kind})"
+
+
+class RandomConfig(ControllerPart):
+    """Random search: every decision uniformly at random, nothing learnt."""
+
+    learns: ClassVar[bool] = False
+
+    kind: Literal["random"] = "random"
+
+
+ControllerConfig = Annotated[ReinforceConfig | RandomConfig, Field(discriminator="kind")]

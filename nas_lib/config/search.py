@@ -2,93 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
 from pydantic import Field, model_validator
 
-from nas_lib.config.children import ChildrenConfig
 from nas_lib.config.controllers import ControllerConfig, ReinforceConfig
-from nas_lib.config.loop import LoopConfig
-from nas_lib.config.part import Part
+from nas_lib.config.procedures import ProcedureConfig, RoundsConfig, SharedConfig
 from nas_lib.config.resources import ResourcesConfig
-from nas_lib.config.shared import SharedConfig
-from nas_lib.config.spaces import (
-    CnnSpaceConfig,
-    CustomSpaceConfig,
-    EnasMicroSpaceConfig,
-    EnasRnnSpaceConfig,
-    SharedSpaceConfig,
-    SpaceConfig,
-)
-from nas_lib.config.tasks import AnyTaskConfig, TaskConfig
+from nas_lib.config.tasks import ImageTaskConfig, TaskConfig
+from nas_lib.config.training import ChildrenConfig, ImageChildrenConfig, OwnChildrenConfig
+from nas_lib.part import MAY_CHANGE, Part
+from nas_lib.spaces import CnnSpaceConfig, SpaceConfig
+
+_TASKS = {task.model_fields["kind"].default for task in get_args(get_args(TaskConfig)[0])}
 
 
 class SearchConfig(Part):
     """A whole search."""
 
-    name: str = Field("search", pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=40)
+    name: str = Field(
+        "search",
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        max_length=40,
+        json_schema_extra=MAY_CHANGE,
+    )
     seed: int = Field(0, ge=0, lt=2**63)
-    task: AnyTaskConfig = Field(default_factory=TaskConfig)
+    task: TaskConfig = Field(default_factory=ImageTaskConfig)
     space: SpaceConfig = Field(default_factory=CnnSpaceConfig)
     controller: ControllerConfig = Field(default_factory=ReinforceConfig)
-    shared: SharedConfig | None = Field(
-        None, description="Judge by shared weights (ENAS); null: train every child by itself."
+    children: ChildrenConfig = Field(default_factory=ImageChildrenConfig)
+    search: ProcedureConfig = Field(default_factory=RoundsConfig)
+    resources: ResourcesConfig = Field(
+        default_factory=ResourcesConfig, json_schema_extra=MAY_CHANGE
     )
-    children: ChildrenConfig = Field(default_factory=ChildrenConfig)
-    search: LoopConfig = Field(default_factory=LoopConfig)
-    resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
 
-    @property
-    def is_text(self) -> bool:
-        """Whether children are language models."""
-        return self.task.kind == "language_modelling"
-
-    @property
-    def num_children(self) -> int:
-        """Children that are trained from scratch at most, over all replicas."""
-        if self.shared is None:
-            return self.search.max_children
-        return self.shared.derive.keep + self.shared.derive.probes
+    @model_validator(mode="before")
+    @classmethod
+    def _name_kinds(cls, document: Any) -> Any:
+        """Let a document leave out which kind a part is of where another part has said it."""
+        return _with_kinds(document) if isinstance(document, Mapping) else document
 
     @model_validator(mode="after")
-    def _check(self) -> SearchConfig:
-        trains = not self.children.evaluate and not isinstance(self.space, CustomSpaceConfig)
-        if trains and isinstance(self.space, EnasRnnSpaceConfig) != self.is_text:
-            raise ValueError(
-                f"task.kind {self.task.kind} does not go with space.kind {self.space.kind}: "
-                "enas-rnn is for language_modelling, the others are for images"
-            )
-        cells = isinstance(self.space, EnasMicroSpaceConfig)
-        if trains and not cells and (self.children.drop_path or self.children.auxiliary_weight):
-            raise ValueError(
-                "children.drop_path and children.auxiliary_weight are for networks of cells, "
-                f"got space.kind {self.space.kind}"
-            )
-        bias = getattr(self.controller, "operation_bias", ())
-        num_options = getattr(self.space, "num_options", len(bias))
-        if bias and len(bias) != num_options:
-            raise ValueError(
-                f"controller.operation_bias should have {num_options} numbers for space.kind "
-                f"{self.space.kind}, got {len(bias)}"
-            )
-        if not self.is_text and self.children.text is not None:
-            raise ValueError("children.text is for language_modelling, got images")
-        if self.shared is None:
-            return self
-        if not self.is_text and self.shared.text is not None:
-            raise ValueError("shared.text is for language_modelling, got images")
-        usual = LoopConfig()
-        for name in ("stop_at_score", "wait_for", "max_children", "children_per_round"):
-            if getattr(self.search, name) != getattr(usual, name):
-                raise ValueError(
-                    f"search.{name} has no meaning with shared weights: shared.epochs and "
-                    "shared.derive say what is done"
-                )
-        if not isinstance(self.space, SharedSpaceConfig):
-            raise ValueError(
-                "shared weights need a space.kind of enas-macro, enas-micro or enas-rnn, "
-                f"got {self.space.kind}"
-            )
-        if self.children.evaluate:
-            raise ValueError("shared weights need no children.evaluate: they are the evaluation")
-        if self.search.replicas > 1 or self.search.shards > 1:
-            raise ValueError("with shared weights there is one replica with one shard")
+    def _fit_together(self) -> SearchConfig:
+        for misfit in self._misfits():
+            raise ValueError(misfit)
         return self
+
+    def _misfits(self) -> Iterator[str]:
+        """Yield what is right by itself and goes not with the other parts."""
+        yield from self._misfits_of_controller()
+        task, space, children, search = self.task, self.space, self.children, self.search
+        if isinstance(children, OwnChildrenConfig):
+            if isinstance(search, SharedConfig):
+                yield "search.kind shared judges by its own weights, not by children.evaluate"
+            return
+        for name, part in (("space", space), ("children", children)):
+            if part.task not in (None, task.kind):
+                yield (
+                    f"{name}.kind {part.kind} is for task.kind {part.task}, "
+                    f"got task.kind {task.kind}"
+                )
+        if isinstance(children, ImageChildrenConfig) and not space.has_cells:
+            for name in ("drop_path", "auxiliary_weight"):
+                if getattr(children, name):
+                    yield f"children.{name} is for networks of cells, got space.kind {space.kind}"
+        if isinstance(search, SharedConfig):
+            if not space.super_network:
+                yield f"search.kind shared needs a space that shares weights, got {space.kind}"
+            if search.weights.kind != task.kind:
+                yield (
+                    f"search.weights.kind should be that of the task, {task.kind}, "
+                    f"got {search.weights.kind}"
+                )
+
+    def _misfits_of_controller(self) -> Iterator[str]:
+        policy = getattr(self.controller, "policy", None)
+        bias, space = getattr(policy, "operation_bias", ()), self.space
+        if bias and len(bias) != (space.num_options or len(bias)):
+            yield (
+                f"controller.policy.operation_bias should have {space.num_options} numbers "
+                f"for space.kind {space.kind}, got {len(bias)}"
+            )
+
+
+def _with_kinds(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with the kinds of its parts that follow from the rest of it."""
+    task = _with_kind(document.get("task", {}), "images")
+    of_task = _kind_of(task)
+    if of_task not in _TASKS:  # is refused; what would have followed from it is not at fault
+        of_task = "images"
+    children = document.get("children", {})
+    is_own = isinstance(children, Mapping) and "evaluate" in children
+    search = _with_kind(document.get("search", {}), "rounds")
+    if _kind_of(search) == "shared" and isinstance(search, Mapping):
+        search = {**search, "weights": _with_kind(search.get("weights", {}), of_task)}
+    return {
+        **document,
+        "task": task,
+        "children": _with_kind(children, "own" if is_own else of_task),
+        "search": search,
+    }
+
+
+def _with_kind(part: Any, kind: str) -> Any:
+    """Return a part with this kind, unless it says one, or is none that could."""
+    return {"kind": kind, **part} if isinstance(part, Mapping) else part
+
+
+def _kind_of(part: Any) -> str:
+    return str(part.get("kind") if isinstance(part, Mapping) else getattr(part, "kind", ""))

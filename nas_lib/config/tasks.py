@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, PositiveInt, Tag
+from pydantic import Field, PositiveInt
 
-from nas_lib.config.part import Part
+from nas_lib.part import MAY_CHANGE, Part
 
 
 class DigitsData(Part):
@@ -19,7 +19,7 @@ class ImageFolderData(Part):
     """A folder with one subfolder of images per class."""
 
     format: Literal["image_folder"] = "image_folder"
-    path: str = Field(description="The folder.")
+    path: str = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
     size: PositiveInt = Field(32, description="Images are resized to size x size pixels.")
     grey: bool = Field(False, description="Read as grey instead of RGB.")
 
@@ -28,7 +28,7 @@ class NpzData(Part):
     """A numpy archive with images [N, H, W] or [N, H, W, C] and integer labels [N]."""
 
     format: Literal["npz"] = "npz"
-    path: str = Field(description="The .npz file.")
+    path: str = Field(description="The .npz file.", json_schema_extra=MAY_CHANGE)
     images: str = Field("x_train", description="Key of the training images.")
     labels: str = Field("y_train", description="Key of the training labels.")
     test_images: str = Field("x_test", description="Key of the test images; may be absent.")
@@ -39,14 +39,16 @@ class IdxData(Part):
     """A folder with the four idx files of the MNIST family, gzipped or not."""
 
     format: Literal["idx"] = "idx"
-    path: str = Field(description="The folder.")
+    path: str = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
 
 
 class Cifar10Data(Part):
     """CIFAR-10 as published: the python or binary version's .tar.gz, or the unpacked folder."""
 
     format: Literal["cifar10"] = "cifar10"
-    path: str = Field(description="The archive, or the folder unpacked from it.")
+    path: str = Field(
+        description="The archive, or the folder unpacked from it.", json_schema_extra=MAY_CHANGE
+    )
 
 
 DataConfig = Annotated[
@@ -54,10 +56,10 @@ DataConfig = Annotated[
 ]
 
 
-class TaskConfig(Part):
+class ImageTaskConfig(Part):
     """Images in classes."""
 
-    kind: Literal["image_classification"] = "image_classification"
+    kind: Literal["images"] = "images"
     data: DataConfig = Field(default_factory=DigitsData)
     valid_fraction: float = Field(
         0.1, gt=0, lt=1, description="Of the training images, held out for the reward."
@@ -80,7 +82,7 @@ class TextFilesData(Part):
     """A folder with train.txt, valid.txt and test.txt: words between blanks, a sentence a line."""
 
     format: Literal["text_files"] = "text_files"
-    path: str = Field(description="The folder.")
+    path: str = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
 
 
 TextDataConfig = Annotated[PydocTopicsData | TextFilesData, Field(discriminator="format")]
@@ -89,7 +91,7 @@ TextDataConfig = Annotated[PydocTopicsData | TextFilesData, Field(discriminator=
 class TextTaskConfig(Part):
     """Language modelling: each word of a text from those before it."""
 
-    kind: Literal["language_modelling"] = "language_modelling"
+    kind: Literal["text"] = "text"
     data: TextDataConfig = Field(default_factory=PydocTopicsData)
     max_words: PositiveInt = Field(
         10_000, ge=2, description="Different words at most; rarer ones become <unk>."
@@ -99,14 +101,4 @@ class TextTaskConfig(Part):
     )
 
 
-def _kind(task: Any) -> str:
-    """Return which task is meant; images are what a document means that does not say."""
-    default = "image_classification"
-    return str(task.get("kind", default) if isinstance(task, dict) else getattr(task, "kind", ""))
-
-
-AnyTaskConfig = Annotated[
-    Annotated[TaskConfig, Tag("image_classification")]
-    | Annotated[TextTaskConfig, Tag("language_modelling")],
-    Discriminator(_kind),
-]
+TaskConfig = Annotated[ImageTaskConfig | TextTaskConfig, Field(discriminator="kind")]

@@ -1,18 +1,31 @@
-"""Who proposes: an LSTM policy trained by REINFORCE, that of NAS or of ENAS, or random search.
+"""Who proposes: a policy and a learner that changes it, or random search.
 
-A controller is code without memory. What it has learnt lies in shards, frozen plain data that
-travels: `init`, `propose`, `gradient` and `apply` are pure functions of their arguments.
+A controller is code without memory. What it knows lies in shards, frozen plain data that travels:
+`init`, `propose`, `lesson` and `apply` are pure functions of their arguments.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from nas_lib.config import ControllerConfig, EnasControllerConfig, RandomConfig
-from nas_lib.controllers.controller import Controller, Seed
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nas_lib.config import (
+    ControllerConfig,
+    EnasPolicyConfig,
+    NasPolicyConfig,
+    PolicyConfig,
+    RandomConfig,
+    ReinforceConfig,
+)
+from nas_lib.controllers.controller import Controller
 from nas_lib.controllers.random_search import RandomController
-from nas_lib.controllers.state import Gradient, Shard
+from nas_lib.controllers.state import Lesson, Shard
 from nas_lib.spaces.decisions import Decision
 
-__all__ = ["Controller", "Gradient", "Seed", "Shard", "build_controller"]
+if TYPE_CHECKING:
+    from nas_lib.controllers.policy import Policy
+
+__all__ = ["Controller", "Lesson", "Shard", "build_controller", "build_policy"]
 
 
 def build_controller(config: ControllerConfig, decisions: Sequence[Decision]) -> Controller:
@@ -25,12 +38,52 @@ def build_controller(config: ControllerConfig, decisions: Sequence[Decision]) ->
     Raises:
         ConfigError: Decisions of one kind differ in their options, so cannot share parameters.
     """
-    if isinstance(config, RandomConfig):
-        return RandomController()
-    if isinstance(config, EnasControllerConfig):
-        from nas_lib.controllers.enas import EnasController  # loads torch
+    return _CONTROLLERS[type(config)](config, decisions)
 
-        return EnasController(config, decisions)
-    from nas_lib.controllers.reinforce import ReinforceController
 
-    return ReinforceController(config, decisions)
+def build_policy(config: PolicyConfig, decisions: Sequence[Decision]) -> Policy:
+    """Return the policy that a configuration names; torch's own generator is left alone.
+
+    Raises:
+        ConfigError: Decisions of one kind differ in their options, so cannot share parameters.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):  # modules draw first parameters, here for nobody
+        return _POLICIES[type(config)](config, decisions)
+
+
+# Each imports what it builds only when it is called: random search loads no torch.
+
+
+def _random(config: RandomConfig, decisions: Sequence[Decision]) -> Controller:
+    return RandomController()
+
+
+def _reinforce(config: ReinforceConfig, decisions: Sequence[Decision]) -> Controller:
+    from nas_lib.controllers.policy_controller import PolicyController
+    from nas_lib.controllers.reinforce import Reinforce
+
+    return PolicyController(build_policy(config.policy, decisions), Reinforce(config))
+
+
+def _nas(config: NasPolicyConfig, decisions: Sequence[Decision]) -> Policy:
+    from nas_lib.controllers.nas_policy import NasPolicy
+
+    return NasPolicy(decisions, config)
+
+
+def _enas(config: EnasPolicyConfig, decisions: Sequence[Decision]) -> Policy:
+    from nas_lib.controllers.enas_policy import EnasPolicy
+
+    return EnasPolicy(decisions, config)
+
+
+_CONTROLLERS: dict[type, Callable[[Any, Sequence[Decision]], Controller]] = {
+    RandomConfig: _random,
+    ReinforceConfig: _reinforce,
+}
+_POLICIES: dict[type, Callable[[Any, Sequence[Decision]], Policy]] = {
+    NasPolicyConfig: _nas,
+    EnasPolicyConfig: _enas,
+}

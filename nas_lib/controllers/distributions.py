@@ -44,6 +44,8 @@ def draw_bits(logits_BX: Tensor, uniform_BX: Tensor) -> Tensor:
 
 def score_options(logits_NBO: Tensor, tokens_NB1: Tensor) -> tuple[Tensor, Tensor]:
     """Return log-probability and entropy of N softmaxes, each summed over them, `[B]`."""
+    # Not the logarithm of a softmax: an option without a chance then has -1e9 here, not -inf, and
+    # the product below is 0.
     log_prob_NBO = F.log_softmax(logits_NBO, dim=-1)
     log_prob_B = log_prob_NBO.gather(-1, tokens_NB1).sum((0, 2))
     entropy_B = -(log_prob_NBO.exp() * log_prob_NBO).sum((0, 2))
@@ -53,6 +55,7 @@ def score_options(logits_NBO: Tensor, tokens_NB1: Tensor) -> tuple[Tensor, Tenso
 def score_bits(logits_PB: Tensor, bits_PB: Tensor) -> tuple[Tensor, Tensor]:
     """Return log-probability and entropy of P Bernoullis, each summed over them, `[B]`."""
     # With P(1) = sigmoid(x): log P(0) = -softplus(x), and log P(1) = x - softplus(x).
+    # So the entropy -sum P log P is softplus(x) - P(1) x, without a logarithm of what may be 0.
     softplus_PB = F.softplus(logits_PB)
     log_prob_B = (bits_PB * logits_PB - softplus_PB).sum(0)
     entropy_B = (softplus_PB - logits_PB.sigmoid() * logits_PB).sum(0)
@@ -66,7 +69,7 @@ def pad_options(logits_PB: Tensor, num_options: Sequence[int]) -> Tensor:
     """
     num_N = torch.tensor(num_options)
     option_O = torch.arange(max(num_options))
-    index_NO = (num_N.cumsum(0) - num_N)[:, None] + option_O
-    padding = len(logits_PB)
+    index_NO = (num_N.cumsum(0) - num_N)[:, None] + option_O  # a softmax begins where the last ends
+    padding = len(logits_PB)  # the number of the row that is added below
     index_NO[option_O >= num_N[:, None]] = padding
     return F.pad(logits_PB, (0, 0, 0, 1), value=_IMPOSSIBLE)[index_NO].transpose(1, 2)

@@ -1,108 +1,104 @@
-"""The LSTM policy: a distribution over token sequences (Zoph & Le 2017, sections 3.1 and 3.3).
+"""The interface of a policy, a distribution over token sequences, and how to draw from one.
 
-One LSTM step per decision: its input is an embedding of the decision before, its top hidden state
-decides. Inputs depend on tokens only, so known tokens are scored in one pass over the whole
-sequence, here; `nas_lib.controllers.rollout` takes the same steps one by one, to draw new ones.
-
-Letters in names: B architectures, S steps (decisions), W tokens of an architecture, H hidden units,
-N decisions of one kind, X tokens of one decision.
+Letters in names: B architectures, W tokens of an architecture, X tokens of one decision, O options
+of a choice or pointer.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_lib.controllers.kinds import Kind, build_kind
-from nas_lib.controllers.layout import members_by_kind
-from nas_lib.spaces.decisions import Decision
+from nas_lib.controllers.distributions import draw
+from nas_lib.spaces.decisions import Decision, num_tokens
 
 
-class Policy(nn.Module):
-    """Gives every token sequence a probability.
+class Scores(NamedTuple):
+    """What a policy says of known architectures, each `[B]`, in nats, differentiable.
 
-    Args:
-        decisions: Those of the space at its greatest depth. They shape the parameters, which serve
-            any prefix of them.
-        hidden_size: Units of each LSTM layer, and size of the embeddings.
-        num_layers: LSTM layers.
-
-    Raises:
-        ConfigError: Decisions of one kind cannot share parameters.
+    Attributes:
+        log_prob: Log-probability of each token sequence.
+        entropy: Sum over its decisions of the entropy that each has after the tokens before it.
+        penalty: What a loss adds for architectures like this, whatever they earn; None for a policy
+            that prefers none.
     """
 
-    def __init__(self, decisions: Sequence[Decision], *, hidden_size: int, num_layers: int) -> None:
-        super().__init__()
-        self.start = nn.Parameter(torch.empty(hidden_size))  # input of the first step
-        self.lstm = nn.LSTM(hidden_size, hidden_size, num_layers)
-        self.kinds: dict[str, Kind] = {
-            kind: build_kind(members, hidden_size)
-            for kind, members in members_by_kind(decisions).items()
-        }
-        # Registers their parameters; a ModuleDict would refuse some names of kinds.
-        self._kinds = nn.ModuleList(self.kinds.values())
+    log_prob: Tensor
+    entropy: Tensor
+    penalty: Tensor | None = None
 
-    def forward(self, decisions: Sequence[Decision], tokens_BW: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probability and entropy of known architectures, differentiably.
+
+class Rollout(Protocol):
+    """A batch of `num` architectures in the making: ask `logits`, answer `take`, in turns."""
+
+    num: int
+
+    def logits(self, decision: Decision) -> Tensor:
+        """Take the policy's next step; return the decision's logits.
+
+        They are `[B, O]`, one per option of a choice or pointer, or `[B, X]`, one per bit of a
+        subset; an anchor has none.
+        """
+        ...
+
+    def take(self, decision: Decision, tokens_BX: Tensor) -> None:
+        """Set the tokens of the decision that `logits` was asked for."""
+        ...
+
+
+class Policy(nn.Module, ABC):
+    """Gives every token sequence a probability.
+
+    Its parameters are shaped by the decisions of a space at its greatest depth, and serve any
+    prefix of them. It has no say in what they are: a learner and its shards do.
+
+    Attributes:
+        init_range: Parameters start in +- this, uniformly.
+    """
+
+    init_range: float
+
+    @abstractmethod
+    def forward(self, decisions: Sequence[Decision], tokens_BW: Tensor) -> Scores:
+        """Return the scores of known architectures.
 
         Args:
             decisions: What the tokens answer.
             tokens_BW: The tokens of each architecture, int64.
-
-        Returns:
-            The log-probability of each token sequence, and the sum over its decisions of the
-            entropy that each has after the tokens before it; both `[B]`, in nats.
         """
-        groups = _group_by_kind(decisions)
-        padded_BW = F.pad(tokens_BW, (0, 1))
-        tokens = [padded_BW[:, group.columns].transpose(0, 1) for group in groups]
-        hidden = self._hidden(groups, tokens)
-        scores = [
-            self.kinds[group.kind].score(hidden_NBH, tokens_NBX)
-            for group, hidden_NBH, tokens_NBX in zip(groups, hidden, tokens, strict=True)
-        ]
-        log_probs, entropies = zip(*scores, strict=True)
-        return torch.stack(log_probs).sum(0), torch.stack(entropies).sum(0)
 
-    def _hidden(self, groups: Sequence[_Group], tokens: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return the top hidden states `[N, B, H]` of each group's decisions."""
-        num = tokens[0].shape[1]
-        embedded = [self.kinds[g.kind].embed(t) for g, t in zip(groups, tokens, strict=True)]
-        steps = [step for group in groups for step in group.steps]
-        # An embedding is the input of the step after its own; the last one's has none to go to.
-        order = torch.tensor(np.argsort([-1, *steps])[:-1])
-        inputs_SBH = torch.cat([self.start.expand(1, num, -1), *embedded]).index_select(0, order)
-        hidden_SBH, _ = self.lstm(inputs_SBH)
-        grouped_SBH = hidden_SBH.index_select(0, torch.tensor(steps))
-        return torch.split(grouped_SBH, [len(group.steps) for group in groups])
+    @abstractmethod
+    def rollout(self, decisions: Sequence[Decision], num: int) -> Rollout:
+        """Return the begin of `num` architectures that answer `decisions`."""
 
 
-@dataclass(frozen=True)
-class _Group:
-    """The decisions of one kind: at which steps, with which columns of `tokens_BW`."""
+@torch.inference_mode()
+def sample(
+    policy: Policy, decisions: Sequence[Decision], *, num: int, rng: np.random.Generator
+) -> Tensor:
+    """Draw architectures.
 
-    kind: str
-    steps: list[int]
-    columns: Tensor  # [N, X], padded with -1: a column of zeros
+    Args:
+        policy: What they are drawn from.
+        decisions: What is to be decided.
+        num: How many.
+        rng: Gives one uniform number per token.
 
-
-def _group_by_kind(decisions: Sequence[Decision]) -> list[_Group]:
-    steps: dict[str, list[int]] = defaultdict(list)
-    columns: dict[str, list[list[int]]] = defaultdict(list)
-    end = 0
-    for step, decision in enumerate(decisions):
-        start, end = end, end + decision.num_tokens
-        steps[decision.kind].append(step)
-        columns[decision.kind].append(list(range(start, end)))
-    return [_Group(kind, steps[kind], _pad(columns[kind])) for kind in steps]
-
-
-def _pad(rows: list[list[int]]) -> Tensor:
-    width = max(map(len, rows))
-    return torch.tensor([row + [-1] * (width - len(row)) for row in rows], dtype=torch.int64)
+    Returns:
+        The tokens `[B, W]` of each architecture, independent of the others', int64.
+    """
+    rollout = policy.rollout(decisions, num)
+    # Of numpy and not of torch: its stream is the same on every machine and in every release.
+    # All numbers at once, whatever is decided: they do not depend on how the steps are taken.
+    uniform_BW = torch.from_numpy(rng.random((num, num_tokens(decisions)), dtype=np.float32))
+    uniforms = torch.split(uniform_BW, [decision.num_tokens for decision in decisions], dim=1)
+    drawn = []
+    for decision, uniform_BX in zip(decisions, uniforms, strict=True):
+        drawn.append(draw(decision, rollout.logits(decision), uniform_BX))
+        rollout.take(decision, drawn[-1])
+    return torch.cat(drawn, dim=1)

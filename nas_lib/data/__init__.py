@@ -1,22 +1,8 @@
-"""Data, images or text: read, check, split, prepare and cache.
+"""What the prepared data of all tasks have in common: their names, this machine's copies.
 
-What needs torch is imported from its own module: `nas_lib.data.loading`, `nas_lib.data.batches`,
-`nas_lib.data.text_batches`.
+What needs torch is imported from its own module, `nas_lib.data.tensors`.
 """
 
-from nas_lib.data.cache import cached_blob
-from nas_lib.data.manifest import BlobInfo, DataManifest, Manifest, TextManifest
-from nas_lib.data.preparation import Prepared, PreparedImages, prepare
-from nas_lib.data.text_preparation import PreparedText
+from nas_lib.data.blobs import BlobInfo, Manifest, Prepared, cached_blob, prepared
 
-__all__ = [
-    "BlobInfo",
-    "DataManifest",
-    "Manifest",
-    "Prepared",
-    "PreparedImages",
-    "PreparedText",
-    "TextManifest",
-    "cached_blob",
-    "prepare",
-]
+__all__ = ["BlobInfo", "Manifest", "Prepared", "cached_blob", "prepared"]

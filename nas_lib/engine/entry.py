@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas_lib import steps
-from nas_lib.config import CustomSpaceConfig, SearchConfig
-from nas_lib.engine.listener import Listener
+from nas_lib.config import CustomSpaceConfig, OwnChildrenConfig, SearchConfig
+from nas_lib.config_file import parse_config
 from nas_lib.engine.loop import Engine
-from nas_lib.engine.shared import SharedEngine
-from nas_lib.engine.trainers import (
-    MakeTrainer,
-    default_workers,
-    this_process,
-    worker_processes,
-)
+from nas_lib.engine.workers import MakeWorkers, default_workers, this_process, worker_processes
 from nas_lib.errors import ConfigError
+from nas_lib.named_objects import INLINE
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import Listener, procedure_of
 from nas_lib.records import ChildRow
-from nas_lib.report import SearchView, leaderboard, winner
+from nas_lib.results import SearchView, leaderboard, winner
 from nas_lib.spaces import Space
-from nas_lib.steps import INLINE, Evaluate, OpenSearch
+from nas_lib.tasks import Evaluate
 
 
 @dataclass(frozen=True)
@@ -85,27 +82,22 @@ def search(
         NasError: The sentence says what is wrong; what was finished is stored.
     """
     config = _with_objects(config, space, evaluate)
+    procedure_of(config).check_choice(rounds=rounds is not None, replicas=replicas is not None)
     opened = OpenSearch(store or f"runs/{config.name}", space=space, evaluate=evaluate)
-    inline = INLINE in (config.children.evaluate, getattr(config.space, "object", ""))
-    num_workers = _num_workers(config, workers, inline or opened.uri.startswith("memory:"))
-    if config.shared is not None and (rounds is not None or replicas is not None):
-        raise ConfigError("a search by shared weights has neither rounds nor replicas to choose")
+    num_workers = _num_workers(config, workers, _is_inline(config, opened.uri))
     steps.prepare_data(opened, config=config)
     listener = listener or Listener()
-    trainer = _trainer(opened, listener, num_workers)
-    shown_workers = max(1, num_workers)
-    if config.shared is not None:
-        shared_engine = SharedEngine(
-            opened, trainer=trainer, listener=listener, workers=shown_workers
-        )
-        return SearchHandle(opened.uri, shared_engine.run_id, shared_engine.run())
     engine = Engine(
-        opened, trainer=trainer, listener=listener, workers=shown_workers, replicas=replicas
+        opened,
+        make_workers=_make_workers(opened, listener, num_workers),
+        listener=listener,
+        num_workers=max(1, num_workers),
+        replicas=replicas,
     )
     return SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
 
 
-def _trainer(search: OpenSearch, listener: Listener, num_workers: int) -> MakeTrainer:
+def _make_workers(search: OpenSearch, listener: Listener, num_workers: int) -> MakeWorkers:
     if num_workers == 0:
         return lambda run: this_process(search, run, listener)
     return lambda run: worker_processes(search, run, listener, num=num_workers)
@@ -119,8 +111,19 @@ def _with_objects(
     if space is not None:
         changes["space"] = CustomSpaceConfig(object=INLINE)
     if evaluate is not None:
-        changes["children"] = config.children.model_copy(update={"evaluate": INLINE})
-    return config.model_copy(update=changes)
+        common = OwnChildrenConfig.model_fields.keys() - {"kind", "evaluate"}
+        given = config.children.model_dump(include=set(common))
+        changes["children"] = OwnChildrenConfig(evaluate=INLINE, **given)
+    if not changes:
+        return config
+    document = config.model_copy(update=changes).model_dump(mode="json")
+    return parse_config(document, source="nas_lib.search")
+
+
+def _is_inline(config: SearchConfig, uri: str) -> bool:
+    """Say whether children can be trained in this process only."""
+    named = (getattr(config.children, "evaluate", ""), getattr(config.space, "object", ""))
+    return INLINE in named or uri.startswith("memory:")
 
 
 def _num_workers(config: SearchConfig, workers: int | None, in_process: bool) -> int:

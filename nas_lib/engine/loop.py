@@ -1,22 +1,23 @@
 """Engine: one run of a search on this machine, its replicas independent of each other.
 
-Each replica proposes, waits for its own children only, learns and proposes again. Their children
-share one queue and one trainer; the controller's part is short, so one thread does it for all.
+Each replica proposes, waits for its own children only, learns and proposes again, as the search's
+procedure has it. Their children share one queue and one pool of workers; what comes between rounds
+is done by one thread for all.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from nas_lib import steps
-from nas_lib.engine.listener import Listener
-from nas_lib.engine.run import refuse_held, reported
-from nas_lib.engine.trainers import MakeTrainer, train_all
+from nas_lib.engine.workers import MakeWorkers, train_all
+from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import Listener, procedure_of
 from nas_lib.records import ChildId
-from nas_lib.report import SearchView
-from nas_lib.steps import OpenSearch
+from nas_lib.results import SearchView
 from nas_lib.store import lease
 
 
@@ -27,40 +28,57 @@ class Engine:
         self,
         search: OpenSearch,
         *,
-        trainer: MakeTrainer,
+        make_workers: MakeWorkers,
         listener: Listener,
-        workers: int = 1,
+        num_workers: int = 1,
         replicas: Sequence[int] | None = None,
     ) -> None:
         """Take the opened search.
 
         Args:
             search: The search, prepared.
-            trainer: Makes the trainer, once there is anything to train.
+            make_workers: Makes the workers, once there is anything to train.
             listener: Is told how the search goes on.
-            workers: Children that the trainer trains at once, for the listener.
+            num_workers: Children that they train at once, for the listener.
             replicas: Those to work on; None for all.
         """
         self.run_id = secrets.token_hex(4)
         self._search = search
-        self._trainer = trainer
+        self._make_workers = make_workers
         self._listener = listener
-        self._workers = workers
+        self._num_workers = num_workers
         self._replicas = replicas
 
     def run(self, rounds: int | None = None) -> SearchView:
         """Do what is left of the search, at most so many rounds of each replica.
 
+        Whatever becomes of it, the search says so: by its report, or by what is noted in it.
+
         Raises:
             SearchHeldError: Another run is at work on a replica.
             InterruptedSearchError: Ctrl-C, or SIGTERM where the command turns it into that.
+            Exception: Whatever else the work raised.
         """
-        return reported(self._search, self.run_id, lambda: self._do(rounds))
+        search, run = self._search, self.run_id
+        try:
+            self._do(rounds)
+        except KeyboardInterrupt as err:
+            steps.write_report(search, run=run)
+            raise InterruptedSearchError(
+                f"stopped; everything finished is in {search.uri}, and the same command continues "
+                "there"
+            ) from err
+        except Exception as err:
+            message = str(err) if isinstance(err, NasError) else f"{type(err).__name__}: {err}"
+            with suppress(NasError):  # the store itself may be what is wrong
+                search.store.note_problem(run=run, step="search", message=message)
+            raise
+        return steps.write_report(search, run=run)
 
     def _do(self, rounds: int | None) -> None:
         with self._planned(rounds) as replicas:
             num_rounds = sum(replica.num_rounds for replica in replicas.values())
-            self._listener.opened(self._search, num_rounds=num_rounds, workers=self._workers)
+            self._listener.opened(self._search, num_rounds=num_rounds, workers=self._num_workers)
             if num_rounds:
                 self._loop(replicas)
 
@@ -69,10 +87,15 @@ class Engine:
             for replica in replicas:
                 self._search.show_life(replica, self.run_id)
 
-        with self._trainer(self.run_id) as trainer:
+        def propose() -> list[str]:
+            return [child for replica in replicas.values() for child in replica.propose()]
+
+        at_length = procedure_of(self._search.config).proposes_at_length
+        first = propose() if at_length else None
+        with self._make_workers(self.run_id) as workers:
             train_all(
-                trainer,
-                [child for replica in replicas.values() for child in replica.propose()],
+                workers,
+                propose() if first is None else first,
                 then=lambda child: replicas[ChildId.parse(child).replica].finish(child),
                 beat=show_life,
                 beat_s=self._search.config.search.lease_s / 4,
@@ -89,42 +112,51 @@ class Engine:
             plans = dict(zip(numbers, self._plans(numbers, rounds), strict=True))
             busy = [number for number, plan in plans.items() if plan.ticks]
             for plan in plans.values():
-                refuse_held(self._search, plan)
+                self._refuse_held(plan)
             yield {number: self._replica(number, len(plans[number].ticks)) for number in busy}
         finally:
             for number in busy:
                 lease.release(self._search.store, number, self.run_id)
 
-    def _replica(self, number: int, num_rounds: int) -> _Replica:
-        return _Replica(self._search, number, num_rounds, self.run_id, self._listener)
+    def _replica(self, number: int, num_ticks: int) -> _Replica:
+        return _Replica(self._search, number, num_ticks, self.run_id, self._listener)
 
     def _plans(self, replicas: Sequence[int], rounds: int | None) -> list[steps.Plan]:
         return steps.plan_replicas(
             self._search, replicas=replicas, run=self.run_id, rounds_per_run=rounds
         )
 
+    def _refuse_held(self, plan: steps.Plan) -> None:
+        if plan.holder:
+            raise SearchHeldError(
+                f"{plan.holder} is working on {self._search.uri}: wait, or end it"
+            )
+
 
 class _Replica:
     """One controller replica's rounds in this run, one after the other."""
 
     def __init__(
-        self, search: OpenSearch, replica: int, num_rounds: int, run: str, listener: Listener
+        self, search: OpenSearch, replica: int, num_ticks: int, run: str, listener: Listener
     ) -> None:
-        self.num_rounds = num_rounds
         self._search = search
         self._replica = replica
         self._run = run
         self._listener = listener
-        self._rounds_left = num_rounds
+        self._procedure = procedure_of(search.config)
+        # a run of ours goes on to the end of a round, however many ticks that takes pods
+        self.num_rounds = min(num_ticks, self._procedure.rounds_left(search, replica))
+        self._rounds_left = self.num_rounds
         self._open: set[str] = set()
 
     def propose(self) -> Sequence[str]:
         """Go on with the open round or begin one; return the children to train, if any."""
-        number = self._search.store.open_round(self._replica)
-        if not self._rounds_left or steps.is_finished(self._search, self._replica, number):
+        if not self._rounds_left or self._procedure.is_finished(self._search, self._replica):
             return ()
         self._rounds_left -= 1
-        children = steps.sample_architectures(self._search, replica=self._replica, run=self._run)
+        children = self._procedure.propose(
+            self._search, self._replica, run=self._run, listener=self._listener
+        )
         self._open = set(children)
         self._listener.proposed(self._replica, ChildId.parse(children[0]).round, children)
         return children
@@ -135,9 +167,8 @@ class _Replica:
         if self._open:
             return ()
         steps.aggregate_rewards(self._search, children=[child], run=self._run)
-        learned = steps.update_controller(
-            self._search, replica=self._replica, round=ChildId.parse(child).round, run=self._run
-        )
+        number = ChildId.parse(child).round
+        learned = self._procedure.learn(self._search, self._replica, number, run=self._run)
         if learned is not None:
             self._listener.learned(learned)
         return self.propose()

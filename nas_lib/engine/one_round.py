@@ -6,14 +6,14 @@ import math
 import time
 from collections.abc import Sequence
 
-from nas_lib.engine.trainers import Trainer, train_all
+from nas_lib.engine.workers import Workers, train_all
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildId, ChildResult
-from nas_lib.steps import OpenSearch
 from nas_lib.store import layout
 
 
 def train_round(
-    search: OpenSearch, children: Sequence[str], *, run: str, trainer: Trainer
+    search: OpenSearch, children: Sequence[str], *, run: str, workers: Workers
 ) -> list[float]:
     """Train children of one round until all have ended, or enough have for the search.
 
@@ -21,7 +21,7 @@ def train_round(
         search: The search.
         children: The children of one round that have no result.
         run: This run.
-        trainer: Who trains.
+        workers: Who trains.
 
     Returns:
         Their rewards, in the order of the children; 0 for one without a result.
@@ -32,7 +32,7 @@ def train_round(
     replica = ChildId.parse(children[0]).replica
     patience = _Patience(search, children)
     train_all(
-        trainer,
+        workers,
         children,
         then=patience.note_end,
         beat=lambda: search.show_life(replica, run),
@@ -44,7 +44,7 @@ def train_round(
 
 
 def train_one(
-    search: OpenSearch, child: str, *, run: str, trainer: Trainer, shows_life: bool
+    search: OpenSearch, child: str, *, run: str, workers: Workers, shows_life: bool
 ) -> float:
     """Train one child until it has its result, and return its reward.
 
@@ -52,13 +52,13 @@ def train_one(
         search: The search.
         child: Its id.
         run: This run.
-        trainer: Who trains.
+        workers: Who trains.
         shows_life: Whether the run is alive as long as this child is trained; not where another
             process of the run waits for it, and may have been ended.
     """
     replica = ChildId.parse(child).replica
     train_all(
-        trainer,
+        workers,
         [child],
         then=lambda child: (),
         beat=lambda: search.show_life(replica, run) if shows_life else None,
@@ -75,14 +75,14 @@ class _Patience:
     """How long a round waits for its last children."""
 
     def __init__(self, search: OpenSearch, children: Sequence[str]) -> None:
-        loop = search.config.search
+        settings = search.config.search
         self._search = search
-        self._counts = loop.wait_for is not None
+        self._counts = settings.wait_for is not None
         self._num_needed = math.inf
-        if loop.wait_for is not None:
+        if settings.wait_for is not None:
             num_done = len(search.store.proposed(children[0]).children) - len(children)
-            self._num_needed = loop.wait_for - num_done
-        self._grace_s = loop.grace_s
+            self._num_needed = settings.wait_for - num_done
+        self._grace_s = settings.grace_s
         self._over_s = math.inf
         self._begin_grace()
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from nas_lib.networks.cnn import CnnNetwork
 from nas_lib.networks.cost import Cost, count
-from nas_lib.networks.image_network import ImageNetwork, Regularisation, without_auxiliary
+from nas_lib.networks.image_network import (
+    ImageNetwork,
+    Regularisation,
+    build_network,
+    without_auxiliary,
+)
 from nas_lib.networks.language_model import (
     LanguageLoss,
     LanguageModel,
     build_language_model,
     count_language_model,
 )
-from nas_lib.networks.registry import build_network
 
 __all__ = [
     "CnnNetwork",

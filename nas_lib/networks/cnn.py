@@ -23,8 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_lib.networks.image_network import ImageNetwork
-from nas_lib.spaces.cnn import Layer, unused_layers
+from nas_lib.networks.image_network import NOTHING, ImageNetwork, Regularisation
+from nas_lib.spaces.cnn import CnnPlan, Layer
 
 
 class CnnNetwork(ImageNetwork):
@@ -32,23 +32,24 @@ class CnnNetwork(ImageNetwork):
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        plan: CnnPlan,
         *,
         image_channels: int,
         num_classes: int,
-        dropout: float = 0.0,
+        regularisation: Regularisation = NOTHING,
     ) -> None:
         super().__init__()
-        self._dropout = dropout
-        self._inputs = [layer.inputs or (0,) for layer in layers]  # 0 is the image
-        self._unused = unused_layers(layers)
+        self._dropout = regularisation.dropout
+        self._inputs = [layer.inputs or (0,) for layer in plan.layers]  # 0 is the image
+        self._unused = plan.unused
         self.layers = nn.ModuleList()
         channels = [image_channels]
-        for layer, inputs in zip(layers, self._inputs, strict=True):
-            in_channels = sum(channels[j] for j in inputs)
+        for layer, inputs in zip(plan.layers, self._inputs, strict=True):
+            in_channels = sum(channels[j] for j in inputs)  # rule 1: joined in depth
             is_conv = layer.kind == "conv"
             self.layers.append(DenseBlock(layer, in_channels) if is_conv else MaxPool(layer))
             channels.append(layer.num_convs * layer.num_filters if is_conv else in_channels)
+        # rule 3: no layer's output is lost, whatever the controller connects
         self.classifier = nn.Linear(sum(channels[j] for j in self._unused), num_classes)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ class CnnNetwork(ImageNetwork):
         outputs = [images_BCHW]
         for inputs, layer in zip(self._inputs, self.layers, strict=True):
             outputs.append(layer(concatenate([outputs[j] for j in inputs])))
-        last_BCHW = concatenate([outputs[j] for j in self._unused])
+        last_BCHW = concatenate([outputs[j] for j in self._unused])  # H x W of the largest
         mean_BC = F.dropout(last_BCHW.mean(dim=(2, 3)), self._dropout, self.training)
         logits_BK: Tensor = self.classifier(mean_BC)
         return logits_BK
@@ -68,21 +69,22 @@ class DenseBlock(nn.Module):
     def __init__(self, layer: Layer, in_channels: int) -> None:
         super().__init__()
         self._joins_input = (layer.stride_height, layer.stride_width) == (1, 1)
+        # behind a stride the input is larger than the convolutions' outputs: it is left out
         joined = in_channels if self._joins_input else 0
         window = (layer.height, layer.width)
         stride = (layer.stride_height, layer.stride_width)
         self.convs = nn.ModuleList([ConvNormReLU(in_channels, layer.num_filters, window, stride)])
         for earlier in range(1, layer.num_convs):
-            width = joined + earlier * layer.num_filters
+            width = joined + earlier * layer.num_filters  # as in a DenseNet, it grows
             self.convs.append(ConvNormReLU(width, layer.num_filters, window, (1, 1)))
 
     def forward(self, block_input_BCHW: Tensor) -> Tensor:
         first, *later = self.convs
-        outputs = [first(block_input_BCHW)]
+        outputs = [first(block_input_BCHW)]  # [B, num_filters, H / stride, W / stride] each
         joined = [block_input_BCHW] if self._joins_input else []
         for conv in later:
             outputs.append(conv(concatenate(joined + outputs)))
-        return concatenate(outputs)
+        return concatenate(outputs)  # [B, num_convs x num_filters, H / stride, W / stride]
 
 
 class ConvNormReLU(nn.Module):
@@ -95,6 +97,7 @@ class ConvNormReLU(nn.Module):
         padding = padding_around(window)
         self.conv = nn.Conv2d(in_channels, num_filters, window, stride, padding, bias=False)
         self.norm = nn.BatchNorm2d(num_filters)
+        # The paper leaves initial weights open; He's keep the variance through ReLUs.
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         self._window = window
 
@@ -111,6 +114,7 @@ class MaxPool(nn.Module):
         self._stride = (layer.stride_height, layer.stride_width)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        # -inf is never the largest; zeros would be, where all pixels are negative
         padded_BCHW = pad_end(x_BCHW, self._window, value=float("-inf"))
         return F.max_pool2d(padded_BCHW, self._window, self._stride, padding_around(self._window))
 
@@ -124,7 +128,7 @@ def padding_around(window: tuple[int, int]) -> tuple[int, int]:
 def pad_end(x_BCHW: Tensor, window: tuple[int, int], *, value: float) -> Tensor:
     """Add the one more row or column below or to the right that an even window needs."""
     height, width = window
-    padding = (0, 1 - width % 2, 0, 1 - height % 2)
+    padding = (0, 1 - width % 2, 0, 1 - height % 2)  # left, right, top, bottom
     return F.pad(x_BCHW, padding, value=value) if any(padding) else x_BCHW
 
 
@@ -132,6 +136,7 @@ def concatenate(features: Sequence[Tensor]) -> Tensor:
     """Return `[B, C, H, W]` features in depth, zero-padded to the largest height and width."""
     if len(features) == 1:
         return features[0]
+    # rule 4, where strides and pooling made sizes differ
     height = max(x_BCHW.shape[2] for x_BCHW in features)
     width = max(x_BCHW.shape[3] for x_BCHW in features)
     return torch.cat([pad_centred(x_BCHW, height, width) for x_BCHW in features], dim=1)

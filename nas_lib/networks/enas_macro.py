@@ -20,8 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_lib.config.spaces import MacroOperation
-from nas_lib.networks.image_network import ImageNetwork
+from nas_lib.networks.image_network import NOTHING, ImageNetwork, Regularisation
 from nas_lib.networks.layers import (
     ConvNorm,
     FactorisedReduction,
@@ -30,20 +29,26 @@ from nas_lib.networks.layers import (
     Pool,
     SeparableConvNorm,
 )
-from nas_lib.spaces.enas_macro import MacroPlan, pools_after
+from nas_lib.spaces.enas_macro import MacroOperation, MacroPlan, pools_after
 
 
 class MacroNetwork(ImageNetwork):
     """The stem, the layers with the reductions between them, and a linear classifier."""
 
     def __init__(
-        self, plan: MacroPlan, *, image_channels: int, num_classes: int, dropout: float = 0.0
+        self,
+        plan: MacroPlan,
+        *,
+        image_channels: int,
+        num_classes: int,
+        regularisation: Regularisation = NOTHING,
     ) -> None:
         super().__init__()
         self._skips = [layer.skips for layer in plan.layers]
         filters = plan.filters
         self.stem = ConvNorm(image_channels, filters, window=3)
         self.layers = nn.ModuleList()
+        # Section 2.3: after each of the first two thirds, half the size and twice the channels.
         self.reductions = nn.ModuleDict()  # by the layer before them, from 0
         for number, layer in enumerate(plan.layers):
             self.layers.append(
@@ -51,21 +56,22 @@ class MacroNetwork(ImageNetwork):
             )
             if number in pools_after(len(plan.layers)):
                 self.reductions[str(number)] = _Reductions(self._taken_after(number), filters)
-                filters *= 2
-        self.head = Head(filters, num_classes, dropout=dropout)
+                filters *= 2  # in networks of their own only: shared weights keep theirs
+        self.head = Head(filters, num_classes, dropout=regularisation.dropout)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`."""
-        outputs = {0: Output(self.stem(images_BCHW))}
+        outputs = {0: Output(self.stem(images_BCHW))}  # by number: 0 the stem, i layer i
         for number, (skips, layer) in enumerate(zip(self._skips, self.layers, strict=True)):
             outputs[number + 1] = layer(outputs[number], [outputs[skip] for skip in skips])
-            if str(number) in self.reductions:
+            if str(number) in self.reductions:  # all outputs have the same size at any time
                 outputs = self.reductions[str(number)](outputs)
         logits_BK: Tensor = self.head(outputs[len(self.layers)].raw)
         return logits_BK
 
     def _taken_after(self, number: int) -> list[int]:
         """Return the outputs up to a layer's (from 0) that later layers take, ascending."""
+        # The next layer takes this layer's output whatever it skips to.
         later = {skip for skips in self._skips[number + 1 :] for skip in skips}
         return sorted(skip for skip in {*later, number + 1} if skip <= number + 1)
 
@@ -79,13 +85,15 @@ class _Layer(nn.Module):
         super().__init__()
         self.narrow = ConvNorm(filters, filters)
         self.operation = _operation(operation, filters)
+        # Shared weights add what is skipped to; here a 1x1 convolution weighs it, as in the code.
         self.join = None if is_first else ConvNorm((1 + num_skips) * filters, filters)
 
     def forward(self, last: Output, skipped: list[Output]) -> Output:
-        x_BCHW: Tensor = self.operation(self.narrow(last.active))
+        x_BCHW: Tensor = self.operation(self.narrow(last.active))  # [B, filters, H, W]
         if self.join is None:
             return Output(x_BCHW)
         joined = [*(output.active for output in skipped), F.relu(x_BCHW)]
+        # [B, (1 + num_skips) x filters, H, W] to [B, filters, H, W]
         return Output(self.join(torch.cat(joined, dim=1)))
 
 

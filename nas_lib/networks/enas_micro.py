@@ -19,8 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_lib.config.spaces import MicroOperation
-from nas_lib.networks.image_network import ImageNetwork, Regularisation
+from nas_lib.networks.image_network import NOTHING, ImageNetwork, Regularisation
 from nas_lib.networks.layers import (
     ConvNorm,
     FactorisedReduction,
@@ -32,6 +31,7 @@ from nas_lib.networks.layers import (
 from nas_lib.spaces.enas_micro import (
     NUM_INPUTS,
     Cell,
+    MicroOperation,
     MicroPlan,
     loose_ends,
     reduction_cells,
@@ -51,14 +51,15 @@ class MicroNetwork(ImageNetwork):
         *,
         image_channels: int,
         num_classes: int,
-        regularisation: Regularisation,
+        regularisation: Regularisation = NOTHING,
     ) -> None:
         super().__init__()
         self._drop_path = regularisation.drop_path
         reductions, filters = reduction_cells(plan.cells), plan.filters
+        # Section 2.4: as many normal cells in each third, and two reduction cells between them.
         self.stem = ConvNorm(image_channels, _STEM * filters, window=3)
         self.cells = nn.ModuleList()
-        widths = [_STEM * filters] * NUM_INPUTS
+        widths = [_STEM * filters] * NUM_INPUTS  # the stem stands for both outputs before it
         for number in range(plan.cells + len(reductions)):
             reduces = number in reductions
             filters = 2 * filters if reduces else filters
@@ -67,7 +68,7 @@ class MicroNetwork(ImageNetwork):
                 (widths[-2], widths[-1]),
                 filters,
                 stride=2 if reduces else 1,
-                halves_first=number - 1 in reductions,
+                halves_first=number - 1 in reductions,  # its second input comes from there
             )
             self.cells.append(cell)
             widths.append(cell.num_channels)
@@ -94,6 +95,7 @@ class MicroNetwork(ImageNetwork):
         """Return the outputs of the last cell and of the one that the auxiliary classifier sees."""
         before = last = middle = Output(self.stem(images_BCHW))
         for number, cell in enumerate(self.cells):
+            # NASNet's schedule: linear in depth, so that early cells stay whole, and in time
             dropped = self._drop_path * self.progress * (number + 1) / len(self.cells)
             before, last = last, cell(before, last, dropped)
             if number == self._auxiliary_at:
@@ -127,18 +129,21 @@ class CellNetwork(nn.Module):
             halves_first: Whether its first input is twice as high and wide as the second.
         """
         super().__init__()
+        # The number of loose ends, and so the width of a cell, is up to the architecture.
         self._loose_ends = loose_ends(cell)
         self.num_channels = len(self._loose_ends) * filters
         first, second = in_channels
         self.first = _resize(first, filters, halves=halves_first)
         self.second = _resize(second, filters)
-        self.base = ConvNorm(filters, filters)
+        self.base = ConvNorm(filters, filters)  # of the second input once more, as in the code
         edges = [edge for node in cell for edge in node]
         self._inputs = [edge.input for edge in edges]
+        # In a reduction cell, only what reads an input has a stride: nodes are small already.
         self.edges = nn.ModuleList(
             CellEdge(edge.operation, filters, stride=stride if edge.input < NUM_INPUTS else 1)
             for edge in edges
         )
+        # An input that no node takes must be as small as the nodes that it is joined with.
         self.loose_inputs = nn.ModuleDict(
             {
                 str(number): FactorisedReduction(filters, filters)
@@ -155,13 +160,13 @@ class CellNetwork(nn.Module):
             second: Of the last cell.
             dropped: Fraction of examples for which an edge is dropped, in training.
         """
-        base_BCHW = self.base(_resized(second, self.second).active)
+        base_BCHW = self.base(_resized(second, self.second).active)  # [B, filters, H, W]
         outputs = [_resized(first, self.first), Output(base_BCHW)]
         for at in range(0, len(self.edges), 2):
             one_BCHW, other_BCHW = (
                 self.edges[edge](outputs[self._inputs[edge]], dropped) for edge in (at, at + 1)
             )
-            outputs.append(Output(one_BCHW + other_BCHW))
+            outputs.append(Output(one_BCHW + other_BCHW))  # nodes: H and W by the stride
         ends = {number: outputs[number].raw for number in self._loose_ends}
         for number, reduction in self.loose_inputs.items():
             ends[int(number)] = reduction(ends[int(number)])
@@ -197,6 +202,7 @@ class AuxiliaryClassifier(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`, from a cell's output after ReLU."""
+        # C: first `narrow` channels of 2 x 2 windows, then `wide` features
         corners_BC22 = F.relu(self.narrow(corner_means(x_BCHW)))
         features_BC = F.relu(self.norm(self.corners(corners_BC22.flatten(1))))
         logits_BK: Tensor = self.linear(features_BC)
@@ -205,7 +211,9 @@ class AuxiliaryClassifier(nn.Module):
 
 def corner_means(x_BCHW: Tensor) -> Tensor:
     """Return the means of four windows at the corners, 5/8 of height and width, `[B, C, 2, 2]`."""
+    # rounded up, so that even a single pixel is a window
     height, width = (-(-5 * size // 8) for size in x_BCHW.shape[2:])
+    # A window's mean is that of its rows' means: first upper and lower, then left and right.
     rows_BC2W = torch.stack(
         [x_BCHW[:, :, :height].mean(dim=2), x_BCHW[:, :, -height:].mean(dim=2)], dim=2
     )
@@ -216,13 +224,14 @@ def corner_means(x_BCHW: Tensor) -> Tensor:
 
 def drop_path(x_BCHW: Tensor, dropped: float) -> Tensor:
     """Set whole examples to 0 at random, and divide the others by the fraction that is kept."""
+    # dropout of ones: 0 or 1 / (1 - dropped), one number for each example
     kept_B111 = F.dropout(x_BCHW.new_ones(len(x_BCHW), 1, 1, 1), dropped)
     return x_BCHW * kept_B111
 
 
 def _resize(in_channels: int, filters: int, *, halves: bool = False) -> nn.Module | None:
     """Return what gives a cell's input its channels and, where asked to, half the size."""
-    if halves:
+    if halves:  # the second input comes from a reduction cell, the first from before it
         return FactorisedReduction(in_channels, filters)
     return ConvNorm(in_channels, filters) if in_channels != filters else None
 
@@ -234,11 +243,13 @@ def _resized(output: Output, resize: nn.Module | None) -> Output:
 def _operation(operation: MicroOperation, filters: int, stride: int) -> nn.Module:
     match operation:
         case "identity":
+            # nothing can be the identity where the size is halved
             return nn.Identity() if stride == 1 else FactorisedReduction(filters, filters)
         case "avg3" | "max3":
             return Pool(operation, stride=stride)
         case "sep3" | "sep5":
             window = int(operation[-1])
+            # twice, as NASNet's (Zoph et al. 2018, appendix A); the second keeps the size
             return nn.Sequential(
                 SeparableConvNorm(filters, filters, window=window, stride=stride),
                 nn.ReLU(),

@@ -21,9 +21,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nas_lib.config.spaces import RnnFunction
 from nas_lib.networks.fused_rnn import fused_outputs
-from nas_lib.spaces.enas_rnn import RnnPlan
+from nas_lib.spaces.enas_rnn import RnnFunction, RnnPlan
 
 Normalise = Callable[[Tensor], Tensor]
 
@@ -58,6 +57,7 @@ class Cell:
             state_BH: Before the first one.
             keep_BH: Dropout of the state: what units are multiplied with; None to keep all.
         """
+        # The fast way knows no BatchNorm, and writes products where autocast would want its own.
         if self.norms or torch.is_autocast_enabled(x_TBH.device.type):
             return plain_outputs(self, x_TBH, state_BH, keep_BH)
         return fused_outputs(self.plan, self.weights, x_TBH, state_BH, keep_BH)
@@ -66,7 +66,7 @@ class Cell:
 def plain_outputs(cell: Cell, x_TBH: Tensor, state_BH: Tensor, keep_BH: Tensor | None) -> Tensor:
     """Return what `Cell.outputs` does, by torch's operations one after another."""
     outputs = []
-    for x_BH in x_TBH:
+    for x_BH in x_TBH:  # word by word: each needs the state after the last
         state_BH = _next_state(cell, x_BH, state_BH, keep_BH)
         outputs.append(state_BH)
     return torch.stack(outputs)
@@ -75,6 +75,7 @@ def plain_outputs(cell: Cell, x_TBH: Tensor, state_BH: Tensor, keep_BH: Tensor |
 def initial_weights(plan: RnnPlan, *, init_range: float) -> nn.ParameterList:
     """Return weights for every node, uniform in +- init_range from torch's global generator."""
     return nn.ParameterList(
+        # rows: what is taken, of node 0 word and state; columns: h and c
         uniform((2 if number == 0 else 1) * plan.hidden, 2 * plan.hidden, init_range=init_range)
         for number in range(len(plan.nodes))
     )
@@ -91,11 +92,14 @@ def _next_state(cell: Cell, x_BH: Tensor, state_BH: Tensor, keep_BH: Tensor | No
         taken_BH = state_BH if node.previous is None else states[node.previous]
         fed = taken_BH if keep_BH is None else taken_BH * keep_BH
         if node.previous is None:
-            fed = torch.cat([x_BH, fed], dim=1)
+            fed = torch.cat([x_BH, fed], dim=1)  # [B, 2H]; dropout of words is done already
+        # Highway connections (section 2.1): the gate c mixes what is new with what was taken.
         gates_B2H = _normalised(cell.norms, number, fed @ weight)
         h_BH, c_BH = gates_B2H.chunk(2, dim=1)
         h_BH = _FUNCTIONS[node.function](h_BH)
+        # that is c * f(h) + (1 - c) * s, in one product less
         states.append(taken_BH + torch.sigmoid(c_BH) * (h_BH - taken_BH))
+    # [outputs, B, H] to [B, H]: the loose ends in the paper, all but node 0 in the later code
     mean_BH = torch.stack([states[number] for number in cell.plan.outputs]).mean(dim=0)
     return _normalised(cell.norms, len(states), mean_BH)
 

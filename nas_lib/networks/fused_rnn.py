@@ -20,8 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nas_lib.config.spaces import RnnFunction
-from nas_lib.spaces.enas_rnn import RnnNode, RnnPlan
+from nas_lib.spaces.enas_rnn import RnnFunction, RnnNode, RnnPlan
 
 _aten = torch.ops.aten
 
@@ -73,9 +72,11 @@ class _Fused(torch.autograd.Function):
             raise RuntimeError("a recurrent cell goes backward once: its gates are gradients now")
         ctx.done = None
         grad_state_BH = done.backward(grad_TBH)
+        # [T x B, G]: gradients of what the products gave, all words at once
         hidden = x_TBH.shape[2]
         gates = _flat(done.nodes[0].gates_TBG)
         grad_x_TBH = (gates @ first_weight[:hidden].t()).view_as(x_TBH)
+        # of weights: [H, T x B] times [T x B, G]; node 0's has its rows of words, then of the state
         from_x, from_state, *others = [
             _flat(fed_TBH).t() @ _flat(node.gates_TBG)
             for fed_TBH, node in [(x_TBH, done.nodes[0]), *((n.fed_TBH, n) for n in done.nodes)]
@@ -103,8 +104,10 @@ class _Pass:
         num_words, columns, hidden = x_TBH.shape
         kept = num_words if remembers else 1
         self._plan = plan
+        # What node 0 takes at a word is the output at the last one: views of one tensor.
         self._all_TBH = x_TBH.new_empty(num_words + 1, columns, hidden)  # and the one before
         self._all_TBH[0] = state_BH
+        # [T x B, H] times [H, G], the upper half of node 0's weight
         from_words_TBG = (_flat(x_TBH) @ weights[0][:hidden]).view(num_words, columns, 2 * hidden)
         self.nodes: list[_Node] = []
         fed: dict[int | None, Tensor] = {}  # after dropout, by node that is taken
@@ -115,6 +118,7 @@ class _Pass:
                 gates_TBG = x_TBH.new_empty(kept, columns, 2 * hidden)
             drops_out = keep_BH is not None and node.previous not in fed  # else it is done already
             if drops_out:
+                # Nodes that take the same one share what is left of it after dropout.
                 fed[node.previous] = x_TBH.new_empty(kept, columns, hidden)
             self.nodes.append(
                 _Node(
@@ -132,12 +136,12 @@ class _Pass:
 
     def forward(self) -> Tensor:
         """Return the state after each word, `[T, B, H]`."""
-        averaged = [self.nodes[number] for number in self._plan.outputs]
+        averaged = [self.nodes[number] for number in self._plan.outputs]  # never none
         outputs_TBH = self._all_TBH[1:]
         for t, output_BH in enumerate(outputs_TBH.unbind()):
             for node in self.nodes:
                 node.forward(t)
-            output_BH.copy_(averaged[0].states[t])
+            output_BH.copy_(averaged[0].states[t])  # the mean, without a stack of `[N, B, H]`
             for node in averaged[1:]:
                 output_BH.add_(node.states[t])
             output_BH.div_(len(averaged))
@@ -145,6 +149,7 @@ class _Pass:
 
     def backward(self, grad_TBH: Tensor) -> Tensor:
         """Make gates gradients; return that of the state before the first word, `[B, H]`."""
+        # Four places `[B, H]` for all words and nodes: they stay in the cache.
         places = grad_TBH.new_empty(4, *grad_TBH.shape[1:]).unbind()
         mean_BH, into_last_BH, *places_BH = places
         # gradients of states that nodes take add up; all others are that of the mean
@@ -155,10 +160,12 @@ class _Pass:
         }
         into_last_BH.zero_()
         for t in reversed(range(len(grad_TBH))):
+            # An output's gradient: from the softmax above, and from node 0 at the next word.
             torch.add(grad_TBH[t], into_last_BH, out=mean_BH).div_(len(self._plan.outputs))
             into_last_BH.zero_()
             for number, sum_BH in sums.items():
                 sum_BH.copy_(mean_BH) if number in self._plan.outputs else sum_BH.zero_()
+            # A node comes after all that take it: then its gradient is complete.
             for number, node in reversed(list(enumerate(self.nodes))):
                 into_BH = into_last_BH if node.previous is None else sums[node.previous]
                 node.backward(t, sums.get(number, mean_BH), into_BH, places_BH)
@@ -207,6 +214,7 @@ class _Node:
             self._gates[t].addmm_(fed_BH, self._weight)
         else:
             torch.mm(fed_BH, self._weight, out=self._gates[t])
+        # s + c (f(h) - s); h and c are halves of the gates, which stay for the way back
         _IN_PLACE[self._function](h_BH)
         torch.lerp(taken_BH, h_BH, self._c[t].sigmoid_(), out=self.states[t])
 
@@ -222,11 +230,13 @@ class _Node:
             places_BH: Two places for what lies between.
         """
         h_BH, c_BH, (first_BH, second_BH) = self._h[t], self._c[t], places_BH
+        # with f = f(h), of s + c (f - s): to c grad (f - s), to f grad c, to s grad (1 - c)
         change_BH = torch.sub(h_BH, self._taken[t], out=first_BH).mul_(grad_BH)
         through_BH = torch.mul(grad_BH, c_BH, out=second_BH)
         into_BH.add_(grad_BH).sub_(through_BH)
         _aten.sigmoid_backward.grad_input(change_BH, c_BH, grad_input=c_BH)
         _function_backward(self._function, through_BH, h_BH)
+        # and through the product: [B, G] times [G, H], of units that dropout kept
         if self._keep_BH is None:
             into_BH.addmm_(self._gates[t], self._weight_t)
         else:
@@ -236,6 +246,7 @@ class _Node:
 
 def _function_backward(function: RnnFunction, grad_BH: Tensor, result_BH: Tensor) -> None:
     """Put the gradient of a function's argument in the place of its result."""
+    # All four derivatives follow from the result alone; the argument was overwritten.
     match function:
         case "tanh":
             _aten.tanh_backward.grad_input(grad_BH, result_BH, grad_input=result_BH)

@@ -11,6 +11,10 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
+from nas_lib.errors import ArchitectureError
+from nas_lib.named_objects import imported
+from nas_lib.spaces import Plan
+
 T = TypeVar("T")
 _AUXILIARY = "auxiliary"
 
@@ -32,6 +36,9 @@ class Regularisation:
     auxiliary: bool = False
 
 
+NOTHING = Regularisation()
+
+
 class ImageNetwork(nn.Module):
     """A network from images `[B, C, H, W]` to logits `[B, K]`.
 
@@ -39,7 +46,7 @@ class ImageNetwork(nn.Module):
         progress: How much of training is over, a fraction; set before each step.
     """
 
-    progress: float = 0.0
+    progress: float = 0.0  # drop-path grows with it (NASNet's ScheduledDropPath)
 
     def both_logits(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the logits, and those of the auxiliary classifier, None if there is none.
@@ -47,6 +54,38 @@ class ImageNetwork(nn.Module):
         That classifier is the submodule `auxiliary`, and without influence on `forward`.
         """
         return self(images_BCHW), None
+
+
+def build_network(
+    plan: Plan,
+    *,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    regularisation: Regularisation = NOTHING,
+) -> ImageNetwork:
+    """Return the network of a plan.
+
+    Its initial weights come from torch's global generator; seed that first.
+
+    Args:
+        plan: What to build; it names its network.
+        image_shape: Channels, height and width of one input image.
+        num_classes: Outputs of the network, one logit each.
+        regularisation: What it does only in training.
+
+    Raises:
+        ArchitectureError: Its networks are none for images.
+    """
+    kind = imported(plan.network)
+    if not issubclass(kind, ImageNetwork):
+        raise ArchitectureError(f"{kind.__name__} is no network for images, got the plan {plan}")
+    network: ImageNetwork = kind(
+        plan,
+        image_channels=image_shape[0],
+        num_classes=num_classes,
+        regularisation=regularisation,
+    )
+    return network
 
 
 def without_auxiliary(named: Mapping[str, T]) -> dict[str, T]:

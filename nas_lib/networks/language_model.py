@@ -17,13 +17,13 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_lib.architecture import Architecture
 from nas_lib.config import TextTrainingConfig
 from nas_lib.errors import ArchitectureError
+from nas_lib.named_objects import imported
 from nas_lib.networks.cost import Cost
 from nas_lib.networks.enas_rnn import Cell, initial_weights, uniform
 from nas_lib.networks.tied_softmax import mean_cross_entropy
-from nas_lib.spaces.enas_rnn import EnasRnnSpace, RnnPlan, parse_rnn
+from nas_lib.spaces import Plan, RnnPlan
 
 
 class LanguageLoss(NamedTuple):
@@ -46,6 +46,7 @@ class WordNetwork(nn.Module):
     def __init__(self, *, hidden: int, num_words: int, training: TextTrainingConfig) -> None:
         super().__init__()
         self._training = training
+        # [V, H]; also the softmax's weights (Press & Wolf 2017; Inan et al. 2017), without bias
         self.embedding = uniform(num_words, hidden, init_range=training.init_range)
 
     def initial_state(self, batch: int) -> Tensor:
@@ -57,11 +58,14 @@ class WordNetwork(nn.Module):
         training = self._training
         x_TBH = F.embedding(inputs_TB, self.embedding)
         if self.training:
+            # A word is dropped or kept wherever it stands (Gal & Ghahramani 2016).
             words_V1 = self._mask(training.word_dropout, len(self.embedding), 1)
             if words_V1 is not None:
                 x_TBH = x_TBH * F.embedding(inputs_TB, words_V1)
+            # [B, H] each, one mask for all words T of the piece
             for rate in (training.embedding_dropout, training.input_dropout):
                 x_TBH = _masked(x_TBH, self._mask(rate, *x_TBH.shape[1:]))
+        # Of the state, too, the same units at all words: a new mask each would wash it out.
         keep_BH = self._mask(training.state_dropout, *x_TBH.shape[1:])
         return cell.outputs(x_TBH, state_BH, keep_BH)
 
@@ -69,25 +73,29 @@ class WordNetwork(nn.Module):
         self, cell: Cell, inputs_TB: Tensor, targets_TB: Tensor, state_BH: Tensor
     ) -> LanguageLoss:
         """Return the loss of predicting each word's successor."""
+        # The state that is carried on is as the cell made it: only the softmax sees less.
         outputs_TBH = self.cell_outputs(cell, inputs_TB, state_BH)
         softened_TBH = _masked(
             outputs_TBH, self._mask(self._training.output_dropout, *outputs_TBH.shape[1:])
         )
         cross_entropy = mean_cross_entropy(
-            softened_TBH.flatten(0, 1), self.embedding, targets_TB.flatten()
+            softened_TBH.flatten(0, 1),  # M = T x B predictions
+            self.embedding,
+            targets_TB.flatten(),
         )
         objective = cross_entropy
         if self.training:
             objective = objective + self._penalties(outputs_TBH)
+        # detached: truncated backpropagation, pieces of `bptt` words
         return LanguageLoss(objective, cross_entropy, outputs_TBH[-1].detach())
 
     def _penalties(self, outputs_TBH: Tensor) -> Tensor:
         training = self._training
         penalty = outputs_TBH.new_zeros(())
-        if training.activation_weight:
+        if training.activation_weight:  # Merity's AR, alpha
             penalty = penalty + training.activation_weight * outputs_TBH.square().mean()
         if training.slowness_weight and len(outputs_TBH) > 1:
-            changes_TBH = outputs_TBH[1:] - outputs_TBH[:-1]
+            changes_TBH = outputs_TBH[1:] - outputs_TBH[:-1]  # TAR, beta; T - 1 of them
             penalty = penalty + training.slowness_weight * changes_TBH.square().mean()
         return penalty
 
@@ -126,26 +134,25 @@ class LanguageModel(WordNetwork):
 
 
 def build_language_model(
-    architecture: Architecture, *, num_words: int, training: TextTrainingConfig
+    plan: Plan, *, num_words: int, training: TextTrainingConfig
 ) -> LanguageModel:
-    """Return the language model whose cell an architecture's configuration string spells out.
+    """Return the language model whose cell this is.
 
     Its initial weights come from torch's global generator, and so does its dropout; seed that.
 
     Args:
-        architecture: Of the space enas-rnn.
+        plan: Of the cell; it names its network.
         num_words: Words of the vocabulary.
         training: How it is initialised, and what it does only in training.
 
     Raises:
-        ArchitectureError: It is of another space, or the string is not of its form.
+        ArchitectureError: Its networks are none for text.
     """
-    if architecture.space != EnasRnnSpace.name:
-        raise ArchitectureError(
-            f"language models can be built for the space {EnasRnnSpace.name}, "
-            f"got {architecture.space!r}"
-        )
-    return LanguageModel(parse_rnn(architecture.config), num_words=num_words, training=training)
+    kind = imported(plan.network)
+    if not issubclass(kind, LanguageModel):
+        raise ArchitectureError(f"{kind.__name__} is no language model, got the plan {plan}")
+    model: LanguageModel = kind(plan, num_words=num_words, training=training)
+    return model
 
 
 def count_language_model(model: LanguageModel) -> Cost:

@@ -56,7 +56,7 @@ class SeparableConvNorm(nn.Module):
             in_channels, in_channels, window=window, stride=stride, groups=in_channels
         )
         self.pointwise = convolution(in_channels, num_filters)
-        self.norm = nn.BatchNorm2d(num_filters)
+        self.norm = nn.BatchNorm2d(num_filters)  # none between the two, as in NASNet's code
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         y_BCHW: Tensor = self.norm(self.pointwise(self.depthwise(x_BCHW)))
@@ -73,17 +73,19 @@ class FactorisedReduction(nn.Module):
 
     def __init__(self, in_channels: int, num_filters: int) -> None:
         super().__init__()
+        # One 1x1 convolution with stride 2 would see a quarter of the pixels; this sees another.
         half = num_filters // 2
         self.even = _linear(in_channels, num_filters - half)
         self.odd = _linear(in_channels, half) if half else None
         self.norm = nn.BatchNorm2d(num_filters)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        # A 1x1 convolution is a product of pixels `[B x H x W, C]` and weights.
         x_BHWC = x_BCHW.permute(0, 2, 3, 1)
-        halves = [self.even(x_BHWC[:, ::2, ::2])]
+        halves = [self.even(x_BHWC[:, ::2, ::2])]  # [B, ceil(H / 2), ceil(W / 2), F - F // 2]
         if self.odd is not None:
             height, width = x_BCHW.shape[2:]
-            missing = (0, 0, 0, width % 2, 0, height % 2)
+            missing = (0, 0, 0, width % 2, 0, height % 2)  # of channels, columns, rows
             odd_BHWC = x_BHWC[:, 1::2, 1::2]
             halves.append(self.odd(F.pad(odd_BHWC, missing) if any(missing) else odd_BHWC))
         y_BCHW: Tensor = self.norm(torch.cat(halves, dim=3).permute(0, 3, 1, 2))
@@ -99,6 +101,7 @@ class Pool(nn.Module):
         self._stride = stride
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        # as TensorFlow does, and so the published code
         if self._is_mean:
             return F.avg_pool2d(x_BCHW, 3, self._stride, padding=1, count_include_pad=False)
         return F.max_pool2d(x_BCHW, 3, self._stride, padding=1)
@@ -114,6 +117,7 @@ class Head(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`."""
+        # The mean over all pixels makes the network run on images of any size.
         mean_BC = F.dropout(x_BCHW.mean(dim=(2, 3)), self._dropout, self.training)
         logits_BK: Tensor = self.linear(mean_BC)
         return logits_BK

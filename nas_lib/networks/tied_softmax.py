@@ -27,6 +27,7 @@ def mean_cross_entropy(outputs_MH: Tensor, embeddings_VH: Tensor, targets_M: Ten
         embeddings_VH: Of each word.
         targets_M: The right words' indices.
     """
+    # Under autocast, products are bfloat16 and the softmax is float32: torch keeps them apart.
     if torch.is_autocast_enabled(outputs_MH.device.type):
         return F.cross_entropy(F.linear(outputs_MH, embeddings_VH), targets_M)
     if torch.is_grad_enabled():
@@ -40,6 +41,7 @@ def mean_cross_entropy(outputs_MH: Tensor, embeddings_VH: Tensor, targets_M: Ten
 class _TiedSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, outputs_MH: Tensor, embeddings_VH: Tensor, targets_M: Tensor) -> Tensor:
+        # Made now, while the probabilities are in the cache: `[M, V]` is never kept.
         gradients = torch.empty_like(outputs_MH), torch.empty_like(embeddings_VH)
         losses_M = _losses(outputs_MH, embeddings_VH, targets_M, gradients=gradients)
         ctx.save_for_backward(*gradients)
@@ -48,6 +50,7 @@ class _TiedSoftmax(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        # gradients of the mean, which what comes after it may have scaled by `grad`, a scalar
         outputs_MH, embeddings_VH = ctx.saved_tensors
         return grad * outputs_MH, grad * embeddings_VH, None
 
@@ -61,21 +64,23 @@ def _losses(
 ) -> Tensor:
     """Return each prediction's cross-entropy; write the gradients of their mean."""
     num, num_words = len(targets_M), len(embeddings_VH)
-    num_chunks = -(-num * num_words // _LOGITS)
+    num_chunks = -(-num * num_words // _LOGITS)  # rounded up
     losses = []
     logits = outputs_MH.new_empty(-(-num // num_chunks), num_words)
     first = 0
     for x_RH, targets_R in zip(
         outputs_MH.chunk(num_chunks), targets_M.chunk(num_chunks), strict=True
     ):
-        logits_RV = logits[: len(x_RH)]
+        logits_RV = logits[: len(x_RH)]  # the last chunk may be shorter
         torch.mm(x_RH, embeddings_VH.t(), out=logits_RV)
         losses.append(_to_probabilities(logits_RV, targets_R))
         if gradients is not None:
+            # d loss / d logits = (probabilities - one-hot targets) / M
             logits_RV[torch.arange(len(x_RH), device=x_RH.device), targets_R] -= 1
             at_MH, at_VH = gradients
             part_RH = at_MH[first : first + len(x_RH)]
             torch.addmm(part_RH, logits_RV, embeddings_VH, beta=0, alpha=1 / num, out=part_RH)
+            # every chunk adds to all embeddings; the first one writes (beta 0)
             at_VH.addmm_(logits_RV.t(), x_RH, beta=float(first > 0), alpha=1 / num)
         first += len(x_RH)
     return torch.cat(losses)
@@ -83,7 +88,7 @@ def _losses(
 
 def _to_probabilities(logits_RV: Tensor, targets_R: Tensor) -> Tensor:
     """Turn logits into probabilities, in place; return each row's cross-entropy."""
-    target_R = logits_RV.gather(1, targets_R[:, None])[:, 0]
+    target_R = logits_RV.gather(1, targets_R[:, None])[:, 0]  # before they are overwritten
     largest_R = logits_RV.amax(dim=1)
     torch.softmax(logits_RV, dim=1, out=logits_RV)
     # the largest probability is exp(largest - log of the sum), and never 0

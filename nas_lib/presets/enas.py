@@ -7,41 +7,39 @@ weight_decay of the same value amounts to; its presets have twice the code's num
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from nas_lib.config import (
     AugmentConfig,
     CellsConfig,
-    ChildrenConfig,
     Cifar10Data,
     DeriveConfig,
     DigitsData,
-    EnasControllerConfig,
     EnasMacroSpaceConfig,
     EnasMicroSpaceConfig,
+    EnasPolicyConfig,
     EnasRnnSpaceConfig,
     FiltersConfig,
     HiddenConfig,
+    ImageChildrenConfig,
+    ImageTaskConfig,
+    ImageWeightsConfig,
     PydocTopicsData,
+    ReinforceConfig,
     RewardConfig,
     SearchConfig,
     SharedConfig,
-    TaskConfig,
+    TextChildrenConfig,
     TextFilesData,
+    TextRewardConfig,
     TextTaskConfig,
     TextTrainingConfig,
+    TextWeightsConfig,
 )
 
-_CIFAR10 = TaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz"))
+_CIFAR10 = ImageTaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz"))
 _PTB = TextTaskConfig(data=TextFilesData(path="ptb"))
 _ACCURACY = RewardConfig(power=1.0)
-_PAPER_CONTROLLER = EnasControllerConfig(entropy_weight=0.1)
-_CODE_CONTROLLER = EnasControllerConfig(  # of both image spaces
-    hidden_size=64,
-    learning_rate=1e-3,
-    adam_beta_1=0.0,
-    adam_epsilon=1e-3,
-    temperature=None,
-    tanh_constant=1.5,
-)
 
 
 def macro_paper() -> SearchConfig:
@@ -50,8 +48,8 @@ def macro_paper() -> SearchConfig:
         name="enas-macro-paper",
         task=_CIFAR10,
         space=EnasMacroSpaceConfig(),
-        controller=_PAPER_CONTROLLER,
-        shared=SharedConfig(min_learning_rate=0.001),
+        controller=_controller(EnasPolicyConfig(), entropy_weight=0.1),
+        search=SharedConfig(weights=ImageWeightsConfig(min_learning_rate=0.001)),
         children=_macro_children(weight_decay=1e-4),
     )
 
@@ -62,8 +60,10 @@ def macro_official_code() -> SearchConfig:
         name="enas-macro-official-code",
         task=_CIFAR10,
         space=EnasMacroSpaceConfig(),
-        controller=_CODE_CONTROLLER,
-        shared=SharedConfig(weight_decay=5e-4, clip_norm=None, batch_norm="running"),
+        controller=_code_controller(),
+        search=SharedConfig(
+            weights=ImageWeightsConfig(weight_decay=5e-4, clip_norm=None), batch_norm="running"
+        ),
         children=_macro_children(weight_decay=4e-4),
     )
 
@@ -74,11 +74,9 @@ def micro_paper() -> SearchConfig:
         name="enas-micro-paper",
         task=_CIFAR10,
         space=EnasMicroSpaceConfig(),
-        controller=_PAPER_CONTROLLER,
-        shared=SharedConfig(
-            epochs=150,
-            batch_size=160,
-            min_learning_rate=0.001,
+        controller=_controller(EnasPolicyConfig(), entropy_weight=0.1),
+        search=SharedConfig(
+            weights=ImageWeightsConfig(epochs=150, batch_size=160, min_learning_rate=0.001),
             controller_steps=30,
             architectures_per_step=10,
         ),
@@ -96,19 +94,16 @@ def micro_official_code() -> SearchConfig:
         name="enas-micro-official-code",
         task=_CIFAR10,
         space=EnasMicroSpaceConfig(),
-        controller=_CODE_CONTROLLER.model_copy(
-            update={
-                "learning_rate": 3.5e-3,
-                "tanh_constant": 1.10,
-                "operation_tanh_constant": 0.44,
-                "operation_bias": (0.44, 0.44, 0.0, 0.0, 0.0),
-            }
+        controller=_code_controller(
+            learning_rate=3.5e-3,
+            tanh_constant=1.10,
+            operation_tanh_constant=0.44,
+            operation_bias=(0.44, 0.44, 0.0, 0.0, 0.0),
         ),
-        shared=SharedConfig(
-            epochs=150,
-            batch_size=160,
-            weight_decay=2e-4,
-            clip_norm=None,
+        search=SharedConfig(
+            weights=ImageWeightsConfig(
+                epochs=150, batch_size=160, weight_decay=2e-4, clip_norm=None
+            ),
             controller_steps=30,
             architectures_per_step=10,
             batch_norm="batch",
@@ -131,17 +126,20 @@ def rnn_paper() -> SearchConfig:
         name="enas-rnn-paper",
         task=_PTB,
         space=EnasRnnSpaceConfig(nodes=12, variant="original", weights_per="edge", batch_norm=True),
-        controller=EnasControllerConfig(baseline_decay=0.95, distance_weight=0.0),
-        shared=_rnn_shared(
-            training, epochs=150, batch_size=64, clip_norm=0.25, weight_decay=1e-7
-        ).model_copy(
-            update={
-                "schedule": "exponential",
-                "controller_steps": 2000,
-                "architectures_per_step": 1,
-            }
+        controller=_controller(EnasPolicyConfig(distance_weight=0.0), baseline_decay=0.95),
+        search=SharedConfig(
+            weights=_rnn_weights(
+                training,
+                epochs=150,
+                batch_size=64,
+                clip_norm=0.25,
+                weight_decay=1e-7,
+                schedule="exponential",
+            ),
+            controller_steps=2000,
+            architectures_per_step=1,
         ),
-        children=_rnn_children(training, epochs=150).model_copy(update={"schedule": "exponential"}),
+        children=_rnn_children(training, epochs=150, schedule="exponential"),
     )
 
 
@@ -162,17 +160,20 @@ def rnn_official_code() -> SearchConfig:
         name="enas-rnn-official-code",
         task=_PTB,
         space=EnasRnnSpaceConfig(nodes=9),
-        controller=EnasControllerConfig(
-            hidden_size=64,
-            init_range=0.01,
+        controller=_controller(
+            EnasPolicyConfig(
+                hidden_size=64, init_range=0.01, tanh_constant=2.25, distance_weight=1 / 6
+            ),
             learning_rate=5e-5,
             baseline_decay=0.999,
             entropy_weight=1e-5,
-            tanh_constant=2.25,
-            distance_weight=1 / 6,
         ),
-        shared=_rnn_shared(
-            TextTrainingConfig(), epochs=600, batch_size=128, clip_norm=0.1, weight_decay=8e-7
+        search=SharedConfig(
+            weights=_rnn_weights(
+                TextTrainingConfig(), epochs=600, batch_size=128, clip_norm=0.1, weight_decay=8e-7
+            ),
+            controller_steps=25,
+            architectures_per_step=10,
         ),
         children=_rnn_children(training, epochs=3000),
     )
@@ -206,16 +207,15 @@ def rnn_pydoc() -> SearchConfig:
             nodes=4, shared=HiddenConfig(hidden=64), child=HiddenConfig(hidden=64)
         ),
         controller=_small_controller(),
-        shared=_rnn_shared(
-            training, epochs=8, batch_size=16, clip_norm=0.25, weight_decay=1e-7
-        ).model_copy(
-            update={
-                "controller_steps": 20,
-                "architectures_per_step": 10,
-                "derive": DeriveConfig(num_samples=50, keep=2, probes=4),
-            }
+        search=SharedConfig(
+            weights=_rnn_weights(
+                training, epochs=8, batch_size=16, clip_norm=0.25, weight_decay=1e-7
+            ),
+            controller_steps=20,
+            architectures_per_step=10,
+            derive=DeriveConfig(num_samples=50, keep=2, probes=4),
         ),
-        children=_rnn_children(training, epochs=5).model_copy(update={"batch_size": 16}),
+        children=_rnn_children(training, epochs=5, batch_size=16),
     )
 
 
@@ -223,19 +223,16 @@ def _digits(name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig) -> Se
     augment = AugmentConfig(pad=1, flip=False)
     return SearchConfig(
         name=name,
-        task=TaskConfig(data=DigitsData(), valid_fraction=0.2, test_fraction=0.2),
+        task=ImageTaskConfig(data=DigitsData(), valid_fraction=0.2, test_fraction=0.2),
         space=space,
         controller=_small_controller(),
-        shared=SharedConfig(
-            epochs=62,
-            batch_size=64,
-            first_cycle=2,
-            augment=augment,
+        search=SharedConfig(
+            weights=ImageWeightsConfig(epochs=62, batch_size=64, first_cycle=2, augment=augment),
             controller_steps=5,
             architectures_per_step=5,
             derive=DeriveConfig(num_samples=50, keep=3, probes=5),
         ),
-        children=ChildrenConfig(
+        children=ImageChildrenConfig(
             epochs=15,
             batch_size=32,
             schedule="cosine",
@@ -245,13 +242,45 @@ def _digits(name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig) -> Se
     )
 
 
-def _small_controller() -> EnasControllerConfig:
+def _controller(
+    policy: EnasPolicyConfig,
+    *,
+    learning_rate: float = 3.5e-4,
+    baseline_decay: float = 0.99,
+    entropy_weight: float = 1e-4,
+) -> ReinforceConfig:
+    """Return the controller of the paper: the entropy of an architecture is part of its reward."""
+    return ReinforceConfig(
+        policy=policy,
+        learning_rate=learning_rate,
+        baseline_decay=baseline_decay,
+        entropy_weight=entropy_weight,
+        entropy_in="reward",
+    )
+
+
+def _code_controller(*, learning_rate: float = 1e-3, **policy: Any) -> ReinforceConfig:
+    """Return the controller of the published code for images."""
+    settings = {"hidden_size": 64, "temperature": None, "tanh_constant": 1.5, **policy}
+    return ReinforceConfig(
+        policy=EnasPolicyConfig(**settings),
+        learning_rate=learning_rate,
+        adam_beta_1=0.0,
+        adam_epsilon=1e-3,
+        baseline_decay=0.99,
+        entropy_weight=1e-4,
+        entropy_in="reward",
+    )
+
+
+def _small_controller() -> ReinforceConfig:
     """Return one that learns from some thousand architectures."""
-    return EnasControllerConfig(hidden_size=64, learning_rate=3e-3, entropy_weight=1e-3)
+    policy = EnasPolicyConfig(hidden_size=64)
+    return _controller(policy, learning_rate=3e-3, entropy_weight=1e-3)
 
 
-def _macro_children(*, weight_decay: float) -> ChildrenConfig:
-    return ChildrenConfig(
+def _macro_children(*, weight_decay: float) -> ImageChildrenConfig:
+    return ImageChildrenConfig(
         epochs=310,
         batch_size=100,
         learning_rate=0.05,
@@ -263,8 +292,8 @@ def _macro_children(*, weight_decay: float) -> ChildrenConfig:
     )
 
 
-def _micro_children(*, weight_decay: float) -> ChildrenConfig:
-    return ChildrenConfig(
+def _micro_children(*, weight_decay: float) -> ImageChildrenConfig:
+    return ImageChildrenConfig(
         epochs=630,
         batch_size=144,
         learning_rate=0.05,
@@ -279,40 +308,46 @@ def _micro_children(*, weight_decay: float) -> ChildrenConfig:
     )
 
 
-def _rnn_shared(
+def _rnn_weights(
     training: TextTrainingConfig,
     *,
     epochs: int,
     batch_size: int,
     clip_norm: float,
     weight_decay: float,
-) -> SharedConfig:
+    schedule: Literal["constant", "exponential"] = "constant",
+) -> TextWeightsConfig:
     """Return plain SGD with a rate of 20."""
-    return SharedConfig(
+    return TextWeightsConfig(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=20.0,
         min_learning_rate=0.0,
-        schedule="constant",
+        schedule=schedule,
         momentum=0.0,
         nesterov=False,
         weight_decay=weight_decay,
         clip_norm=clip_norm,
-        controller_steps=25,
-        architectures_per_step=10,
         text=training,
     )
 
 
-def _rnn_children(training: TextTrainingConfig, *, epochs: int) -> ChildrenConfig:
-    return ChildrenConfig(
+def _rnn_children(
+    training: TextTrainingConfig,
+    *,
+    epochs: int,
+    batch_size: int = 64,
+    schedule: Literal["constant", "exponential"] = "constant",
+) -> TextChildrenConfig:
+    return TextChildrenConfig(
         epochs=epochs,
-        batch_size=64,
+        batch_size=batch_size,
         learning_rate=20.0,
+        schedule=schedule,
         momentum=0.0,
         nesterov=False,
         weight_decay=8e-7,
         clip_norm=0.25,
         text=training,
-        reward=_ACCURACY,
+        reward=TextRewardConfig(power=1.0),
     )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from nas_lib.config import (
     AugmentConfig,
-    ChildrenConfig,
     Cifar10Data,
     CnnSpaceConfig,
     DepthConfig,
     DigitsData,
-    LoopConfig,
+    ImageChildrenConfig,
+    ImageTaskConfig,
     ReinforceConfig,
+    RoundsConfig,
     SearchConfig,
-    TaskConfig,
 )
 
 
@@ -20,9 +20,9 @@ def nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> Searc
     """Zoph & Le 2017 on CIFAR-10: 12,800 children, 100 replicas of 8, strides fixed at 1."""
     return SearchConfig(
         name=name,
-        task=TaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz")),
+        task=ImageTaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz")),
         space=space or CnnSpaceConfig(),
-        search=LoopConfig(max_children=12_800, children_per_round=8, replicas=100, shards=20),
+        search=RoundsConfig(max_children=12_800, children_per_round=8, replicas=100, shards=20),
     )
 
 
@@ -51,7 +51,7 @@ def digits() -> SearchConfig:
     """The demo: 96 small networks on 1,797 real digits, some minutes on two cores."""
     return SearchConfig(
         name="digits",
-        task=TaskConfig(data=DigitsData(), valid_fraction=0.2, test_fraction=0.2),
+        task=ImageTaskConfig(data=DigitsData(), valid_fraction=0.2, test_fraction=0.2),
         space=CnnSpaceConfig(
             filter_heights=(1, 3, 5),
             filter_widths=(1, 3, 5),
@@ -59,12 +59,12 @@ def digits() -> SearchConfig:
             depth=DepthConfig(start=4, step=0, max=4),
         ),
         controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.01),
-        children=ChildrenConfig(
+        children=ImageChildrenConfig(
             epochs=15,
             batch_size=32,
             learning_rate=0.1,
             schedule="cosine",
             augment=AugmentConfig(pad=1, flip=False),
         ),
-        search=LoopConfig(max_children=96, children_per_round=8),
+        search=RoundsConfig(max_children=96, children_per_round=8),
     )

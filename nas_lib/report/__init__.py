@@ -1,46 +1,28 @@
-"""Tables, curves, pictures of networks, self-contained HTML pages. Pure functions, no torch."""
+"""Reports: tables, curves, pictures of networks, self-contained HTML pages. No torch.
+
+What searches have come to is decided in `nas_lib.results`; here it is drawn and worded.
+"""
 
 from __future__ import annotations
 
-from nas_lib.report.compare import Comparison, compare
-from nas_lib.report.compare_page import compare_page
-from nas_lib.report.compare_shared import SharedComparison
-from nas_lib.report.compare_tables import compare_json, compare_table
-from nas_lib.report.curves import leaderboard, winner
-from nas_lib.report.derivation import best_kept, winner_lines
-from nas_lib.report.page import problem_page, run_sentence, search_page
-from nas_lib.report.pictures import network_picture
-from nas_lib.report.replica_tables import pace_line, replicas_table
-from nas_lib.report.replicas import ReplicaSummary, replica_summaries
-from nas_lib.report.shared_words import derivation_lines, epoch_text
-from nas_lib.report.tables import headline, leaderboard_json, leaderboard_table, summary_json
-from nas_lib.report.view import DataSummary, SearchView
+from nas_lib.report.compare import compare_json, compare_page, compare_table
+from nas_lib.report.formatting import duration_text, rate_text, score_text
+from nas_lib.report.learning import epoch_text, metrics_text
+from nas_lib.report.page import problem_page, search_page
+from nas_lib.report.summary import leaderboard_json, summary_lines, terminal_parts
 
 __all__ = [
-    "Comparison",
-    "DataSummary",
-    "ReplicaSummary",
-    "SearchView",
-    "SharedComparison",
-    "best_kept",
-    "compare",
     "compare_json",
     "compare_page",
     "compare_table",
-    "derivation_lines",
+    "duration_text",
     "epoch_text",
-    "headline",
-    "leaderboard",
     "leaderboard_json",
-    "leaderboard_table",
-    "network_picture",
-    "pace_line",
+    "metrics_text",
     "problem_page",
-    "replica_summaries",
-    "replicas_table",
-    "run_sentence",
+    "rate_text",
+    "score_text",
     "search_page",
-    "summary_json",
-    "winner",
-    "winner_lines",
+    "summary_lines",
+    "terminal_parts",
 ]

@@ -9,7 +9,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from nas_lib.report.markup import Markup, join, tag
+from markupsafe import Markup
+
+from nas_lib.report.markup import join, tag
 
 COLOURS = ("#0b62a4", "#c4500a", "#00735a", "#9a3a80", "#5c5c5c")
 """Okabe and Ito's, darkened until each has a contrast of at least 4.5 on white."""

@@ -1,225 +1,213 @@
-"""Searches beside each other, at equal budgets (Zoph & Le 2017, section 4.2, figure 6).
-
-Searches of the same identity but for the seed are repetitions of one experiment: they form a
-group, with the mean and standard error over them.
-"""
+"""The comparison of searches: for the terminal, as JSON, and as a self-contained HTML page."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import product
-from statistics import fmean, stdev
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-from nas_lib.report import curves
-from nas_lib.report.compare_shared import SharedComparison, compare_shared
-from nas_lib.report.experiments import common_measure, experiment_labels, unfairness
-from nas_lib.report.measure import Measure
-from nas_lib.report.view import SearchView
+from markupsafe import Markup
+from pydantic import TypeAdapter
 
-Values = tuple[float | None, ...]
+from nas_lib.report.charts import Point, Series, line_chart
+from nas_lib.report.formatting import NONE, duration_text, score_text, tau_text
+from nas_lib.report.markup import Number, chart_figure, join, render, table, tag
+from nas_lib.report.reporter import ComparisonStyle, reporter_for
+from nas_lib.results import Comparison
+from nas_lib.results.comparison import Mean
 
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
 
-@dataclass(frozen=True)
-class Curve:
-    """The mean of the best `k` scores at each checkpoint, None before there are k scores.
-
-    Attributes:
-        k: How many of the best.
-        values: One value per checkpoint.
-        standard_error: Over the searches of a group, None where there are fewer than two.
-    """
-
-    k: int
-    values: Values
-    standard_error: Values
+_BAND = "The band is one standard error over repeated searches."
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One search.
-
-    Attributes:
-        name: Its name.
-        uri: Where its state lies.
-        controller: Kind of its controller.
-        seed: Its seed.
-        group: Label of its group.
-        num_children: Its counted children.
-        best: The best score of all of them.
-        curves: One per k in `TOPS`, up to the common budget.
-    """
-
-    name: str
-    uri: str
-    controller: str
-    seed: int
-    group: str
-    num_children: int
-    best: float | None
-    curves: tuple[Curve, ...]
+def compare_json(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison as plain data."""
+    plain: dict[str, Any] = TypeAdapter(Comparison).dump_python(comparison, mode="json")
+    return plain
 
 
-@dataclass(frozen=True)
-class Group:
-    """Repetitions of one experiment: the mean over its searches."""
-
-    label: str
-    controller: str
-    num_searches: int
-    curves: tuple[Curve, ...]
+def _style(comparison: Comparison) -> ComparisonStyle:
+    return reporter_for(comparison.procedure).comparison
 
 
-@dataclass(frozen=True)
-class Difference:
-    """The curves of one group minus those of the group of random search."""
-
-    label: str
-    curves: tuple[Curve, ...]
+def _direction(comparison: Comparison) -> str:
+    """Return on which side of 0 a difference of scores is good."""
+    return "above" if comparison.measure.higher_is_better else "below"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What searches come to at equal budgets.
-
-    Attributes:
-        budget: Counted children that every search has.
-        checkpoints: Numbers of children at which the curves are read, the last is the budget.
-        measure: What the scores are; where the searches have different ones, just scores.
-        entries: The searches, in the order given.
-        groups: In the order of their first searches.
-        differences: Of every other group from random search.
-        warnings: Sentences on what makes the comparison less than fair.
-    """
-
-    budget: int
-    checkpoints: tuple[int, ...]
-    measure: Measure
-    entries: tuple[Entry, ...]
-    groups: tuple[Group, ...]
-    differences: tuple[Difference, ...]
-    warnings: tuple[str, ...]
+def _mean_text(name: str, mean: Mean, comparison: Comparison) -> str:
+    """Return a figure, or a mean with its standard error where that is of interest."""
+    value, error = mean.value, mean.standard_error
+    if value is None:
+        return NONE
+    match comparison.quantities[name].kind:
+        case "count":
+            return f"{value:,.0f}"
+        case "seconds":
+            return duration_text(value)
+        case "score":
+            return score_text(comparison.measure, value, error=error)
+        case "tau":
+            return tau_text(value, error=error)
 
 
-def compare(
-    views: Sequence[SearchView], *, num_checkpoints: int = 20
-) -> Comparison | SharedComparison:
-    """Compare searches at the budget of the one that has the fewest counted children.
+# --- in the terminal -----------------------------------------------------------------------------
 
-    Where all of them have shared weights, these are the budget, and children only what came out.
 
-    Args:
-        views: At least one search.
-        num_checkpoints: How often along the budget the curves are read.
-    """
-    if all(view.config.shared is not None for view in views):
-        return compare_shared(views)
-    budget = min(sum(row.counts for row in view.rows) for view in views)
-    marks = (round(budget * i / num_checkpoints) for i in range(1, num_checkpoints + 1))
-    checkpoints = tuple(sorted({mark for mark in marks if mark > 0}))
-    labels = experiment_labels(views)
-    entries = [_entry(view, label, checkpoints) for view, label in zip(views, labels, strict=True)]
-    groups = _groups(entries)
-    return Comparison(
-        budget=budget,
-        checkpoints=checkpoints,
-        measure=common_measure(views),
-        entries=tuple(entries),
-        groups=groups,
-        differences=_differences(groups, entries),
-        warnings=tuple(unfairness(views)),
+def compare_table(comparison: Comparison) -> Group:
+    """Return the searches, groups of several and differences as tables for the terminal."""
+    from rich.console import Group
+    from rich.text import Text
+
+    style, quantities = _style(comparison), comparison.quantities
+    tables = (
+        [_table(comparison, tuple(quantities))]
+        if not style.table_titles
+        else [
+            _table(
+                comparison,
+                tuple(name for name, each in quantities.items() if each.is_result == is_result),
+                title=title,
+            )
+            for title, is_result in zip(style.table_titles, (False, True), strict=True)
+        ]
+    )
+    about = style.budget(comparison.budget)
+    if comparison.differences:
+        side = _direction(comparison)
+        about += f" Differences of scores are good for the controller where they are {side} 0."
+    return Group(*tables, *map(Text, (about, *comparison.warnings)))
+
+
+def _table(comparison: Comparison, names: tuple[str, ...], *, title: str | None = None) -> Table:
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    found = Table(
+        Column("Search"),
+        Column("Controller"),
+        *(Column(comparison.quantities[name].title, justify="right") for name in names),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title=title,
+    )
+    for head, means in _lines(comparison):
+        if means.keys() & set(names):
+            texts = (
+                _mean_text(name, means[name], comparison) if name in means else "" for name in names
+            )
+            found.add_row(*map(Text, (*head, *texts)))
+    return found
+
+
+def _lines(comparison: Comparison) -> Iterator[tuple[tuple[str, str], Mapping[str, Mean]]]:
+    """Yield the beginning of each line, and the figures that follow."""
+    for entry in comparison.entries:
+        means = {name: Mean(value) for name, value in entry.values.items()}
+        yield (entry.name, entry.group), means
+    for group in comparison.groups:
+        if group.num_searches > 1:
+            yield (f"mean of {group.num_searches}", group.label), group.means
+    for difference in comparison.differences:
+        yield ("difference", difference.label), difference.means
+
+
+# --- on the page ---------------------------------------------------------------------------------
+
+
+def compare_page(comparison: Comparison) -> str:
+    """Return the page."""
+    style = _style(comparison)
+    return render(
+        style.template,
+        budget=style.budget(comparison.budget),
+        warnings=comparison.warnings,
+        searches=_searches(comparison),
+        controllers=_controllers(comparison),
+        charts=join(*_charts(comparison), *_difference_charts(comparison)),
+        direction=_direction(comparison),
     )
 
 
-def _entry(view: SearchView, label: str, checkpoints: Sequence[int]) -> Entry:
-    rows = curves.by_time(view.rows)
-    best = curves.winner(rows)
-    higher = view.measure.higher_is_better
-    return Entry(
-        name=view.config.name,
-        uri=view.uri,
-        controller=view.config.controller.kind,
-        seed=view.config.seed,
-        group=label,
-        num_children=sum(row.counts for row in rows),
-        best=None if best is None else curves.score_of(best),
-        curves=tuple(
-            _read_curve(curves.top_k_mean(rows, k, higher_is_better=higher), k, checkpoints)
-            for k in curves.TOPS
-        ),
-    )
-
-
-def _read_curve(values: Sequence[float | None], k: int, checkpoints: Sequence[int]) -> Curve:
-    read = tuple(values[mark - 1] for mark in checkpoints)
-    return Curve(k, read, (None,) * len(read))
-
-
-def _groups(entries: Sequence[Entry]) -> tuple[Group, ...]:
-    members: dict[str, list[Entry]] = {}
-    for entry in entries:
-        members.setdefault(entry.group, []).append(entry)
-    return tuple(
-        Group(
-            label=label,
-            controller=group[0].controller,
-            num_searches=len(group),
-            curves=tuple(map(_mean_curve, *(entry.curves for entry in group))),
+def _searches(comparison: Comparison) -> Markup:
+    head = ("Search", "Controller", Number("Seed"), *_heads(comparison))
+    rows = [
+        (
+            tag("span", entry.name, title=entry.uri),
+            entry.group,
+            Number(str(entry.seed), entry.seed),
+            *_cells({name: Mean(value) for name, value in entry.values.items()}, comparison),
         )
-        for label, group in members.items()
-    )
+        for entry in comparison.entries
+    ]
+    return table(head, rows)
 
 
-def _mean_curve(*members: Curve) -> Curve:
-    """Return the mean of the searches' curves; None where one of them has no value yet."""
-    columns = list(zip(*(curve.values for curve in members), strict=True))
-    values, errors = [], []
-    for column in columns:
-        known = [value for value in column if value is not None]
-        complete = len(known) == len(column)
-        values.append(fmean(known) if complete else None)
-        errors.append(stdev(known) / math.sqrt(len(known)) if complete and len(known) > 1 else None)
-    return Curve(members[0].k, tuple(values), tuple(errors))
-
-
-def _differences(groups: Sequence[Group], entries: Sequence[Entry]) -> tuple[Difference, ...]:
-    random = [group for group in groups if group.controller == "random"]
-    others = [group for group in groups if group.controller != "random"]
-    return tuple(
-        Difference(
-            label=f"{other.label} minus {base.label}",
-            curves=_paired(entries, other, base) or tuple(map(_minus, other.curves, base.curves)),
+def _controllers(comparison: Comparison) -> Markup:
+    rows = [
+        (
+            group.label,
+            Number(str(group.num_searches), group.num_searches),
+            *_cells(group.means, comparison),
         )
-        for other, base in product(others, random)
-    )
+        for group in comparison.groups
+    ]
+    rows += [
+        (difference.label, Number(""), *_cells(difference.means, comparison))
+        for difference in comparison.differences
+    ]
+    return table(("Controller", Number("Searches"), *_heads(comparison)), rows)
 
 
-def _paired(entries: Sequence[Entry], other: Group, base: Group) -> tuple[Curve, ...]:
-    """Return the mean difference seed by seed, nothing where the groups have other seeds.
-
-    Searches of one seed have the same data and split, so their difference varies less.
-    """
-    mine, theirs = (
-        {entry.seed: entry.curves for entry in entries if entry.group == group.label}
-        for group in (other, base)
-    )
-    if mine.keys() != theirs.keys() or len(mine) != other.num_searches:
-        return ()
-    pairs = [tuple(map(_minus, mine[seed], theirs[seed])) for seed in mine]
-    return tuple(map(_mean_curve, *pairs))
+def _heads(comparison: Comparison) -> Iterator[Number]:
+    return (Number(quantity.title) for quantity in comparison.quantities.values())
 
 
-def _minus(curve: Curve, base: Curve) -> Curve:
-    """Return the difference of two independent means."""
-    return Curve(
-        curve.k,
-        tuple(
-            None if a is None or b is None else a - b
-            for a, b in zip(curve.values, base.values, strict=True)
-        ),
-        tuple(
-            None if a is None or b is None else math.hypot(a, b)
-            for a, b in zip(curve.standard_error, base.standard_error, strict=True)
-        ),
-    )
+def _cells(means: Mapping[str, Mean], comparison: Comparison) -> Iterator[Number]:
+    for name in comparison.quantities:
+        if name in means:
+            yield Number(_mean_text(name, means[name], comparison), means[name].value)
+        else:
+            yield Number("")
+
+
+def _charts(comparison: Comparison) -> Iterator[Markup]:
+    """Yield a chart of each curve, with a line for each group."""
+    for name, (title, explanation) in _style(comparison).charts.items():
+        series = [
+            _series(group.label, group.curves[name], comparison) for group in comparison.groups
+        ]
+        yield _chart(comparison, series, comparison.measure.label, title, explanation)
+
+
+def _difference_charts(comparison: Comparison) -> Iterator[Markup]:
+    """Yield a chart of each difference, with a line for each curve."""
+    unit = ", percentage points" if comparison.measure.is_fraction else ""
+    for difference in comparison.differences:
+        series = [
+            _series(comparison.quantities[name].title.lower(), curve, comparison)
+            for name, curve in difference.curves.items()
+        ]
+        title = difference.label.capitalize()
+        yield _chart(comparison, series, f"difference{unit}", title, "")
+
+
+def _series(name: str, curve: tuple[Mean, ...], comparison: Comparison) -> Series:
+    measure = comparison.measure
+    values = [measure.on_chart(mean.value) for mean in curve]
+    spread = [measure.scale * (mean.standard_error or 0.0) for mean in curve]
+    points: list[Point] = list(zip(comparison.checkpoints, values, strict=True))
+    return Series(name, points, spread=spread if any(spread) else ())
+
+
+def _chart(
+    comparison: Comparison, series: list[Series], label: str, title: str, explanation: str
+) -> Markup:
+    if any(line.spread for line in series):
+        explanation = f"{explanation} {_BAND}".lstrip()
+    chart = line_chart(series, x_label=_style(comparison).x_label, y_label=label)
+    return chart_figure(title, explanation, chart)

@@ -1,17 +1,25 @@
-"""HTML and SVG from function calls. What is not `Markup` is escaped: forgetting is not possible."""
+"""HTML and SVG, from templates and from function calls.
+
+A page's words and structure lie in `templates/`; its tables, charts and pictures are made by
+functions. What is not `Markup` is escaped in both: forgetting is not possible. A page is one file:
+nothing in it is fetched from anywhere.
+"""
 
 from __future__ import annotations
 
 import re
-from html import escape
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # in neither HTML nor XML
-
-
-class Markup(str):
-    """Text that is HTML or SVG already."""
-
-    __slots__ = ()
 
 
 def join(*parts: object) -> Markup:
@@ -36,7 +44,81 @@ def tag(name: str, *content: object, **attributes: object) -> Markup:
     return Markup(f"<{name}{written}>{join(*content)}</{name}>")
 
 
-def _text(value: object) -> str:
+def _text(value: object) -> Markup:
+    return escape(_clean(value))
+
+
+def _clean(value: object) -> str:
+    """Return what an expression comes to as text that may stand on a page."""
     if isinstance(value, Markup):
         return value
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", escape(str(value)))
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value))
+
+
+def render(template: str, **values: object) -> Markup:
+    """Return what a template comes to with these values; a name it does not know is an error."""
+    return Markup(_environment().get_template(template).render(values))
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("nas_lib.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_clean,
+    )
+    environment.filters["shell"] = shlex.quote
+    return environment
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in a table, which stands to the right: what it reads and what it sorts by."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that stands out, with its name above and a note below it, in small print."""
+
+    name: str
+    value: str
+    note: str
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
+    """Return a table that sorts by the column whose head is clicked.
+
+    Args:
+        head: The names of the columns, as `Number` where numbers stand below.
+        rows: The cells of each row.
+    """
+    body = tag("tbody", *(_row("td", row) for row in rows))
+    whole = tag("table", tag("thead", _row("th", head)), body, class_="sortable")
+    return tag("div", whole, class_="scroll")
+
+
+def _row(cell: str, values: Sequence[object]) -> Markup:
+    return tag("tr", *(_cell(cell, value) for value in values))
+
+
+def _cell(cell: str, value: object) -> Markup:
+    if isinstance(value, Number):
+        key = None if value.value is None else f"{value.value:.10g}"
+        return tag(cell, value.text, class_="n", data_value=key)
+    return tag(cell, value)
+
+
+def chart_figure(title: str, explanation: str, chart: Markup) -> Markup:
+    """Return a chart with its caption, nothing where the chart is empty."""
+    if not chart:
+        return Markup()
+    return tag("figure", tag("figcaption", tag("b", title), explanation), chart)

@@ -1,98 +1,86 @@
-"""Controller replicas, each by itself and all together: who is where, how stale, who is at work."""
+"""Replicas in words and tables."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from nas_lib.records import Learned
-from nas_lib.report.view import SearchView
+from markupsafe import Markup
 
-_RECENT_ROUNDS = 5  # whose rewards are averaged
+from nas_lib.report.formatting import NONE, duration_text, plural
+from nas_lib.report.markup import Number, table
+from nas_lib.results import ReplicaSummary
+from nas_lib.results.replicas import slowest
 
+if TYPE_CHECKING:
+    from rich.table import Table
 
-@dataclass(frozen=True)
-class Staleness:
-    """How old the parameters were to which gradients belonged.
+_FIGURES = ("Replica", "Rounds", "Children", "Left", "Quiet for", "Reward", "Stale", "Max", "Races")
+"""The columns of `_figures`; beside them stands who is at work."""
 
-    Attributes:
-        mean: Updates by others between pull and push, over all shards and updates.
-        max: The most.
-        conflicts: Races lost by pushes, each run again.
-    """
-
-    mean: float
-    max: int
-    conflicts: int
-
-    @classmethod
-    def of(cls, learned: Sequence[Learned]) -> Staleness | None:
-        """Return that of these updates, None where there are none."""
-        if not learned:
-            return None
-        return cls(
-            mean=sum(sum(entry.staleness) / len(entry.staleness) for entry in learned)
-            / len(learned),
-            max=max(max(entry.staleness) for entry in learned),
-            conflicts=sum(entry.conflicts for entry in learned),
-        )
+_MAX_REPLICAS = 8  # that are all shown
+_NUM_SLOWEST = 5  # of more
 
 
-@dataclass(frozen=True)
-class ReplicaSummary:
-    """Where one replica stands.
-
-    Attributes:
-        replica: Its number.
-        rounds: Rounds that it learned from.
-        children: Its children that have results.
-        children_left: Those that its open round waits for, None where no round is open.
-        quiet_s: Seconds since its last update, None before the first.
-        recent_reward: Mean of its latest rounds' mean rewards, None where there is none.
-        staleness: Of all its updates, None before the first.
-        holder: The run that is at work on it, and where; empty for none.
-    """
-
-    replica: int
-    rounds: int
-    children: int
-    children_left: int | None
-    quiet_s: float | None
-    recent_reward: float | None
-    staleness: Staleness | None
-    holder: str
-
-
-def replica_summaries(view: SearchView) -> list[ReplicaSummary]:
-    """Return one for each of the search's replicas, in order."""
-    by_replica: defaultdict[int, list[Learned]] = defaultdict(list)
-    for entry in sorted(view.learned, key=lambda entry: entry.round):
-        by_replica[entry.replica].append(entry)
-    return [
-        _summary(view, replica, by_replica[replica])
-        for replica in range(view.config.search.replicas)
-    ]
-
-
-def slowest(summaries: Iterable[ReplicaSummary]) -> list[ReplicaSummary]:
-    """Return them in order of their rounds, of equal ones first what was quiet for longest."""
-    return sorted(summaries, key=lambda each: (each.rounds, -(each.quiet_s or 0.0)))
-
-
-def _summary(view: SearchView, replica: int, learned: Sequence[Learned]) -> ReplicaSummary:
-    left = view.open_rounds.get(replica)
-    num_proposed = len(learned) + (left is not None)
-    rewards = [entry.mean_reward for entry in learned[-_RECENT_ROUNDS:]]
-    counted = [reward for reward in rewards if reward is not None]
-    return ReplicaSummary(
-        replica=replica,
-        rounds=len(learned),
-        children=num_proposed * view.config.search.children_per_round - (left or 0),
-        children_left=left,
-        quiet_s=max(0.0, view.seen_s - learned[-1].created_s) if learned else None,
-        recent_reward=fmean(counted) if counted else None,
-        staleness=Staleness.of(learned),
-        holder=view.holders.get(replica, ""),
+def replicas_line(summaries: Sequence[ReplicaSummary], num_rounds: int) -> str:
+    """Return where the replicas stand in one line."""
+    rounds = [each.rounds for each in summaries]
+    at_work = sum(bool(each.holder) for each in summaries)
+    return (
+        f"{plural(len(summaries), 'replica')}, {at_work:,} at work; "
+        f"rounds {min(rounds):,} to {max(rounds):,} of {num_rounds:,}"
     )
+
+
+def page_replicas(summaries: Sequence[ReplicaSummary]) -> Markup:
+    """Return the replicas as a table for the page."""
+    rows = ((*_figures(each), each.holder or NONE) for each in summaries)
+    return table((*map(Number, _FIGURES), "At work"), rows)
+
+
+def terminal_replicas(summaries: Sequence[ReplicaSummary], num_rounds: int) -> Table:
+    """Return the replicas as a table for the terminal, where there are many the slowest ones."""
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    caption = replicas_line(summaries, num_rounds)
+    shown = summaries
+    if len(summaries) > _MAX_REPLICAS:
+        shown = slowest(summaries)[:_NUM_SLOWEST]
+        caption += f"; shown are the {_NUM_SLOWEST} slowest"
+    found = Table(
+        *(Column(name, justify="right", no_wrap=True) for name in _FIGURES),
+        Column("At work", no_wrap=True, overflow="ellipsis", ratio=1),
+        caption=Text(caption),
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),  # nine columns should have room in 80
+        pad_edge=False,
+        expand=True,
+    )
+    for each in shown:
+        figures = (figure.text for figure in _figures(each))
+        found.add_row(*figures, Text(each.holder or NONE))  # a host is no markup
+    return found
+
+
+def _figures(each: ReplicaSummary) -> tuple[Number, ...]:
+    stale = each.staleness
+    return (
+        Number(str(each.replica), each.replica),
+        _number(each.rounds, _count),
+        _number(each.children, _count),
+        _number(each.children_left, _count),
+        _number(each.quiet_s, duration_text),
+        _number(each.recent_reward, "{:.4f}".format),
+        _number(stale.mean if stale else None, "{:.1f}".format),
+        _number(stale.max if stale else None, _count),
+        _number(stale.conflicts if stale else None, _count),
+    )
+
+
+_count = "{:,}".format
+
+
+def _number(value: float | None, text: Callable[[float], str]) -> Number:
+    return Number(NONE if value is None else text(value), value)

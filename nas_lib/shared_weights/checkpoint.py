@@ -40,6 +40,7 @@ class SharedCheckpoint:
         tensors = {f"network/{name}": tensor for name, tensor in self.network.items()}
         tensors |= {f"momentum/{name}": tensor for name, tensor in self.momentum.items()}
         for shard in self.controller:
+            # safetensors hold nothing but tensors: bytes as uint8, in their order by name
             data = np.frombuffer(shard.to_bytes(), dtype=np.uint8).copy()
             tensors[f"controller/{shard.index:03d}"] = torch.from_numpy(data)
         return pack(tensors, to_json(self.metrics).decode())
@@ -72,6 +73,7 @@ class SharedCheckpoint:
         """
         found = cls.from_bytes(data, key=key)
         parameters = _shapes(dict(network.named_parameters()))
+        # Weights that no architecture has used yet have no momentum: a part is enough.
         fits = _shapes(found.network) == _shapes(network.state_dict())
         if not fits or found.metrics.epoch != epoch or not _shapes(found.momentum) <= parameters:
             raise CorruptStateError(

@@ -50,7 +50,7 @@ class SeparableConvNorm(nn.Module):
         self.pointwise = ConvNorm(in_channels, num_filters, relu=relu)
 
     def forward(self, x_BCHW: Tensor, statistics: Statistics) -> Tensor:
-        alone_BCHW = convolve_channels(x_BCHW, self.depthwise.weight)
+        alone_BCHW = convolve_channels(x_BCHW, self.depthwise.weight)  # no BatchNorm in between
         y_BCHW: Tensor = self.pointwise(alone_BCHW, statistics)
         return y_BCHW
 
@@ -70,11 +70,12 @@ class FactorisedReduction(nn.Module):
         self.norm = Norm(num_filters)
 
     def forward(self, x_BCHW: Tensor, statistics: Statistics) -> Tensor:
+        # [B, C, ceil(H / 2), ceil(W / 2)] and [B, C, H // 2, W // 2]
         even_BCHW, odd_BCHW = _EveryOther.apply(x_BCHW)  # type: ignore[no-untyped-call]
         halves = [F.conv2d(even_BCHW, self.even.weight)]
         if self.odd is not None:
             height, width = x_BCHW.shape[2:]
-            missing = (0, width % 2, 0, height % 2)
+            missing = (0, width % 2, 0, height % 2)  # left, right, top, bottom
             if any(missing):
                 odd_BCHW = F.pad(odd_BCHW, missing)
             halves.append(F.conv2d(odd_BCHW, self.odd.weight))
@@ -86,17 +87,19 @@ def convolve_and_norm(
     x_BCHW: Tensor, weight_OIVV: Tensor, norm: Norm, statistics: Statistics
 ) -> Tensor:
     """Return a convolution that keeps height and width, after BatchNorm."""
-    padding = weight_OIVV.shape[2] // 2
+    padding = weight_OIVV.shape[2] // 2  # windows are odd
     moments = statistics.given(norm)
     if moments is None:
         y_BCHW: Tensor = norm(F.conv2d(x_BCHW, weight_OIVV, padding=padding), statistics)
         return y_BCHW
+    # In evaluation BatchNorm is affine: one pass over the images instead of two.
     factor_O, shift_O = norm.affine(moments)
     return F.conv2d(x_BCHW, weight_OIVV * factor_O[:, None, None, None], shift_O, padding=padding)
 
 
 def convolve_channels(x_BCHW: Tensor, weight_C1VV: Tensor) -> Tensor:
     """Return a convolution of every channel alone that keeps height and width."""
+    # elsewhere, and in bfloat16, torch's own gradient
     if x_BCHW.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
         y_BCHW: Tensor = _Depthwise.apply(x_BCHW, weight_C1VV)  # type: ignore[no-untyped-call]
         return y_BCHW
@@ -122,6 +125,7 @@ class _Depthwise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         x_BCHW, weight_C1VV = ctx.saved_tensors
+        # A convolution's gradient of its input is a convolution with the window turned around.
         of_x_BCHW = _depthwise(gradient_BCHW, weight_C1VV.flip(2, 3))
         return of_x_BCHW, _depthwise_weight_gradient(x_BCHW, weight_C1VV.shape[2], gradient_BCHW)
 
@@ -136,6 +140,7 @@ def _depthwise_weight_gradient(x_BCHW: Tensor, window: int, gradient_BCHW: Tenso
 
     def strip(images_BCHW: Tensor, columns: int, padding: tuple[int, int]) -> Tensor:
         shape = (channels, 1, window, columns)
+        # [C, 1, V, S] of S columns
         weight_C1VS: Tensor = conv2d_weight(  # type: ignore[no-untyped-call]
             images_BCHW, shape, gradient_BCHW, padding=padding, groups=channels
         )
@@ -170,6 +175,7 @@ class _EveryOther(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         even_BCHW, odd_BCHW = gradients
+        # Pixels of even rows and odd columns, and the other way round, were not read: zero.
         gradient_BCHW = torch.empty(
             ctx.shape,
             dtype=even_BCHW.dtype,

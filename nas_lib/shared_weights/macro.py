@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from nas_lib.config import EnasMacroSpaceConfig
-from nas_lib.config.spaces import MacroOperation
 from nas_lib.networks.layers import Head, Pool
 from nas_lib.shared_weights.image_layers import ConvNorm, FactorisedReduction, SeparableConvNorm
 from nas_lib.shared_weights.norm import Norm, Running, Statistics, Training
-from nas_lib.spaces.enas_macro import pools_after
+from nas_lib.spaces.enas_macro import MacroOperation, pools_after
 
 
 class LayerChoice(NamedTuple):
@@ -35,6 +34,7 @@ def layer_choices(tokens: Sequence[int], num_layers: int) -> list[LayerChoice]:
     """Return what tokens of the enas-macro space mean, layer by layer."""
     choices, position = [], 0
     for layer in range(num_layers):
+        # a layer's tokens: its operation, and a bit for each output but the previous one
         bits = tokens[position + 1 : position + 1 + layer]
         skips = tuple(i for i, bit in enumerate(bits) if bit)
         choices.append(LayerChoice(tokens[position], skips))
@@ -59,10 +59,13 @@ class MacroSuperNetwork(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
+        # All layers have the same width, also behind a reduction: 36 in the code, of 12 layers.
         filters = space.shared.filters
         self._num_layers = space.layers
         self._reduced_after = pools_after(space.layers)
         self.stem = ConvNorm(image_channels, filters, window=3)
+        # Section 2.3: each layer has weights of its own for each operation, and they are shared
+        # by all architectures that choose it there.
         self.layers = nn.ModuleList(
             MacroLayer(space.operations, filters, normed=layer > 0) for layer in range(space.layers)
         )
@@ -83,11 +86,12 @@ class MacroSuperNetwork(nn.Module):
             statistics: For BatchNorm; by default those for training, or the running averages.
         """
         statistics = statistics or (Training() if self.training else Running())
+        # layers keep what they are given: once here, not in every one of them
         images_BCHW = images_BCHW.contiguous(memory_format=torch.channels_last)
         outputs = _Outputs(self.reductions, statistics)
         outputs.append(self.stem(images_BCHW, statistics))
         for number, choice in enumerate(layer_choices(tokens, self._num_layers)):
-            skips = [outputs[i] for i in choice.skips]
+            skips = [outputs[i] for i in choice.skips]  # all [B, filters, H, W] of this third
             y_BCHW = self.layers[number](outputs[number], choice.operation, skips, statistics)
             outputs.append(y_BCHW)
             if number in self._reduced_after:
@@ -107,10 +111,14 @@ class MacroLayer(nn.Module):
     def forward(
         self, x_BCHW: Tensor, operation: int, skips: Sequence[Tensor], statistics: Statistics
     ) -> Tensor:
+        # Only the branch that was asked for is computed. The published code computes all six, and
+        # returns the last one's result whichever was asked for.
         y_BCHW: Tensor = self.operations[operation](x_BCHW, statistics)
         for number, skip_BCHW in enumerate(skips):
             # An operation may need its own output to go back; a sum needs nothing.
             y_BCHW = y_BCHW.add_(skip_BCHW) if number else y_BCHW + skip_BCHW
+        # As many summands as skips: BatchNorm brings any sum to one scale. The first layer
+        # has no skips.
         return y_BCHW if self.norm is None else self.norm(y_BCHW, statistics)
 
 
@@ -146,6 +154,7 @@ class _Outputs:
 
     def __init__(self, reductions: nn.ModuleList, statistics: Statistics) -> None:
         self._reductions, self._statistics = reductions, statistics
+        # by how often they were reduced, and then by their number
         self._by_reductions: list[dict[int, Tensor]] = [{}]
         self._length = 0
 
@@ -161,6 +170,7 @@ class _Outputs:
         return self._reduced(index, len(self._by_reductions) - 1)
 
     def _reduced(self, index: int, times: int) -> Tensor:
+        # The code reduces every output at every pool. Most are looked at by nobody afterwards.
         known = self._by_reductions[times]
         if index not in known:
             reduction = self._reductions[times - 1].get_submodule(str(index))

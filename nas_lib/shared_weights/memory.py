@@ -24,6 +24,7 @@ def freed_memory_kept() -> Iterator[None]:
     settings; with another C library, nothing changes. What is left on a GPU is given back too, as
     children may be trained on it next.
     """
+    # all blocks come from the heap, and its free end stays ours
     _set_limits(mmap_max=0, trim_threshold=_NEVER)
     try:
         yield

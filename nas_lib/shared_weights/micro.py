@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from nas_lib.config import EnasMicroSpaceConfig
-from nas_lib.config.spaces import MicroOperation
 from nas_lib.networks.layers import Head, Pool, convolution
 from nas_lib.shared_weights.image_layers import (
     ConvNorm,
@@ -21,7 +20,7 @@ from nas_lib.shared_weights.image_layers import (
     convolve_and_norm,
 )
 from nas_lib.shared_weights.norm import Norm, Running, Statistics, Training
-from nas_lib.spaces.enas_micro import NUM_INPUTS, reduction_cells
+from nas_lib.spaces.enas_micro import NUM_INPUTS, MicroOperation, reduction_cells
 
 
 class NodeChoice(NamedTuple):
@@ -63,22 +62,24 @@ class MicroSuperNetwork(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
+        # Section 2.4: the cells of one kind compute the same, each place with its own weights.
         filters = space.shared.filters
         self._num_nodes = space.nodes
         self._reduced_before = reduction_cells(space.shared.cells)
         self.stem = ConvNorm(image_channels, 3 * filters, window=3)
         self.reductions = nn.ModuleList()
         self.cells = nn.ModuleList()
-        channels = [3 * filters, 3 * filters]
+        channels = [3 * filters, 3 * filters]  # of the last two outputs, the older first
         for number in range(space.shared.cells + 2):
             is_reduced = number in self._reduced_before
             if is_reduced:
-                filters *= 2
+                filters *= 2  # half the height and width
                 self.reductions.append(FactorisedReduction(channels[1], filters))
                 channels = [channels[1], filters]
+            # The older output was not reduced with the newer one: it is larger, in this cell only.
             calibration = Calibration(channels, filters, is_larger=is_reduced)
             self.cells.append(MicroCell(space.operations, space.nodes, filters, calibration))
-            channels = [channels[1], filters]
+            channels = [channels[1], filters]  # whatever is loose, a cell has `filters` channels
         self.head = Head(filters, num_classes, dropout=dropout)
 
     def forward(
@@ -93,12 +94,13 @@ class MicroSuperNetwork(nn.Module):
         """
         statistics = statistics or (Training() if self.training else Running())
         normal, reduced = cell_choices(tokens, self._num_nodes)
+        # layers keep what they are given: once here, not in every one of them
         images_BCHW = images_BCHW.contiguous(memory_format=torch.channels_last)
         x_BCHW = y_BCHW = self.stem(images_BCHW, statistics)  # the last two outputs, y the newer
         reductions = iter(self.reductions)
         for number, cell in enumerate(self.cells):
             is_reduced = number in self._reduced_before
-            if is_reduced:
+            if is_reduced:  # then an ordinary cell of stride 1, other than in a network of its own
                 x_BCHW, y_BCHW = y_BCHW, next(reductions)(y_BCHW, statistics)
             choices = reduced if is_reduced else normal
             x_BCHW, y_BCHW = y_BCHW, cell(x_BCHW, y_BCHW, choices, statistics)
@@ -145,6 +147,7 @@ class MicroCell(nn.Module):
         super().__init__()
         self._operations = tuple(operations)
         self.calibration = calibration
+        # One for each input that the side may read, as in the code's tables.
         self.separables = nn.ModuleDict(
             {
                 _edge(node, side, index, kind): SeparableTwice(filters, window=int(kind[-1]))
@@ -156,6 +159,7 @@ class MicroCell(nn.Module):
             }
         )
         self.pools = nn.ModuleDict({"avg3": Pool("avg3"), "max3": Pool("max3")})
+        # [F, F, 1, 1] for each state: slices of one convolution of all states in depth
         self.ends = nn.ParameterList(
             convolution(filters, filters).weight for _ in range(NUM_INPUTS + num_nodes)
         )
@@ -164,12 +168,13 @@ class MicroCell(nn.Module):
     def forward(
         self, x_BCHW: Tensor, y_BCHW: Tensor, choices: Sequence[NodeChoice], statistics: Statistics
     ) -> Tensor:
+        # states 0 and 1 are the inputs; all are [B, filters, H, W]
         states = _States(self.calibration(x_BCHW, y_BCHW, statistics))
         for node, choice in enumerate(choices):
             a_BCHW, b_BCHW = (
                 self._operate(states, node, side, choice, statistics) for side in range(2)
             )
-            states.append(a_BCHW + b_BCHW)
+            states.append(a_BCHW + b_BCHW)  # never in place: either may be a state itself
         return self._combine(states, choices, statistics)
 
     def _operate(
@@ -178,6 +183,7 @@ class MicroCell(nn.Module):
         index, kind = choice.inputs[side], self._operations[choice.operations[side]]
         match kind:
             case "sep3" | "sep5":
+                # ReLU, convolutions, BatchNorm, twice
                 separable = self.separables[_edge(node, side, index, kind)]
                 y_BCHW: Tensor = separable(states.rectified(index), statistics)
             case "avg3" | "max3":
@@ -192,6 +198,7 @@ class MicroCell(nn.Module):
         """Return the convolution of the states that no node reads: each has its own weights."""
         read = {index for choice in choices for index in choice.inputs}
         loose = [index for index in range(NUM_INPUTS + len(choices)) if index not in read]
+        # [F, F x loose, 1, 1] and [B, F x loose, H, W]: one product for all of them
         weight_OI11 = torch.cat([self.ends[index] for index in loose], dim=1)
         ends_BCHW = torch.cat([states.rectified(index) for index in loose], dim=1)
         return convolve_and_norm(ends_BCHW, weight_OI11, self.norm, statistics)

@@ -10,15 +10,19 @@ Shapes: B images, C channels, H x W pixels.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_EPSILON = 1e-5
-_MOMENTUM = 0.1
+BatchNormMode = Literal["refit", "batch", "running"]
+"""Whose statistics an architecture is judged with; the settings say what each is."""
+
+_EPSILON = 1e-5  # of the code of ENAS for images, and torch's
+_MOMENTUM = 0.1  # its decay is 0.9
 
 
 class Moments(NamedTuple):
@@ -56,11 +60,13 @@ class Norm(nn.Module):
 
     def forward(self, x_BCHW: Tensor, statistics: Statistics) -> Tensor:
         given = statistics.given(self)
-        if given is not None:
+        if given is not None:  # the same for all images, so batches do not matter
             return F.batch_norm(x_BCHW, *given, self.scale, self.shift, eps=self.epsilon)
+        # else each channel by its own mean and variance over B, H and W
         kept, weight = statistics.kept(self)
         if kept is None:
             return self._by_own_moments(x_BCHW, None)
+        # Momentum 1 below makes torch write the batch's own moments into these, [C] each.
         batch = Moments(torch.zeros_like(self.running_mean), torch.zeros_like(self.running_mean))
         out_BCHW = self._by_own_moments(x_BCHW, batch)
         with torch.no_grad():
@@ -85,6 +91,7 @@ class Norm(nn.Module):
 
     def affine(self, moments: Moments) -> tuple[Tensor, Tensor]:
         """Return the factor and the summand, both `[C]`, that these moments make of BatchNorm."""
+        # (x - mean) / deviation * scale + shift = factor * x + summand
         factor_C = self.scale * (moments.variance + self.epsilon).rsqrt()
         return factor_C, self.shift - moments.mean * factor_C
 
@@ -146,6 +153,7 @@ class Fitting:
         return None
 
     def kept(self, norm: Norm) -> tuple[Moments | None, float]:
+        # Weights 1, 1/2, 1/3, ... make a running average the plain mean of all uses.
         if norm not in self.moments:
             zeros_C = torch.zeros_like(norm.scale)
             self.moments[norm] = Moments(zeros_C, zeros_C.clone())
@@ -164,3 +172,18 @@ class Fitted:
 
     def kept(self, norm: Norm) -> tuple[Moments | None, float]:
         return None, 0.0
+
+
+def statistics_of(mode: BatchNormMode, refit: Callable[[], Statistics]) -> Statistics:
+    """Return what an architecture is judged with in this mode.
+
+    Args:
+        mode: As the settings have it.
+        refit: Fits moments to the architecture; called only where they are wanted.
+    """
+    makers: dict[BatchNormMode, Callable[[], Statistics]] = {
+        "refit": refit,
+        "batch": OfBatch,
+        "running": Running,
+    }
+    return makers[mode]()

@@ -15,6 +15,7 @@ Letters: T words of a piece, B pieces side by side, H units.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from torch import Tensor, nn
@@ -38,15 +39,18 @@ class RnnSuperNetwork(WordNetwork):
         hidden = space.shared.hidden
         super().__init__(hidden=hidden, num_words=num_words, training=training)
         self._space, self._hidden = EnasRnnSpace(space), hidden
+        # The paper has a weight for each pair of nodes, both published codes one for each pair and
+        # function.
         self._is_per_function = space.weights_per == "edge_and_function"
         self.weights = nn.ParameterDict(
-            {
+            {  # [2H, 2H] of node 0, which takes word and state; [H, 2H] of the others
                 self._name(number, node): uniform(
                     hidden if number else 2 * hidden, 2 * hidden, init_range=training.init_range
                 )
                 for number, node in _all_nodes(space, self._space.num_nodes)
             }
         )
+        # h and c of every node together, before function and sigmoid; and last the new state
         normalised = [2 * hidden] * self._space.num_nodes + [hidden]
         self.norms = nn.ModuleList(
             Norm(width, epsilon=_EPSILON, momentum=_MOMENTUM)
@@ -85,7 +89,8 @@ class RnnSuperNetwork(WordNetwork):
 
     def _cell(self, tokens: Sequence[int], statistics: Statistics | None) -> Cell:
         statistics = statistics or (Training() if self.training else Running())
-        plan = self._space.plan(tokens, hidden=self._hidden)
+        # A plan has the size of networks trained from scratch; these weights are smaller.
+        plan = replace(self._space.plan(tokens), hidden=self._hidden)
         weights = [self.weights[self._name(*each)] for each in enumerate(plan.nodes)]
         norms = [partial(norm, statistics=statistics) for norm in self.norms]
         return Cell(plan, tuple(weights), tuple(norms))
@@ -98,6 +103,7 @@ class RnnSuperNetwork(WordNetwork):
 
 def _all_nodes(space: EnasRnnSpaceConfig, num_nodes: int) -> Iterator[tuple[int, RnnNode]]:
     """Yield every node that some cell has, with its number."""
+    # node 0 takes no other, and in the later code its function is fixed
     first = ("tanh",) if space.variant == "enas_lm" else space.functions
     yield from ((0, RnnNode(function)) for function in first)
     for number in range(1, num_nodes):

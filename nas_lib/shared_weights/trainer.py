@@ -13,16 +13,20 @@ from collections.abc import Callable, Sequence
 import torch
 
 from nas_lib.config import SharedConfig
-from nas_lib.controllers import Controller, Gradient, Shard
+from nas_lib.controllers import Controller, Lesson, Shard
 from nas_lib.records import SharedEpoch
+from nas_lib.seeds import Stream, seed_for
 from nas_lib.shared_weights.checkpoint import SharedCheckpoint
 from nas_lib.shared_weights.workload import WORST_PERPLEXITY, Tokens, Workload, finite_score
 from nas_lib.spaces import Decision
-from nas_lib.training.epochs import DROPOUT, DivergedError, check_finite, epoch_seed
-from nas_lib.training.momentum import momentum_of, set_momentum
+from nas_lib.training.epoch_trainer import (
+    DivergedError,
+    check_finite,
+    check_weights,
+    momentum_of,
+    set_momentum,
+)
 from nas_lib.training.schedule import learning_rate
-
-_SAMPLE, _CONTROLLER = 10, 11  # streams of randomness; `steps` has those below 10
 
 
 class SharedTrainer:
@@ -44,6 +48,7 @@ class SharedTrainer:
         decisions: Sequence[Decision],
         *,
         shards: Sequence[Shard],
+        goodness: Callable[[float], float],
         seed: int,
         run: str,
         beat: Callable[[], None] = lambda: None,
@@ -56,22 +61,24 @@ class SharedTrainer:
             controller: Who proposes; one without parameters learns nothing (random search).
             decisions: Those of the space.
             shards: The controller's first state.
+            goodness: Of a score, as the controller is to maximise it.
             seed: The search's.
             run: This run.
             beat: Is called often, to show life.
         """
         self.epoch = 0
         self.shards = list(shards)
-        self._shared, self._workload = shared, workload
+        self._shared, self._settings, self._workload = shared, shared.weights, workload
         self._controller, self._decisions = controller, decisions
+        self._goodness = goodness
         self._seed, self._run, self._beat = seed, run, beat
         self._weights = list(workload.network.parameters())  # thousands: they are listed once
         self._optimizer = torch.optim.SGD(
             self._weights,
-            shared.learning_rate,
-            momentum=shared.momentum,
-            nesterov=shared.nesterov,
-            weight_decay=shared.weight_decay,
+            shared.weights.learning_rate,
+            momentum=shared.weights.momentum,
+            nesterov=shared.weights.nesterov,
+            weight_decay=shared.weights.weight_decay,
         )
 
     def run_epoch(self) -> SharedEpoch:
@@ -81,8 +88,9 @@ class SharedTrainer:
             DivergedError: The loss or a weight is no finite number any more.
         """
         epoch, started_s = self.epoch + 1, time.perf_counter()
-        torch.manual_seed(epoch_seed(self._seed, epoch, DROPOUT))
-        rate = learning_rate(self._shared, (epoch - 1) / self._shared.epochs)
+        torch.manual_seed(seed_for(self._seed, Stream.SHARED_DROPOUT, epoch))
+        # from epoch to epoch, not from step to step, as in the code
+        rate = learning_rate(self._settings, (epoch - 1) / self._settings.epochs)
         train_loss, num_steps = self._train(epoch, rate)
         trained_s = time.perf_counter()
         learned = self._learn(epoch)
@@ -95,9 +103,7 @@ class SharedTrainer:
             num_steps=num_steps,
             num_evaluations=learned.num_evaluations,
             mean_score=learned.mean_score,
-            mean_reward=learned.mean_reward,
-            baseline=self.shards[0].baseline,
-            entropy=learned.entropy,
+            metrics=learned.metrics,
             seconds=trained_s - started_s,
             controller_seconds=time.perf_counter() - trained_s,
             created_s=time.time(),
@@ -122,12 +128,18 @@ class SharedTrainer:
     def _train(self, epoch: int, rate: float) -> tuple[float, int]:
         """Return the mean cross-entropy, each mini-batch's before its step, and their number."""
         num_steps = self._workload.num_batches(epoch)
+        # Section 2.2: the gradient of the expected loss, from one architecture per mini-batch
+        # (M = 1), which the paper found enough.
         architectures = self._controller.propose(
-            self.shards, decisions=self._decisions, num=num_steps, seed=[self._seed, _SAMPLE, epoch]
+            self.shards,
+            decisions=self._decisions,
+            num=num_steps,
+            seed=seed_for(self._seed, Stream.SHARED_PROPOSE, epoch),
         )
         losses = []
         batches = self._workload.batches(epoch)
         for batch, tokens in zip(batches, architectures, strict=True):
+            # a text's shorter pieces move the weights less (Merity et al. 2018, section 4.1)
             self._optimizer.param_groups[0]["lr"] = rate * batch.weight
             objective, cross_entropy = self._workload.loss(batch, tokens)
             self._optimizer.zero_grad(set_to_none=True)
@@ -140,28 +152,32 @@ class SharedTrainer:
         # The epoch's one wait for the device. One that overflowed says nothing of the others.
         mean_loss = losses_S[torch.isfinite(losses_S)].mean().item()
         try:
-            check_finite(epoch, mean_loss, 0.0, self._workload.network)
+            check_finite(epoch, {"training loss": mean_loss})
+            check_weights(epoch, self._workload.network)
         except DivergedError as err:
             raise DivergedError(
                 f"the shared weights diverged: {err}; start anew with a smaller "
-                "shared.learning_rate or shared.clip_norm"
+                "search.weights.learning_rate or search.weights.clip_norm"
             ) from err
         return mean_loss, num_steps
 
     def _clip(self) -> None:
         """Shorten the gradient; one that is not finite counts as zero."""
-        if self._shared.clip_norm is None:
+        if self._settings.clip_norm is None:
             return
+        # By the norm of all together. The published code for images asks for 5 per tensor, and by a
+        # slip applies none of it.
         gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        factor = (self._shared.clip_norm / (norm + 1e-6)).clamp(max=1)
+        factor = (self._settings.clip_norm / (norm + 1e-6)).clamp(max=1)
         torch._foreach_mul_(gradients, torch.where(torch.isfinite(norm), factor, 0))
         for gradient in gradients:
             gradient.nan_to_num_(nan=0.0)  # no number times 0 is none either
 
     def _learn(self, epoch: int) -> _Lessons:
         shared = self._shared
-        learns = self._controller.num_parameters > 0 and epoch > shared.controller_after
+        # Where nothing is learnt, one step's architectures are scored all the same, to look at.
+        learns = self._controller.learns and epoch > shared.controller_after
         lessons = _Lessons()
         for step in range(shared.controller_steps if learns else 1):
             number = (epoch - 1) * shared.controller_steps + step
@@ -169,12 +185,14 @@ class SharedTrainer:
                 self.shards,
                 decisions=self._decisions,
                 num=shared.architectures_per_step,
-                seed=[self._seed, _CONTROLLER, number],
+                seed=seed_for(self._seed, Stream.CONTROLLER_STEP, number),
             )
+            # Section 2.2: rewards are of validation data, else overfitting would be rewarded.
             scores = [self._quick_score(t, number, i) for i, t in enumerate(architectures)]
             lessons.scores += scores
             if learns:
-                lessons.add(self._step(architectures, scores, number))
+                lesson = self._step(architectures, scores, number)
+                lessons.add(lesson, self._controller.metrics(lesson, self.shards))
         return lessons
 
     def _quick_score(self, tokens: Tokens, number: int, index: int) -> float:
@@ -184,17 +202,16 @@ class SharedTrainer:
 
     def _step(
         self, architectures: Sequence[Tokens], scores: Sequence[float], number: int
-    ) -> Gradient:
-        """Let the controller learn from scores; return what it learned."""
-        rewards = [self._workload.reward(score) for score in scores]
-        gradient = self._controller.gradient(
+    ) -> Lesson:
+        """Let the controller learn from scores; return what they taught."""
+        rewards = [self._goodness(score) for score in scores]
+        lesson = self._controller.lesson(
             self.shards, decisions=self._decisions, tokens=architectures, rewards=rewards
         )
         self.shards = [
-            self._controller.apply(shard, gradient, replica=0, round=number)
-            for shard in self.shards
+            self._controller.apply(shard, lesson, replica=0, round=number) for shard in self.shards
         ]
-        return gradient
+        return lesson
 
 
 class _Lessons:
@@ -202,17 +219,13 @@ class _Lessons:
 
     def __init__(self) -> None:
         self.scores: list[float] = []
-        self.rewards: list[float] = []
-        self.entropy: float | None = None
+        self.num_evaluations = 0
+        self._steps: list[dict[str, float]] = []
 
-    def add(self, gradient: Gradient) -> None:
-        """Add what one step taught."""
-        self.rewards += gradient.rewards
-        self.entropy = gradient.entropy
-
-    @property
-    def num_evaluations(self) -> int:
-        return len(self.rewards)
+    def add(self, lesson: Lesson, metrics: dict[str, float]) -> None:
+        """Add what one step taught, and came to."""
+        self.num_evaluations += len(lesson.rewards)
+        self._steps.append(metrics)
 
     @property
     def mean_score(self) -> float:
@@ -221,5 +234,9 @@ class _Lessons:
         return sum(usual) / len(usual)
 
     @property
-    def mean_reward(self) -> float | None:
-        return sum(self.rewards) / len(self.rewards) if self.rewards else None
+    def metrics(self) -> dict[str, float]:
+        """Those of the last step, with the mean reward over all of them; empty without a step."""
+        if not self._steps:
+            return {}
+        rewards = [step["mean_reward"] for step in self._steps]
+        return {**self._steps[-1], "mean_reward": sum(rewards) / len(rewards)}

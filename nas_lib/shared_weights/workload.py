@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
+
+from nas_lib.results.measure import Measure
+from nas_lib.shared_weights.norm import BatchNormMode
 
 Tokens = Sequence[int]
 """An architecture as its space's tokens."""
 
 WORST_PERPLEXITY = 1e9
 """Of an architecture that overflows; JSON has no infinity."""
-
-BatchNormMode = Literal["refit", "batch", "running"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +43,12 @@ class Workload(Protocol):
     Attributes:
         num_validation_batches: Mini-batches of validation data, of the training batches' size.
         has_batch_norm: Whether `mode` makes a difference.
-        higher_is_better: Of scores: true for accuracy, false for perplexity.
+        measure: What scores are.
     """
 
     num_validation_batches: int
     has_batch_norm: bool
-    higher_is_better: bool
+    measure: Measure
 
     @property
     def network(self) -> nn.Module:
@@ -82,13 +83,9 @@ class Workload(Protocol):
         """Return an architecture's score on all validation data."""
         ...
 
-    def reward(self, score: float) -> float:
-        """Return what the controller maximises: an accuracy itself, or c / perplexity."""
-        ...
-
 
 def finite_score(workload: Workload, score: float) -> float:
     """Return the score, or the worst there is for an architecture that overflows."""
     if math.isfinite(score):
         return score
-    return 0.0 if workload.higher_is_better else WORST_PERPLEXITY
+    return 0.0 if workload.measure.higher_is_better else WORST_PERPLEXITY

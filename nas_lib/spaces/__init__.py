@@ -1,9 +1,13 @@
-"""WHAT may be built: decisions <-> architecture. Pure Python, no torch."""
+"""WHAT may be built: settings, decisions <-> architecture, plans. Pure Python, no torch."""
 
 from __future__ import annotations
 
-from nas_lib.spaces.choices import ChoiceSpace
-from nas_lib.spaces.cnn import CnnSpace
+from typing import Annotated
+
+from pydantic import Field
+
+from nas_lib.spaces.choices import ChoiceSpace, CustomSpaceConfig
+from nas_lib.spaces.cnn import CnnPlan, CnnSpace, CnnSpaceConfig, DepthConfig
 from nas_lib.spaces.decisions import (
     Anchor,
     Choice,
@@ -13,25 +17,55 @@ from nas_lib.spaces.decisions import (
     check_tokens,
     num_tokens,
 )
-from nas_lib.spaces.enas_macro import EnasMacroSpace
-from nas_lib.spaces.enas_micro import EnasMicroSpace
-from nas_lib.spaces.enas_rnn import EnasRnnSpace
-from nas_lib.spaces.registry import build_space
-from nas_lib.spaces.space import Space, space_size
+from nas_lib.spaces.enas_macro import (
+    EnasMacroSpace,
+    EnasMacroSpaceConfig,
+    FiltersConfig,
+    MacroPlan,
+)
+from nas_lib.spaces.enas_micro import CellsConfig, EnasMicroSpace, EnasMicroSpaceConfig, MicroPlan
+from nas_lib.spaces.enas_rnn import EnasRnnSpace, EnasRnnSpaceConfig, HiddenConfig, RnnPlan
+from nas_lib.spaces.space import Plan, PlannedSpace, Space, SpacePart, space_size
+
+SpaceConfig = Annotated[
+    CnnSpaceConfig
+    | EnasMacroSpaceConfig
+    | EnasMicroSpaceConfig
+    | EnasRnnSpaceConfig
+    | CustomSpaceConfig,
+    Field(discriminator="kind"),
+]
+"""Settings of any space."""
 
 __all__ = [
     "Anchor",
+    "CellsConfig",
     "Choice",
     "ChoiceSpace",
+    "CnnPlan",
     "CnnSpace",
+    "CnnSpaceConfig",
+    "CustomSpaceConfig",
     "Decision",
+    "DepthConfig",
     "EnasMacroSpace",
+    "EnasMacroSpaceConfig",
     "EnasMicroSpace",
+    "EnasMicroSpaceConfig",
     "EnasRnnSpace",
+    "EnasRnnSpaceConfig",
+    "FiltersConfig",
+    "HiddenConfig",
+    "MacroPlan",
+    "MicroPlan",
+    "Plan",
+    "PlannedSpace",
     "Pointer",
+    "RnnPlan",
     "Space",
+    "SpaceConfig",
+    "SpacePart",
     "Subset",
-    "build_space",
     "check_tokens",
     "num_tokens",
     "space_size",

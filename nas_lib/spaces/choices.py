@@ -1,13 +1,40 @@
-"""The simplest space of a user's own: a fixed list of named choices."""
+"""Spaces of a user's own: any object that is one, and the simplest, a fixed list of choices."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
 
 from nas_lib.architecture import Architecture
-from nas_lib.errors import ArchitectureError
+from nas_lib.errors import ArchitectureError, ConfigError
+from nas_lib.named_objects import users_object
 from nas_lib.spaces.decisions import Choice, check_tokens
+from nas_lib.spaces.space import Space, SpacePart
+
+
+class CustomSpaceConfig(SpacePart):
+    """A space of the user's own: any object that meets `nas_lib.spaces.Space`."""
+
+    has_plans: ClassVar[bool] = False
+
+    kind: Literal["custom"] = "custom"
+    object: str = Field(
+        description="`module:name` of a Space or a function that returns one; "
+        "`inline` for one handed to nas_lib.search in this process."
+    )
+
+    def build(self, given: Space | None = None) -> Space:
+        """Return the user's own space."""
+        found = users_object(self.object, given, setting="space.object")
+        space = found() if callable(found) else found
+        if not isinstance(space, Space):
+            raise ConfigError(
+                f"space.object {self.object!r} should be a nas_lib.spaces.Space "
+                f"or a function that returns one, got {type(space).__name__}"
+            )
+        return space
 
 
 class ChoiceSpace:

@@ -17,21 +17,92 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import chain
+from typing import Annotated, ClassVar, Literal
 
-from nas_lib.architecture import Architecture
-from nas_lib.config import CnnSpaceConfig
+from pydantic import Field, PositiveInt, model_validator
+
 from nas_lib.errors import ArchitectureError
+from nas_lib.part import Part
 from nas_lib.spaces.decisions import Choice, Decision, Subset, check_tokens, num_tokens
+from nas_lib.spaces.space import PlannedSpace, Space, SpacePart, option_index
 
 LayerType = Literal["conv", "max_pool"]
+Options = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 _POOL_SIZE = 2  # window and stride of every max-pooling layer
+_NUMBER = r"[1-9]\d*"
 _LAYER = re.compile(
-    r"(?:(?P<convs>\d+)\*)?(?P<kind>conv|max_pool) (?P<height>\d+)x(?P<width>\d+)"
-    r"(?:x(?P<filters>\d+))?/(?P<stride_height>\d+)x(?P<stride_width>\d+)"
+    rf"(?:(?P<convs>{_NUMBER})\*)?(?P<kind>conv|max_pool) "
+    rf"(?P<height>{_NUMBER})x(?P<width>{_NUMBER})(?:x(?P<filters>{_NUMBER}))?"
+    rf"/(?P<stride_height>{_NUMBER})x(?P<stride_width>{_NUMBER})"
     r" <- (?P<inputs>image|\d+(?:,\d+)*)"
 )
+
+
+class DepthConfig(Part):
+    """Number of layers, growing with the number of children proposed so far."""
+
+    start: PositiveInt = Field(6, description="Layers of the first children.")
+    step: int = Field(2, ge=0, description="Layers added each time.")
+    every_children: PositiveInt = Field(1600, description="Children between two additions.")
+    max: PositiveInt = Field(20, description="Layers at most; sizes the controller.")
+
+    @model_validator(mode="after")
+    def _check(self) -> DepthConfig:
+        if self.max < self.start:
+            raise ValueError(f"max ({self.max}) must be at least start ({self.start})")
+        return self
+
+
+class CnnSpaceConfig(SpacePart):
+    """Convolutional networks with skip connections (Zoph & Le 2017, sections 3.1 and 3.3)."""
+
+    task: ClassVar[str] = "images"
+
+    kind: Literal["cnn"] = "cnn"
+    filter_heights: Options = Field((1, 3, 5, 7), description="Of a convolution, in pixels.")
+    filter_widths: Options = Field((1, 3, 5, 7), description="Of a convolution, in pixels.")
+    strides: Options = Field(
+        (1,), description="Height and width are chosen separately; one value fixes both."
+    )
+    num_filters: Options = Field((24, 36, 48, 64), description="Output channels of a layer.")
+    layer_types: tuple[Literal["conv", "max_pool"], ...] = Field(
+        ("conv",), min_length=1, description="With max_pool, the controller places pooling layers."
+    )
+    pool_layers: tuple[PositiveInt, ...] = Field(
+        (), description="Layers (from 1) that are always 2x2 max-pooling with stride 2."
+    )
+    convs_per_layer: PositiveInt = Field(
+        1, description="A layer is a densely connected block of this many equal convolutions."
+    )
+    skip_connections: bool = Field(
+        True, description="Let the controller choose each layer's inputs; else a plain chain."
+    )
+    anchor: Literal["after", "before"] = Field(
+        "after", description="Choose a layer's inputs after or before its other properties."
+    )
+    depth: DepthConfig = Field(default_factory=DepthConfig)
+
+    @model_validator(mode="after")
+    def _check(self) -> CnnSpaceConfig:
+        for name in ("filter_heights", "filter_widths", "strides", "num_filters", "layer_types"):
+            options = getattr(self, name)
+            if len(set(options)) != len(options):
+                raise ValueError(f"{name} must not repeat an option, got {list(options)}")
+        chosen = (self.layer_types, self.filter_heights, self.filter_widths, self.strides)
+        decides = any(len(options) > 1 for options in (*chosen, self.num_filters))
+        undecided = not self.skip_connections and (self.pool_layers or not decides)
+        if undecided and self.depth.start != self.depth.max:
+            raise ValueError(
+                "without skip_connections, layers that choose nothing need one depth for all: "
+                f"start ({self.depth.start}) equal to max ({self.depth.max})"
+            )
+        return self
+
+    def build(self, given: Space | None = None) -> CnnSpace:
+        """Return the space."""
+        return CnnSpace(self)
 
 
 @dataclass(frozen=True)
@@ -67,32 +138,68 @@ class Layer:
             f"/{self.stride_height}x{self.stride_width} <- {inputs}"
         )
 
-
-def parse_layers(config: str) -> tuple[Layer, ...]:
-    """Return the layers that a configuration string spells out.
-
-    Raises:
-        ArchitectureError: The text has another form, or a layer takes itself or a later one.
-    """
-    return tuple(
-        _parse_layer(part, number) for number, part in enumerate(config.split(" | "), start=1)
-    )
-
-
-def unused_layers(layers: Sequence[Layer]) -> tuple[int, ...]:
-    """Return the layers (from 1) whose output no layer takes: the classifier takes them all."""
-    used = {number for layer in layers for number in layer.inputs}
-    return tuple(number for number in range(1, len(layers) + 1) if number not in used)
+    @property
+    def brief(self) -> str:
+        """Its sizes, without what nearly every layer has."""
+        if self.kind == "max_pool":
+            return "pool"
+        block = f"{self.num_convs}*" if self.num_convs > 1 else ""
+        stride = f"/{self.stride_height}x{self.stride_width}"
+        return (
+            f"{block}{self.height}x{self.width}x{self.num_filters}"
+            f"{'' if stride == '/1x1' else stride}"
+        )
 
 
-class CnnSpace:
+@dataclass(frozen=True)
+class CnnPlan:
+    """A network as it is built: its layers, the first next to the image."""
+
+    network: ClassVar[str] = "nas_lib.networks.cnn:CnnNetwork"
+
+    layers: tuple[Layer, ...]
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.layers))
+
+    @classmethod
+    def parse(cls, text: str) -> CnnPlan:
+        """Return the network that a configuration string spells out.
+
+        Raises:
+            ArchitectureError: The text has another form, or a layer takes itself or a later one.
+        """
+        parts = enumerate(text.split(" | "), start=1)
+        return cls(tuple(_parse_layer(part, number) for number, part in parts))
+
+    @property
+    def brief(self) -> str:
+        """Its layers' sizes."""
+        return " ".join(layer.brief for layer in self.layers)
+
+    @property
+    def num_layers(self) -> int:
+        """Pooling counts, and a densely connected block is one layer."""
+        return len(self.layers)
+
+    @property
+    def unused(self) -> tuple[int, ...]:
+        """The layers (from 1) whose output no layer takes: the classifier takes them all."""
+        used = {number for layer in self.layers for number in layer.inputs}
+        return tuple(number for number in range(1, len(self.layers) + 1) if number not in used)
+
+
+class CnnSpace(PlannedSpace[CnnPlan]):
     """The space of one `CnnSpaceConfig`."""
 
     name = "cnn"
+    plan_class = CnnPlan
 
     def __init__(self, config: CnnSpaceConfig) -> None:
         self._config = config
         self.max_depth = config.depth.max
+        # Once for all: pages of reports plan thousands of architectures.
+        self._decisions = [tuple(self._layer_decisions(n + 1)) for n in range(self.max_depth)]
 
     def depth(self, num_children: int) -> int:
         """Return the number of layers after this many children (section 4.1: +2 every 1,600)."""
@@ -102,29 +209,19 @@ class CnnSpace:
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
         """Return the decisions for `depth` layers, layer by layer."""
-        return tuple(
-            decision for number in range(1, depth + 1) for decision in self._layer_decisions(number)
-        )
+        return tuple(chain.from_iterable(self._decisions[:depth]))
 
-    def decode(self, tokens: Sequence[int]) -> Architecture:
-        """Return the architecture of these tokens."""
+    def plan(self, tokens: Sequence[int]) -> CnnPlan:
+        """Return the network of these tokens."""
         depth = self._depth_of(len(tokens))
         check_tokens(self.decisions(depth), tokens)
         rest = iter(tokens)
-        layers = [self._decode_layer(number, rest) for number in range(1, depth + 1)]
-        return Architecture(self.name, tuple(tokens), " | ".join(map(str, layers)))
+        return CnnPlan(tuple(self._decode_layer(number, rest) for number in range(1, depth + 1)))
 
-    def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return the tokens of this architecture, 0 where a pooling layer ignores a decision."""
-        layers = parse_layers(architecture.config)
-        tokens = tuple(
-            token
-            for number, layer in enumerate(layers, start=1)
-            for token in self._encode_layer(number, layer)
-        )
-        if self.decode(tokens).config != architecture.config:
-            raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
-        return tokens
+    def _tokens_of(self, plan: CnnPlan) -> Iterator[int]:
+        """Yield the tokens of a network, 0 where a pooling layer ignores a decision."""
+        for number, layer in enumerate(plan.layers, start=1):
+            yield from self._encode_layer(number, layer)
 
     def _layer_decisions(self, number: int) -> Iterator[Decision]:
         skip = Subset("skip", number - 1)
@@ -150,9 +247,7 @@ class CnnSpace:
         }
 
     def _depth_of(self, length: int) -> int:
-        for depth in range(
-            self.max_depth, 0, -1
-        ):  # of layers that decide nothing, all belong to it
+        for depth in range(self.max_depth, 0, -1):  # layers that decide nothing all belong to it
             if num_tokens(self.decisions(depth)) == length:
                 return depth
         raise ArchitectureError(
@@ -164,7 +259,7 @@ class CnnSpace:
             kind: options[0] for kind, options in self._options().items()
         }
         inputs: tuple[int, ...] = (number - 1,) if number > 1 else ()
-        for decision in self._layer_decisions(number):
+        for decision in self._decisions[number - 1]:
             if isinstance(decision, Subset):
                 bits = [next(tokens) for _ in range(decision.num_anchors)]
                 inputs = tuple(j for j, bit in enumerate(bits, start=1) if bit)
@@ -192,19 +287,14 @@ class CnnSpace:
             "stride_width": layer.stride_width,
             "num_filters": layer.num_filters,
         }
-        for decision in self._layer_decisions(number):
+        for decision in self._decisions[number - 1]:
             if isinstance(decision, Subset):
                 yield from (int(j in layer.inputs) for j in range(1, decision.num_anchors + 1))
             elif layer.kind == "max_pool" and decision.kind != "layer_type":
                 yield 0
             else:
-                yield _index(self._options()[decision.kind], values[decision.kind], decision.kind)
-
-
-def _index(options: Sequence[int | str], value: int | str, kind: str) -> int:
-    if value not in options:
-        raise ArchitectureError(f"{kind} must be one of {list(options)}, got {value}")
-    return list(options).index(value)
+                options = self._options()[decision.kind]
+                yield option_index(options, values[decision.kind], decision.kind)
 
 
 def _parse_layer(text: str, number: int) -> Layer:

@@ -16,20 +16,59 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import ClassVar, Literal, cast, get_args
+
+from pydantic import Field, PositiveInt
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import EnasMacroSpaceConfig
-from nas_lib.config.spaces import MacroOperation
 from nas_lib.errors import ArchitectureError
+from nas_lib.part import Part
 from nas_lib.spaces.decisions import Choice, Decision, Subset, check_tokens
-from nas_lib.spaces.published import published_tokens
+from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index, published_tokens
+
+MacroOperation = Literal["conv3", "sep3", "conv5", "sep5", "avg3", "max3"]
 
 _MIN_LAYERS = 3  # so that each third has one
 _FILTERS = re.compile(r"([1-9]\d*) filters")
 _LAYER = re.compile(
     rf"(?P<operation>{'|'.join(get_args(MacroOperation))})(?: \+ (?P<skips>\d+(?:,\d+)*))?"
 )
+
+
+class FiltersConfig(Part):
+    """Size of a network of macro layers."""
+
+    filters: PositiveInt = Field(description="Output channels of each layer.")
+
+
+class EnasMacroSpaceConfig(OptionsPart):
+    """Whole convolutional networks: an operation and skip connections per layer (ENAS, 2.3)."""
+
+    task: ClassVar[str] = "images"
+    super_network: ClassVar[str] = "nas_lib.shared_weights.macro:MacroSuperNetwork"
+
+    kind: Literal["enas-macro"] = "enas-macro"
+    layers: int = Field(12, ge=3, description="Layers; after each third the size is halved.")
+    operations: tuple[MacroOperation, ...] = Field(
+        ("conv3", "sep3", "conv5", "sep5", "avg3", "max3"),
+        min_length=1,
+        description="What a layer may be, in the order of the tokens.",
+    )
+    shared: FiltersConfig = Field(
+        FiltersConfig(filters=36), description="Of the network that owns the shared weights."
+    )
+    child: FiltersConfig = Field(
+        FiltersConfig(filters=96), description="Of networks trained from scratch."
+    )
+
+    @property
+    def num_options(self) -> int:
+        """Options of each choice."""
+        return len(self.operations)
+
+    def build(self, given: Space | None = None) -> EnasMacroSpace:
+        """Return the space."""
+        return EnasMacroSpace(self)
 
 
 @dataclass(frozen=True)
@@ -58,11 +97,42 @@ class MacroPlan:
         layers: In order.
     """
 
+    network: ClassVar[str] = "nas_lib.networks.enas_macro:MacroNetwork"
+
     filters: int
     layers: tuple[MacroLayer, ...]
 
     def __str__(self) -> str:
         return " | ".join([f"{self.filters} filters", *map(str, self.layers)])
+
+    @classmethod
+    def parse(cls, text: str) -> MacroPlan:
+        """Return the network that a configuration string spells out.
+
+        Raises:
+            ArchitectureError: The text has another form, or a layer takes itself or a later one.
+        """
+        head, *layers = text.split(" | ")
+        match = _FILTERS.fullmatch(head)
+        if match is None:
+            raise ArchitectureError(
+                f"an enas-macro network must begin like '96 filters', got {head!r}"
+            )
+        if len(layers) < _MIN_LAYERS:
+            raise ArchitectureError(
+                f"an enas-macro network must have at least {_MIN_LAYERS} layers, got {len(layers)}"
+            )
+        return cls(int(match[1]), tuple(map(_parse_layer, layers, range(1, len(layers) + 1))))
+
+    @property
+    def brief(self) -> str:
+        """Its size, and its layers' operations."""
+        return f"{self.filters} filters: {' '.join(layer.operation for layer in self.layers)}"
+
+    @property
+    def num_layers(self) -> int:
+        """The stem does not count."""
+        return len(self.layers)
 
 
 def pools_after(num_layers: int) -> tuple[int, int]:
@@ -71,35 +141,14 @@ def pools_after(num_layers: int) -> tuple[int, int]:
     return third - 1, 2 * third - 1
 
 
-def parse_macro(config: str) -> MacroPlan:
-    """Return the network that a configuration string spells out.
-
-    Raises:
-        ArchitectureError: The text has another form, or a layer takes itself or a later one.
-    """
-    head, *layers = config.split(" | ")
-    match = _FILTERS.fullmatch(head)
-    if match is None:
-        raise ArchitectureError(f"an enas-macro network must begin like '96 filters', got {head!r}")
-    if len(layers) < _MIN_LAYERS:
-        raise ArchitectureError(
-            f"an enas-macro network must have at least {_MIN_LAYERS} layers, got {len(layers)}"
-        )
-    return MacroPlan(int(match[1]), tuple(map(_parse_layer, layers, range(1, len(layers) + 1))))
-
-
-class EnasMacroSpace:
+class EnasMacroSpace(PlannedSpace[MacroPlan]):
     """The space of one `EnasMacroSpaceConfig`."""
 
     name = "enas-macro"
-    max_depth = 1
+    plan_class = MacroPlan
 
     def __init__(self, config: EnasMacroSpaceConfig) -> None:
         self._config = config
-
-    def depth(self, num_children: int) -> int:
-        """Return 1: every architecture has the same decisions."""
-        return 1
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
         """Return the decisions, in the order of the published code."""
@@ -110,8 +159,8 @@ class EnasMacroSpace:
             for decision in (Choice("operation", num_operations), Subset("skip", num_skips))
         )
 
-    def decode(self, tokens: Sequence[int]) -> Architecture:
-        """Return the architecture of these tokens, as it is trained from scratch."""
+    def plan(self, tokens: Sequence[int]) -> MacroPlan:
+        """Return the network of these tokens, as it is trained from scratch."""
         check_tokens(self.decisions(1), tokens)
         rest = iter(tokens)
         layers = tuple(
@@ -121,20 +170,12 @@ class EnasMacroSpace:
             )
             for num_skips in range(self._config.layers)
         )
-        plan = MacroPlan(self._config.child.filters, layers)
-        return Architecture(self.name, tuple(tokens), str(plan))
+        return MacroPlan(self._config.child.filters, layers)
 
-    def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return the tokens of this architecture."""
-        plan = parse_macro(architecture.config)
-        tokens = tuple(
-            token
-            for num_skips, layer in enumerate(plan.layers)
-            for token in self._encode_layer(layer, num_skips)
-        )
-        if self.decode(tokens).config != architecture.config:
-            raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
-        return tokens
+    def _tokens_of(self, plan: MacroPlan) -> Iterator[int]:
+        for num_skips, layer in enumerate(plan.layers):
+            yield option_index(self._config.operations, layer.operation, "operation")
+            yield from (int(skip in layer.skips) for skip in range(num_skips))
 
     def from_published(self, text: str) -> Architecture:
         """Return the architecture that the published code writes like `0 3 0 0 1 0 ...`.
@@ -145,14 +186,6 @@ class EnasMacroSpace:
             ArchitectureError: The text has another form, or other numbers than this space.
         """
         return self.decode(published_tokens(text))
-
-    def _encode_layer(self, layer: MacroLayer, num_skips: int) -> Iterator[int]:
-        if layer.operation not in self._config.operations:
-            raise ArchitectureError(
-                f"operation must be one of {list(self._config.operations)}, got {layer.operation}"
-            )
-        yield self._config.operations.index(layer.operation)
-        yield from (int(skip in layer.skips) for skip in range(num_skips))
 
 
 def _parse_layer(text: str, number: int) -> MacroLayer:

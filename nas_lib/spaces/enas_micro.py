@@ -19,15 +19,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast, get_args
+from typing import ClassVar, Literal, NamedTuple, cast, get_args
+
+from pydantic import Field, PositiveInt
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import EnasMicroSpaceConfig
-from nas_lib.config.spaces import MicroOperation
 from nas_lib.errors import ArchitectureError
+from nas_lib.part import Part
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
-from nas_lib.spaces.published import published_tokens
+from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index, published_tokens
 
+MicroOperation = Literal["sep3", "sep5", "avg3", "max3", "identity"]
 NUM_INPUTS = 2  # of a cell
 
 _NETWORK = re.compile(
@@ -36,6 +38,45 @@ _NETWORK = re.compile(
 )
 _EDGE = rf"({'|'.join(get_args(MicroOperation))})\((\d+)\)"
 _NODE = re.compile(rf"{_EDGE}\+{_EDGE}")
+
+
+class CellsConfig(Part):
+    """Size of a network of cells: three equal stacks with a reduction cell between two."""
+
+    cells: int = Field(ge=3, multiple_of=3, description="Normal cells, a third in each stack.")
+    filters: PositiveInt = Field(description="Channels of the first stack; each reduction doubles.")
+
+
+class EnasMicroSpaceConfig(OptionsPart):
+    """A normal and a reduction cell, stacked: two inputs and operations per node (ENAS, 2.4)."""
+
+    task: ClassVar[str] = "images"
+    has_cells: ClassVar[bool] = True
+    super_network: ClassVar[str] = "nas_lib.shared_weights.micro:MicroSuperNetwork"
+
+    kind: Literal["enas-micro"] = "enas-micro"
+    nodes: PositiveInt = Field(5, description="Nodes of a cell, its two inputs not counted.")
+    operations: tuple[MicroOperation, ...] = Field(
+        ("sep3", "sep5", "avg3", "max3", "identity"),
+        min_length=1,
+        description="What may stand at a node's input, in the order of the tokens.",
+    )
+    shared: CellsConfig = Field(
+        CellsConfig(cells=6, filters=20),
+        description="Of the network that owns the shared weights.",
+    )
+    child: CellsConfig = Field(
+        CellsConfig(cells=15, filters=36), description="Of networks trained from scratch."
+    )
+
+    @property
+    def num_options(self) -> int:
+        """Options of each choice."""
+        return len(self.operations)
+
+    def build(self, given: Space | None = None) -> EnasMicroSpace:
+        """Return the space."""
+        return EnasMicroSpace(self)
 
 
 class Edge(NamedTuple):
@@ -63,6 +104,8 @@ class MicroPlan:
         reduction: The cell that halves height and width.
     """
 
+    network: ClassVar[str] = "nas_lib.networks.enas_micro:MicroNetwork"
+
     cells: int
     filters: int
     normal: Cell
@@ -73,6 +116,40 @@ class MicroPlan:
             f"{self.cells} cells, {self.filters} filters "
             f"| normal: {_cell_text(self.normal)} | reduction: {_cell_text(self.reduction)}"
         )
+
+    @classmethod
+    def parse(cls, text: str) -> MicroPlan:
+        """Return the network that a configuration string spells out.
+
+        Raises:
+            ArchitectureError: The text has another form, or a node takes itself or a later one.
+        """
+        match = _NETWORK.fullmatch(text)
+        if match is None:
+            raise ArchitectureError(
+                "an enas-micro network must read like '15 cells, 36 filters "
+                f"| normal: sep3(0)+max3(1) ... | reduction: avg3(0)+sep5(1) ...', got {text!r}"
+            )
+        cells = int(match["cells"])
+        if cells % 3:
+            raise ArchitectureError(f"the cells must be a multiple of 3, a third each, got {cells}")
+        normal, reduction = (_parse_cell(match[kind], kind) for kind in ("normal", "reduction"))
+        return cls(cells, int(match["filters"]), normal, reduction)
+
+    @property
+    def brief(self) -> str:
+        """Its size, and the operations of both cells."""
+        cells = {"normal": self.normal, "reduction": self.reduction}
+        operations = (
+            f"{name}: {' '.join('+'.join(edge.operation for edge in node) for node in cell)}"
+            for name, cell in cells.items()
+        )
+        return " | ".join([f"{self.cells} cells, {self.filters} filters", *operations])
+
+    @property
+    def num_layers(self) -> None:
+        """A stack of cells has none."""
+        return
 
 
 def reduction_cells(num_normal: int) -> tuple[int, int]:
@@ -87,37 +164,14 @@ def loose_ends(cell: Cell) -> tuple[int, ...]:
     return tuple(number for number in range(NUM_INPUTS + len(cell)) if number not in used)
 
 
-def parse_micro(config: str) -> MicroPlan:
-    """Return the network that a configuration string spells out.
-
-    Raises:
-        ArchitectureError: The text has another form, or a node takes itself or a later one.
-    """
-    match = _NETWORK.fullmatch(config)
-    if match is None:
-        raise ArchitectureError(
-            "an enas-micro network must read like '15 cells, 36 filters "
-            f"| normal: sep3(0)+max3(1) ... | reduction: avg3(0)+sep5(1) ...', got {config!r}"
-        )
-    cells = int(match["cells"])
-    if cells % 3:
-        raise ArchitectureError(f"the cells must be a multiple of 3, a third each, got {cells}")
-    normal, reduction = (_parse_cell(match[kind], kind) for kind in ("normal", "reduction"))
-    return MicroPlan(cells, int(match["filters"]), normal, reduction)
-
-
-class EnasMicroSpace:
+class EnasMicroSpace(PlannedSpace[MicroPlan]):
     """The space of one `EnasMicroSpaceConfig`."""
 
     name = "enas-micro"
-    max_depth = 1
+    plan_class = MicroPlan
 
     def __init__(self, config: EnasMicroSpaceConfig) -> None:
         self._config = config
-
-    def depth(self, num_children: int) -> int:
-        """Return 1: every architecture has the same decisions."""
-        return 1
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
         """Return the decisions, in the order of the published code."""
@@ -128,28 +182,26 @@ class EnasMicroSpace:
             cell += (pointer, pointer, operation, operation, Anchor("node"))
         return 2 * cell
 
-    def decode(self, tokens: Sequence[int]) -> Architecture:
-        """Return the architecture of these tokens, as it is trained from scratch."""
+    def plan(self, tokens: Sequence[int]) -> MicroPlan:
+        """Return the network of these tokens, as it is trained from scratch."""
         check_tokens(self.decisions(1), tokens)
         half = len(tokens) // 2
-        plan = MicroPlan(
+        return MicroPlan(
             self._config.child.cells,
             self._config.child.filters,
             normal=self._decode_cell(tokens[:half]),
             reduction=self._decode_cell(tokens[half:]),
         )
-        return Architecture(self.name, tuple(tokens), str(plan))
 
-    def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return the tokens of this architecture, those of a node in ascending order of its edges.
+    def _tokens_of(self, plan: MicroPlan) -> Iterator[int]:
+        """Yield the tokens of a network, those of a node in ascending order of its edges.
 
-        They may differ from those that it was decoded from in which of a node's edges is the first.
+        They may differ from those that it was planned from in which of a node's edges is the first.
         """
-        plan = parse_micro(architecture.config)
-        tokens = (*self._encode_cell(plan.normal), *self._encode_cell(plan.reduction))
-        if self.decode(tokens).config != architecture.config:
-            raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
-        return tokens
+        for node in (*plan.normal, *plan.reduction):
+            yield from (edge.input for edge in node)
+            for edge in node:
+                yield option_index(self._config.operations, edge.operation, "operation")
 
     def from_published(self, text: str) -> Architecture:
         """Return the architecture that the published code writes like `0 2 0 0 0 4 0 1 ...`.
@@ -172,17 +224,6 @@ class EnasMicroSpace:
             _node(Edge(first, operations[of_first]), Edge(second, operations[of_second]))
             for first, second, of_first, of_second in zip(*[iter(tokens)] * 4, strict=True)
         )
-
-    def _encode_cell(self, cell: Cell) -> Iterator[int]:
-        operations = self._config.operations
-        for node in cell:
-            yield from (edge.input for edge in node)
-            for edge in node:
-                if edge.operation not in operations:
-                    raise ArchitectureError(
-                        f"operation must be one of {list(operations)}, got {edge.operation}"
-                    )
-                yield operations.index(edge.operation)
 
 
 def _node(one: Edge, other: Edge) -> tuple[Edge, Edge]:

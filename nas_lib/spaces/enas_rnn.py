@@ -20,21 +20,72 @@ that is the size of the state, and each node's function and, in brackets, the no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import ClassVar, Literal, cast, get_args
+
+from pydantic import Field, PositiveInt
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import EnasRnnSpaceConfig
-from nas_lib.config.spaces import RnnFunction
 from nas_lib.errors import ArchitectureError
+from nas_lib.part import Part
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
-from nas_lib.spaces.published import published_tokens
+from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index, published_tokens
 
+RnnFunction = Literal["tanh", "relu", "sigmoid", "identity"]
 _FUNCTIONS = "|".join(get_args(RnnFunction))
 _UNITS = re.compile(r"([1-9]\d*) units")
 _NODE = re.compile(rf"(?P<function>{_FUNCTIONS})(?:\((?P<previous>\d+)\))?")
 _MEAN = re.compile(r"mean of (\d+(?:,\d+)*)")
+
+
+class HiddenConfig(Part):
+    """Size of a recurrent network."""
+
+    hidden: PositiveInt = Field(description="Units of the state, and size of a word's embedding.")
+
+
+class EnasRnnSpaceConfig(OptionsPart):
+    """Recurrent cells: an earlier node and an activation function per node (ENAS, 2.1)."""
+
+    task: ClassVar[str] = "text"
+    super_network: ClassVar[str] = "nas_lib.shared_weights.rnn:RnnSuperNetwork"
+
+    kind: Literal["enas-rnn"] = "enas-rnn"
+    nodes: PositiveInt = Field(8, description="Nodes whose input and function are decided.")
+    functions: tuple[RnnFunction, ...] = Field(
+        ("tanh", "relu", "sigmoid", "identity"),
+        min_length=1,
+        description="What a node may apply, in the order of the tokens.",
+    )
+    variant: Literal["enas_lm", "original"] = Field(
+        "enas_lm",
+        description="enas_lm: a fixed tanh node before the others, and the mean of all these; "
+        "original: the first node's function is decided too, and the mean of the loose ends.",
+    )
+    weights_per: Literal["edge_and_function", "edge"] = Field(
+        "edge_and_function", description="What has shared weights of its own."
+    )
+    batch_norm: bool = Field(
+        False,
+        description="Normalise nodes and output under shared weights, as the code first published "
+        "for PTB; children have none.",
+    )
+    shared: HiddenConfig = Field(
+        HiddenConfig(hidden=200), description="Of the network that owns the shared weights."
+    )
+    child: HiddenConfig = Field(
+        HiddenConfig(hidden=800), description="Of networks trained from scratch."
+    )
+
+    @property
+    def num_options(self) -> int:
+        """Options of each choice."""
+        return len(self.functions)
+
+    def build(self, given: Space | None = None) -> EnasRnnSpace:
+        """Return the space."""
+        return EnasRnnSpace(self)
 
 
 @dataclass(frozen=True)
@@ -63,6 +114,8 @@ class RnnPlan:
         outputs: The nodes whose mean is the new state, ascending.
     """
 
+    network: ClassVar[str] = "nas_lib.networks.language_model:LanguageModel"
+
     hidden: int
     nodes: tuple[RnnNode, ...]
     outputs: tuple[int, ...]
@@ -71,6 +124,39 @@ class RnnPlan:
         mean = f"mean of {','.join(map(str, self.outputs))}"
         return " | ".join([f"{self.hidden} units", *map(str, self.nodes), mean])
 
+    @classmethod
+    def parse(cls, text: str) -> RnnPlan:
+        """Return the cell that a configuration string spells out.
+
+        Raises:
+            ArchitectureError: The text has another form, or a node takes itself or a later one.
+        """
+        parts = text.split(" | ")
+        nodes = parts[1:-1]
+        size, averaged = _UNITS.fullmatch(parts[0]), _MEAN.fullmatch(parts[-1])
+        if size is None or averaged is None or not nodes:
+            raise ArchitectureError(
+                "an enas-rnn cell must read like '800 units | tanh | relu(0) | mean of 1', "
+                f"got {text!r}"
+            )
+        plan = cls(
+            int(size[1]),
+            tuple(map(_parse_node, nodes, range(len(nodes)))),
+            outputs=tuple(map(int, averaged[1].split(","))),
+        )
+        _check_outputs(plan)
+        return plan
+
+    @property
+    def brief(self) -> str:
+        """Its size, and its nodes' functions."""
+        return f"{self.hidden} units: {' '.join(node.function for node in self.nodes)}"
+
+    @property
+    def num_layers(self) -> None:
+        """A cell has none."""
+        return
+
 
 def loose_ends(nodes: Sequence[RnnNode]) -> tuple[int, ...]:
     """Return the nodes that no node takes."""
@@ -78,34 +164,11 @@ def loose_ends(nodes: Sequence[RnnNode]) -> tuple[int, ...]:
     return tuple(number for number in range(len(nodes)) if number not in taken)
 
 
-def parse_rnn(config: str) -> RnnPlan:
-    """Return the cell that a configuration string spells out.
-
-    Raises:
-        ArchitectureError: The text has another form, or a node takes itself or a later one.
-    """
-    parts = config.split(" | ")
-    nodes = parts[1:-1]
-    size, averaged = _UNITS.fullmatch(parts[0]), _MEAN.fullmatch(parts[-1])
-    if size is None or averaged is None or not nodes:
-        raise ArchitectureError(
-            "an enas-rnn cell must read like '800 units | tanh | relu(0) | mean of 1', "
-            f"got {config!r}"
-        )
-    plan = RnnPlan(
-        int(size[1]),
-        tuple(map(_parse_node, nodes, range(len(nodes)))),
-        outputs=tuple(map(int, averaged[1].split(","))),
-    )
-    _check_outputs(plan)
-    return plan
-
-
-class EnasRnnSpace:
+class EnasRnnSpace(PlannedSpace[RnnPlan]):
     """The space of one `EnasRnnSpaceConfig`."""
 
     name = "enas-rnn"
-    max_depth = 1
+    plan_class = RnnPlan
 
     def __init__(self, config: EnasRnnSpaceConfig) -> None:
         self._config = config
@@ -115,10 +178,6 @@ class EnasRnnSpace:
     def num_nodes(self) -> int:
         """All nodes of a cell, node 0 included."""
         return self._config.nodes + self._has_fixed_node
-
-    def depth(self, num_children: int) -> int:
-        """Return 1: every architecture has the same decisions."""
-        return 1
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
         """Return the decisions, in the order of the published code."""
@@ -131,31 +190,22 @@ class EnasRnnSpace:
         )
         return (*first, *others)
 
-    def decode(self, tokens: Sequence[int]) -> Architecture:
-        """Return the architecture of these tokens, as it is trained from scratch."""
-        plan = self.plan(tokens, hidden=self._config.child.hidden)
-        return Architecture(self.name, tuple(tokens), str(plan))
-
-    def plan(self, tokens: Sequence[int], *, hidden: int) -> RnnPlan:
-        """Return the cell of these tokens with so many units.
-
-        Raises:
-            ArchitectureError: These are no tokens of this space.
-        """
+    def plan(self, tokens: Sequence[int]) -> RnnPlan:
+        """Return the cell of these tokens, as it is trained from scratch."""
         check_tokens(self.decisions(1), tokens)
         functions, rest = self._config.functions, iter(tokens)
         first = RnnNode("tanh" if self._has_fixed_node else functions[next(rest)])
         others = [RnnNode(functions[next(rest)], previous) for previous in rest]
         nodes = (first, *others)
-        return RnnPlan(hidden, nodes, self._outputs(nodes))
+        return RnnPlan(self._config.child.hidden, nodes, self._outputs(nodes))
 
-    def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return the tokens of this architecture."""
-        plan = parse_rnn(architecture.config)
-        tokens = tuple(self._encode_nodes(plan.nodes))
-        if self.decode(tokens).config != architecture.config:
-            raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
-        return tokens
+    def _tokens_of(self, plan: RnnPlan) -> Iterator[int]:
+        for node in plan.nodes:
+            if node.previous is not None:
+                yield node.previous
+            elif self._has_fixed_node:
+                continue
+            yield option_index(self._config.functions, node.function, "function")
 
     def from_published(self, text: str) -> Architecture:
         """Return the architecture that the published code writes like `0 2 1 0 2 1 2 2`.
@@ -169,18 +219,6 @@ class EnasRnnSpace:
 
     def _outputs(self, nodes: Sequence[RnnNode]) -> tuple[int, ...]:
         return tuple(range(1, len(nodes))) if self._has_fixed_node else loose_ends(nodes)
-
-    def _encode_nodes(self, nodes: Iterable[RnnNode]) -> Iterator[int]:
-        for node in nodes:
-            if node.previous is not None:
-                yield node.previous
-            elif self._has_fixed_node:
-                continue
-            if node.function not in self._config.functions:
-                raise ArchitectureError(
-                    f"function must be one of {list(self._config.functions)}, got {node.function}"
-                )
-            yield self._config.functions.index(node.function)
 
 
 def _check_outputs(plan: RnnPlan) -> None:

@@ -1,12 +1,22 @@
-"""The interface of a search space."""
+"""What a search space is: its settings, its decisions, and the plans of what it can build.
+
+An architecture has one way: from the controller's tokens by `plan` to a plan, and from that to its
+text (`str`), its network (`Plan.network`) and its picture. Text is parsed only where a person wrote
+it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, runtime_checkable
+
+from pydantic import ValidationInfo, field_validator
 
 from nas_lib.architecture import Architecture
+from nas_lib.errors import ArchitectureError
+from nas_lib.part import Part
 from nas_lib.spaces.decisions import Decision
 
 
@@ -48,6 +58,161 @@ class Space(Protocol):
         ...
 
 
+class Plan(Protocol):
+    """A network as it is to be built; as text its configuration string.
+
+    Attributes:
+        network: `module:name` of the class that is the network, made from the plan.
+    """
+
+    network: ClassVar[str]
+
+    @classmethod
+    def parse(cls, text: str) -> Plan:
+        """Return the plan that a configuration string spells out.
+
+        Raises:
+            ArchitectureError: The text has another form, or spells nothing that can be built.
+        """
+        ...
+
+    @property
+    def brief(self) -> str:
+        """What a narrow column has room for: operations and sizes, no connections."""
+        ...
+
+    @property
+    def num_layers(self) -> int | None:
+        """Layers of the network, None where it has no such thing."""
+        ...
+
+
+class SpacePart(Part):
+    """Settings of a space, and what can be told of it before anything is built.
+
+    Attributes:
+        task: Kind of the task that its networks learn, None for any.
+        has_plans: Whether it is a `PlannedSpace`, which needs no code of the user's own.
+        has_cells: Whether its networks are stacks of cells.
+        super_network: `module:name` of the network that owns the weights of all architectures, made
+            from these settings; empty where weights cannot be shared.
+    """
+
+    task: ClassVar[str | None] = None
+    has_plans: ClassVar[bool] = True
+    has_cells: ClassVar[bool] = False
+    super_network: ClassVar[str] = ""
+
+    @property
+    def num_options(self) -> int | None:
+        """Options of each choice, None where they differ."""
+        return None
+
+    def build(self, given: Space | None = None) -> Space:
+        """Return the space.
+
+        Args:
+            given: An object of this process, where the settings say that it is one.
+
+        Raises:
+            ConfigError: A space of the user's own cannot be found, or is none.
+        """
+        raise NotImplementedError
+
+
+class OptionsPart(SpacePart):
+    """A space whose every choice is between the same options."""
+
+    @field_validator("operations", "functions", check_fields=False)
+    @classmethod
+    def _check(cls, options: tuple[str, ...], field: ValidationInfo) -> tuple[str, ...]:
+        if len(set(options)) != len(options):
+            raise ValueError(f"{field.field_name} must not repeat an option, got {list(options)}")
+        return options
+
+
+P = TypeVar("P", bound=Plan)
+
+
+class PlannedSpace(ABC, Generic[P]):
+    """A space whose tokens mean a plan.
+
+    Attributes:
+        name: Of the space.
+        plan_class: Of its plans.
+        max_depth: The greatest depth.
+    """
+
+    name: str
+    plan_class: type[P]
+    max_depth: int = 1
+
+    def depth(self, num_children: int) -> int:
+        """Return 1: every architecture has the same decisions."""
+        return 1
+
+    @abstractmethod
+    def decisions(self, depth: int) -> tuple[Decision, ...]:
+        """Return what a controller decides, as `Space` has it."""
+
+    @abstractmethod
+    def plan(self, tokens: Sequence[int]) -> P:
+        """Return what these tokens mean, as it is trained from scratch.
+
+        Raises:
+            ArchitectureError: No depth of this space has such tokens.
+        """
+
+    @abstractmethod
+    def _tokens_of(self, plan: P) -> Iterable[int]:
+        """Yield tokens that mean this plan.
+
+        Raises:
+            ArchitectureError: Something in it is no option of this space.
+        """
+
+    def decode(self, tokens: Sequence[int]) -> Architecture:
+        """Return the architecture of these tokens."""
+        return Architecture(self.name, tuple(tokens), str(self.plan(tokens)))
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Return tokens of this architecture.
+
+        They may differ from those that it was decoded from, where several mean the same.
+        """
+        plan = cast(P, self.plan_class.parse(architecture.config))
+        tokens = tuple(self._tokens_of(plan))
+        if str(self.plan(tokens)) != architecture.config:
+            raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
+        return tokens
+
+
 def space_size(space: Space, depth: int) -> int:
     """Return how many token sequences the space allows at this depth."""
     return math.prod(decision.size for decision in space.decisions(depth))
+
+
+def published_tokens(text: str) -> tuple[int, ...]:
+    """Return an architecture as the published code of ENAS writes it: numbers with blanks between.
+
+    Raises:
+        ArchitectureError: Something else stands among them.
+    """
+    words = text.split()
+    for word in words:
+        if not word.isdecimal():
+            raise ArchitectureError(
+                f"a published architecture is numbers with blanks between, got {word!r}"
+            )
+    return tuple(map(int, words))
+
+
+def option_index(options: Sequence[Any], value: Any, kind: str) -> int:
+    """Return which of a choice's options this is.
+
+    Raises:
+        ArchitectureError: None of them.
+    """
+    if value not in options:
+        raise ArchitectureError(f"{kind} must be one of {list(options)}, got {value}")
+    return list(options).index(value)

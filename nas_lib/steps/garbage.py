@@ -15,21 +15,21 @@ from itertools import pairwise
 from typing import Literal
 
 from nas_lib.controllers import Shard
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.shards import TOMBSTONE, pull
 from nas_lib.records import ChildId, Proposed
-from nas_lib.steps.open_search import OpenSearch
-from nas_lib.steps.shards import TOMBSTONE, pull
 from nas_lib.store import ObjectInfo, layout
 
 DAY_S = 24 * 3600.0
 
 Kind = Literal[
-    "shard versions", "tombstones", "leases", "gradients", "checkpoints", "weights", "leftovers"
+    "shard versions", "tombstones", "leases", "lessons", "checkpoints", "weights", "leftovers"
 ]
 WHY: dict[Kind, str] = {
     "shard versions": "no open round was sampled there",
     "tombstones": "of versions pruned long ago",
     "leases": "renewed since",
-    "gradients": "of rounds that are learned from",
+    "lessons": "of rounds that are learned from",
     "checkpoints": "of what is finished",
     "weights": "of children that are not among the best",
     "leftovers": "half-written when their writer was killed",
@@ -50,12 +50,12 @@ class Garbage:
 
 
 def collect_garbage(
-    search: str | OpenSearch, *, older_than_s: float = DAY_S, delete: bool = False
+    search: OpenSearch, *, older_than_s: float = DAY_S, delete: bool = False
 ) -> tuple[Garbage, ...]:
     """Find what is superfluous, and remove it if told to.
 
     Args:
-        search: The search or its URI.
+        search: The search.
         older_than_s: Versions, tombstones, leases and leftovers younger than this stay: a writer
             that stood still may yet come back to them. Nothing guards one that stands still longer.
         delete: Remove it. Versions become tombstones, which a later call deletes.
@@ -63,7 +63,6 @@ def collect_garbage(
     Returns:
         What was found, one entry per kind.
     """
-    search = OpenSearch.of(search)
     objects = search.store.objects
     before_s = time.time() - older_than_s
     candidates = _Candidates(list(objects.list("")), before_s)
@@ -75,7 +74,7 @@ def collect_garbage(
         "shard versions": candidates.versions(shards, opened),
         "tombstones": candidates.tombstones(shards),
         "leases": candidates.leases(search.config.search.replicas),
-        "gradients": candidates.gradients(),
+        "lessons": candidates.lessons(),
         "checkpoints": candidates.checkpoints(),
         "weights": candidates.weights(kept),
         "leftovers": leftovers,
@@ -136,11 +135,11 @@ class _Candidates:
         for replica in range(num_replicas):
             yield from filter(self._old, self._below(layout.leases_folder(replica))[:-1])
 
-    def gradients(self) -> Iterator[ObjectInfo]:
+    def lessons(self) -> Iterator[ObjectInfo]:
         """Yield those of learned rounds."""
         for info in self._below(layout.ROUNDS):
             stem, _, state = info.key.partition(".")
-            if state == "gradient.safetensors" and f"{stem}.learned.json" in self._infos:
+            if state == "lesson.safetensors" and f"{stem}.learned.json" in self._infos:
                 yield info
 
     def checkpoints(self) -> Iterator[ObjectInfo]:

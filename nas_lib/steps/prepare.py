@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from nas_lib.config import FORMAT_VERSION, SearchConfig
 from nas_lib.config_file import differences, identity
-from nas_lib.data import Manifest, Prepared, prepare
+from nas_lib.data import Manifest, Prepared
 from nas_lib.errors import ConfigError, CorruptStateError, SearchMismatchError
-from nas_lib.steps.datasets import find_manifest
-from nas_lib.steps.open_search import OpenSearch
-from nas_lib.steps.shards import store_first_shards
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.shards import store_first_shards
 from nas_lib.store import StoredSearch, layout
 
 
-def prepare_data(
-    search: str | OpenSearch, *, config: SearchConfig | None = None
-) -> Manifest | None:
+def prepare_data(search: OpenSearch, *, config: SearchConfig | None = None) -> Manifest | None:
     """Create the search if it is new, prepare its data, and let a new budget count.
 
     Args:
-        search: The search or its URI.
+        search: The search.
         config: What the user wants; None continues what is stored.
 
     Returns:
@@ -31,18 +26,15 @@ def prepare_data(
         SearchMismatchError: The place holds another search.
         DataError: The data is missing, damaged or not what its format promises.
     """
-    search = OpenSearch.of(search)
     stored = search.store.find_search()
+    prepared = None
     if stored is None:
         if config is None:
             raise ConfigError(f"there is no search at {search.uri}, and no configuration came")
-        search.evaluate_of(config)  # refuse a name that leads nowhere before anything is stored
-        prepared = _prepare(config)
+        prepared = search.task_of(config).prepare()
         stored = _create(search, config, prepared)
-    else:
-        prepared = None
-        if config is not None:
-            _check_same(search, stored, config)
+    elif config is not None:
+        _check_same(search, stored, config)
     if config is not None:
         search.store.change_settings(config)
     manifest = _store_data(search, stored, prepared)
@@ -50,18 +42,13 @@ def prepare_data(
     return manifest
 
 
-def has_data(config: SearchConfig) -> bool:
+def has_data(search: OpenSearch, config: SearchConfig) -> bool:
     """Say whether there is anything at the path of the user's data, or it needs none."""
-    path = getattr(config.task.data, "path", None)
-    return path is None or Path(path).expanduser().exists()
-
-
-def _prepare(config: SearchConfig) -> Prepared | None:
-    return None if config.children.evaluate else prepare(config.task, config.seed)
+    return search.task_of(config).has_data()
 
 
 def _create(search: OpenSearch, config: SearchConfig, prepared: Prepared | None) -> StoredSearch:
-    data_hash = prepared.manifest.content_hash if prepared else search.space_hash(config)
+    data_hash = _data_hash(search, config, prepared)
     wanted = StoredSearch(FORMAT_VERSION, identity(config, data_hash), data_hash, config)
     stored = search.store.settle(layout.SEARCH, wanted)
     if stored.identity != wanted.identity:
@@ -69,17 +56,19 @@ def _create(search: OpenSearch, config: SearchConfig, prepared: Prepared | None)
     return stored
 
 
+def _data_hash(search: OpenSearch, config: SearchConfig, prepared: Prepared | None) -> str:
+    """Return the hash of what children learn from: of the data, or else of the space."""
+    return prepared.manifest.content_hash if prepared else search.space_hash(config)
+
+
 def _check_same(search: OpenSearch, stored: StoredSearch, config: SearchConfig) -> None:
     """Refuse another search's config. Data under the stored path is not read again."""
     if differences(stored.config, config):
         raise _mismatch(search, stored, config)
-    if config.children.evaluate:
-        same = search.space_hash(config) == stored.data_hash
-    elif config.task.data == search.store.config().task.data or not has_data(config):
-        same = True  # read before, or moved to a machine without it: what is stored is all it takes
-    else:
-        same = prepare(config.task, config.seed).manifest.content_hash == stored.data_hash
-    if not same:
+    task = search.task_of(config)
+    if task.trains and (config.task.data == search.store.config().task.data or not task.has_data()):
+        return  # read before, or moved to a machine without it: what is stored is all it takes
+    if _data_hash(search, config, task.prepare()) != stored.data_hash:
         raise SearchMismatchError(
             f"{search.uri} holds a search with the same settings on other data: "
             "give this one another folder"
@@ -98,12 +87,12 @@ def _mismatch(search: OpenSearch, stored: StoredSearch, config: SearchConfig) ->
 def _store_data(
     search: OpenSearch, stored: StoredSearch, prepared: Prepared | None
 ) -> Manifest | None:
-    if stored.config.children.evaluate:
-        return None
-    manifest = find_manifest(search)
+    manifest = search.task.find_manifest(search.store)
     if manifest is not None:
         return manifest
-    prepared = prepared or prepare(search.config.task, stored.config.seed)
+    prepared = prepared or search.task.prepare()
+    if prepared is None:
+        return None
     if prepared.manifest.content_hash != stored.data_hash:
         raise CorruptStateError(
             f"{search.uri} was stopped before its data was stored, and the data has changed since: "

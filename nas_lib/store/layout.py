@@ -8,7 +8,7 @@ from nas_lib.records import ChildId
 
 SEARCH = "search.json"
 DATA_MANIFEST = "data/manifest.json"
-DATA_SEARCH = "data/search.safetensors"  # training and validation images
+DATA_SEARCH = "data/search.safetensors"  # what children learn and are judged from
 DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 
 ROUNDS = "rounds"
@@ -48,9 +48,9 @@ def round_state(replica: int, round_: int, state: State) -> str:
     return f"{rounds_folder(replica)}/{round_:06d}.{state}.json"
 
 
-def round_gradient(replica: int, round_: int) -> str:
-    """Return the key of a round's gradient, which exists while it is being pushed."""
-    return f"{rounds_folder(replica)}/{round_:06d}.gradient.safetensors"
+def round_lesson(replica: int, round_: int) -> str:
+    """Return the key of what a round teaches, which exists while it is being pushed."""
+    return f"{rounds_folder(replica)}/{round_:06d}.lesson.safetensors"
 
 
 def child_result(child: str) -> str:
@@ -64,7 +64,7 @@ def child_weights(child: str) -> str:
 
 
 def child_test(child: str) -> str:
-    """Return the key of a child's test accuracy."""
+    """Return the key of a child's score on the test data."""
     return f"{CHILDREN}/{_checked(child)}/test.json"
 
 

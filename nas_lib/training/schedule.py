@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Protocol
 
-from nas_lib.config import ChildrenConfig
+from nas_lib.config import SgdConfig
 from nas_lib.records import EpochMetrics
+from nas_lib.results.measure import Measure
 
 _ROUNDING = 1e-6  # in epochs: much more than progress is off, much less than a step
 
 
-class RateSchedule(Protocol):
-    """What settings of children and of shared weights have in common."""
-
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def min_learning_rate(self) -> float: ...
-    @property
-    def schedule(self) -> Literal["constant", "cosine", "cosine_restarts", "exponential"]: ...
-    @property
-    def first_cycle(self) -> int: ...
-    @property
-    def decay(self) -> float: ...
-    @property
-    def decay_after(self) -> int: ...
-    @property
-    def epochs(self) -> int: ...
-
-
-def learning_rate(settings: RateSchedule, progress: float) -> float:
+def learning_rate(settings: SgdConfig, progress: float) -> float:
     """Return the learning rate of a step.
 
     Constant and cosine are as they say. Exponential: from epoch to epoch it falls by the factor
@@ -62,16 +43,21 @@ def _cycle_progress(finished: int, cycle: int) -> float:
     return finished / cycle
 
 
-def best_epoch(epochs: Sequence[EpochMetrics], children: ChildrenConfig) -> EpochMetrics | None:
-    """Return the epoch that counts, None before the last epochs (Zoph & Le 2017, section 4.1).
+def best_epoch(
+    epochs: Sequence[EpochMetrics], measure: Measure, *, after: int
+) -> EpochMetrics | None:
+    """Return the epoch that counts, None where there is none (Zoph & Le 2017, section 4.1).
 
-    It is the best among the last epochs of training, the first of them where several are equal: of
-    the highest validation accuracy, or, where there is none, of the lowest validation loss.
+    It is the one of the best score among the last epochs of training, the first of them where
+    several are equal.
+
+    Args:
+        epochs: The finished ones.
+        measure: Which score is better.
+        after: The epoch, counted from 1, after which the last ones begin.
     """
-    begin = children.epochs - children.reward.last_epochs
-    counted = [metrics for metrics in epochs if metrics.epoch > begin]
-    return max(counted, key=_goodness, default=None)
-
-
-def _goodness(metrics: EpochMetrics) -> float:
-    return -metrics.valid_loss if metrics.valid_accuracy is None else metrics.valid_accuracy
+    best: EpochMetrics | None = None
+    for metrics in epochs:
+        if metrics.epoch > after and (best is None or measure.is_better(metrics.score, best.score)):
+            best = metrics
+    return best

@@ -68,7 +68,7 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
             preset: Named configuration to start from; empty continues what is stored.
             overrides: Settings that differ from it, such as {"resources.gpu_count": 1}.
             ticks_per_run: Pods, one after the other, that train shared weights in this run, each
-                for shared.tick_minutes; the next run goes on.
+                for search.tick_minutes; the next run goes on.
             store_secret: Secret with the store's accesskey and secretkey; without one, the pods'
                 own identity counts.
             store_settings: ConfigMap with the store's endpoint, region or account.

@@ -14,6 +14,7 @@ from benchmarks.__main__ import main
 from benchmarks.figure import Figure
 from benchmarks.process import run_python
 from benchmarks.stored import finished_search, store
+from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 
 
@@ -59,7 +60,7 @@ def test_the_overhead_of_the_engine_is_measured(monkeypatch: pytest.MonkeyPatch)
 def test_the_search_that_nobody_ran_is_a_finished_one(tmp_path: Path, per_round: int) -> None:
     store(finished_search(16, per_round=per_round), str(tmp_path))
 
-    view = view_search(str(tmp_path))
+    view = view_search(OpenSearch(str(tmp_path)))
 
     assert view.finished
     assert len(view.rows) == 16

@@ -8,7 +8,6 @@ import pytest
 
 from benchmarks.shared_images import in_turn, random_architectures
 from nas_lib.config import EnasMacroSpaceConfig, EnasMicroSpaceConfig
-from nas_lib.spaces import build_space
 from nas_lib.spaces.decisions import check_tokens
 
 WORKER = "import sys\nfor line in sys.stdin: print('hello\\n' + line[1], flush=True)"
@@ -19,7 +18,7 @@ def test_its_architectures_are_of_our_default_spaces(
     space: EnasMacroSpaceConfig | EnasMicroSpaceConfig,
 ) -> None:
     for tokens in random_architectures(space.kind.removeprefix("enas-")):
-        check_tokens(build_space(space).decisions(1), tokens)
+        check_tokens(space.build().decisions(1), tokens)
 
 
 def test_workers_are_asked_in_turn_and_may_talk_before_they_answer() -> None:

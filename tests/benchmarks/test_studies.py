@@ -10,15 +10,15 @@ from searches import SPACE as SMALL_SPACE
 from searches import tabular
 
 from benchmarks.counted import CountedStore
-from benchmarks.simulated import SimulatedTrainer, log_normal
+from benchmarks.simulated import SimulatedWorkers, log_normal
 from benchmarks.studies import asynchrony, nasbench201, saturation, scaling
 from benchmarks.studies.layered_reward import OPTIMUM, SPACE, reward
 from nas_lib import steps
 from nas_lib.config import CustomSpaceConfig, ReinforceConfig
 from nas_lib.engine import Engine, Listener
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildId
 from nas_lib.spaces import Choice, CnnSpace
-from nas_lib.steps import OpenSearch
 from nas_lib.store import open_store
 from tests.store.store_contract import StoreContract
 
@@ -62,12 +62,12 @@ def simulated(uri: str, *, seconds: dict[int, float], capacity: int) -> list[tup
     num = len(seconds)
     config = tabular(max_children=4 * num, children_per_round=1, replicas=num)
     steps.prepare_data(search, config=config)
-    trainer = SimulatedTrainer(
+    workers = SimulatedWorkers(
         search, seconds=lambda child: seconds[ChildId.parse(child).replica], capacity=capacity
     )
-    view = Engine(search, trainer=trainer.in_run, listener=Listener()).run()
+    view = Engine(search, make_workers=workers.in_run, listener=Listener()).run()
     assert view.finished
-    return trainer.ended
+    return workers.ended
 
 
 def test_a_replica_whose_children_are_quick_does_not_wait_for_a_slow_one() -> None:

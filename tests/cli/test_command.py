@@ -17,10 +17,11 @@ from searches import SMALL_SHARED, tabular
 
 from nas_lib import cli
 from nas_lib.cli.kubeflow import FAMILIES, FAN_OUTS
-from nas_lib.cluster.package import Family
+from nas_lib.cluster import package
 from nas_lib.config import FanOut, RandomConfig, SearchConfig
 from nas_lib.config_file import read_config, resolve_config, to_yaml
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 from nas_lib.presets import PRESETS, preset
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore
@@ -76,8 +77,10 @@ def test_check_says_what_the_search_would_be(nas: Nas) -> None:
     facts = json.loads(output)
     assert code == 0
     # 1,797 images: 359 test, then 288 of 1,438 for validation
-    assert "1,150 training, 288 validation, 359 test images of 8x8x1, 10 classes" in facts["data"]
-    assert "depth 4 to 4" in facts["space"]
+    assert (
+        "1,150 training, 288 validation and 359 test images of 8x8x1 in 10 classes" in facts["data"]
+    )
+    assert "depth 4, " in facts["space"]
     assert "on one CPU worker" in facts["time"]
 
 
@@ -222,7 +225,7 @@ def test_prepare_stores_the_data_and_trains_nothing(nas: Nas) -> None:
 
     assert code == 0
     assert "prepared in state: start the pipeline there, with an empty preset" in output
-    assert view_search("state").rows == ()
+    assert view_search(OpenSearch("state")).rows == ()
     assert SearchStore.open("state").objects.keys("data")
 
 
@@ -237,7 +240,7 @@ def test_compile_writes_the_pipeline_for_an_image(tmp_path: Path) -> None:
 
 
 def test_compile_has_every_family_and_every_fan_out() -> None:
-    assert get_args(Family) == FAMILIES
+    assert package.FAMILIES == FAMILIES
     assert get_args(FanOut) == FAN_OUTS
 
 
@@ -275,7 +278,11 @@ def test_store_init_checks_a_folder(nas: Nas) -> None:
         (["compare", "absent"], 2, "nas: comparing takes at least two searches, got one"),
         (["search"], 2, "name a CONFIG to search, or the --store of a search"),
         (["search", "--store", "absent"], 2, "nas: there is no search at "),
-        (["check", "digits", "--set", "children.evaluate=f"], 2, "read module:name, got 'f'"),
+        (
+            ["check", "digits", "--set", "children={kind: own, evaluate: f}"],
+            2,
+            "read module:name, got 'f'",
+        ),
         (["search", "absent.yaml"], 2, "nas: cannot read the configuration absent.yaml"),
         (["search", "digits", "--set", "seed"], 2, "nas: an override looks like"),
         (["search", "digits", "--set", "sed=1"], 2, "unknown setting sed; did you mean seed?"),

@@ -8,15 +8,15 @@ import pytest
 
 from nas_lib.cli.preview import preview
 from nas_lib.config import (
-    ChildrenConfig,
     EnasRnnSpaceConfig,
-    LoopConfig,
+    HiddenConfig,
     RandomConfig,
+    RoundsConfig,
     SearchConfig,
+    TextChildrenConfig,
     TextFilesData,
     TextTaskConfig,
 )
-from nas_lib.config.spaces import HiddenConfig
 from nas_lib.errors import DataError
 
 
@@ -25,8 +25,8 @@ def config(folder: str) -> SearchConfig:
         task=TextTaskConfig(data=TextFilesData(path=folder)),
         space=EnasRnnSpaceConfig(nodes=2, child=HiddenConfig(hidden=4)),
         controller=RandomConfig(),
-        children=ChildrenConfig(epochs=2, batch_size=4),
-        search=LoopConfig(max_children=4, children_per_round=2),
+        children=TextChildrenConfig(epochs=2, batch_size=4),
+        search=RoundsConfig(max_children=4, children_per_round=2),
     )
 
 
@@ -37,7 +37,7 @@ def test_a_text_is_read_and_the_training_of_language_models_timed(tmp_path: Path
     facts = preview(config(str(tmp_path)))
 
     # with an <eos> at the end of each; c is not in the training text
-    assert "401 training, 4 validation, 3 test words, 4 different ones" in facts["data"]
+    assert "401 training, 4 validation and 3 test words" in facts["data"]
     assert "32 architectures" in facts["space"]  # 4^2 functions x 2! previous nodes
     assert facts["time"].startswith("about 0.")
 

@@ -13,8 +13,9 @@ from searches import SMALL_SHARED, tabular
 from nas_lib.cli.progress import LiveProgress, PlainProgress
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult, Learned, SharedEpoch
-from nas_lib.steps import OpenSearch, prepare_data
+from nas_lib.steps import prepare_data
 
 
 class Time:
@@ -30,7 +31,7 @@ class Time:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     clock = Time()
-    monkeypatch.setattr("nas_lib.cli.course.time", clock)
+    monkeypatch.setattr("nas_lib.cli.progress.time", clock)
     return clock
 
 
@@ -54,7 +55,8 @@ def opened_search(name: str) -> OpenSearch:
 
 
 def learned(replica: int, number: int, *staleness: int) -> Learned:
-    return Learned(replica, number, "run", (1,), staleness, 2.0, 0.5, 0.5, created_s=0.0)
+    metrics = {"mean_reward": 0.5, "entropy": 2.0, "baseline": 0.5}
+    return Learned(replica, number, "run", (1,), staleness, metrics, created_s=0.0)
 
 
 def ids(replica: int, number: int) -> list[str]:
@@ -135,14 +137,14 @@ def test_a_failure_is_a_line_of_its_own(console: Console) -> None:
 
 SHARED = resolve_config(
     "enas-macro-digits",
-    {**SMALL_SHARED, "shared.epochs": 4, "shared.derive.probes": 2},
+    {**SMALL_SHARED, "search.weights.epochs": 4, "search.derive.probes": 2},
     stored=None,
 )
 """Four epochs of shared weights, then three children."""
 
 
 def shared_search(name: str) -> OpenSearch:
-    prepare_data(f"memory://{name}", config=SHARED)
+    prepare_data(OpenSearch(f"memory://{name}"), config=SHARED)
     return OpenSearch(f"memory://{name}")
 
 
@@ -155,9 +157,7 @@ def epoch(number: int, *, entropy: float | None = 2.5) -> SharedEpoch:
         num_steps=18,
         num_evaluations=4,
         mean_score=0.5,
-        mean_reward=None if entropy is None else 0.5,
-        baseline=None,
-        entropy=entropy,
+        metrics={} if entropy is None else {"mean_reward": 0.5, "entropy": entropy},
         seconds=2.0,
         controller_seconds=1.0,
         created_s=0.0,
@@ -221,3 +221,12 @@ def test_a_failing_child_of_shared_weights_is_two_lines(clock: Time, console: Co
     progress.ended(ChildResult(ids(0, 0)[0], "diverged", 0.0, message="loss is nan"))
 
     assert "r000-000000-00 diverged: loss is nan\n" in text_of(console)
+
+
+def test_brackets_in_a_message_are_no_markup(console: Console) -> None:
+    with Progress(console=console) as bar:
+        progress = LiveProgress(CONFIG, bar)
+        progress.opened(opened_search("brackets"), num_rounds=1, workers=1)
+        progress.ended(ChildResult(ids(0, 1)[0], "crashed", 0.0, message="[bold]no[/b] [/such]"))
+
+    assert "crashed: [bold]no[/b] [/such]" in text_of(console)

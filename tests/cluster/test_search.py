@@ -14,6 +14,7 @@ from searches import account
 
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 from nas_lib.steps.attempts import Attempt
 from nas_lib.store import SearchStore, layout
@@ -62,13 +63,13 @@ def test_it_finishes_with_the_children_of_a_search_on_this_machine(
     log = place.wait_for_job("run", timeout_s=600)
     print(textwrap.indent(log, "    "))
 
-    there = view_search(uri)
+    there = view_search(OpenSearch(uri))
     config = resolve_config("digits", OVERRIDES, stored=None)
     here = search(config, store=str(tmp_path / "state"), workers=2)
     assert [(row.id, row.architecture.config, row.reward) for row in there.rows] == account(here)
     assert there.finished
     assert there.problems == ()
-    assert there.test[0].accuracy == here.view.test[0].accuracy
+    assert there.test[0].score == here.view.test[0].score
     for child in (DELETED, OUT_OF_MEMORY):  # both went on where they were
         first, second = attempts(uri, child)
         assert first.from_epoch == 0

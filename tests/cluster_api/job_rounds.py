@@ -15,6 +15,8 @@ from searches import tabular
 from nas_lib import steps
 from nas_lib.cluster.jobs import train_as_jobs
 from nas_lib.config import ResourcesConfig, SearchConfig
+from nas_lib.open_search import OpenSearch
+from nas_lib.pods import pod_step
 from nas_lib.steps import RoundSummary, view_search
 from nas_lib.store import SearchStore
 from tests.fakes.small_kubernetes import SmallKubernetes
@@ -40,7 +42,7 @@ class Image:
         if self.failures.get(child, 0):
             self.failures[child] -= 1
             raise SystemExit(1)
-        steps.train_child(uri, child=child, run=run)
+        steps.train_child(OpenSearch(uri), child=child, run=run)
 
     def hold(self, *children: str) -> None:
         self.held |= {child: Event() for child in children}
@@ -57,7 +59,7 @@ def prepared(folder: Path, **loop: float) -> str:
 
 def stored(folder: Path, config: SearchConfig) -> str:
     uri = str(folder)
-    steps.prepare_data(uri, config=config)
+    steps.prepare_data(OpenSearch(uri), config=config)
     return uri
 
 
@@ -66,17 +68,19 @@ def with_resources(config: SearchConfig, **resources: object) -> SearchConfig:
 
 
 def train(uri: str, children: list[str], run: str = RUN) -> list[float]:
-    return train_as_jobs(
-        uri, children=children, run=run, store_secret="secret", store_settings="settings"
-    )
+    """What the component does."""
+    with pod_step(uri, "train_as_jobs", run) as search:
+        return train_as_jobs(
+            search, children=children, run=run, store_secret="secret", store_settings="settings"
+        )
 
 
 def tick(uri: str, run: str = RUN) -> RoundSummary:
     """One tick of the pipeline."""
-    children = steps.sample_architectures(uri, replica=0, run=run)
+    children = steps.sample_architectures(OpenSearch(uri), replica=0, run=run)
     train(uri, children, run)
-    summary = steps.aggregate_rewards(uri, children=children, run=run)
-    steps.update_controller(uri, replica=0, round=summary.round, run=run)
+    summary = steps.aggregate_rewards(OpenSearch(uri), children=children, run=run)
+    steps.update_controller(OpenSearch(uri), replica=0, round=summary.round, run=run)
     return summary
 
 
@@ -89,11 +93,11 @@ def said(uri: str) -> str:
 
 
 def rewards(uri: str) -> list[float]:
-    return [row.reward for row in view_search(uri).rows]
+    return [row.reward for row in view_search(OpenSearch(uri)).rows]
 
 
 def right_rewards(uri: str) -> list[float]:
-    return [searches.product(row.architecture) for row in view_search(uri).rows]
+    return [searches.product(row.architecture) for row in view_search(OpenSearch(uri)).rows]
 
 
 def job_of(cluster: SmallKubernetes, child: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from nas_lib.cluster.child_job import (
     round_labels,
     run_labels,
 )
-from nas_lib.config import LoopConfig, ResourcesConfig, SearchConfig
+from nas_lib.config import ResourcesConfig, RoundsConfig, SearchConfig
 from nas_lib.records import ChildId
 
 NEWEST = sorted(set(all_versions()), key=lambda version: int(version.split(".")[1]))[-3:]
@@ -304,6 +304,6 @@ def test_a_job_tells_that_it_was_made_from_other_settings(other: ResourcesConfig
 
 def test_a_job_of_another_run_is_made_from_the_same_settings() -> None:
     assert made_from(job(run="run-2")) == made_from(job(run="run-1"))
-    other_loop = config().model_copy(update={"search": LoopConfig(max_children=8)})
-    longer = child_job(CHILD, run="run-1", search_uri=URI, config=other_loop, place=PLACE)
+    longer_search = config().model_copy(update={"search": RoundsConfig(max_children=8)})
+    longer = child_job(CHILD, run="run-1", search_uri=URI, config=longer_search, place=PLACE)
     assert made_from(longer) == made_from(job())

@@ -14,6 +14,7 @@ from nas_lib import steps
 from nas_lib.cluster.jobs import delete_jobs
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult, Learned
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore, layout
@@ -54,10 +55,10 @@ def test_children_and_rewards_are_those_of_the_local_engine(
     for _ in range(3):
         tick(uri)
 
-    facts = [(row.id, row.architecture, row.reward) for row in view_search(uri).rows]
+    facts = [(row.id, row.architecture, row.reward) for row in view_search(OpenSearch(uri)).rows]
     assert facts == [(row.id, row.architecture, row.reward) for row in local.children]
-    assert [each.mean_reward for each in view_search(uri).learned] == [
-        each.mean_reward for each in local.view.learned
+    assert [each.metrics for each in view_search(OpenSearch(uri)).learned] == [
+        each.metrics for each in local.view.learned
     ]
 
 
@@ -74,7 +75,7 @@ def test_digits_are_learned_as_by_the_local_engine(
 
     tick(uri)
 
-    facts = [(row.id, row.architecture, row.reward) for row in view_search(uri).rows]
+    facts = [(row.id, row.architecture, row.reward) for row in view_search(OpenSearch(uri)).rows]
     assert facts == [(row.id, row.architecture, row.reward) for row in local.children]
     assert len(facts) == 2
 
@@ -84,7 +85,7 @@ def test_the_task_returns_the_rewards_in_the_order_of_the_children(
 ) -> None:
     uri = prepared(tmp_path / "state")
 
-    given = train(uri, steps.sample_architectures(uri, replica=0, run=RUN))
+    given = train(uri, steps.sample_architectures(OpenSearch(uri), replica=0, run=RUN))
 
     store = SearchStore.open(uri)
     assert given == [store.read(ChildResult, layout.child_result(each)).reward for each in CHILDREN]
@@ -194,7 +195,7 @@ def test_a_job_made_from_other_settings_is_made_anew(
     cluster.allow_all()
     cluster.jobs.obstacle = lambda job: ""
     more = with_resources(SearchStore.open(uri).config(), memory="4Gi")
-    steps.prepare_data(uri, config=more)
+    steps.prepare_data(OpenSearch(uri), config=more)
 
     assert tick(uri, "run-2").num_missing == 0
     assert {run for _, run in image.runs} == {"run-2"}
@@ -289,7 +290,7 @@ def test_a_job_made_while_the_others_are_deleted_goes_too(
     """Kubeflow ends the pod that makes them some time after it was asked to."""
     uri = prepared(tmp_path / "state")
     image.hold(*CHILDREN)
-    children = steps.sample_architectures(uri, replica=0, run=RUN)
+    children = steps.sample_architectures(OpenSearch(uri), replica=0, run=RUN)
     first = in_background(train, uri, children[:1])
     until(lambda: len(cluster.all("jobs")) == 1)
     deleting = in_background(delete_jobs, uri, 0, namespace=NAMESPACE)
@@ -367,8 +368,8 @@ def test_a_child_that_hangs_does_not_hold_a_round_that_has_enough(
     assert SECOND not in uids(cluster)  # its Job was deleted, those that are done were not
     assert set(uids(cluster)) == {FIRST, THIRD, LAST}
     counted = [row.reward for row in summary.rewarded.rows if row.id != SECOND]
-    (learned,) = view_search(uri).learned
-    assert learned.mean_reward == sum(counted) / 3
+    (learned,) = view_search(OpenSearch(uri)).learned
+    assert learned.metrics["mean_reward"] == sum(counted) / 3
 
 
 def test_who_comes_late_comes_too_late(
@@ -381,7 +382,7 @@ def test_who_comes_late_comes_too_late(
     learned = store.read(Learned, layout.round_state(0, 0, "learned"))
 
     image.let_go()  # what runs in its pod goes on for a while after SIGTERM
-    steps.train_child(uri, child=SECOND, run=RUN)
+    steps.train_child(OpenSearch(uri), child=SECOND, run=RUN)
     tick(uri)
 
     assert store.read(ChildResult, layout.child_result(SECOND)).status == "missing"

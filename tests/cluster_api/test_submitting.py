@@ -15,6 +15,7 @@ from searches import tabular
 
 from nas_lib import steps
 from nas_lib.config_file import apply_overrides, parse_config, resolve_config
+from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
 
 STORE = "s3://nas/digits"
@@ -76,8 +77,8 @@ def test_the_fan_out_chooses_the_pipeline(
     ("override", "pipeline"),
     [
         # 3 are kept by default: 32 children, then 33
-        ("shared.derive.probes=29", "enas-search"),
-        ("shared.derive.probes=30", "enas-search-jobs"),
+        ("search.derive.probes=29", "enas-search"),
+        ("search.derive.probes=30", "enas-search-jobs"),
         ("resources.fanout=pod", "enas-search-pod"),
     ],
 )
@@ -109,7 +110,7 @@ def test_runs_of_shared_weights_are_listed(nas: Nas, server: FakeKubeflow) -> No
 def test_without_a_config_the_stored_search_goes_on(
     nas: Nas, server: FakeKubeflow, s3_uri: str
 ) -> None:
-    steps.prepare_data(s3_uri, config=tabular())
+    steps.prepare_data(OpenSearch(s3_uri), config=tabular())
 
     code, _, error = nas(
         *("submit", "--store", s3_uri, "--host", server.url, "--rounds-per-run", "2"),
@@ -147,7 +148,10 @@ def test_names_of_secret_settings_account_and_experiment_are_handed_on(
     [
         (("--store", "runs/digits"), "pods cannot reach the store runs/digits: expected s3://"),
         (("--store", "memory://x"), "pods cannot reach the store memory://x"),
-        (("--store", STORE, "--set", "children.evaluate=inline"), "children.evaluate should be"),
+        (
+            ("--store", STORE, "--set", "children={kind: own, evaluate: inline}"),
+            "children.evaluate should be",
+        ),
         (("--store", STORE, "--set", "children.epochs=0"), "children.epochs should be greater"),
     ],
 )

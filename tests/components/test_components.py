@@ -65,12 +65,14 @@ def test_it_compiles_alone_with_every_parameter_described(name: str, tmp_path: P
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_body_is_imports_and_calls(name: str) -> None:
+def test_its_body_is_imports_and_calls_in_one_pod_step(name: str) -> None:
     """Anything with an `if` belongs where a plain test reaches it."""
     lines = (FOLDER / name / "component.py").read_text().rpartition('"""')[2].splitlines()
     words = {line.split()[0] for line in lines if line.strip()}
 
-    assert not words & {"if", "while", "try:", "with", "def", "class"}
+    assert not words & {"if", "while", "try:", "def", "class"}
+    opened = [line.strip() for line in lines if "with" in line.split()]
+    assert opened == [f'with pods.pod_step(search_uri, "{name}", run) as search:']
 
 
 def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +85,7 @@ def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.Mon
     uri = {"search_uri": str(tmp_path / "state"), "run": "run"}
     overrides = {
         "space": {"kind": "custom", "object": "searches:SPACE"},
-        "children": {"evaluate": "searches:product"},
+        "children": {"kind": "own", "evaluate": "searches:product"},
         "search": {"max_children": 2, "children_per_round": 2},
     }
 

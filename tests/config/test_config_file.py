@@ -13,16 +13,24 @@ from nas_lib.config import (
     Cifar10Data,
     CnnSpaceConfig,
     CustomSpaceConfig,
+    EnasPolicyConfig,
     IdxData,
+    ImageChildrenConfig,
     ImageFolderData,
-    LoopConfig,
+    ImageTaskConfig,
+    ImageWeightsConfig,
+    NasPolicyConfig,
     NpzData,
+    OwnChildrenConfig,
     RandomConfig,
     ReinforceConfig,
     ResourcesConfig,
+    RoundsConfig,
     SearchConfig,
     SharedConfig,
-    TaskConfig,
+    TextChildrenConfig,
+    TextTaskConfig,
+    TextWeightsConfig,
 )
 from nas_lib.config_file import (
     apply_overrides,
@@ -49,6 +57,10 @@ def parse(text: str) -> SearchConfig:
         ("children: {epoch: 3}", "unknown setting children.epoch; did you mean epochs?"),
         ("space: {kind: cnn, num_filter: [8]}", "space.num_filter; did you mean num_filters?"),
         ("controller: {kind: random, x: 1}", "unknown setting controller.x"),
+        (
+            "children: {kind: images, evaluate: inline}",
+            "unknown setting children.evaluate: it goes with children.kind own",
+        ),
         ("children: {epochs: many}", 'children.epochs should be a whole number, got "many"'),
         ("children: {epochs: 1.5}", "children.epochs should be a whole number, got 1.5"),
         ("children: {epochs: 0}", "children.epochs should be greater than 0, got 0"),
@@ -58,21 +70,79 @@ def parse(text: str) -> SearchConfig:
             "schedule should be 'constant', 'cosine', 'cosine_restarts' or 'exponential', got",
         ),
         ("children: {min_learning_rate: 1}", "min_learning_rate (1) must be at most"),
-        ("children: {drop_path: 0.1}", "drop_path and children.auxiliary_weight are for networks"),
-        ("shared: {}", "shared weights need a space.kind of enas-macro, enas-micro or enas-rnn"),
-        ("{space: {kind: enas-rnn}}", "enas-rnn is for language_modelling"),
         (
-            "{space: {kind: enas-micro}, shared: {}, search: {stop_at_score: 1}}",
-            "search.stop_at_score has no meaning with shared weights",
+            "children: {drop_path: 0.1}",
+            "children.drop_path is for networks of cells, got space.kind cnn",
         ),
         (
-            "{space: {kind: enas-micro}, controller: {kind: enas, operation_bias: [1]}}",
-            "controller.operation_bias should have 5 numbers for space.kind enas-micro, got 1",
+            "children: {auxiliary_weight: 0.1}",
+            "children.auxiliary_weight is for networks of cells, got space.kind cnn",
+        ),
+        ("children: {text: {bptt: 3}}", "unknown setting children.text"),
+        (
+            "children: {kind: text}",
+            "children.kind text is for task.kind text, got task.kind images",
+        ),
+        ("children: {evaluate: inline, epochs: 3}", "unknown setting children.epochs"),
+        ("children: {kind: own}", "children.evaluate is missing"),
+        ("search: {kind: forever}", 'search.kind should be one of rounds, shared, got "forever"'),
+        ("search: {wait_for: 9}", "search: wait_for (9) must be at most children_per_round (8)"),
+        ("search: {weights: {epochs: 3}}", "unknown setting search.weights"),
+        (
+            "search: {kind: shared}",
+            "search.kind shared needs a space that shares weights, got cnn",
+        ),
+        (
+            "{space: {kind: enas-rnn}}",
+            "space.kind enas-rnn is for task.kind text, got task.kind images",
+        ),
+        ("task: {kind: text}", "space.kind cnn is for task.kind images, got task.kind text"),
+        *(
+            (
+                f"{{space: {{kind: enas-micro}}, search: {{kind: shared, {name}: 1}}}}",
+                f"unknown setting search.{name}",
+            )
+            for name in (
+                "stop_at_score",
+                "wait_for",
+                "max_children",
+                "children_per_round",
+                "replicas",
+                "shards",
+            )
+        ),
+        (
+            "{space: {kind: enas-micro}, search: {kind: shared, weights: {text: {bptt: 3}}}}",
+            "unknown setting search.weights.text",
+        ),
+        (
+            "{space: {kind: enas-micro}, search: {kind: shared, weights: {kind: text}}}",
+            "search.weights.kind should be that of the task, images, got text",
+        ),
+        (
+            "{space: {kind: enas-micro}, search: {kind: shared}, children: {evaluate: inline}}",
+            "search.kind shared judges by its own weights, not by children.evaluate",
+        ),
+        *(
+            (
+                "{space: {kind: enas-micro}, children: {"
+                + children
+                + "}, controller: {kind: reinforce, policy: {kind: enas, operation_bias: [1]}}}",
+                "controller.policy.operation_bias should have 5 numbers for space.kind enas-micro, "
+                "got 1",
+            )
+            for children in ("", "evaluate: inline")
+        ),
+        ("controller: {kind: enas}", "controller.kind should be one of reinforce, random, got"),
+        (
+            "controller: {kind: reinforce, policy: {kind: nas, hidden: 9}}",
+            "unknown setting controller.policy.hidden; did you mean hidden_size?",
         ),
         ("children: {momentum: 0}", "children: nesterov needs a momentum above 0"),
         (
-            "{space: {kind: enas-micro}, shared: {epochs: 5, controller_after: 5}}",
-            "shared: controller_after should be less than the 5 epochs, got 5",
+            "{space: {kind: enas-micro}, "
+            "search: {kind: shared, weights: {epochs: 5}, controller_after: 5}}",
+            "search: controller_after should be less than the 5 epochs, got 5",
         ),
         ("children: 3", "children should be a section of settings (key: value), got 3"),
         ("controller: random", "controller should be a section of settings (key: value)"),
@@ -112,7 +182,53 @@ def test_several_bad_settings_are_counted() -> None:
 
 
 def test_a_whole_number_may_come_as_a_float() -> None:
-    assert parse("children: {epochs: 4.0}").children.epochs == 4  # Kubeflow's JSON does that
+    children = parse("children: {epochs: 4.0}").children  # Kubeflow's JSON does that
+
+    assert isinstance(children, ImageChildrenConfig)
+    assert children.epochs == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "children", "search"),
+    [
+        ("{}", ImageTaskConfig, ImageChildrenConfig, RoundsConfig),
+        (
+            "{task: {kind: text}, space: {kind: enas-rnn}}",
+            TextTaskConfig,
+            TextChildrenConfig,
+            RoundsConfig,
+        ),
+        ("children: {evaluate: inline}", ImageTaskConfig, OwnChildrenConfig, RoundsConfig),
+    ],
+)
+def test_kinds_that_follow_from_the_rest_may_be_left_out(
+    text: str, task: type, children: type, search: type
+) -> None:
+    config = parse(text)
+
+    assert [type(config.task), type(config.children), type(config.search)] == [
+        task,
+        children,
+        search,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("{space: {kind: enas-macro}, search: {kind: shared}}", ImageWeightsConfig),
+        (
+            "{task: {kind: text}, space: {kind: enas-rnn}, search: {kind: shared}}",
+            TextWeightsConfig,
+        ),
+    ],
+)
+def test_shared_weights_are_those_of_the_task(text: str, weights: type) -> None:
+    search = parse(text).search
+
+    assert isinstance(search, SharedConfig)
+    assert type(search.weights) is weights
+    assert (search.replicas, search.shards, search.wait_for) == (1, 1, None)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -153,6 +269,7 @@ def test_overrides_change_single_settings() -> None:
     changed = apply_overrides(document, ["children.epochs=3", "space.num_filters=[4, 8]"])
     config = parse_config(changed, source="overrides")
 
+    assert isinstance(config.children, ImageChildrenConfig)
     assert config.children.epochs == 3
     assert isinstance(config.space, CnnSpaceConfig)
     assert config.space.num_filters == (4, 8)
@@ -165,6 +282,17 @@ def test_another_kind_drops_the_settings_of_the_one_before() -> None:
     config = parse_config(apply_overrides(document, ["controller.kind=random"]), source="overrides")
 
     assert config.controller == RandomConfig()
+
+
+def test_another_policy_drops_the_settings_of_the_one_before() -> None:
+    document = preset("digits").model_dump(mode="json")
+    overrides = ["controller.policy.hidden_size=9", "controller.policy.kind=enas"]
+
+    config = parse_config(apply_overrides(document, overrides), source="overrides")
+
+    assert isinstance(config.controller, ReinforceConfig)
+    assert config.controller.policy == EnasPolicyConfig(hidden_size=9)
+    assert config.controller.learning_rate == 0.01  # the preset's: what it is of has not changed
 
 
 def test_a_format_counts_before_its_settings_whatever_their_order() -> None:
@@ -195,12 +323,18 @@ def test_a_bad_override_gets_one_sentence(override: str, sentence: str) -> None:
         "name=other",
         "search.max_children=999",
         "search.stop_at_score=0.9",
+        "search.wait_for=5",
+        "search.grace_s=1",
+        "search.lease_s=1",
         "resources.memory_mb=100",
         "children.keep=9",
+        "children.max_attempts=1",
+        "children.checkpoint_every_s=0",
         "children.device=cpu",
     ],
 )
 def test_budget_and_resources_leave_the_identity_as_it_is(override: str) -> None:
+    assert changed(override) != preset("digits")
     assert identity(changed(override), "data") == identity(preset("digits"), "data")
     assert differences(preset("digits"), changed(override)) == []
 
@@ -215,12 +349,32 @@ def test_budget_and_resources_leave_the_identity_as_it_is(override: str) -> None
         "search.children_per_round=2",
         "search.replicas=2",
         "search.shards=2",
+        "controller.policy={kind: nas, hidden_size: 9}",
         "task.valid_fraction=0.3",
     ],
 )
 def test_all_else_makes_another_search(override: str) -> None:
     assert identity(changed(override), "data") != identity(preset("digits"), "data")
     assert len(differences(preset("digits"), changed(override))) >= 1
+
+
+@pytest.mark.parametrize("override", ["search.tick_minutes=1", "search.weights.device=cpu"])
+def test_nor_is_it_of_the_search_how_long_shared_weights_train_at_once_and_where(
+    override: str,
+) -> None:
+    shared = preset("enas-micro-digits")
+
+    assert changed(override, shared) != shared
+    assert identity(changed(override, shared), "data") == identity(shared, "data")
+
+
+@pytest.mark.parametrize("override", ["search.weights.epochs=3", "search.derive.keep=1"])
+def test_how_shared_weights_are_trained_is_of_the_search(override: str) -> None:
+    shared = preset("enas-micro-digits")
+
+    assert identity(changed(override, shared), "data") != identity(shared, "data")
+    (difference,) = differences(shared, changed(override, shared))
+    assert difference.startswith(override.partition("=")[0])
 
 
 def test_other_data_makes_another_search() -> None:
@@ -239,8 +393,8 @@ def test_differences_are_told_in_words() -> None:
     ]
 
 
-def changed(override: str) -> SearchConfig:
-    document = preset("digits").model_dump(mode="json")
+def changed(override: str, config: SearchConfig | None = None) -> SearchConfig:
+    document = (config or preset("digits")).model_dump(mode="json")
     return parse_config(apply_overrides(document, [override]), source="test")
 
 
@@ -275,11 +429,15 @@ CHANGES = st.fixed_dictionaries(
     optional={
         "name": st.sampled_from(["a", "digits", "my-search"]),
         "seed": st.integers(0, 2**63 - 1),
-        "task": st.builds(TaskConfig, data=DATA, max_train=st.none() | st.integers(1, 9)),
+        "task": st.builds(ImageTaskConfig, data=DATA, max_train=st.none() | st.integers(1, 9)),
         "space": cnn_configs() | st.just(CustomSpaceConfig(object="spaces:mine")),
         "controller": st.just(RandomConfig())
-        | st.builds(ReinforceConfig, hidden_size=st.integers(1, 99)),
-        "search": st.builds(LoopConfig, stop_at_score=st.none() | st.floats(0, 1)),
+        | st.builds(
+            ReinforceConfig,
+            policy=st.builds(NasPolicyConfig, hidden_size=st.integers(1, 99))
+            | st.builds(EnasPolicyConfig, tanh_constant=st.none() | st.floats(0.5, 5)),
+        ),
+        "search": st.builds(RoundsConfig, stop_at_score=st.none() | st.floats(0, 1)),
         "resources": RESOURCES,
     },
 )
@@ -294,7 +452,7 @@ def through_kubeflow(overrides: dict[str, object]) -> dict[str, object]:
 def test_preset_and_overrides_mean_the_configuration_they_are_made_of(
     base: str, changes: dict[str, object]
 ) -> None:
-    if preset(base).shared is not None:  # which goes with its own space, task and budget
+    if preset(base).search.kind == "shared":  # which goes with its own space, task and budget
         fixed = ("task", "space", "search")
         changes = {key: value for key, value in changes.items() if key not in fixed}
     config = preset(base).model_copy(update=changes)
@@ -327,14 +485,18 @@ def test_overrides_are_the_settings_that_differ_from_the_closest_preset() -> Non
 
 
 def test_shared_weights_come_and_go_by_overrides() -> None:
-    without = preset("enas-micro-digits").model_copy(update={"shared": None})
+    shared = preset("enas-micro-digits")
+    without = shared.model_copy(update={"search": RoundsConfig()})
     name, overrides = as_preset(without)
-    assert (name, overrides) == ("enas-micro-digits", {"shared": None})
+    assert name == "enas-micro-digits"
+    assert overrides["search.kind"] == "rounds"
+    assert all(key.startswith("search.") for key in overrides)
     assert resolve_config(name, overrides, stored=None) == without
 
-    epochs = {"shared.epochs": 3}  # all else is as by default
+    # all else is as by default
+    epochs = {"search": {"kind": "shared", "weights": {"epochs": 3}}}
     assert resolve_config("", epochs, stored=without) == without.model_copy(
-        update={"shared": SharedConfig(epochs=3)}
+        update={"search": SharedConfig(weights=ImageWeightsConfig(epochs=3))}
     )
 
 

@@ -12,6 +12,7 @@ from nas_lib.records import ChildResult, from_json
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1800)]  # it may have to be built
 
 HERE = {str(Path(__file__).parent): {"bind": "/tests", "mode": "ro"}}
+OWN = "children.kind=own"
 
 
 def only_child(image: Image, *settings: str) -> ChildResult:
@@ -30,14 +31,14 @@ def only_child(image: Image, *settings: str) -> ChildResult:
 
 
 def test_the_supervisor_ends_a_child_before_the_kernel_does(image: Image) -> None:
-    result = only_child(image, "children.evaluate=hungry:step_by_step")
+    result = only_child(image, OWN, "children.evaluate=hungry:step_by_step")
 
     assert result.status == "out_of_memory"
     assert result.message.endswith("MiB of memory, and its container has no more than 700 MiB")
 
 
 def test_where_the_kernel_is_faster_the_result_is_the_same(image: Image) -> None:
-    result = only_child(image, "children.evaluate=hungry:unseen")
+    result = only_child(image, OWN, "children.evaluate=hungry:unseen")
 
     assert result.status == "out_of_memory"
     assert result.message.startswith("killed by the kernel")

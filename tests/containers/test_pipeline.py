@@ -14,6 +14,7 @@ from searches import SMALL_DIGITS, account
 
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1800)]  # it may have to be built
@@ -43,9 +44,9 @@ def test_it_gives_the_children_and_rewards_of_a_search_on_this_machine(
     nas_search(search_uri=s3_uri, preset="digits", overrides=SMALL_DIGITS)
 
     # kfp takes a container that ends quickly for a success: what counts is the stored state
-    there = view_search(s3_uri)
+    there = view_search(OpenSearch(s3_uri))
     here = search(config, store=str(tmp_path / "state"), workers=1)
     assert [(row.id, row.architecture.config, row.reward) for row in there.rows] == account(here)
     assert there.finished
     assert there.problems == ()
-    assert there.test[0].accuracy == here.view.test[0].accuracy
+    assert there.test[0].score == here.view.test[0].score

@@ -1,11 +1,14 @@
 """Decisions of the shapes that spaces have."""
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Sequence
 
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, Subset
 
 
-def all_tokens(decisions: tuple[Decision, ...]) -> list[tuple[int, ...]]:
+def all_tokens(decisions: Sequence[Decision]) -> list[tuple[int, ...]]:
     """Every token sequence that answers these decisions."""
     ranges = [
         range(decision.num_values) for decision in decisions for _ in range(decision.num_tokens)
@@ -60,7 +63,7 @@ def rnn_decisions(num_nodes: int, num_functions: int) -> tuple[Decision, ...]:
     return (Anchor("node"), *nodes)
 
 
-SPACES = {
+SPACES: dict[str, tuple[Decision, ...]] = {
     "cnn": cnn_decisions(3),
     "macro": macro_decisions(4, 6),
     "micro": micro_decisions(2, 5),

@@ -6,33 +6,45 @@ code against. `named` gives the policy's parameters by their place.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import torch
-from policy_reference import sigmoid, softmax
+from nas_reference import Numbers, sigmoid, softmax
+from torch import Tensor
 
+from nas_lib.config import EnasPolicyConfig
 from nas_lib.controllers.enas_policy import EnasPolicy
-from nas_lib.spaces.decisions import Anchor, Choice, Pointer, Subset
+from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, Subset
 
 
-def lstm_layer(x, h, c, w_x, w_h):
+def lstm_layer(
+    x: Numbers, h: Numbers, c: Numbers, w_x: Numbers, w_h: Numbers
+) -> tuple[Numbers, Numbers]:
     """One step of one layer without biases: input, forget and output gate, candidate."""
     i, f, o, g = np.split(w_x @ x + w_h @ h, 4)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
     return sigmoid(o) * np.tanh(c), c
 
 
-def squash(logit, config, constant):
+def squash(logit: Any, config: EnasPolicyConfig, constant: float | None) -> Any:
     if config.temperature is not None:
         logit = logit / config.temperature
     return logit if constant is None else constant * np.tanh(logit)
 
 
-def reference(policy: EnasPolicy, config, decisions, tokens) -> tuple[float, float, float]:
-    """Return log-probability, entropy and divergence, in nats, of one token sequence."""
+def reference(
+    policy: EnasPolicy,
+    config: EnasPolicyConfig,
+    decisions: Sequence[Decision],
+    tokens: Sequence[int],
+) -> tuple[float, float, float]:
+    """Return log-probability, entropy and penalty, in nats, of one token sequence."""
     weights = {name: value.detach().double().numpy() for name, value in named(policy).items()}
     size = config.hidden_size
     state = [(np.zeros(size), np.zeros(size)) for _ in range(config.num_layers)]
-    anchors: dict[str, list] = {}
+    anchors: dict[str, list[Numbers]] = {}
     x, rest, log_prob, entropy, divergences = weights["start"], list(tokens), 0.0, 0.0, []
     for decision in decisions:
         for layer in range(config.num_layers):
@@ -85,21 +97,22 @@ def reference(policy: EnasPolicy, config, decisions, tokens) -> tuple[float, flo
                 x = x / (0.1 + distances[mine[0]])
         if isinstance(decision, Subset | Anchor) or getattr(decision, "marks", False):
             before.append(h)
-    return log_prob, entropy, float(np.mean(divergences)) if divergences else 0.0
+    divergence = float(np.mean(divergences)) if divergences else 0.0
+    return log_prob, entropy, config.skip_weight * divergence
 
 
-def attend(weights, kind, anchor, h):
+def attend(weights: Mapping[str, Numbers], kind: str, anchor: Numbers, h: Numbers) -> float:
     mixed = np.tanh(weights[f"{kind}.previous"] @ anchor + weights[f"{kind}.current"] @ h)
     return weights[f"{kind}.weigh"][0] @ mixed
 
 
-def named(policy: EnasPolicy) -> dict[str, object]:
+def named(policy: EnasPolicy) -> dict[str, Tensor]:
     """The policy's parameters by their place."""
-    start, *rows = policy.rows
-    parameters = {"start": start}
-    for layer in range(len(policy.lstm) // 2):
-        parameters[f"lstm.{layer}.input"] = policy.lstm[2 * layer].T
-        parameters[f"lstm.{layer}.state"] = policy.lstm[2 * layer + 1].T
+    start, *rows = policy.lstm.rows
+    parameters: dict[str, Tensor] = {"start": start}
+    for layer in range(len(policy.lstm.weights) // 2):
+        parameters[f"lstm.{layer}.input"] = policy.lstm.weights[2 * layer].T
+        parameters[f"lstm.{layer}.state"] = policy.lstm.weights[2 * layer + 1].T
     for kind, head in policy.heads.items():  # in the order of their rows
         parameters[f"{kind}.head"] = head
         parameters[f"{kind}.embedding"] = torch.stack(rows[: len(head)])

@@ -1,4 +1,8 @@
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,22 +12,24 @@ from enas_reference import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas_lib.config import EnasControllerConfig
+from nas_lib.config import EnasPolicyConfig
+from nas_lib.controllers.enas_lstm import Mixture
 from nas_lib.controllers.enas_policy import EnasPolicy
-from nas_lib.controllers.enas_rollout import EnasRollout
-from nas_lib.controllers.layout import lay_out
-from nas_lib.controllers.sampling import sample
+from nas_lib.controllers.layout import group_by_kind, steps_seen
+from nas_lib.controllers.policy import sample
 from nas_lib.errors import ConfigError
-from nas_lib.spaces.decisions import Anchor, Choice, Pointer, Subset, check_tokens
+from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, Subset, check_tokens
 
-CONFIG = EnasControllerConfig(
+Decisions = Sequence[Decision]
+
+CONFIG = EnasPolicyConfig(
     hidden_size=5,
     num_layers=2,
     operation_tanh_constant=1.3,
     operation_bias=(0.5, -0.25),
     distance_weight=0.1,
 )
-SMALL = {
+SMALL: dict[str, tuple[Decision, ...]] = {
     "macro": macro_decisions(3, 2),  # 2^3 operations x 2^(1 + 2) skips = 64
     "micro": micro_decisions(1, 2),  # (2 x 2 pointers x 2 x 2 operations)^2 cells = 256
     "cell": micro_decisions(2, 2, num_cells=1),  # (2 x 2 x 2 x 2) x (3 x 3 x 2 x 2) = 576
@@ -44,7 +50,13 @@ SMALL = {
 small = pytest.mark.parametrize("decisions", SMALL.values(), ids=SMALL)
 
 
-def build(decisions, config=CONFIG, *, seed=0, limit=1.0):
+def build(
+    decisions: Decisions,
+    config: EnasPolicyConfig = CONFIG,
+    *,
+    seed: int = 0,
+    limit: float = 1.0,
+) -> EnasPolicy:
     """A policy with parameters large enough for every term to matter."""
     policy = EnasPolicy(decisions, config)
     generator = torch.Generator().manual_seed(seed)
@@ -54,14 +66,15 @@ def build(decisions, config=CONFIG, *, seed=0, limit=1.0):
 
 
 @torch.inference_mode()
-def score(policy, decisions, tokens):
+def score(policy: EnasPolicy, decisions: Decisions, tokens: Sequence[Sequence[int]]) -> list[Any]:
+    """Log-probability, entropy and penalty, `[B]` each."""
     return [each.numpy() for each in policy(decisions, torch.tensor(tokens, dtype=torch.int64))]
 
 
-@torch.inference_mode()
-def draw(policy, decisions, *, num, seed=0):
-    rollout = EnasRollout(policy, decisions, num)
-    return sample(rollout, decisions, rng=np.random.default_rng(seed)).tolist()
+def draw(policy: EnasPolicy, decisions: Decisions, *, num: int, seed: int = 0) -> list[list[int]]:
+    tokens_BW = sample(policy, decisions, num=num, rng=np.random.default_rng(seed))
+    rows: list[list[int]] = tokens_BW.tolist()
+    return rows
 
 
 @small
@@ -69,12 +82,14 @@ def draw(policy, decisions, *, num, seed=0):
     "config",
     [
         CONFIG,
-        EnasControllerConfig(hidden_size=4, skip_prior=0.1),
-        EnasControllerConfig(hidden_size=3, temperature=None, tanh_constant=None, num_layers=3),
+        EnasPolicyConfig(hidden_size=4, skip_prior=0.1),
+        EnasPolicyConfig(hidden_size=3, temperature=None, tanh_constant=None, num_layers=3),
     ],
     ids=["all terms", "as by default", "plain logits"],
 )
-def test_scores_equal_the_equations_written_out(decisions, config):
+def test_scores_equal_the_equations_written_out(
+    decisions: Decisions, config: EnasPolicyConfig
+) -> None:
     policy = build(decisions, config)
     tokens = all_tokens(decisions)[::7]
     expected = [reference(policy, config, decisions, sequence) for sequence in tokens]
@@ -84,8 +99,10 @@ def test_scores_equal_the_equations_written_out(decisions, config):
 @pytest.mark.parametrize(
     "decisions", [macro_decisions(12, 6), micro_decisions(5, 5), rnn_decisions(12, 4)]
 )
-def test_scores_of_the_papers_spaces_equal_the_equations_written_out(decisions):
-    config = EnasControllerConfig(hidden_size=64)
+def test_scores_of_the_papers_spaces_equal_the_equations_written_out(
+    decisions: Decisions,
+) -> None:
+    config = EnasPolicyConfig(hidden_size=64)
     policy = build(decisions, config, limit=0.3)
     tokens = draw(policy, decisions, num=2)
     expected = [reference(policy, config, decisions, sequence) for sequence in tokens]
@@ -93,7 +110,7 @@ def test_scores_of_the_papers_spaces_equal_the_equations_written_out(decisions):
 
 
 @small
-def test_probabilities_of_all_token_sequences_sum_to_one(decisions):
+def test_probabilities_of_all_token_sequences_sum_to_one(decisions: Decisions) -> None:
     log_prob_B, entropy_B, _ = score(build(decisions), decisions, all_tokens(decisions))
     p = np.exp(log_prob_B)
     assert p.sum() == pytest.approx(1, abs=1e-5)
@@ -102,7 +119,7 @@ def test_probabilities_of_all_token_sequences_sum_to_one(decisions):
 
 
 @small
-def test_frequencies_of_samples_match_their_probabilities(decisions):
+def test_frequencies_of_samples_match_their_probabilities(decisions: Decisions) -> None:
     policy, num = build(decisions), 40_000
     every = all_tokens(decisions)
     place = {sequence: index for index, sequence in enumerate(every)}
@@ -113,78 +130,81 @@ def test_frequencies_of_samples_match_their_probabilities(decisions):
     assert (np.abs(counts - num * p) < 5 * np.sqrt(num * p) + 3).all()
 
 
-def test_parameters_are_those_of_the_paper_and_no_biases():
-    policy = EnasPolicy(macro_decisions(12, 6), EnasControllerConfig(hidden_size=64))
+def test_parameters_are_those_of_the_paper_and_no_biases() -> None:
+    policy = EnasPolicy(macro_decisions(12, 6), EnasPolicyConfig(hidden_size=64))
     lstm = 4 * 64 * (64 + 64)  # 32,768
     choices = 64 + 6 * 64 + 6 * 64  # the first input, embeddings, softmax: 832
     attention = 64 * 64 + 64 * 64 + 64  # W_1, W_2, v: 8,256
     assert sum(p.numel() for p in policy.parameters()) == lstm + choices + attention == 41_856
 
 
-def with_zeros(decisions, config):
+def with_zeros(decisions: Decisions, config: EnasPolicyConfig) -> EnasPolicy:
     """A policy whose logits are all 0 before anything is added to them."""
     return build(decisions, config, limit=0)
 
 
-def test_the_bias_of_operations_is_added_after_the_tanh_where_its_length_fits():
-    config = EnasControllerConfig(
-        hidden_size=2, operation_bias=(math.log(3), 0.0), tanh_constant=0.1
-    )
+def test_the_bias_of_operations_is_added_after_the_tanh_where_its_length_fits() -> None:
+    config = EnasPolicyConfig(hidden_size=2, operation_bias=(math.log(3), 0.0), tanh_constant=0.1)
     decisions = (Choice("operation", 2), Choice("other", 3))
     log_prob_B, _, _ = score(with_zeros(decisions, config), decisions, [[0, 0], [1, 2]])
     # (3 / 4) x (1 / 3), and (1 / 4) x (1 / 3)
     np.testing.assert_allclose(np.exp(log_prob_B), [0.25, 1 / 12], rtol=1e-5)
 
 
-def test_far_nodes_are_less_likely_by_the_square_of_their_distance():
+def test_far_nodes_are_less_likely_by_the_square_of_their_distance() -> None:
     decisions = (Anchor("node"), Anchor("node"), Pointer("node", 2))
-    config = EnasControllerConfig(hidden_size=2, distance_weight=0.5)
+    config = EnasPolicyConfig(hidden_size=2, distance_weight=0.5)
     log_prob_B, _, _ = score(with_zeros(decisions, config), decisions, [[0], [1]])
     # Distances 2 and 1: logits -0.5 * 4 = -2 and -0.5 * 1 = -0.5.
     expected = np.exp([-2, -0.5]) / (math.exp(-2) + math.exp(-0.5))
     np.testing.assert_allclose(np.exp(log_prob_B), expected, rtol=1e-5)
 
 
-def test_a_skip_bit_is_a_softmax_over_minus_and_plus_its_logit():
+def test_a_skip_bit_is_a_softmax_over_minus_and_plus_its_logit() -> None:
     decisions = (Subset("skip", 0), Subset("skip", 1))
-    config = EnasControllerConfig(hidden_size=3, temperature=2.0, tanh_constant=1.5)
+    config = EnasPolicyConfig(hidden_size=3, temperature=2.0, tanh_constant=1.5, skip_weight=0.5)
     policy = build(decisions, config)
     with torch.no_grad():
         policy.attentions["skip"].previous.weight.zero_()
         policy.attentions["skip"].current.weight.zero_()  # then tanh(0) = 0, and q = 0
-    log_prob_B, entropy_B, divergence_B = score(policy, decisions, [[0], [1]])
+    log_prob_B, entropy_B, penalty_B = score(policy, decisions, [[0], [1]])
     np.testing.assert_allclose(log_prob_B, np.log([0.5, 0.5]), rtol=1e-5)
     np.testing.assert_allclose(entropy_B, [math.log(2)] * 2, rtol=1e-5)
-    # KL(1/2 || 0.4) = 0.5 ln(0.5 / 0.4) + 0.5 ln(0.5 / 0.6) = 0.111572 - 0.091161 = 0.020411
-    np.testing.assert_allclose(divergence_B, [0.020411] * 2, atol=1e-6)
+    # KL(1/2 || 0.4) = 0.5 ln(0.5 / 0.4) + 0.5 ln(0.5 / 0.6) = 0.111572 - 0.091161 = 0.020411,
+    # of which the penalty is a half.
+    np.testing.assert_allclose(penalty_B, [0.5 * 0.020411] * 2, atol=1e-6)
 
 
-def test_divergence_is_summed_over_the_bits_and_averaged_over_the_layers_that_have_some():
+def test_divergence_is_summed_over_the_bits_and_averaged_over_the_layers_that_have_some() -> None:
     decisions = macro_decisions(4, 2)
-    policy = with_zeros(decisions, EnasControllerConfig(hidden_size=2))
-    _, _, divergence_B = score(policy, decisions, [[0] * 10])
+    policy = with_zeros(decisions, EnasPolicyConfig(hidden_size=2, skip_weight=1.0))
+    _, _, penalty_B = score(policy, decisions, [[0] * 10])
     # Layers 2 to 4 have 1 + 2 + 3 bits with 0.020411 each: 6 * 0.020411 / 3.
-    np.testing.assert_allclose(divergence_B, [2 * 0.020411], atol=1e-6)
+    np.testing.assert_allclose(penalty_B, [2 * 0.020411], atol=1e-6)
 
 
-def test_the_input_after_a_subset_is_the_sum_of_the_chosen_states_by_one_more_than_there_are():
+def test_the_input_after_a_subset_is_the_sum_of_the_chosen_states_by_one_more_than_there_are() -> (
+    None
+):
     decisions = tuple(Subset("s", i) for i in range(4))
     policy = build(decisions)
-    steps, _ = lay_out(decisions)
-    mixture = policy.next_input(steps[-1], torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 1]]))
+    mixture = policy.next_input(
+        decisions[-1], [0, 1, 2], torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 1]])
+    )
+    assert isinstance(mixture, Mixture)
     # none: nothing; one: a half; two: a third each
-    expected = [[0, 0, 0], [1 / 2, 0, 0], [1 / 3, 0, 1 / 3]]
+    expected: list[list[float]] = [[0, 0, 0], [1 / 2, 0, 0], [1 / 3, 0, 1 / 3]]
     np.testing.assert_allclose(mixture.weight[..., 0].T, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["type", "items", "forward", "a.b", ""])
-def test_a_kind_may_have_any_name(name):
+def test_a_kind_may_have_any_name(name: str) -> None:
     decisions = (Choice(name, 2), Subset("s", 0))
     log_prob_B, _, _ = score(build(decisions), decisions, [[0], [1]])
     assert np.exp(log_prob_B).sum() == pytest.approx(1, abs=1e-6)
 
 
-def test_a_smaller_depth_is_the_marginal_of_a_larger_one():
+def test_a_smaller_depth_is_the_marginal_of_a_larger_one() -> None:
     decisions = SMALL["cell"]
     prefix = decisions[:7]  # two inputs and the first node: 2 x 2 x 2 x 2 = 16
     policy = build(decisions)
@@ -193,16 +213,9 @@ def test_a_smaller_depth_is_the_marginal_of_a_larger_one():
     np.testing.assert_allclose(np.exp(short), np.exp(whole).reshape(16, 36).sum(1), atol=1e-6)
 
 
-def test_the_second_cell_sees_its_own_nodes_only():
+def test_the_second_cell_sees_its_own_nodes_only() -> None:
     decisions = micro_decisions(1, 2)
-    steps, _ = lay_out(decisions)
-    seen = {
-        number: [
-            other for other, step in enumerate(steps) if at.seen.start <= step.place < at.seen.stop
-        ]
-        for number, at in enumerate(steps)
-        if isinstance(at.decision, Pointer)
-    }
+    seen = {step: seen for step, seen in enumerate(steps_seen(group_by_kind(decisions))) if seen}
     # Each cell: two inputs, two pointers, two choices, the node's anchor.
     assert seen == {2: [0, 1], 3: [0, 1], 9: [7, 8], 10: [7, 8]}
 
@@ -220,17 +233,17 @@ def test_the_second_cell_sees_its_own_nodes_only():
         (Anchor("a"), Subset("a", 1)),
     ],
 )
-def test_decisions_of_a_kind_that_do_not_fit_together_are_refused(decisions):
+def test_decisions_of_a_kind_that_do_not_fit_together_are_refused(decisions: Decisions) -> None:
     with pytest.raises(ConfigError, match=r"kind 'a'.*expected .*, got "):
         EnasPolicy(decisions, CONFIG)
 
 
 @st.composite
-def decision_lists(draw):
+def decision_lists(draw: st.DrawFn) -> tuple[Decision, ...]:
     """Any interleaving of choices, subsets, anchors and pointers, of two kinds each."""
     options = draw(st.lists(st.integers(1, 4), min_size=2, max_size=2))
     subsets, anchors = [0, 0], [0, 0]
-    decisions = []
+    decisions: list[Decision] = []
     for what, kind in draw(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1)), min_size=1)):
         if what == 0:
             decisions.append(Choice(f"choice {kind}", options[kind]))
@@ -249,7 +262,9 @@ def decision_lists(draw):
 
 @settings(max_examples=50, deadline=None)
 @given(decisions=decision_lists(), depth=st.integers(1, 12), seed=st.integers(0, 2**32 - 1))
-def test_samples_of_any_decisions_are_valid_and_scored_as_written_out(decisions, depth, seed):
+def test_samples_of_any_decisions_are_valid_and_scored_as_written_out(
+    decisions: Decisions, depth: int, seed: int
+) -> None:
     policy = build(decisions, seed=1)
     shallow = decisions[:depth]
     tokens = draw(policy, shallow, num=3, seed=seed)
@@ -261,10 +276,11 @@ def test_samples_of_any_decisions_are_valid_and_scored_as_written_out(decisions,
 
 @torch.inference_mode()
 @pytest.mark.parametrize("decisions", SMALL.values(), ids=SMALL)
-def test_sampling_sees_the_logits_that_scoring_sees(decisions):
+def test_sampling_sees_the_logits_that_scoring_sees(decisions: Decisions) -> None:
     policy = build(decisions)
     tokens_BW = torch.tensor(all_tokens(decisions)[::5])
-    rollout, total, position = EnasRollout(policy, decisions, len(tokens_BW)), 0.0, 0
+    rollout, position = policy.rollout(decisions, len(tokens_BW)), 0
+    total = torch.zeros(len(tokens_BW))
     for decision in decisions:
         logits = rollout.logits(decision)
         mine = tokens_BW[:, position : position + decision.num_tokens]

@@ -14,10 +14,11 @@ import yaml
 from kfp_nas.pipelines.nas_search import nas_search
 
 from nas_lib.cli import cli
-from nas_lib.cluster.package import PER_RUN, Family, pipeline_name
+from nas_lib.cluster.package import FAMILIES, pipeline_name
 from nas_lib.config import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.presets import preset
+from nas_lib.procedures import pipeline_forms
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/kubeflow.md").read_text()
@@ -101,15 +102,15 @@ def test_each_fan_out_has_its_pipeline() -> None:
     }
     words = " ".join(GUIDE.split())
     assert f"`tasks` up to {MOST_TASKS} children in a round, else `jobs`" in words
-    for family in get_args(Family):
+    for family in FAMILIES:
         for fanout in get_args(FanOut):
             assert f"`{pipeline_name(family, fanout)}`" in GUIDE
 
 
 def test_what_a_run_of_shared_weights_may_do_is_what_the_form_says() -> None:
-    field, default = PER_RUN["enas-search"]
+    (form,) = [form for form in pipeline_forms() if form.name == "enas-search"]
 
-    assert f"`{field}`, {default} as it stands" in " ".join(GUIDE.split())
+    assert f"`{form.per_run}`, {form.per_run_default} as it stands" in " ".join(GUIDE.split())
 
 
 def test_each_resource_says_which_fan_outs_have_it() -> None:

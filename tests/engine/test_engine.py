@@ -11,15 +11,17 @@ import nas_lib
 from nas_lib import steps
 from nas_lib.config import (
     ChildrenConfig,
-    LoopConfig,
+    ImageChildrenConfig,
+    OwnChildrenConfig,
     RandomConfig,
     ResourcesConfig,
+    RoundsConfig,
     SearchConfig,
 )
-from nas_lib.engine import Listener, SearchHandle, default_workers, search, trainers
+from nas_lib.engine import Listener, SearchHandle, default_workers, search, workers
 from nas_lib.errors import ConfigError, SearchHeldError, SearchMismatchError, StoreError
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult, Learned, Rewarded
-from nas_lib.steps import OpenSearch
 from nas_lib.store import History, ObjectStore, layout, lease
 
 
@@ -35,9 +37,7 @@ def test_a_search_does_its_budget_and_learns(tmp_path: Path) -> None:
 
 
 def test_children_and_rewards_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
-    one, two = (
-        search(tabular(), store=str(tmp_path / f"{workers}"), workers=workers) for workers in (1, 2)
-    )
+    one, two = (search(tabular(), store=str(tmp_path / f"{num}"), workers=num) for num in (1, 2))
     inline = search(tabular(), store="memory://workers")
 
     assert account(one) == account(two) == account(inline)
@@ -120,7 +120,7 @@ def test_another_searchs_folder_is_refused(tmp_path: Path) -> None:
 
 def test_objects_of_this_process_can_be_space_and_evaluation() -> None:
     handle = nas_lib.search(
-        SearchConfig(name="inline", search=LoopConfig(max_children=16)),
+        SearchConfig(name="inline", search=RoundsConfig(max_children=16)),
         store="memory://objects",
         space=searches.SPACE,
         evaluate=searches.product,
@@ -130,7 +130,7 @@ def test_objects_of_this_process_can_be_space_and_evaluation() -> None:
 
 
 def test_a_changed_space_of_ones_own_is_refused(tmp_path: Path) -> None:
-    config = SearchConfig(name="inline", search=LoopConfig(max_children=8))
+    config = SearchConfig(name="inline", search=RoundsConfig(max_children=8))
     kept = {"store": str(tmp_path), "evaluate": lambda architecture: 0.5}
     search(config, space=nas_lib.ChoiceSpace(a=[1, 2]), **kept)
 
@@ -157,44 +157,44 @@ def test_impossible_wishes_get_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("children", "gpus", "workers", "shared_out"),
+    ("children", "gpus", "num_workers", "shared_out"),
     [
-        ({}, ("4", "5", "6"), 3, ("4", "5", "6")),
-        ({"device": "cuda"}, ("4", "5", "6"), 3, ("4", "5", "6")),
-        ({"device": "cuda:1"}, ("4", "5", "6"), 1, ()),  # all of them on that one
-        ({"device": "cpu", "threads": 2}, ("4", "5", "6"), 4, ()),
-        ({"evaluate": "searches:product"}, ("4", "5", "6"), 8, ()),
-        ({"threads": 3}, (), 2, ()),  # 8 CPUs / 3, rounded down
-        ({"threads": 9}, (), 1, ()),
+        (ImageChildrenConfig(), ("4", "5", "6"), 3, ("4", "5", "6")),
+        (ImageChildrenConfig(device="cuda"), ("4", "5", "6"), 3, ("4", "5", "6")),
+        (ImageChildrenConfig(device="cuda:1"), ("4", "5", "6"), 1, ()),  # all of them on that one
+        (ImageChildrenConfig(device="cpu", threads=2), ("4", "5", "6"), 4, ()),
+        (OwnChildrenConfig(evaluate="searches:product"), ("4", "5", "6"), 8, ()),
+        (ImageChildrenConfig(threads=3), (), 2, ()),  # 8 CPUs / 3, rounded down
+        (ImageChildrenConfig(threads=9), (), 1, ()),
     ],
 )
 def test_there_is_a_worker_for_each_gpu_or_else_for_each_cpu(
     monkeypatch: pytest.MonkeyPatch,
-    children: dict[str, object],
+    children: ChildrenConfig,
     gpus: tuple[str, ...],
-    workers: int,
+    num_workers: int,
     shared_out: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(trainers, "visible_gpus", lambda: gpus)
-    monkeypatch.setattr(trainers, "num_cpus", lambda: 8)
-    monkeypatch.setattr(trainers, "Supervisor", FakeSupervisor)
-    config = tabular("").model_copy(update={"children": ChildrenConfig(**children)})
+    monkeypatch.setattr(workers, "visible_gpus", lambda: gpus)
+    monkeypatch.setattr(workers, "num_cpus", lambda: 8)
+    monkeypatch.setattr(workers, "Supervisor", FakeSupervisor)
+    config = tabular().model_copy(update={"children": children})
     opened = OpenSearch("memory://gpus")
     opened.config = config
 
-    with trainers.worker_processes(opened, "run", Listener(), num=2):
+    with workers.worker_processes(opened, "run", Listener(), num=2):
         assert FakeSupervisor.gpus == shared_out
-    assert default_workers(config) == workers
+    assert default_workers(config) == num_workers
 
 
-@pytest.mark.parametrize("workers", [None, 2])
+@pytest.mark.parametrize("num_workers", [None, 2])
 def test_a_child_that_raises_is_tried_again_and_then_stays_out(
-    tmp_path: Path, workers: int | None
+    tmp_path: Path, num_workers: int | None
 ) -> None:
-    uri = str(tmp_path) if workers else "memory://raises"
+    uri = str(tmp_path) if num_workers else "memory://raises"
     seen = Failures()
 
-    handle = search(tabular("searches:failing"), store=uri, workers=workers, listener=seen)
+    handle = search(tabular("searches:failing"), store=uri, workers=num_workers, listener=seen)
 
     crashed = [row for row in handle.children if row.status == "crashed"]
     assert crashed
@@ -211,7 +211,7 @@ def _crashed_children_stay_out(handle: SearchHandle) -> None:
     ):
         counted = [row.reward for row in rewarded.rows if row.status != "crashed"]
         mean = sum(counted) / len(counted) if counted else None
-        assert learned.mean_reward == pytest.approx(mean)
+        assert learned.metrics.get("mean_reward") == pytest.approx(mean)
 
 
 def test_a_child_that_kills_its_process_does_not_hold_up_the_search(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_child_that_diverges_counts_with_reward_zero() -> None:
 
 
 def test_a_child_that_takes_too_much_memory_is_a_result(tmp_path: Path) -> None:
-    config = tabular("searches:greedy", max_children=4).model_copy(
+    config = tabular("searches:greedy", max_children=8).model_copy(
         update={"resources": ResourcesConfig(memory_mb=500)}
     )
 

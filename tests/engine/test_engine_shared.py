@@ -14,6 +14,7 @@ from nas_lib import steps
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import Listener, SearchHandle, search
 from nas_lib.errors import ConfigError, InterruptedSearchError, SearchHeldError
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult, Derived, SharedEpoch
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore, layout
@@ -29,7 +30,7 @@ class Told(Listener):
         self.events: list[object] = []
         self._stop_after = stop_after
 
-    def opened(self, search: steps.OpenSearch, *, num_rounds: int, workers: int) -> None:
+    def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         self.events.append(("rounds", num_rounds))
 
     def trained_shared_weights(self, metrics: SharedEpoch) -> None:
@@ -44,9 +45,9 @@ class Told(Listener):
         self.events.append(result.id)
 
 
-def course(uri: str) -> tuple[list[SharedEpoch], Derived, list[tuple[str, str, float]]]:
+def account_of(uri: str) -> tuple[list[SharedEpoch], Derived, list[tuple[str, str, float]]]:
     """Return all that may not depend on when a search was stopped: without times and runs."""
-    view = view_search(uri)
+    view = view_search(OpenSearch(uri))
     assert view.derived is not None
     epochs = [
         replace(each, run="", seconds=0, controller_seconds=0, created_s=0)
@@ -97,13 +98,13 @@ def test_ctrl_c_costs_at_most_an_epoch(undisturbed: str) -> None:
     uri = "memory://interrupted"
     with pytest.raises(InterruptedSearchError, match="the same command continues"):
         search(CONFIG, store=uri, listener=Told(stop_after=1))
-    assert len(view_search(uri).shared_epochs) == 1
+    assert len(view_search(OpenSearch(uri)).shared_epochs) == 1
 
     told = Told()
     search(CONFIG, store=uri, listener=told)
 
     assert ("epoch", 1) not in told.events
-    assert course(uri) == course(undisturbed)
+    assert account_of(uri) == account_of(undisturbed)
 
 
 @pytest.mark.parametrize(
@@ -124,15 +125,15 @@ def test_a_kill_at_any_moment_changes_nothing(tmp_path: Path, undisturbed: str, 
 
         run_watched(uri, CONFIG)
 
-        assert course(uri) == course(undisturbed), f"killed before call {number}"
+        assert account_of(uri) == account_of(undisturbed), f"killed before call {number}"
     assert epochs_at_death == {0, 1, 2}
 
 
 def test_another_run_at_work_is_named() -> None:
     uri = "memory://held"
     config = resolve_config("enas-macro-digits", SMALL_SHARED, stored=None)
-    steps.prepare_data(uri, config=config)
-    steps.plan_rounds(uri, replica=0, run="first")
+    steps.prepare_data(OpenSearch(uri), config=config)
+    steps.plan_rounds(OpenSearch(uri), replica=0, run="first")
 
     with pytest.raises(SearchHeldError, match=r"run first .* is working on"):
         search(config, store=uri)

@@ -10,35 +10,43 @@ import searches
 from searches import tabular
 
 from nas_lib import pods, steps
-from nas_lib.records import ChildResult
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import ChildResult, Rewarded, Status
 from nas_lib.steps import RoundSummary, view_search
 from nas_lib.store import SearchStore, layout
 
 RUN = "run"
 HANGING = "searches:hanging_at_the_least"
 FIRST, SECOND, THIRD, LAST = CHILDREN = [f"r000-000000-{index:02d}" for index in range(4)]
-"""With the seed that all tests have, LAST is the one with the numbers 1, 1 and 1."""
+SEED = 166
+"""With this one LAST, and none but LAST, has the numbers 1, 1 and 1."""
 
 
-def prepared(folder: Path, evaluate: str = HANGING, **loop: float) -> str:
+def prepared(folder: Path, evaluate: str = HANGING, **rounds: float) -> str:
     """A search of two rounds of four children, the first of whom are sampled."""
     uri = str(folder)
-    steps.prepare_data(uri, config=tabular(evaluate, max_children=8, **loop))
-    assert steps.sample_architectures(uri, replica=0, run=RUN) == CHILDREN
+    config = tabular(evaluate, max_children=8, **rounds).model_copy(update={"seed": SEED})
+    steps.prepare_data(OpenSearch(uri), config=config)
+    assert steps.sample_architectures(OpenSearch(uri), replica=0, run=RUN) == CHILDREN
     return uri
 
 
 def train(uri: str, children: list[str] = CHILDREN) -> list[float]:
-    return pods.train_children(uri, children=children, run=RUN)
+    return pods.train_children(OpenSearch(uri), children=children, run=RUN)
 
 
 def learn(uri: str) -> RoundSummary:
-    summary = steps.aggregate_rewards(uri, children=CHILDREN, run=RUN)
-    steps.update_controller(uri, replica=0, round=0, run=RUN)
+    summary = steps.aggregate_rewards(OpenSearch(uri), children=CHILDREN, run=RUN)
+    steps.update_controller(OpenSearch(uri), replica=0, round=0, run=RUN)
     return summary
 
 
-def settle(uri: str, child: str, status: str) -> None:
+def rewards_of(summary: RoundSummary) -> Rewarded:
+    assert summary.rewarded is not None
+    return summary.rewarded
+
+
+def settle(uri: str, child: str, status: Status) -> None:
     SearchStore.open(uri).settle(layout.child_result(child), ChildResult(child, status, 0.0))
 
 
@@ -66,11 +74,11 @@ def test_a_round_that_has_enough_closes_without_a_child_that_hangs(
     uri = prepared(tmp_path / "state", wait_for=3, grace_s=0.5)
 
     given = train(uri)
-    summary = learn(uri)
+    rewarded = rewards_of(learn(uri))
 
     assert given == [*right_rewards(uri)[:3], 0.0]
-    assert [row.status for row in summary.rewarded.rows] == ["ok", "ok", "ok", "missing"]
-    assert summary.rewarded.rows[3].message == "had no result when 3 of 4 children had one"
+    assert [row.status for row in rewarded.rows] == ["ok", "ok", "ok", "missing"]
+    assert rewarded.rows[3].message == "had no result when 3 of 4 children had one"
     (file,) = tmp_path.glob("hanging-*.pid")
     wait_until_gone(file.stem.removeprefix("hanging-"))
 
@@ -85,26 +93,26 @@ def test_the_controller_learns_from_the_others_as_if_the_missing_one_had_crashed
         train(uri, CHILDREN[:3])
         learn(uri)
 
-    (one,), (other,) = (view_search(uri).learned for uri in uris)
-    # a=3 b=4 c=3, a=3 b=2 c=3 and a=1 b=4 c=3: (36 + 18 + 12) / 48 / 3
-    assert one.mean_reward == other.mean_reward == pytest.approx(66 / 48 / 3)
-    assert one.baseline == other.baseline
+    (one,), (other,) = (view_search(OpenSearch(uri)).learned for uri in uris)
+    # a=3 b=4 c=3, a=1 b=2 c=2 and a=2 b=1 c=1: (36 + 4 + 2) / 48 / 3
+    assert one.metrics["mean_reward"] == pytest.approx(42 / 48 / 3)
+    assert one.metrics == other.metrics
     proposed = [
         [child.architecture for child in SearchStore.open(uri).proposed(next_one).children]
         for uri in uris
-        for next_one in steps.sample_architectures(uri, replica=0, run=RUN)[:1]
+        for next_one in steps.sample_architectures(OpenSearch(uri), replica=0, run=RUN)[:1]
     ]
     assert proposed[0] == proposed[1]
 
 
-@pytest.mark.parametrize("loop", [{"grace_s": 0}, {"wait_for": 3, "grace_s": 60}])
+@pytest.mark.parametrize("rounds", [{"grace_s": 0}, {"wait_for": 3, "grace_s": 60}])
 def test_a_round_waits_for_a_child_without_a_quorum_and_within_the_grace(
-    tmp_path: Path, loop: dict[str, float]
+    tmp_path: Path, rounds: dict[str, float]
 ) -> None:
-    uri = prepared(tmp_path / "state", "searches:late_at_the_least", **loop)
+    uri = prepared(tmp_path / "state", "searches:late_at_the_least", **rounds)
 
     assert train(uri) == right_rewards(uri)
-    assert {row.status for row in learn(uri).rewarded.rows} == {"ok"}
+    assert {row.status for row in rewards_of(learn(uri)).rows} == {"ok"}
 
 
 def test_a_round_with_too_few_results_stays_open(tmp_path: Path) -> None:
@@ -113,14 +121,14 @@ def test_a_round_with_too_few_results_stays_open(tmp_path: Path) -> None:
 
     assert learn(uri).num_missing == 2
     assert result(uri, LAST) is None
-    assert steps.sample_architectures(uri, replica=0, run=RUN) == [THIRD, LAST]
+    assert steps.sample_architectures(OpenSearch(uri), replica=0, run=RUN) == [THIRD, LAST]
 
 
 def test_results_of_an_earlier_tick_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # what hangs leaves a file
     uri = prepared(tmp_path / "state", wait_for=3, grace_s=0.5)
     for child in CHILDREN[:3]:
-        steps.train_child(uri, child=child, run="earlier")
+        steps.train_child(OpenSearch(uri), child=child, run="earlier")
 
     assert train(uri, [LAST]) == [0.0]
     assert learn(uri).num_missing == 0
@@ -131,8 +139,10 @@ def test_who_comes_late_comes_too_late(tmp_path: Path) -> None:
     train(uri, CHILDREN[:3])
     learned = learn(uri)
 
-    assert pods.train_child(uri, child=LAST, run=RUN) == 0.0
-    assert result(uri, LAST).status == "missing"
+    assert pods.train_child(OpenSearch(uri), child=LAST, run=RUN) == 0.0
+    late = result(uri, LAST)
+    assert late is not None
+    assert late.status == "missing"
     assert learn(uri) == learned
 
 
@@ -140,4 +150,4 @@ def test_a_child_in_a_pod_of_its_own_is_not_taken_for_the_last_one(tmp_path: Pat
     """Of its round it is given nothing but itself."""
     uri = prepared(tmp_path / "state", "searches:slow_product", wait_for=3, grace_s=0)
 
-    assert pods.train_child(uri, child=FIRST, run=RUN) == right_rewards(uri)[0]
+    assert pods.train_child(OpenSearch(uri), child=FIRST, run=RUN) == right_rewards(uri)[0]

@@ -11,10 +11,10 @@ from typing import Any
 
 from nas_lib.config import SearchConfig
 from nas_lib.engine import Engine, Listener
-from nas_lib.engine.shared import SharedEngine
-from nas_lib.engine.trainers import this_process
+from nas_lib.engine.workers import this_process
 from nas_lib.errors import StoreError
-from nas_lib.steps import OpenSearch, prepare_data
+from nas_lib.open_search import OpenSearch
+from nas_lib.steps import prepare_data
 from nas_lib.store import ObjectStore
 from nas_lib.store import folder as folder_module
 
@@ -54,12 +54,8 @@ def run_watched(uri: str, config: SearchConfig, on_call: OnCall = nothing) -> li
     search.store.objects = watched = WatchedStore(search.store.objects, on_call)
     prepare_data(search, config=config)
     listener = Listener()
-    engine = Engine if config.shared is None else SharedEngine
-    engine(
-        search,
-        trainer=lambda run: this_process(search, run, listener),
-        listener=listener,
-        workers=1,
+    Engine(
+        search, make_workers=lambda run: this_process(search, run, listener), listener=listener
     ).run()
     return watched.calls
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from nas_lib.shared_weights.workload import Batch, BatchNormMode, Tokens
+from nas_lib.results.measure import OWN
+from nas_lib.shared_weights.norm import BatchNormMode
+from nas_lib.shared_weights.workload import Batch, Tokens
 from nas_lib.spaces import Choice, Decision
 
 DECISIONS = (Choice("a", 3), Choice("b", 2))
@@ -34,7 +36,7 @@ class ToyWorkload:
 
     num_validation_batches = 3
     has_batch_norm = False
-    higher_is_better = True
+    measure = OWN
 
     def __init__(self, decisions: Sequence[Decision] = DECISIONS) -> None:
         self._limits = [each.num_values for each in decisions for _ in range(each.num_tokens)]
@@ -65,9 +67,6 @@ class ToyWorkload:
     def score(self, tokens: Tokens, *, mode: BatchNormMode) -> float:
         self.scored.append(tuple(tokens))
         return self._score(tokens)
-
-    def reward(self, score: float) -> float:
-        return score
 
     def _score(self, tokens: Tokens) -> float:
         """Return 1 for the best architecture, and less for each token below its greatest."""

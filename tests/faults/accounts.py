@@ -9,9 +9,9 @@ import pytest
 
 from nas_lib.controllers import Shard
 from nas_lib.controllers.state import Applied
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.shards import pull
 from nas_lib.records import ChildResult, Learned, Proposed, Rewarded
-from nas_lib.steps import OpenSearch
-from nas_lib.steps.shards import pull
 from nas_lib.store import SearchStore, layout
 
 
@@ -41,7 +41,7 @@ def check(uri: str, *, finished: bool) -> Account:
     for shard in shards:
         _check_shard(search, shard, rounds.learned)
     if finished:
-        assert shards[0].baseline == pytest.approx(_baseline(search, rounds), abs=1e-12)
+        assert shards[0].state["baseline"] == pytest.approx(_baseline(search, rounds), abs=1e-12)
     num_children = sum(len(each.children) for each in rounds.proposed.values())
     return Account(num_children, num_results, sum(shard.version for shard in shards))
 

@@ -17,6 +17,7 @@ from tally import Tally
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import SearchHandle, search
 from nas_lib.errors import CorruptStateError, StoreError
+from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 from nas_lib.store import layout, open_store
 
@@ -42,9 +43,9 @@ KEYS = {
     layout.child_result("r000-000002-00"): layout.round_state(0, 2, "rewarded"),
     layout.round_state(0, 1, "rewarded"): layout.round_state(0, 2, "rewarded"),
     layout.round_state(0, 2, "rewarded"): layout.round_state(0, 2, "learned"),
-    layout.round_gradient(0, 2): layout.round_state(0, 2, "learned"),
+    layout.round_lesson(0, 2): layout.round_state(0, 2, "learned"),
     layout.shard(0, 3): layout.round_state(0, 2, "learned"),
-    layout.shard(1, 2): layout.round_gradient(0, 2),
+    layout.shard(1, 2): layout.round_lesson(0, 2),
     layout.round_state(0, 1, "learned"): layout.round_state(0, 2, "proposed"),
 }
 
@@ -85,7 +86,7 @@ def test_a_damaged_object_is_named_and_once_restored_the_search_goes_on(
     store.replace(key, whole)
     run_watched(uri, config)
     tally.add(check(uri, finished=True))
-    again = SearchHandle("", "", view_search(uri))
+    again = SearchHandle("", "", view_search(OpenSearch(uri)))
     assert account(again) == account(search(config, store=f"memory://{tmp_path}"))
 
 
@@ -131,7 +132,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_changes_nothing(
     run_watched(uri, config)
 
     tally.add(check(uri, finished=True))
-    assert [newest in problem.message for problem in view_search(uri).problems][-1]
+    assert [newest in problem.message for problem in view_search(OpenSearch(uri)).problems][-1]
     weights = layout.child_weights(child)
     assert store.get(weights) == open_store(whole).get(weights)
 

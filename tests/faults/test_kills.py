@@ -16,6 +16,7 @@ from tally import Tally
 
 from nas_lib.config import SearchConfig
 from nas_lib.engine import SearchHandle, search
+from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 
 FEW = 67
@@ -68,7 +69,7 @@ def kill_and_continue(
     tally.add(check(str(state), finished=True))
     if replicas == 1:  # with more, the order of their pushes depends on when it was killed
         whole, again = (
-            account(SearchHandle("", "", view_search(str(uri))))
+            account(SearchHandle("", "", view_search(OpenSearch(str(uri)))))
             for uri in (folder / "whole", state)
         )
         assert again == whole

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -58,11 +59,11 @@ def store_in(folder: Path) -> SearchStore:
     return SearchStore.open(str(folder / "state"))
 
 
-def wait_for(path: Path, *, of: subprocess.Popen[str]) -> None:
+def wait_until(condition: Callable[[], bool], *, of: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 60
-    while not path.exists():
+    while not condition():
         assert of.poll() is None, of.stderr.read()
-        assert time.monotonic() < deadline, f"there is no {path}"
+        assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.005)
 
 
@@ -109,7 +110,7 @@ def test_a_preempted_child_ends_with_the_same_bits(
     overrides = {
         "task.max_train": 400,
         "space.depth": {"start": 2, "max": 2},
-        "children": {"epochs": 5, "checkpoint_every_s": 0},
+        "children": {"epochs": 20, "checkpoint_every_s": 0},  # an epoch takes 20 ms
         "search": {"max_children": 1, "children_per_round": 1},
     }
     config = resolve_config("digits", overrides, stored=None)
@@ -121,7 +122,8 @@ def test_a_preempted_child_ends_with_the_same_bits(
     engine = start(tmp_path / "preempted", config, workers=1)
     preempted = store_in(tmp_path / "preempted")
     folder = tmp_path / "preempted" / "state"
-    wait_for(folder / layout.checkpoints_folder(child) / "0002.safetensors", of=engine)
+    checkpoints = layout.checkpoints_folder(child)
+    wait_until(lambda: preempted.numbers(checkpoints, ".safetensors")[-1:] >= [2], of=engine)
     worker = preempted.read(Attempt, layout.attempt(child, 1)).pid
     os.kill(worker if victim == "worker" else engine.pid, signal.SIGKILL)
     tally.kills[victim] += 1
@@ -134,11 +136,11 @@ def test_a_preempted_child_ends_with_the_same_bits(
     assert second.from_epoch >= 2  # it did not begin again
     weights = layout.child_weights(child)
     assert preempted.objects.get(weights) == undisturbed.objects.get(weights)
-    assert course(preempted, child) == course(undisturbed, child)
+    assert timeless(preempted, child) == timeless(undisturbed, child)
     tally.add(check(str(folder), finished=True))
 
 
-def course(store: SearchStore, child: str) -> ChildResult:
+def timeless(store: SearchStore, child: str) -> ChildResult:
     """Return a child's result without the time that it took, and where."""
     result = store.read(ChildResult, layout.child_result(child))
     epochs = tuple(replace(epoch, seconds=0) for epoch in result.epochs)
@@ -156,13 +158,14 @@ def test_a_run_that_shows_no_life_is_taken_over(
     config = tabular("searches:slow_product", max_children=40, lease_s=1, replicas=2)
     first = start(tmp_path, config, host="first", workers=1)
     learned = tmp_path / "state" / layout.round_state(0, 1, "learned")
-    wait_for(learned, of=first)
+    wait_until(learned.exists, of=first)
     first.send_signal(signal.SIGKILL if is_dead else signal.SIGSTOP)
     tally.kills["engine"] += is_dead
     taken_at = len(list(learned.parent.glob("*.learned.json")))
 
     second = start(tmp_path, config, host="second", workers=1)
-    wait_for(tmp_path / "state" / layout.round_state(0, taken_at + 2, "learned"), of=second)
+    later = tmp_path / "state" / layout.round_state(0, taken_at + 2, "learned")
+    wait_until(later.exists, of=second)
     if not is_dead:
         first.send_signal(signal.SIGCONT)
         finish(first)

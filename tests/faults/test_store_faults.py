@@ -20,6 +20,7 @@ from tally import Tally
 from nas_lib.config_file import to_yaml
 from nas_lib.engine import SearchHandle, search
 from nas_lib.errors import StoreError
+from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 from nas_lib.store import open_store
 
@@ -47,7 +48,7 @@ def test_a_search_survives_a_call_that_fails(
 ) -> None:
     config = tabular(max_children=8, children_per_round=2, replicas=replicas, shards=2)
     calls = run_watched(str(tmp_path / "whole"), config)
-    whole = view_search(str(tmp_path / "whole"))
+    whole = view_search(OpenSearch(str(tmp_path / "whole")))
     for number in range(1 + replicas, len(calls) + 1, every):
         uri = str(tmp_path / f"{number}")
         with pytest.raises(StoreError):
@@ -58,7 +59,7 @@ def test_a_search_survives_a_call_that_fails(
 
         tally.add(check(uri, finished=True))
         if replicas == 1:
-            again = SearchHandle("", "", view_search(uri))
+            again = SearchHandle("", "", view_search(OpenSearch(uri)))
             assert account(again) == account(SearchHandle("", "", whole))
 
 
@@ -117,7 +118,7 @@ def test_a_search_through_a_faulty_network_ends_as_an_undisturbed_one(
     run_watched(s3_uri, config)
     proxy.rate = 0
 
-    again = SearchHandle("", "", view_search(s3_uri))
+    again = SearchHandle("", "", view_search(OpenSearch(s3_uri)))
     assert account(again) == account(search(config, store=f"memory://{s3_uri}"))
     tally.add(check(s3_uri, finished=True))
     assert proxy.counts.total() > max_children

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import torch
 
-from nas_lib.architecture import Architecture
 from nas_lib.networks import build_network, count
+from nas_lib.spaces import CnnPlan
 
 
 def cost(config: str, image_shape: tuple[int, int, int]) -> tuple[int, int]:
-    architecture = Architecture("cnn", (), config)
-    return count(build_network(architecture, image_shape=image_shape, num_classes=10), image_shape)
+    network = build_network(CnnPlan.parse(config), image_shape=image_shape, num_classes=10)
+    return count(network, image_shape)
 
 
 def test_parameters_and_multiply_adds_are_those_computed_by_hand() -> None:
@@ -33,8 +33,8 @@ def test_a_dense_block_counts_the_inputs_it_joins() -> None:
 
 
 def test_counting_leaves_the_network_as_it_was() -> None:
-    architecture = Architecture("cnn", (), "conv 3x3x4/1x1 <- image | max_pool 2x2/2x2 <- 1")
-    network = build_network(architecture, image_shape=(1, 4, 4), num_classes=2)
+    plan = CnnPlan.parse("conv 3x3x4/1x1 <- image | max_pool 2x2/2x2 <- 1")
+    network = build_network(plan, image_shape=(1, 4, 4), num_classes=2)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
     count(network, (1, 4, 4))

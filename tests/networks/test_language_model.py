@@ -7,13 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas_lib.architecture import Architecture
 from nas_lib.config import EnasRnnSpaceConfig, TextTrainingConfig
 from nas_lib.errors import ArchitectureError
 from nas_lib.networks import LanguageModel, build_language_model, count_language_model, tied_softmax
 from nas_lib.networks.enas_rnn import Cell
 from nas_lib.networks.tied_softmax import mean_cross_entropy
-from nas_lib.spaces.enas_rnn import EnasRnnSpace
+from nas_lib.spaces import CnnPlan, EnasRnnSpace, RnnPlan
 
 SMALL = "4 units | tanh | relu(0) | mean of 1"
 NO_DROPOUT = TextTrainingConfig(
@@ -31,9 +30,7 @@ def model_of(
     config: str = SMALL, *, num_words: int = 7, training: TextTrainingConfig = NO_DROPOUT
 ) -> LanguageModel:
     torch.manual_seed(0)
-    return build_language_model(
-        Architecture("enas-rnn", (), config), num_words=num_words, training=training
-    )
+    return build_language_model(RnnPlan.parse(config), num_words=num_words, training=training)
 
 
 def piece(num_words: int = 7, *, length: int = 5, columns: int = 3) -> tuple[Tensor, Tensor]:
@@ -43,7 +40,8 @@ def piece(num_words: int = 7, *, length: int = 5, columns: int = 3) -> tuple[Ten
 
 
 def test_the_published_cell_has_as_many_parameters_as_its_formula() -> None:
-    published = EnasRnnSpace(EnasRnnSpaceConfig()).from_published("0 2 1 0 2 1 2 2 4 0 5 0 3 2 6 2")
+    space = EnasRnnSpace(EnasRnnSpaceConfig())
+    published = space.plan(space.from_published("0 2 1 0 2 1 2 2 4 0 5 0 3 2 6 2").tokens)
     with torch.device("meta"):
         model = build_language_model(published, num_words=10_000, training=NO_DROPOUT)
 
@@ -58,7 +56,7 @@ def test_the_published_cell_has_as_many_parameters_as_its_formula() -> None:
 def test_the_papers_cell_of_twelve_nodes_has_as_many_parameters_as_its_formula() -> None:
     space = EnasRnnSpace(EnasRnnSpaceConfig(variant="original", nodes=12))
     with torch.device("meta"):
-        model = build_language_model(space.decode((0,) * 23), num_words=10_000, training=NO_DROPOUT)
+        model = build_language_model(space.plan((0,) * 23), num_words=10_000, training=NO_DROPOUT)
 
     # 10,000 x 800; node 1: 1,600 x 1,600; 11 nodes: 800 x 1,600
     assert count_language_model(model).num_parameters == 8_000_000 + 2_560_000 + 11 * 1_280_000
@@ -235,11 +233,13 @@ def test_a_model_learns_a_text_that_repeats_itself() -> None:
     assert losses[-1] < 0.3
 
 
-def test_an_architecture_of_images_is_refused() -> None:
-    with pytest.raises(ArchitectureError, match="for the space enas-rnn, got 'cnn'"):
-        build_language_model(
-            Architecture("cnn", (), "conv 3x3x4/1x1 <- image"), num_words=9, training=NO_DROPOUT
-        )
+def test_a_plan_of_images_is_refused() -> None:
+    plan = CnnPlan.parse("conv 3x3x4/1x1 <- image")
+
+    with pytest.raises(
+        ArchitectureError, match=r"^CnnNetwork is no language model, got the plan c"
+    ):
+        build_language_model(plan, num_words=9, training=NO_DROPOUT)
 
 
 @pytest.mark.parametrize("at_a_time", [1, 9, 14, 1_000_000])

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from space_strategies import tokens_of
 from torch import Tensor, nn
 
-from nas_lib.config import EnasRnnSpaceConfig
+from nas_lib.config import EnasRnnSpaceConfig, HiddenConfig
 from nas_lib.networks.enas_rnn import Cell, plain_outputs
 from nas_lib.networks.fused_rnn import fused_outputs
-from nas_lib.spaces.enas_rnn import EnasRnnSpace, RnnPlan, parse_rnn
+from nas_lib.spaces import EnasRnnSpace, RnnPlan
 
 Array = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ ALL_FUNCTIONS = "3 units | tanh | sigmoid(0) | relu(1) | identity(0) | mean of 1
 def cell_of(config: str, *, seed: int = 0, dtype: torch.dtype = torch.float64) -> Cell:
     """A cell with random weights that need gradients."""
     torch.manual_seed(seed)
-    plan = parse_rnn(config)
+    plan = RnnPlan.parse(config)
     weights = [
         torch.randn((2 if number == 0 else 1) * plan.hidden, 2 * plan.hidden, dtype=dtype)
         for number in range(len(plan.nodes))
@@ -85,8 +85,12 @@ def test_dropout_of_the_state_hides_units_from_products_and_not_from_highways() 
 @given(st.data())
 def test_the_fast_way_equals_the_plain_one_in_values_and_gradients(data: st.DataObject) -> None:
     variant = data.draw(st.sampled_from(["enas_lm", "original"]))
-    space = EnasRnnSpace(EnasRnnSpaceConfig(nodes=data.draw(st.integers(1, 5)), variant=variant))
-    plan = space.plan(data.draw(tokens_of(space.decisions(1))), hidden=3)
+    space = EnasRnnSpace(
+        EnasRnnSpaceConfig(
+            nodes=data.draw(st.integers(1, 5)), variant=variant, child=HiddenConfig(hidden=3)
+        )
+    )
+    plan = space.plan(data.draw(tokens_of(space.decisions(1))))
     cell = cell_of(str(plan), seed=data.draw(st.integers(0, 99)))
     x_TBH, state_BH = words_and_state(plan, num_words=data.draw(st.integers(1, 4)))
     keep_BH = 2 * torch.ones(2, 3).double().bernoulli(0.5) if data.draw(st.booleans()) else None

@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 import yaml
 
-from nas_lib.cluster.package import Family, compile_pipeline, pipeline_name
+from nas_lib.cluster.package import FAMILIES, compile_pipeline, pipeline_name
 from nas_lib.config import FanOut
 
 ROOT = Path(__file__).parents[2]
 FAN_OUTS: tuple[FanOut, ...] = get_args(FanOut)
-PIPELINES = [pipeline_name(family, fanout) for family in get_args(Family) for fanout in FAN_OUTS]
+PIPELINES = [pipeline_name(family, fanout) for family in FAMILIES for fanout in FAN_OUTS]
 
 
 def committed(pipeline: str) -> Path:

@@ -13,12 +13,13 @@ from searches import SMALL_SHARED, account
 
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import SearchHandle, search
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import Derived
-from nas_lib.report import SearchView
+from nas_lib.results import SearchView
 from nas_lib.steps import view_search
 
 PRESET = "enas-macro-digits"
-OVERRIDES = {**SMALL_SHARED, "shared": {**SMALL_SHARED["shared"], "epochs": 4}}
+OVERRIDES = {**SMALL_SHARED, "search.weights.epochs": 4}
 DIES_TWICE = """
 import os, signal, sys
 
@@ -58,10 +59,10 @@ def outcome(view: SearchView) -> list[object]:
     """Return the numbers of a search that may not depend on who ran it."""
     assert isinstance(view.derived, Derived)
     return [
-        [(each.train_loss, each.mean_score, each.entropy) for each in view.shared_epochs],
+        [(each.train_loss, each.mean_score, each.metrics) for each in view.shared_epochs],
         (view.derived.scores, view.derived.kept, view.derived.probes),
         account(SearchHandle("", "", view)),
-        sorted((reading.child, reading.accuracy) for reading in view.test),
+        sorted((reading.child, reading.score) for reading in view.test),
     ]
 
 
@@ -69,11 +70,11 @@ def test_ticks_of_an_epoch_give_what_the_command_gives_in_one_go(
     by_command: SearchView, tmp_path: Path
 ) -> None:
     uri = str(tmp_path / "state")
-    overrides = {**OVERRIDES, "shared": {**OVERRIDES["shared"], "tick_minutes": 1e-9}}
+    overrides = {**OVERRIDES, "search.tick_minutes": 1e-9}
 
     enas_search(search_uri=uri, preset=PRESET, overrides=overrides, ticks_per_run=4)
 
-    view = view_search(uri)
+    view = view_search(OpenSearch(uri))
     assert outcome(view) == outcome(by_command)
     assert view.problems == ()
     assert len(list((tmp_path / "state" / "reports").glob("*/report.html"))) == 1
@@ -92,4 +93,4 @@ def test_the_next_tick_makes_good_what_a_killed_one_left(
 
     assert (tmp_path / "0003.safetensors").exists()
     assert (tmp_path / "000000.json").exists()
-    assert outcome(view_search(uri)) == outcome(by_command)
+    assert outcome(view_search(OpenSearch(uri))) == outcome(by_command)

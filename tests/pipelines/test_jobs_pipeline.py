@@ -15,12 +15,13 @@ from searches import account
 
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 from tests.fakes.small_kubernetes import NAMESPACE, SmallKubernetes, running_small_kubernetes
 
 TABULAR = {
     "space": {"kind": "custom", "object": "searches:SPACE"},
-    "children.evaluate": "searches:product",
+    "children": {"kind": "own", "evaluate": "searches:product"},
     "search": {"max_children": 2, "children_per_round": 2},
 }
 
@@ -51,7 +52,9 @@ def cluster(
 
 
 def accounted(uri: str) -> list[tuple[str, str, float]]:
-    return [(row.id, row.architecture.config, row.reward) for row in view_search(uri).rows]
+    return [
+        (row.id, row.architecture.config, row.reward) for row in view_search(OpenSearch(uri)).rows
+    ]
 
 
 def test_jobs_train_what_the_command_trains(cluster: SmallKubernetes, s3_uri: str) -> None:
@@ -71,4 +74,4 @@ def test_jobs_train_what_the_command_trains(cluster: SmallKubernetes, s3_uri: st
     assert accounted(s3_uri) == by_command
     assert len(by_command) == 2
     assert [pod["status"]["phase"] for pod in cluster.all("pods")] == ["Succeeded"] * 2
-    assert view_search(s3_uri).problems == ()
+    assert view_search(OpenSearch(s3_uri)).problems == ()

@@ -17,6 +17,7 @@ from searches import SMALL_DIGITS, account
 from nas_lib import steps
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildRow
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore
@@ -46,7 +47,7 @@ def accounted(uri: str) -> list[tuple[str, str, float]]:
     def facts(row: ChildRow) -> tuple[str, str, float]:
         return row.id, row.architecture.config, row.reward
 
-    return [facts(row) for row in view_search(uri).rows]
+    return [facts(row) for row in view_search(OpenSearch(uri)).rows]
 
 
 def test_two_runs_give_what_the_command_gives(
@@ -60,7 +61,7 @@ def test_two_runs_give_what_the_command_gives(
     nas_search(search_uri=uri, preset="", overrides={}, rounds_per_run=1)
 
     assert accounted(uri) == by_command
-    view = view_search(uri)
+    view = view_search(OpenSearch(uri))
     assert len({learned.run for learned in view.learned}) == 2
     assert len(view.test) == 1
     reports = list((tmp_path / "state" / "reports").glob("*/report.html"))
@@ -100,7 +101,9 @@ def test_a_finished_search_starts_no_training(
 ) -> None:
     uri = str(tmp_path / "state")
     config = resolve_config(
-        "digits", {**TABULAR, "children.evaluate": "searches:product"}, stored=None
+        "digits",
+        {**TABULAR, "children": {"kind": "own", "evaluate": "searches:product"}},
+        stored=None,
     )
     search(config, store=uri, workers=1)
     capfd.readouterr()
@@ -108,7 +111,7 @@ def test_a_finished_search_starts_no_training(
     nas_search(search_uri=uri, preset="", overrides={}, rounds_per_run=5)
 
     assert "train-child" not in capfd.readouterr().out
-    assert len(view_search(uri).rows) == 4
+    assert len(view_search(OpenSearch(uri)).rows) == 4
 
 
 def test_the_next_tick_finishes_what_a_dead_task_left_open(
@@ -117,9 +120,9 @@ def test_the_next_tick_finishes_what_a_dead_task_left_open(
     """In the first tick the store fails in the middle of a child, so its task dies."""
     monkeypatch.chdir(tmp_path)
     uri = str(tmp_path / "state")
-    overrides = {**TABULAR, "children.evaluate": "searches:dies_once"}
+    overrides = {**TABULAR, "children": {"kind": "own", "evaluate": "searches:dies_once"}}
     overrides["search"] = {"max_children": 2, "children_per_round": 2}
-    steps.prepare_data(uri, config=resolve_config("digits", overrides, stored=None))
+    steps.prepare_data(OpenSearch(uri), config=resolve_config("digits", overrides, stored=None))
 
     with pytest.raises(RuntimeError, match="FAILURE"):  # a run of which a tick failed says so
         nas_search(
@@ -129,7 +132,7 @@ def test_the_next_tick_finishes_what_a_dead_task_left_open(
             rounds_per_run=2,
         )
 
-    view = view_search(uri)
+    view = view_search(OpenSearch(uri))
     rounds = sorted(each.round for each in view.learned)
     assert rounds == [0]  # the second tick went on with round 0, and nothing was lost
     assert [row.reward for row in view.rows] == [

@@ -13,8 +13,9 @@ from compiled import FAN_OUTS, PIPELINES, Compiled, committed, compiled_text, re
 from kfp import components
 from kfp_nas import pipelines
 
-from nas_lib.cluster.package import PER_RUN, compile_resources, version_name
-from nas_lib.config import FanOut, SharedConfig
+from nas_lib.cluster.package import compile_resources, version_name
+from nas_lib.config import FanOut, ImageWeightsConfig, SharedConfig
+from nas_lib.procedures import PipelineForm, pipeline_forms
 
 NAS = [name for name in PIPELINES if name.startswith("nas")]
 ENAS = [name for name in PIPELINES if name.startswith("enas")]
@@ -149,7 +150,9 @@ def test_what_shared_weights_tell_is_asked_in_the_tick_that_finds_them_trained(n
 def test_a_pod_has_the_time_that_a_tick_takes(name: str) -> None:
     limit_s = read(name).kubernetes()["exec-train-shared-weights"]["activeDeadlineSeconds"]
 
-    assert int(limit_s) >= 10 * 60 * SharedConfig().tick_minutes  # its last epoch may be long
+    assert (
+        int(limit_s) >= 10 * 60 * SharedConfig(weights=ImageWeightsConfig()).tick_minutes
+    )  # its last epoch may be long
 
 
 def test_what_a_group_hands_on_it_was_given(compiled: Compiled) -> None:
@@ -300,11 +303,12 @@ def test_both_families_have_the_same_form_but_for_replicas_and_what_a_run_may_do
         assert nas[name] == enas[name]
 
 
-@pytest.mark.parametrize("name", PER_RUN)
-def test_a_run_may_do_what_the_command_says_it_does(name: str) -> None:
-    field, default = PER_RUN[name]
+@pytest.mark.parametrize("form", pipeline_forms(), ids=lambda form: form.name)
+def test_a_form_has_the_fields_that_its_procedure_names(form: PipelineForm) -> None:
+    fields = read(form.name).parameters()
 
-    assert read(name).parameters()[field]["defaultValue"] == default
+    assert fields[form.per_run]["defaultValue"] == form.per_run_default
+    assert ("replica" in fields) == form.has_replicas
 
 
 def test_the_description_says_what_each_task_does(name: str, compiled: Compiled) -> None:

@@ -12,6 +12,7 @@ from searches import SPACE
 
 from nas_lib import pods
 from nas_lib.config_file import resolve_config
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult
 from nas_lib.steps import prepare_data, sample_architectures
 from nas_lib.store import SearchStore, layout
@@ -84,14 +85,14 @@ def test_a_child_that_fails_is_no_failed_task(tmp_path: Path) -> None:
     uri = str(tmp_path / "state")
     overrides = {
         "space": {"kind": "custom", "object": "searches:SPACE"},
-        "children.evaluate": "searches:killed",  # where a is 1
+        "children": {"kind": "own", "evaluate": "searches:killed"},  # where a is 1
         "search": {"max_children": 8, "children_per_round": 8},
     }
-    prepare_data(uri, config=resolve_config("digits", overrides, stored=None))
-    first, *_ = sample_architectures(uri, replica=0, run="run")
+    prepare_data(OpenSearch(uri), config=resolve_config("digits", overrides, stored=None))
+    first, *_ = sample_architectures(OpenSearch(uri), replica=0, run="run")
     store = SearchStore.open(uri)
     proposed = store.proposed(first).children
     doomed = next(each for each in proposed if SPACE.options(each.architecture)["a"] == 1)
 
-    assert pods.train_child(uri, child=doomed.id, run="run") == 0.0
+    assert pods.train_child(OpenSearch(uri), child=doomed.id, run="run") == 0.0
     assert store.read(ChildResult, layout.child_result(doomed.id)).status == "crashed"

@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 from searches import tabular
 
-from nas_lib import pods, steps
+from nas_lib import kubeflow_artifacts, pods, steps
 from nas_lib.config import FORMAT_VERSION
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import to_json
 from nas_lib.store import SearchStore, layout
 
 
-def said(**arguments: object) -> str:
+def said(search_uri: str, *, preset: str = "digits", **overrides: object) -> str:
     """Return the one sentence with which preparing ends."""
-    with pytest.raises(SystemExit) as ended:
-        pods.prepare_data(**{"preset": "digits", "overrides": {}, "run": "run", **arguments})
+    with (
+        pytest.raises(SystemExit) as ended,
+        pods.pod_step(search_uri, "prepare_data", "run") as search,
+    ):
+        pods.prepare_data(search, preset=preset, overrides=overrides)
     assert isinstance(ended.value.code, str)  # printed as the last line, with exit code 1
     return ended.value.code
 
@@ -25,48 +29,54 @@ def said(**arguments: object) -> str:
 def test_a_store_that_refuses_is_one_sentence(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
 
-    assert "the credentials were refused" in said(search_uri=s3_uri)
+    assert "the credentials were refused" in said(s3_uri)
 
 
 def test_a_store_out_of_reach_is_one_sentence(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
-    assert "is AWS_ENDPOINT_URL right?" in said(search_uri=s3_uri)
+    assert "is AWS_ENDPOINT_URL right?" in said(s3_uri)
 
 
 def test_an_image_older_than_the_state_is_one_sentence_and_noted(tabular_uri: str) -> None:
     store = SearchStore.open(tabular_uri)
-    store.objects.replace(layout.SEARCH, to_json({"format_version": FORMAT_VERSION + 1}))
+    store.objects.replace(layout.SEARCH, to_json({"format_version": FORMAT_VERSION + 1, "new": {}}))
 
-    sentence = said(search_uri=tabular_uri, preset="")
+    sentence = said(tabular_uri, preset="")
 
-    assert f"was written in format {FORMAT_VERSION + 1}, this release of kfp-nas" in sentence
+    newer, known = FORMAT_VERSION + 1, FORMAT_VERSION
+    assert f"written in format {newer}, this release of kfp-nas reads up to {known}" in sentence
     (problem,) = store.problems()
     assert (problem.run, problem.step) == ("run", "prepare_data")
     assert f"nas: {problem.message}" == sentence
 
 
 def test_an_empty_place_with_an_empty_preset_is_one_sentence(tmp_path: Path) -> None:
-    assert "there is no search at" in said(search_uri=str(tmp_path), preset="")
-    assert "name a preset" in said(
-        search_uri=str(tmp_path), preset="", overrides={"children.epochs": 3}
-    )
+    assert "there is no search at" in said(str(tmp_path), preset="")
+    assert "name a preset" in said(str(tmp_path), preset="", **{"children.epochs": 3})
+
+
+def planned(uri: str, *, run: str) -> tuple[int, ...]:
+    return pods.plan_rounds(OpenSearch(uri), replica=0, rounds_per_run=1, run=run).ticks
 
 
 def test_the_end_of_a_run_lets_go_of_its_replica(tabular_uri: str) -> None:
-    pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="first")
-    assert pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="second").ticks == ()
+    assert planned(tabular_uri, run="first") == (0,)
+    assert planned(tabular_uri, run="second") == ()
 
-    pods.write_report(tabular_uri, replica=0, run="first")
+    pods.write_report(OpenSearch(tabular_uri), replica=0, run="first")
 
-    assert pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="second").ticks == (0,)
+    assert planned(tabular_uri, run="second") == (0,)
 
 
 def test_a_run_that_was_kept_away_says_who_is_at_work(tabular_uri: str) -> None:
-    pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="first")
-    pods.plan_rounds(tabular_uri, replica=0, rounds_per_run=1, run="second")
+    planned(tabular_uri, run="first")
+    planned(tabular_uri, run="second")
 
-    report = pods.write_report(tabular_uri, replica=0, run="second")
+    search = OpenSearch(tabular_uri)
+    report = kubeflow_artifacts.report_of(
+        search, pods.write_report(search, replica=0, run="second")
+    )
 
     assert "run first" in report.text
     assert "is working on replica 0: nothing is done here" in report.page
@@ -76,9 +86,9 @@ def test_a_numbers_float_from_kubeflows_form_is_a_whole_number(tmp_path: Path) -
     uri = str(tmp_path)
     config = tabular().model_dump(mode="json")
     overrides = {"search": {**config["search"], "max_children": 8.0}}
-    steps.prepare_data(uri, config=tabular())
+    steps.prepare_data(OpenSearch(uri), config=tabular())
 
-    pods.prepare_data(uri, preset="", overrides=overrides, run="run")
+    pods.prepare_data(OpenSearch(uri), preset="", overrides=overrides)
 
     assert SearchStore.open(uri).config().search.max_children == 8
 
@@ -86,16 +96,16 @@ def test_a_numbers_float_from_kubeflows_form_is_a_whole_number(tmp_path: Path) -
 def test_a_childs_job_does_not_keep_its_run_alive(tmp_path: Path) -> None:
     """Jobs outlive a run that was ended: then another may take over at once."""
     uri = str(tmp_path / "state")
-    steps.prepare_data(uri, config=tabular(lease_s=0.4))
-    steps.plan_rounds(uri, replica=0, run="run")
-    first, second, *_ = steps.sample_architectures(uri, replica=0, run="run")
+    steps.prepare_data(OpenSearch(uri), config=tabular(lease_s=0.4))
+    steps.plan_rounds(OpenSearch(uri), replica=0, run="run")
+    first, second, *_ = steps.sample_architectures(OpenSearch(uri), replica=0, run="run")
 
     def signs_of_life() -> int:
         return len(SearchStore.open(uri).objects.keys("leases"))
 
     before = signs_of_life()
     time.sleep(0.2)  # more than the quarter of the time after which the run shows life again
-    pods.train_child(uri, child=first, run="run", shows_life=False)
+    pods.train_child(OpenSearch(uri), child=first, run="run", shows_life=False)
     assert signs_of_life() == before
-    pods.train_child(uri, child=second, run="run")
+    pods.train_child(OpenSearch(uri), child=second, run="run")
     assert signs_of_life() > before

@@ -1,34 +1,23 @@
-"""Searches compared at equal budgets, against values worked out by hand."""
+"""Searches beside each other: in the terminal, as JSON, and on a page."""
 
 from __future__ import annotations
 
 import io
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from browser import Page
 from rich.console import Console
-from synthetic import row, search_view
+from synthetic import WORDS, four_shared, row, search_view, shared_view
 
-from nas_lib.config import (
-    ChildrenConfig,
-    LoopConfig,
-    RandomConfig,
-    ReinforceConfig,
-    SearchConfig,
-)
-from nas_lib.report import (
-    Comparison,
-    DataSummary,
-    SearchView,
-    compare,
-    compare_json,
-    compare_page,
-    compare_table,
-)
+from nas_lib.config import EnasRnnSpaceConfig, RandomConfig, SearchConfig, TextTaskConfig
+from nas_lib.report import compare_json, compare_page, compare_table
+from nas_lib.results import PERPLEXITY, Comparison, SearchView, compare
 
 
-def view_of(*scores: float, name: str = "a", **config) -> SearchView:
+def view_of(*scores: float, name: str = "a", **config: Any) -> SearchView:
     """Return a finished search with these scores."""
     return SearchView(
         uri=f"runs/{name}",
@@ -38,163 +27,120 @@ def view_of(*scores: float, name: str = "a", **config) -> SearchView:
     )
 
 
-def top(comparison: Comparison, group: int, k: int) -> tuple[float | None, ...]:
-    return next(curve.values for curve in comparison.groups[group].curves if curve.k == k)
-
-
-def printed(comparison: Comparison) -> str:
-    console = Console(file=io.StringIO(), width=120)
+def printed(comparison: Comparison, width: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(compare_table(comparison))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def test_searches_are_compared_at_the_budget_of_the_smallest():
-    longer = view_of(0.1, 0.3, 0.2, 0.9, name="a")  # its 0.9 comes too late to count
-    shorter = view_of(0.2, 0.1, 0.4, name="b", controller=RandomConfig())
-    comparison = compare([longer, shorter])
-    assert comparison.budget == 3
-    assert comparison.checkpoints == (1, 2, 3)
-    assert top(comparison, 0, 1) == (0.1, 0.3, 0.3)
-    assert top(comparison, 1, 1) == (0.2, 0.2, 0.4)
-    assert [entry.best for entry in comparison.entries] == [0.9, 0.4]
-
-
-def test_crashed_children_are_no_budget():
-    view = view_of(0.1, 0.2)
-    crashed = replace(view, rows=(*view.rows, row(2, status="crashed"), row(3, 0.4)))
-    assert compare([crashed]).budget == 3
-
-
-def test_the_mean_of_the_best_five():
-    comparison = compare([view_of(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)])
-    # (0.1 + 0.2 + 0.3 + 0.4 + 0.5) / 5 = 0.3, then (0.2 + ... + 0.6) / 5 = 0.4
-    assert top(comparison, 0, 5) == (*[None] * 4, pytest.approx(0.3), pytest.approx(0.4))
-    assert top(comparison, 0, 15) == (None,) * 6
-
-
-def test_the_checkpoints_end_with_the_budget():
-    comparison = compare([view_of(*[0.5] * 25)], num_checkpoints=10)
-    assert comparison.checkpoints == (2, 5, 8, 10, 12, 15, 18, 20, 22, 25)  # 2.5 i, to even
-
-
-def test_searches_that_differ_in_seed_only_are_averaged():
-    views = [view_of(score, seed=seed) for seed, score in enumerate((0.2, 0.4, 0.9))]
-    comparison = compare(views)
-    assert [group.label for group in comparison.groups] == ["reinforce"]
-    (curve, *_) = comparison.groups[0].curves
-    assert curve.values == (pytest.approx(0.5),)  # (0.2 + 0.4 + 0.9) / 3
-    # Deviations -0.3, -0.1, 0.4: sqrt((0.09 + 0.01 + 0.16) / 2 / 3) = sqrt(0.0433) = 0.2082
-    assert curve.standard_error == (pytest.approx(0.2082, abs=1e-4),)
-
-
-def test_a_longer_budget_is_the_same_experiment_and_another_learning_rate_is_not():
-    first = view_of(0.5, search=LoopConfig(max_children=8))
-    longer = view_of(0.5, search=LoopConfig(max_children=80))
-    faster = view_of(0.5, controller=ReinforceConfig(learning_rate=0.1))
-    labels = [entry.group for entry in compare([first, longer, faster]).entries]
-    assert labels == ["reinforce", "reinforce", "reinforce 2"]
-
-
-def test_the_difference_from_random_search():
-    views = [
-        *(view_of(0.6 + seed / 10, name=f"a{seed}", seed=seed) for seed in range(2)),
-        *(view_of(0.3, name=f"b{seed}", seed=seed, controller=RandomConfig()) for seed in range(2)),
-    ]
-    (difference,) = compare(views).differences
-    assert difference.label == "reinforce minus random"
-    assert difference.curves[0].values == (pytest.approx(0.35),)  # (0.6 + 0.7) / 2 - 0.3
-    # The errors are 0.1 / sqrt(2) / sqrt(2) = 0.05 and 0: together sqrt(0.05^2 + 0^2) = 0.05
-    assert difference.curves[0].standard_error == (pytest.approx(0.05),)
-
-
-def test_searches_of_the_same_seeds_are_compared_in_pairs():
-    def difference(random_seeds):
-        policy = [view_of(0.6 + 0.2 * seed, name=f"a{seed}", seed=seed) for seed in range(2)]
-        random = [
-            view_of(0.3 + 0.2 * number, name=f"b{seed}", seed=seed, controller=RandomConfig())
-            for number, seed in enumerate(random_seeds)
-        ]
-        return compare([*policy, *random]).differences[0].curves[0]
-
-    paired, independent = difference((0, 1)), difference((5, 6))
-    assert paired.values == (pytest.approx(0.3),)
-    assert independent.values == (pytest.approx(0.3),)
-    assert paired.standard_error == (pytest.approx(0, abs=1e-9),)  # 0.3 in both pairs
-    # standard deviations 0.2 / sqrt(2), errors 0.1 each: together sqrt(0.1^2 + 0.1^2)
-    assert independent.standard_error == (pytest.approx(0.02**0.5),)
-
-
-class TestWarnings:
-    def test_a_fair_comparison_has_none(self):
-        random = view_of(0.4, name="b", controller=RandomConfig(), seed=1)
-        assert compare([view_of(0.5), random]).warnings == ()
-
-    def test_other_training_is_unfair(self):
-        views = [view_of(0.5), view_of(0.5, children=ChildrenConfig(epochs=10, keep=2))]
-        assert compare(views).warnings == (
-            "The searches differ in more than their controllers, which makes the comparison "
-            "unfair: children.epochs is 50 or 10.",
-        )
-
-    def test_other_data_is_unfair(self):
-        data = DataSummary("digits", "abc", 9, 1, 1, (1, 8, 8), 10)
-        views = [
-            replace(view_of(0.5), data=data),
-            replace(view_of(0.5), data=replace(data, content_hash="def")),
-        ]
-        assert compare(views).warnings == (
-            "Searches with the same seed were given different data.",
-        )
-
-    def test_another_seed_may_split_the_data_otherwise(self):
-        data = DataSummary("digits", "abc", 9, 1, 1, (1, 8, 8), 10)
-        views = [
-            replace(view_of(0.5), data=data),
-            replace(view_of(0.5, seed=1), data=replace(data, content_hash="def")),
-        ]
-        assert compare(views).warnings == ()
-
-    def test_an_unfinished_search_is_named(self):
-        view = replace(view_of(0.5, name="slow"), finished=False)
-        assert compare([view]).warnings == ("Not finished yet: slow.",)
-
-    def test_they_are_printed_with_the_table_and_on_the_page(self):
+class TestRounds:
+    def test_warnings_are_printed_with_the_table_and_on_the_page(self) -> None:
         comparison = compare([replace(view_of(0.5, name="slow"), finished=False)])
-        assert "Not finished yet: slow." in printed(comparison)
+        assert "Not finished yet: slow." in printed(comparison, width=120)
         assert "Not finished yet: slow." in compare_page(comparison)
 
+    def test_the_table_has_a_line_per_search_and_one_for_the_mean_of_several(self) -> None:
+        views = [view_of(0.5 + seed / 10, name=f"a{seed}", seed=seed) for seed in range(2)]
+        text = printed(compare(views), width=120)
+        assert [line.split()[0] for line in text.splitlines() if "reinforce" in line] == [
+            *("a0", "a1", "mean")
+        ]
+        assert "55.00 \N{PLUS-MINUS SIGN} 5.00 %" in text  # (50 + 60) / 2; 7.07 / sqrt(2)
 
-def test_the_table_has_a_line_per_search_and_one_for_the_mean_of_several():
-    views = [view_of(0.5 + seed / 10, name=f"a{seed}", seed=seed) for seed in range(2)]
-    text = printed(compare(views))
-    assert [line.split()[0] for line in text.splitlines() if "reinforce" in line] == [
-        *("a0", "a1", "mean")
-    ]
-    assert "55.00 \N{PLUS-MINUS SIGN} 5.00 %" in text  # (50 + 60) / 2; 7.07 / sqrt(2)
+    def test_the_difference_from_random_search_has_a_line_and_a_direction(self) -> None:
+        text = printed(compare([view_of(0.5), view_of(0.3, name="b", controller=RandomConfig())]))
+        (line,) = [line for line in text.splitlines() if "difference" in line]
+        assert " ".join(line.split()) == "difference reinforce minus random 20.00 % - -"
+        assert "Differences of scores are good for the controller where they are above 0." in text
+
+    def test_the_json_form_survives_json(self) -> None:
+        comparison = compare([search_view(60), search_view(40, controller="random")])
+        form = compare_json(comparison)
+        assert json.loads(json.dumps(form)) == form
+        assert form["budget"] == 39  # of the 40 one crashed; the one that diverged counts
+
+    def test_a_search_without_children_leaves_nothing_to_compare(self) -> None:
+        comparison = compare([view_of(0.5), view_of(name="empty")])
+        assert "Nothing can be compared" in printed(comparison)
+        assert "Nothing can be compared" in compare_page(comparison)
+
+    def test_the_page_draws_each_top_and_the_difference(self) -> None:
+        views = [
+            search_view(60, seed=seed, controller=kind)
+            for kind in ("reinforce", "random")
+            for seed in (0, 1)
+        ]
+        html = compare_page(compare(views))
+        page = Page(html)
+        assert page.open == []
+        assert page.links == []
+        assert html.count("<figure>") == 4
+        assert "Reinforce minus random" in html
+        assert html.count("<polygon") == 3 * 2 + 3  # a band for each line
+        assert "stays above 0 by more than the standard error" in page.text
+
+    def test_perplexities_are_compared_by_the_lowest(self) -> None:
+        def text_view(*scores: float, **config: Any) -> SearchView:
+            settings = {"task": TextTaskConfig(), "space": EnasRnnSpaceConfig()}
+            rows = (row(number, score, reward=80 / score) for number, score in enumerate(scores))
+            return replace(
+                view_of(**{**settings, **config}),
+                measure=PERPLEXITY,
+                rows=tuple(rows),
+                data=WORDS,
+            )
+
+        comparison = compare(
+            [text_view(200, 150, 170), text_view(190, 210, 180, controller=RandomConfig())]
+        )
+        page = Page(compare_page(comparison))
+        assert "stays below 0" in page.text
+        assert "validation perplexity" in page.text
+        assert "percentage points" not in page.text
+        assert " %" not in printed(comparison)
 
 
-def test_the_json_form_survives_json():
-    comparison = compare([search_view(60), search_view(40, controller="random")])
-    form = compare_json(comparison)
-    assert json.loads(json.dumps(form)) == form
-    assert form["budget"] == 39  # of the 40 one crashed; the one that diverged counts
+class TestShared:
+    def test_the_table_has_a_line_per_search_group_and_difference(self) -> None:
+        text = printed(compare(four_shared()))
+        searches = ["enas-0", "enas-1", "random-0", "random-1", "mean", "mean"]
+        took, found = text.split("What they found")
+        assert [line.split()[0] for line in took.splitlines() if " min " in line] == searches
+        assert [line.split()[0] for line in found.splitlines() if " %" in line] == [
+            *searches,
+            "difference",
+        ]
+        words = " ".join(text.split())
+        assert "Equal budget: every search trains its shared weights for the same epochs." in words
+
+    @pytest.mark.parametrize("width", [80, 160])
+    def test_no_line_is_wider_than_the_terminal(self, width: int) -> None:
+        text = printed(compare(four_shared()), width=width)
+        assert max(map(len, text.splitlines())) <= width
+
+    def test_what_a_search_has_not_yet_is_a_dash(self) -> None:
+        assert "-" in printed(compare([shared_view(derived=False)]))
+
+    def test_the_json_form_survives_json(self) -> None:
+        form = compare_json(compare(four_shared()))
+        assert json.loads(json.dumps(form)) == form
+        assert form["entries"][0]["values"]["epochs"] == 12
+        assert form["groups"][1]["label"] == "random"
+
+    def test_the_page_has_both_tables_a_chart_and_the_budget_in_words(self) -> None:
+        html = compare_page(compare(four_shared()))
+        page = Page(html)
+        assert page.open == []
+        assert page.links == []
+        assert page.counts["table"] == 2
+        assert html.count("<polygon") == 2  # a band for each controller
+        assert "random search instead scores more samples in the end" in page.text
+        assert "reinforce (enas) minus random" in page.texts
 
 
-def test_a_search_without_children_leaves_nothing_to_compare():
-    comparison = compare([view_of(0.5), view_of(name="empty")])
-    assert comparison.budget == 0
-    assert "Nothing can be compared" in printed(comparison)
-    assert "Nothing can be compared" in compare_page(comparison)
-
-
-def test_the_page_draws_each_top_and_the_difference():
-    views = [
-        search_view(60, seed=seed, controller=kind)
-        for kind in ("reinforce", "random")
-        for seed in (0, 1)
-    ]
-    page = compare_page(compare(views))
-    assert page.count("<figure>") == 4
-    assert "Reinforce minus random" in page
-    assert page.count("<polygon") == 3 * 2 + 3  # a band for each line
+def test_searches_of_several_procedures_have_a_page_too() -> None:
+    page = Page(compare_page(compare([shared_view(), search_view(40)])))
+    assert page.open == []
+    assert "Some of the searches have shared weights" in page.text
+    assert "Best so far" in page.texts

@@ -13,8 +13,8 @@ from nas_lib.shared_weights.image_layers import (
     SeparableConvNorm,
     convolve_channels,
 )
-from nas_lib.shared_weights.image_networks import build_super_network
 from nas_lib.shared_weights.norm import Norm, OfBatch, Running, Training
+from nas_lib.tasks.images.workload import build_super_network
 
 
 @pytest.mark.parametrize("window", [1, 3, 5])

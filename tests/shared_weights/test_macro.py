@@ -11,14 +11,13 @@ from space_strategies import tokens_of
 from torch import Tensor, nn
 
 from nas_lib.config import EnasMacroSpaceConfig, FiltersConfig
-from nas_lib.shared_weights.image_networks import build_super_network
 from nas_lib.shared_weights.macro import LayerChoice, layer_choices
-from nas_lib.spaces import build_space
+from nas_lib.tasks.images.workload import build_super_network
 
 SPACE = EnasMacroSpaceConfig(layers=6, shared=FiltersConfig(filters=4))
 ALL_OPERATIONS = (0, *(1, 0), *(2, 1, 0), *(3, 0, 1, 1), *(4, 1, 0, 0, 0), *(5, 0, 0, 1, 0, 1))
 OPERATIONS = SPACE.operations
-ANY_TOKENS = tokens_of(build_space(SPACE).decisions(1))
+ANY_TOKENS = tokens_of(SPACE.build().decisions(1))
 
 
 def build(space: EnasMacroSpaceConfig = SPACE, *, dropout: float = 0.0) -> nn.Module:

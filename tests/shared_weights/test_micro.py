@@ -11,10 +11,9 @@ from space_strategies import tokens_of
 from torch import Tensor, nn
 
 from nas_lib.config import CellsConfig, EnasMicroSpaceConfig
-from nas_lib.shared_weights.image_networks import build_super_network
 from nas_lib.shared_weights.micro import NodeChoice, cell_choices
 from nas_lib.shared_weights.norm import OfBatch
-from nas_lib.spaces import build_space
+from nas_lib.tasks.images.workload import build_super_network
 
 SPACE = EnasMicroSpaceConfig(nodes=3, shared=CellsConfig(cells=3, filters=4))
 OPERATIONS = SPACE.operations
@@ -23,7 +22,7 @@ OPERATIONS = SPACE.operations
 NORMAL = (*(0, 1, 0, 1), *(2, 1, 2, 3), *(3, 2, 4, 0))
 REDUCTION = (*(1, 1, 1, 0), *(1, 1, 4, 2), *(3, 1, 3, 1))
 TOKENS = (*NORMAL, *REDUCTION)
-ANY_TOKENS = tokens_of(build_space(SPACE).decisions(1))
+ANY_TOKENS = tokens_of(SPACE.build().decisions(1))
 
 
 def build(*, dropout: float = 0.0) -> nn.Module:

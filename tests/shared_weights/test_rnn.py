@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -14,7 +16,7 @@ from nas_lib.errors import ArchitectureError
 from nas_lib.networks import LanguageModel
 from nas_lib.shared_weights.norm import Fitted, Fitting, OfBatch, Running
 from nas_lib.shared_weights.rnn import RnnSuperNetwork
-from nas_lib.spaces.enas_rnn import EnasRnnSpace
+from nas_lib.spaces import EnasRnnSpace
 
 TRAINING = TextTrainingConfig(init_range=0.5)
 TOKENS = (0, 1, 1, 3, 0, 0)  # of three nodes: relu(0), identity(1), tanh(0)
@@ -108,7 +110,7 @@ def test_an_architecture_is_computed_as_a_network_of_its_own(data: st.DataObject
     )
     tokens = data.draw(tokens_of(EnasRnnSpace(space).decisions(1)))
     network = network_of(space, seed=data.draw(st.integers(0, 99))).eval()
-    plan = EnasRnnSpace(space).plan(tokens, hidden=4)
+    plan = replace(EnasRnnSpace(space).plan(tokens), hidden=4)
     child = LanguageModel(plan, num_words=7, training=TRAINING).eval()
 
     child.load_state_dict(

@@ -1,22 +1,32 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
 from toy_workload import DECISIONS, ToyWorkload
 
-from nas_lib.config import ControllerConfig, RandomConfig, ReinforceConfig, SharedConfig
+from nas_lib.config import (
+    ControllerConfig,
+    ImageWeightsConfig,
+    RandomConfig,
+    ReinforceConfig,
+    SharedConfig,
+)
 from nas_lib.controllers import build_controller
 from nas_lib.errors import CorruptStateError
 from nas_lib.records import SharedEpoch
+from nas_lib.results.measure import PERPLEXITY
 from nas_lib.shared_weights.checkpoint import SharedCheckpoint
 from nas_lib.shared_weights.trainer import SharedTrainer
 from nas_lib.shared_weights.workload import Batch, Tokens
-from nas_lib.training.epochs import DivergedError
+from nas_lib.training.epoch_trainer import DivergedError
 
 SHARED = SharedConfig(
-    epochs=6, schedule="constant", controller_steps=3, architectures_per_step=5, threads=1
+    weights=ImageWeightsConfig(epochs=6, schedule="constant"),
+    controller_steps=3,
+    architectures_per_step=5,
 )
 LEARNING = ReinforceConfig(learning_rate=0.05)
 
@@ -26,6 +36,7 @@ def trainer(
     *,
     shared: SharedConfig = SHARED,
     controller: ControllerConfig = LEARNING,
+    goodness: Callable[[float], float] = lambda score: score,
 ) -> SharedTrainer:
     built = build_controller(controller, DECISIONS)
     return SharedTrainer(
@@ -34,9 +45,15 @@ def trainer(
         built,
         DECISIONS,
         shards=built.init(seed=1, num_shards=1),
+        goodness=goodness,
         seed=7,
         run="run",
     )
+
+
+def with_weights(**settings: Any) -> SharedConfig:
+    """Return the settings with others for the weights."""
+    return SHARED.model_copy(update={"weights": SHARED.weights.model_copy(update=settings)})
 
 
 def run_epochs(training: SharedTrainer, num: int) -> list[SharedEpoch]:
@@ -58,7 +75,7 @@ def test_an_epoch_is_a_pass_with_an_architecture_per_batch_and_then_controller_s
     assert len(set(workload.seen)) > 1
     assert workload.numbers == list(range(15))  # 3 steps x 5 architectures, each its own batch
     assert metrics.num_evaluations == 15
-    assert metrics.mean_reward == metrics.mean_score
+    assert metrics.metrics["mean_reward"] == metrics.mean_score
 
 
 def test_later_epochs_go_on_to_other_batches_and_architectures() -> None:
@@ -79,7 +96,7 @@ def test_only_weights_in_use_move() -> None:
 
     workload = OneArchitecture()
 
-    training = trainer(workload, shared=SHARED.model_copy(update={"weight_decay": 0.1}))
+    training = trainer(workload, shared=with_weights(weight_decay=0.1))
     training.run_epoch()
 
     moved = {name for name, weight in workload.network.named_parameters() if weight.any()}
@@ -94,24 +111,23 @@ def test_the_controller_comes_to_prefer_what_scores_well() -> None:
 
     assert metrics[0].mean_score < 0.7
     assert metrics[-1].mean_score > 0.9
-    assert metrics[-1].baseline is not None
-    assert metrics[-1].baseline > 0.8
+    assert metrics[-1].metrics["baseline"] > 0.8
 
 
 def test_the_controller_may_begin_to_learn_later() -> None:
     training = trainer(shared=SHARED.model_copy(update={"controller_after": 2}))
-    first = training.shards[0].parameters.copy()
+    first = training.shards[0].values.copy()
 
     early = run_epochs(training, 2)
-    unchanged = (training.shards[0].parameters == first).all()
+    unchanged = (training.shards[0].values == first).all()
     later = training.run_epoch()
 
     assert unchanged
     assert [each.num_evaluations for each in early] == [0, 0]
-    assert {(each.mean_reward, each.baseline, each.entropy) for each in early} == {(None,) * 3}
+    assert [each.metrics for each in early] == [{}, {}]
     assert later.num_evaluations == 15
-    assert later.baseline is not None
-    assert (training.shards[0].parameters != first).any()
+    assert set(later.metrics) == {"mean_reward", "entropy", "baseline"}
+    assert (training.shards[0].values != first).any()
 
 
 def test_random_search_trains_the_same_weights_and_learns_nothing() -> None:
@@ -122,13 +138,13 @@ def test_random_search_trains_the_same_weights_and_learns_nothing() -> None:
 
     assert len(workload.seen) == 4
     assert metrics.num_evaluations == 0
-    assert (metrics.mean_reward, metrics.baseline, metrics.entropy) == (None, None, None)
+    assert metrics.metrics == {}
     assert 0 <= metrics.mean_score <= 1  # of a few architectures, to look at
 
 
 @pytest.mark.parametrize("stopped_after", [1, 3])
 def test_a_restored_training_goes_on_as_the_unbroken_one(stopped_after: int) -> None:
-    shared = SHARED.model_copy(update={"schedule": "cosine_restarts", "first_cycle": 2})
+    shared = with_weights(schedule="cosine_restarts", first_cycle=2)
     whole = trainer(shared=shared)
     expected = run_epochs(whole, 5)
 
@@ -175,7 +191,7 @@ def test_a_gradient_that_is_not_finite_makes_no_step() -> None:
 
 
 def test_without_clipping_weights_that_overflow_end_the_training_with_a_sentence() -> None:
-    shared = SHARED.model_copy(update={"clip_norm": None, "learning_rate": 1e30})
+    shared = with_weights(clip_norm=None, learning_rate=1e30)
 
     with pytest.raises(DivergedError, match=r"shared weights diverged: in epoch \d+"):
         run_epochs(trainer(shared=shared), 2)
@@ -194,7 +210,7 @@ def test_a_long_gradient_is_shortened() -> None:
     workload = Steep()
     plain = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0, "learning_rate": 1.0}
 
-    trainer(workload, shared=SHARED.model_copy(update=plain | {"clip_norm": 0.5})).run_epoch()
+    trainer(workload, shared=with_weights(**plain, clip_norm=0.5)).run_epoch()
 
     moved = torch.cat([weight.detach() for weight in workload.network.parameters()])
     # one step along a gradient of length 1000 x sqrt(2), shortened to 0.5
@@ -215,15 +231,14 @@ def test_a_checkpoint_of_something_else_is_refused(damage: str) -> None:
 
 def test_an_architecture_that_overflows_is_rewarded_with_nothing_and_left_out_of_the_mean() -> None:
     class Overflowing(ToyWorkload):
-        higher_is_better = False
+        measure = PERPLEXITY
 
         def quick_score(self, tokens: Tokens, *, number: int) -> float:
             return float("nan") if number == 0 else 50.0
 
-        def reward(self, score: float) -> float:
-            return 80 / score
-
-    metrics = trainer(Overflowing()).run_epoch()
+    metrics = trainer(Overflowing(), goodness=lambda score: 80 / score).run_epoch()
 
     assert metrics.mean_score == 50
-    assert metrics.mean_reward == pytest.approx(14 / 15 * 80 / 50)  # of 15, one got 80 / 1e9
+    assert metrics.metrics["mean_reward"] == pytest.approx(
+        14 / 15 * 80 / 50
+    )  # of 15, one got 80 / 1e9

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from workload_contract import MODES, Make, WorkloadContract
 
 from nas_lib.config import (
     EnasRnnSpaceConfig,
@@ -14,22 +17,22 @@ from nas_lib.config import (
     RandomConfig,
     SharedConfig,
     TextTrainingConfig,
+    TextWeightsConfig,
 )
 from nas_lib.controllers import build_controller
-from nas_lib.data.loading import TextSplits
-from nas_lib.shared_weights.text_workload import TextWorkload
+from nas_lib.shared_weights.norm import BatchNormMode
 from nas_lib.shared_weights.trainer import SharedTrainer
-from nas_lib.shared_weights.workload import Batch
-from nas_lib.spaces.enas_rnn import EnasRnnSpace
+from nas_lib.spaces import EnasRnnSpace
+from nas_lib.tasks.text.batches import TextSplits
+from nas_lib.tasks.text.workload import TextWorkload
 
 SPACE = EnasRnnSpaceConfig(nodes=2, shared=HiddenConfig(hidden=8))
 TEXT = TextTrainingConfig(bptt=5, init_range=0.3)
 TOKENS, OTHERS = (0, 1, 1, 0), (0, 2, 0, 3)
 NUM_WORDS = 6
 
-
-def shared_of(*, text: TextTrainingConfig = TEXT, **settings: object) -> SharedConfig:
-    return SharedConfig(batch_size=3, text=text).model_copy(update=settings)
+REPEATED = TextSplits(torch.arange(800) % NUM_WORDS, torch.arange(400) % NUM_WORDS)
+LEARNABLE = TextTrainingConfig(bptt=10, init_range=0.3, input_dropout=0.2, output_dropout=0.2)
 
 
 def words_of(num: int, *, seed: int) -> Tensor:
@@ -38,22 +41,45 @@ def words_of(num: int, *, seed: int) -> Tensor:
 
 
 def workload_of(
-    shared: SharedConfig | None = None,
     *,
+    text: TextSplits | None = None,
     space: EnasRnnSpaceConfig = SPACE,
+    training: TextTrainingConfig = TEXT,
     num_train: int = 100,
     num_valid: int = 64,
+    weights: int = 0,
+    seed: int = 3,
+    batch_norm: BatchNormMode = "refit",
+    **settings: Any,
 ) -> TextWorkload:
-    torch.manual_seed(0)
+    torch.manual_seed(weights)
+    of_weights = TextWeightsConfig(**{"batch_size": 3, "text": training, **settings})
     return TextWorkload(
         space,
-        shared or shared_of(),
-        TextSplits(words_of(num_train, seed=1), words_of(num_valid, seed=2)),
+        SharedConfig(weights=of_weights, batch_norm=batch_norm),
+        text or TextSplits(words_of(num_train, seed=1), words_of(num_valid, seed=2)),
         NUM_WORDS,
-        seed=3,
+        seed=seed,
         device=torch.device("cpu"),
-        perplexity_constant=80.0,
     )
+
+
+class TestTextWorkload(WorkloadContract):
+    one, other = TOKENS, OTHERS
+    of_one, of_other = "weights.1_from_0_relu", "weights.1_from_0_sigmoid"
+    learning_rate = 2.0
+    good = 1.5  # 6 at random
+
+    @pytest.fixture
+    def make(self) -> Make:
+        return partial(workload_of, text=REPEATED, training=LEARNABLE, batch_size=8)
+
+
+class TestTextWorkloadWithBatchNorm(TestTextWorkload):
+    @pytest.fixture
+    def make(self) -> Make:
+        space = SPACE.model_copy(update={"batch_norm": True})
+        return partial(workload_of, text=REPEATED, training=LEARNABLE, batch_size=8, space=space)
 
 
 def mean_loss(workload: TextWorkload, inputs_TB: Tensor, targets_TB: Tensor) -> float:
@@ -63,15 +89,12 @@ def mean_loss(workload: TextWorkload, inputs_TB: Tensor, targets_TB: Tensor) -> 
     return network.loss(inputs_TB, targets_TB, state_BH, TOKENS).cross_entropy.item()
 
 
-def test_an_epoch_has_the_announced_number_of_batches_and_can_be_repeated() -> None:
+def test_the_lengths_of_pieces_are_drawn_anew_for_each_epoch() -> None:
     workload = workload_of()
 
-    first, again, next_one = (list(workload.batches(epoch)) for epoch in (1, 1, 2))
+    lengths = [[len(batch.inputs) for batch in workload.batches(epoch)] for epoch in (1, 2)]
 
-    assert [len(first), len(next_one)] == [workload.num_batches(1), workload.num_batches(2)]
-    assert all(torch.equal(one.inputs, two.inputs) for one, two in zip(first, again, strict=True))
-    lengths = [[len(batch.inputs) for batch in batches] for batches in (first, next_one)]
-    assert lengths[0] != lengths[1]  # drawn anew
+    assert lengths[0] != lengths[1]
 
 
 def test_the_learning_rate_goes_by_the_length_of_the_piece() -> None:
@@ -80,7 +103,7 @@ def test_the_learning_rate_goes_by_the_length_of_the_piece() -> None:
 
 
 def test_without_random_lengths_all_batches_are_alike() -> None:
-    workload = workload_of(shared_of(text=TEXT.model_copy(update={"random_bptt": False})))
+    workload = workload_of(training=TEXT.model_copy(update={"random_bptt": False}))
 
     # 99 words with a next one in 3 columns are 33 rows: 6 pieces of 5 and one of 3
     assert [len(batch.inputs) for batch in workload.batches(1)] == [5] * 6 + [3]
@@ -91,7 +114,7 @@ def test_the_state_is_carried_from_batch_to_batch_and_begins_with_zeros() -> Non
         ["word_dropout", "embedding_dropout", "input_dropout", "state_dropout", "output_dropout"],
         0.0,
     )
-    workload = workload_of(shared_of(text=TEXT.model_copy(update=no_dropout)))
+    workload = workload_of(training=TEXT.model_copy(update=no_dropout))
 
     batches = list(workload.batches(1))
     losses = [workload.loss(batch, TOKENS)[1].item() for batch in batches]
@@ -105,15 +128,12 @@ def test_the_state_is_carried_from_batch_to_batch_and_begins_with_zeros() -> Non
     assert first_again == losses[0]
 
 
-def test_a_loss_leaves_the_network_in_training_mode() -> None:
+def test_slowness_is_penalised() -> None:
     workload = workload_of()
-    workload.network.eval()
 
     objective, cross_entropy = workload.loss(next(workload.batches(1)), TOKENS)
 
-    assert workload.network.training
-    assert objective > cross_entropy  # slowness is penalised
-    assert objective.requires_grad
+    assert objective > cross_entropy
 
 
 def test_a_state_that_overflowed_is_zero_before_the_next_batch() -> None:
@@ -166,55 +186,18 @@ def test_a_score_is_the_perplexity_of_all_validation_words() -> None:
     assert score == pytest.approx(math.exp(mean_loss(workload, inputs_TB, targets_TB)), rel=1e-6)
 
 
-def test_scores_do_not_disturb_training() -> None:
-    quiet, disturbed = workload_of(), workload_of()
-    losses = []
-    for workload in (quiet, disturbed):
-        batches = workload.batches(1)
-        torch.manual_seed(0)
-        workload.loss(next(batches), TOKENS)
-        if workload is disturbed:
-            workload.quick_score(OTHERS, number=0)
-            workload.score(OTHERS, mode="running")
-        losses.append(workload.loss(next(batches), TOKENS))
-
-    assert all(map(torch.equal, *losses))
-
-
-def test_the_reward_is_a_constant_over_the_perplexity() -> None:
-    workload = workload_of()
-
-    assert workload.reward(160.0) == 0.5  # 80 / 160
-    assert not workload.higher_is_better
-
-
-def test_without_batch_norm_the_mode_makes_no_difference() -> None:
-    workload = workload_of()
-
-    assert not workload.has_batch_norm
-    scores = {workload.score(TOKENS, mode=mode) for mode in ("refit", "batch", "running")}
-    assert len(scores) == 1
-
-
 def test_with_batch_norm_each_mode_judges_by_its_own_statistics() -> None:
     workload = workload_of(space=SPACE.model_copy(update={"batch_norm": True}))
     for batch in workload.batches(1):
         workload.loss(batch, TOKENS)
-    before = {name: buffer.clone() for name, buffer in workload.network.named_buffers()}
 
-    assert workload.has_batch_norm
-    modes = ("refit", "batch", "running")
-    scores = [workload.score(TOKENS, mode=mode) for mode in modes]
-
-    assert len(set(scores)) == 3
-    assert scores == [workload.score(TOKENS, mode=mode) for mode in modes]
-    assert all(torch.equal(before[name], x) for name, x in workload.network.named_buffers())
+    assert len({workload.score(TOKENS, mode=mode) for mode in MODES}) == 3
 
 
 def test_bfloat16_is_close_to_float32() -> None:
     exact = workload_of().score(TOKENS, mode="refit")
 
-    rough = workload_of(shared_of(precision="bfloat16")).score(TOKENS, mode="refit")
+    rough = workload_of(precision="bfloat16").score(TOKENS, mode="refit")
 
     assert rough != exact
     assert rough == pytest.approx(exact, rel=0.02)
@@ -231,26 +214,19 @@ def test_a_text_shorter_than_a_piece_can_be_worked_on() -> None:
 
 
 def test_shared_weights_learn_a_text_that_repeats_itself() -> None:
-    text = TextSplits(torch.arange(400) % NUM_WORDS, torch.arange(100) % NUM_WORDS)
-    shared = shared_of(
-        text=TextTrainingConfig(bptt=10, init_range=0.3, input_dropout=0.2, output_dropout=0.2),
+    weights = TextWeightsConfig(
+        text=LEARNABLE,
+        batch_size=3,
         epochs=6,
         learning_rate=2.0,
         schedule="constant",
         momentum=0.0,
         nesterov=False,
-        architectures_per_step=2,
     )
+    shared = SharedConfig(weights=weights, architectures_per_step=2)
     torch.manual_seed(0)
-    workload = TextWorkload(
-        SPACE,
-        shared,
-        text,
-        NUM_WORDS,
-        seed=0,
-        device=torch.device("cpu"),
-        perplexity_constant=80.0,
-    )
+    text = TextSplits(torch.arange(400) % NUM_WORDS, torch.arange(100) % NUM_WORDS)
+    workload = TextWorkload(SPACE, shared, text, NUM_WORDS, seed=0, device=torch.device("cpu"))
     decisions = EnasRnnSpace(SPACE).decisions(1)
     controller = build_controller(RandomConfig(), decisions)
     trainer = SharedTrainer(
@@ -259,6 +235,7 @@ def test_shared_weights_learn_a_text_that_repeats_itself() -> None:
         controller,
         decisions,
         shards=controller.init(seed=0, num_shards=1),
+        goodness=lambda score: 80 / score,
         seed=0,
         run="r",
     )
@@ -271,9 +248,9 @@ def test_shared_weights_learn_a_text_that_repeats_itself() -> None:
 
 
 def test_a_batch_is_what_the_text_says() -> None:
-    workload = workload_of(shared_of(text=TEXT.model_copy(update={"random_bptt": False})))
+    workload = workload_of(training=TEXT.model_copy(update={"random_bptt": False}))
 
-    batch: Batch = next(workload.batches(1))
+    batch = next(workload.batches(1))
 
     words = words_of(100, seed=1).long()
     assert torch.equal(batch.inputs[:, 1], words[33:38])  # the second column begins at 99 / 3

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from published_arcs import MICRO
-from space_strategies import micro_configs, tokens_of
+from space_contract import Example, PublishedSpaceContract, Tokens
+from space_strategies import micro_configs
 
 from nas_lib.config import CellsConfig, EnasMicroSpaceConfig
-from nas_lib.errors import ArchitectureError
-from nas_lib.spaces import Anchor, Choice, EnasMicroSpace, Pointer, Space, space_size
-from nas_lib.spaces.enas_micro import Edge, loose_ends, parse_micro, reduction_cells
+from nas_lib.spaces import (
+    Anchor,
+    Choice,
+    EnasMicroSpace,
+    MicroPlan,
+    Pointer,
+    SpacePart,
+    space_size,
+)
+from nas_lib.spaces.enas_micro import Edge, loose_ends, reduction_cells
 
 SMALL = EnasMicroSpace(
     EnasMicroSpaceConfig(nodes=2, child=CellsConfig(cells=3, filters=8)),
@@ -20,6 +26,68 @@ CONFIG = (
     "3 cells, 8 filters | normal: sep3(0)+max3(1) identity(1)+sep5(2) "
     "| reduction: avg3(0)+avg3(0) sep3(1)+sep3(1)"
 )
+POOLED = CONFIG.replace("identity(1)", "avg3(1)")
+
+
+class TestEnasMicroSpace(PublishedSpaceContract):
+    configs = micro_configs()
+    example = Example(
+        SMALL,
+        TOKENS,
+        CONFIG,
+        "e007c6ca3f88",
+        "3 cells, 8 filters | normal: sep3+max3 identity+sep5 | reduction: avg3+avg3 sep3+sep3",
+    )
+    misspelt = [
+        (CONFIG.replace("3 cells", "four cells"), "must read like '15 cells, 36 filters"),
+        (CONFIG.replace("3 cells", "4 cells"), "must be a multiple of 3, a third each, got 4"),
+        (CONFIG.replace("8 filters", "0 filters"), "must read like '15 cells, 36 filters"),
+        (CONFIG.replace(" | reduction", " | other"), "must read like '15 cells, 36 filters"),
+        (
+            CONFIG.replace("max3(1)", "conv3(1)"),
+            r"node 2 of the normal cell must read like .*conv3\(1\)'",
+        ),
+        (
+            CONFIG.replace("sep5(2)", "sep5(3)"),
+            "node 3 of the normal cell can take 0 to 2 in ascending order",
+        ),
+        (
+            CONFIG.replace("sep3(0)+max3(1)", "max3(1)+sep3(0)"),
+            "node 2 of the normal cell can take 0 to 1 in ascending order",
+        ),
+        (
+            CONFIG.replace("avg3(0)+avg3(0)", "avg3(0)"),
+            r"node 2 of the reduction cell must read .*'avg3\(0\)'",
+        ),
+    ]
+    narrow = EnasMicroSpace(
+        EnasMicroSpaceConfig(
+            nodes=2,
+            operations=("sep3", "sep5", "avg3", "max3"),
+            child=CellsConfig(cells=3, filters=8),
+        )
+    )
+    strangers = [
+        (POOLED.replace("3 cells", "6 cells"), "not an architecture of this space: 6 cells"),
+        (POOLED.replace("8 fil", "9 fil"), "not an architecture of this space: 3 cells, 9 filters"),
+        (POOLED.replace(" sep3(1)+sep3(1)", ""), "expected 16 tokens"),
+        (CONFIG, r"operation must be one of \['sep3', .* got identity"),
+    ]
+    unpublished = [
+        ("0 0 1 -3", "numbers with blanks between, got '-3'"),
+        ("0 0 1 3", "expected 16 tokens .* got 4"),
+        ("0 0 1 3 2", "expected 16 tokens .* got 5"),
+        ("0 0 2 3" + " 0" * 12, r"token 1 \(node\) must be in \[0, 2\), got 2"),
+    ]
+
+    def meaning(self, config: SpacePart, tokens: Tokens) -> object:
+        """A node's two edges have no order."""
+        nodes = (tokens[at : at + 4] for at in range(0, len(tokens), 4))
+        return [sorted([(one, a), (other, b)]) for one, other, a, b in nodes]
+
+    def published(self, tokens: Tokens) -> Tokens:
+        nodes = (tokens[at : at + 4] for at in range(0, len(tokens), 4))
+        return tuple(number for one, other, a, b in nodes for number in (one, a, other, b))
 
 
 def test_each_node_chooses_two_inputs_and_then_two_operations_and_can_be_taken_itself() -> None:
@@ -44,15 +112,8 @@ def test_the_size_counts_every_token_sequence() -> None:
     assert size == pytest.approx(2.56e25, rel=0.01)
 
 
-def test_tokens_spell_a_configuration_string() -> None:
-    architecture = SMALL.decode(TOKENS)
-
-    assert architecture.config == CONFIG
-    assert architecture.tokens == TOKENS
-
-
 def test_a_configuration_string_says_all_that_is_built() -> None:
-    plan = parse_micro(CONFIG)
+    plan = MicroPlan.parse(CONFIG)
 
     assert (plan.cells, plan.filters) == (3, 8)
     assert plan.normal[1] == (Edge(1, "identity"), Edge(2, "sep5"))
@@ -65,7 +126,7 @@ def test_a_reduction_cell_follows_each_of_the_first_two_thirds() -> None:
 
 
 def test_what_no_node_takes_is_a_loose_end_inputs_too() -> None:
-    plan = parse_micro(CONFIG)
+    plan = MicroPlan.parse(CONFIG)
 
     assert loose_ends(plan.normal) == (3,)
     assert loose_ends(plan.reduction) == (2, 3)
@@ -74,7 +135,7 @@ def test_what_no_node_takes_is_a_loose_end_inputs_too() -> None:
 
 def test_the_published_architecture_is_read() -> None:
     architecture = EnasMicroSpace(EnasMicroSpaceConfig()).from_published(MICRO)
-    plan = parse_micro(architecture.config)
+    plan = MicroPlan.parse(architecture.config)
 
     assert plan.normal[0] == (Edge(0, "avg3"), Edge(0, "sep3"))  # 0 2 0 0
     assert plan.normal[4] == (Edge(0, "avg3"), Edge(1, "sep5"))  # 0 2 1 1
@@ -89,98 +150,3 @@ def test_a_sum_has_no_order() -> None:
 
     assert swapped != TOKENS
     assert SMALL.decode(swapped).id == SMALL.decode(TOKENS).id
-
-
-@given(micro_configs(), st.data())
-def test_every_token_sequence_decodes_and_comes_back(
-    config: EnasMicroSpaceConfig, data: st.DataObject
-) -> None:
-    space = EnasMicroSpace(config)
-    tokens = data.draw(tokens_of(space.decisions(1)))
-
-    architecture = space.decode(tokens)
-    again = space.decode(space.encode(architecture))
-
-    assert isinstance(space, Space)
-    assert str(parse_micro(architecture.config)) == architecture.config
-    assert again.config == architecture.config
-    assert [*map(_unordered, _nodes(again.tokens))] == [*map(_unordered, _nodes(tokens))]
-    published = [number for one, other, a, b in _nodes(tokens) for number in (one, a, other, b)]
-    assert space.from_published(" ".join(map(str, published))) == architecture
-
-
-def _nodes(tokens: tuple[int, ...]) -> list[tuple[int, ...]]:
-    return [tokens[at : at + 4] for at in range(0, len(tokens), 4)]
-
-
-def _unordered(node: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    one, other, of_one, of_other = node
-    return tuple(sorted([(one, of_one), (other, of_other)]))
-
-
-def test_an_id_does_not_change_from_release_to_release() -> None:
-    assert SMALL.decode(TOKENS).id == "e007c6ca3f88"
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (("3 cells", "four cells"), "must read like '15 cells, 36 filters"),
-        (("3 cells", "4 cells"), "the cells must be a multiple of 3, a third each, got 4"),
-        (("8 filters", "0 filters"), "must read like '15 cells, 36 filters"),
-        ((" | reduction", " | other"), "must read like '15 cells, 36 filters"),
-        (("max3(1)", "conv3(1)"), r"node 2 of the normal cell must read like .*conv3\(1\)'"),
-        (("sep5(2)", "sep5(3)"), "node 3 of the normal cell can take 0 to 2 in ascending order"),
-        (
-            ("sep3(0)+max3(1)", "max3(1)+sep3(0)"),
-            "node 2 of the normal cell can take 0 to 1 in asc",
-        ),
-        (("avg3(0)+avg3(0)", "avg3(0)"), r"node 2 of the reduction cell must read .*'avg3\(0\)'"),
-    ],
-)
-def test_texts_of_no_architecture_are_refused(change: tuple[str, str], sentence: str) -> None:
-    config = CONFIG.replace(*change)
-    assert config != CONFIG
-
-    with pytest.raises(ArchitectureError, match=sentence):
-        parse_micro(config)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (("3 cells", "6 cells"), "not an architecture of this space: 6 cells"),
-        (("8 filters", "9 filters"), "not an architecture of this space: 3 cells, 9 filters"),
-        ((" sep3(1)+sep3(1)", ""), "expected 16 tokens"),
-        (("max3(1)", "identity(1)"), r"operation must be one of \['sep3', .* got identity"),
-    ],
-)
-def test_an_architecture_of_another_space_is_refused(
-    change: tuple[str, str], sentence: str
-) -> None:
-    config = CONFIG.replace("identity(1)", "avg3(1)").replace(*change)
-    architecture = SMALL.decode(TOKENS)
-    narrow = EnasMicroSpace(
-        EnasMicroSpaceConfig(
-            nodes=2,
-            operations=("sep3", "sep5", "avg3", "max3"),
-            child=CellsConfig(cells=3, filters=8),
-        )
-    )
-
-    with pytest.raises(ArchitectureError, match=sentence):
-        narrow.encode(type(architecture)("enas-micro", (), config))
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("0 0 1 -3", "numbers with blanks between, got '-3'"),
-        ("0 0 1 3", "expected 16 tokens .* got 4"),
-        ("0 0 1 3 2", "expected 16 tokens .* got 5"),
-        ("0 0 2 3" + " 0" * 12, r"token 1 \(node\) must be in \[0, 2\), got 2"),
-    ],
-)
-def test_published_texts_of_another_space_are_refused(text: str, sentence: str) -> None:
-    with pytest.raises(ArchitectureError, match=sentence):
-        SMALL.from_published(text)

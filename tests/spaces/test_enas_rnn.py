@@ -2,30 +2,52 @@ from __future__ import annotations
 
 import math
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from space_strategies import tokens_of
+from space_contract import Example, PublishedSpaceContract
+from space_strategies import rnn_configs
 
-from nas_lib.architecture import Architecture
 from nas_lib.config import EnasRnnSpaceConfig, HiddenConfig
-from nas_lib.errors import ArchitectureError
-from nas_lib.spaces import Anchor, Choice, Pointer, num_tokens, space_size
-from nas_lib.spaces.enas_rnn import EnasRnnSpace, RnnNode, RnnPlan, loose_ends, parse_rnn
+from nas_lib.spaces import Anchor, Choice, EnasRnnSpace, Pointer, num_tokens, space_size
+from nas_lib.spaces.enas_rnn import RnnNode, RnnPlan, loose_ends
 
 ENAS_LM = EnasRnnSpace(EnasRnnSpaceConfig())
 ORIGINAL = EnasRnnSpace(EnasRnnSpaceConfig(variant="original", nodes=4))
 PUBLISHED = "0 2 1 0 2 1 2 2 4 0 5 0 3 2 6 2"
 DARTS = "0 2 1 1 1 1 1 3 2 0 5 2 3 0 5 1"
 
-CONFIGS = st.builds(
-    EnasRnnSpaceConfig,
-    nodes=st.integers(1, 6),
-    functions=st.lists(
-        st.sampled_from(["tanh", "relu", "sigmoid", "identity"]), min_size=1, unique=True
-    ).map(tuple),
-    variant=st.sampled_from(["enas_lm", "original"]),
-)
+
+class TestEnasRnnSpace(PublishedSpaceContract):
+    configs = rnn_configs()
+    example = Example(  # figure 1 of the paper: its nodes 1 to 4 are ours 0 to 3
+        ORIGINAL,
+        (0, 0, 1, 1, 1, 0, 0),  # tanh | 1: relu | 2: relu | 1: tanh
+        "800 units | tanh | relu(0) | relu(1) | tanh(0) | mean of 2,3",
+        "ffbbfee2c10b",
+        "800 units: tanh relu relu tanh",
+    )
+    misspelt = [
+        ("800 units", "must read like '800 units | tanh | relu\\(0\\) | mean of 1'"),
+        ("800 units | tanh | relu(0)", "must read like '800 units"),
+        ("0 units | tanh | mean of 0", "must read like '800 units"),
+        ("8 units | tanh(0) | mean of 0", "node 0 must read like 'tanh', .*'tanh\\(0\\)'"),
+        ("8 units | tanh | relu | mean of 1", "node 1 must read like 'relu\\(0\\)', .*'relu'"),
+        ("8 units | tanh | swish(0) | mean of 1", "node 1 .* tanh, relu, sigmoid, identity, g"),
+        ("8 units | tanh | relu(1) | mean of 1", "node 1 can take nodes 0 to 0, got 1"),
+        ("8 units | tanh | relu(0) | mean of 2", r"nodes 0 to 1 in ascending .* got \(2,\)"),
+        ("8 units | tanh | relu(0) | mean of 1,0", r"in ascending order, got \(1, 0\)"),
+        (
+            "8 units | tanh | relu(0) | tanh(0) | mean of 2",
+            r"must be in the mean, .* without 1",
+        ),
+    ]
+    narrow = EnasRnnSpace(EnasRnnSpaceConfig(nodes=1, functions=("relu",)))
+    strangers = [
+        ("8 units | tanh | relu(0) | mean of 1", "not an architecture of this space"),  # units
+        ("800 units | relu | relu(0) | mean of 1", "not an architecture of this space"),
+        ("800 units | tanh | relu(0) | mean of 0,1", "not an architecture of this space"),
+        ("800 units | tanh | relu(0) | relu(0) | mean of 1,2", "expected 2 tokens .* got 4"),
+        ("800 units | tanh | tanh(0) | mean of 1", r"must be one of \['relu'\], got tanh"),
+    ]
+    unpublished = [("0 tanh", "numbers with blanks between, got 'tanh'")]
 
 
 def test_enas_lm_decides_previous_node_and_function_of_each_node() -> None:
@@ -62,13 +84,10 @@ def test_the_size_is_that_of_the_paper() -> None:
     assert space_size(original, 1) == 4**12 * math.factorial(11)  # node 0 takes no node
 
 
-def test_the_papers_example_is_spelt_out() -> None:
-    """Figure 1: its nodes 1 to 4 are ours 0 to 3."""
-    #               tanh | 1: relu | 2: relu | 1: tanh
-    architecture = ORIGINAL.decode((0, 0, 1, 1, 1, 0, 0))
+def test_a_configuration_string_says_all_that_is_built() -> None:
+    text = "800 units | tanh | relu(0) | relu(1) | tanh(0) | mean of 2,3"
 
-    assert architecture.config == "800 units | tanh | relu(0) | relu(1) | tanh(0) | mean of 2,3"
-    assert parse_rnn(architecture.config) == RnnPlan(
+    assert RnnPlan.parse(text) == RnnPlan(
         800,
         (RnnNode("tanh"), RnnNode("relu", 0), RnnNode("relu", 1), RnnNode("tanh", 0)),
         outputs=(2, 3),
@@ -116,58 +135,3 @@ def test_how_weights_are_shared_is_no_matter_of_the_network_itself() -> None:
 
     first, second = (EnasRnnSpace(config).decode(tokens) for config in configs)
     assert first == second
-
-
-@given(st.data())
-def test_every_token_sequence_decodes_and_encodes_back(data: st.DataObject) -> None:
-    space = EnasRnnSpace(data.draw(CONFIGS))
-    tokens = data.draw(tokens_of(space.decisions(1)))
-
-    architecture = space.decode(tokens)
-
-    assert architecture.tokens == tokens
-    assert space.encode(Architecture("enas-rnn", (), architecture.config)) == tokens
-    assert str(parse_rnn(architecture.config)) == architecture.config
-    assert parse_rnn(architecture.config).outputs  # never a mean of nothing
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ("800 units", "must read like '800 units | tanh | relu\\(0\\) | mean of 1'"),
-        ("800 units | tanh | relu(0)", "must read like '800 units"),
-        ("0 units | tanh | mean of 0", "must read like '800 units"),
-        ("8 units | tanh(0) | mean of 0", "node 0 must read like 'tanh', .*'tanh\\(0\\)'"),
-        ("8 units | tanh | relu | mean of 1", "node 1 must read like 'relu\\(0\\)', .*'relu'"),
-        ("8 units | tanh | swish(0) | mean of 1", "node 1 .* tanh, relu, sigmoid, identity, got"),
-        ("8 units | tanh | relu(1) | mean of 1", "node 1 can take nodes 0 to 0, got 1"),
-        ("8 units | tanh | relu(0) | mean of 2", r"nodes 0 to 1 in ascending order, got \(2,\)"),
-        ("8 units | tanh | relu(0) | mean of 1,0", r"in ascending order, got \(1, 0\)"),
-        ("8 units | tanh | relu(0) | tanh(0) | mean of 2", r"must be in the mean, .* without 1"),
-    ],
-)
-def test_a_text_of_another_form_is_refused(config: str, message: str) -> None:
-    with pytest.raises(ArchitectureError, match=message):
-        parse_rnn(config)
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ("8 units | tanh | relu(0) | mean of 1", "not an architecture of this space"),  # units
-        ("800 units | relu | relu(0) | mean of 1", "not an architecture of this space"),
-        ("800 units | tanh | relu(0) | mean of 0,1", "not an architecture of this space"),
-        ("800 units | tanh | relu(0) | relu(0) | mean of 1,2", "expected 2 tokens .* got 4"),
-        ("800 units | tanh | tanh(0) | mean of 1", r"must be one of \['relu'\], got tanh"),
-    ],
-)
-def test_an_architecture_of_another_space_is_refused(config: str, message: str) -> None:
-    space = EnasRnnSpace(EnasRnnSpaceConfig(nodes=1, functions=("relu",)))
-
-    with pytest.raises(ArchitectureError, match=message):
-        space.encode(Architecture("enas-rnn", (), config))
-
-
-def test_a_published_text_with_something_else_in_it_is_refused() -> None:
-    with pytest.raises(ArchitectureError, match="numbers with blanks between, got 'tanh'"):
-        ENAS_LM.from_published("0 tanh")

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from nas_lib import steps
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult
 from nas_lib.steps.attempts import Attempt
 from nas_lib.store import SearchStore, layout, lease
@@ -22,7 +23,7 @@ def store(tabular_uri: str) -> SearchStore:
 
 @pytest.fixture
 def child(tabular_uri: str) -> str:
-    return steps.sample_architectures(tabular_uri, replica=0, run="mine")[0]
+    return steps.sample_architectures(OpenSearch(tabular_uri), replica=0, run="mine")[0]
 
 
 def began(
@@ -40,7 +41,7 @@ def began(
 
 
 def result(store: SearchStore, child: str) -> ChildResult:
-    steps.train_child(store.objects.uri, child=child, run="mine")
+    steps.train_child(OpenSearch(store.objects.uri), child=child, run="mine")
     return store.read(ChildResult, layout.child_result(child))
 
 
@@ -63,7 +64,7 @@ def test_those_on_machines_that_were_lost_count(store: SearchStore, child: str) 
 def test_those_that_were_stopped_elsewhere_do_not_count(store: SearchStore, child: str) -> None:
     for number in range(1, 4):
         began(store, child, number, host="laptop")
-        steps.stop_attempt(store.objects.uri, child=child)
+        steps.stop_attempt(OpenSearch(store.objects.uri), child=child)
 
     assert result(store, child).status == "ok"
 

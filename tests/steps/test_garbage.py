@@ -14,14 +14,15 @@ from searches import account, tabular
 
 from nas_lib import steps
 from nas_lib.engine import search
-from nas_lib.steps import OpenSearch, collect_garbage
-from nas_lib.steps.shards import TOMBSTONE, pull
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.shards import TOMBSTONE, pull
+from nas_lib.steps import collect_garbage
 from nas_lib.store import ObjectInfo, SearchStore, layout
 from nas_lib.store.folder import FolderStore
 
 
 def collected(uri: str, *, older_than_s: float = 0, delete: bool = False) -> dict[str, list[str]]:
-    found = collect_garbage(uri, older_than_s=older_than_s, delete=delete)
+    found = collect_garbage(OpenSearch(uri), older_than_s=older_than_s, delete=delete)
     return {each.kind: [info.key for info in each.infos] for each in found if each.infos}
 
 
@@ -34,11 +35,11 @@ def age(uri: str, *, days: float) -> None:
 
 def learn_rounds(uri: str, replica: int, num: int) -> None:
     for _ in range(num):
-        children = steps.sample_architectures(uri, replica=replica, run="run")
+        children = steps.sample_architectures(OpenSearch(uri), replica=replica, run="run")
         for child in children:
-            steps.train_child(uri, child=child, run="run")
-        summary = steps.aggregate_rewards(uri, children=children, run="run")
-        steps.update_controller(uri, replica=replica, round=summary.round, run="run")
+            steps.train_child(OpenSearch(uri), child=child, run="run")
+        summary = steps.aggregate_rewards(OpenSearch(uri), children=children, run="run")
+        steps.update_controller(OpenSearch(uri), replica=replica, round=summary.round, run="run")
 
 
 def test_a_search_that_was_never_disturbed_has_only_tombstones(tmp_path: Path) -> None:
@@ -68,9 +69,9 @@ def test_nothing_is_removed_unless_told_to(tmp_path: Path) -> None:
 
 def test_versions_that_a_replica_that_never_started_holds_are_removed(tmp_path: Path) -> None:
     uri = str(tmp_path)
-    steps.prepare_data(uri, config=tabular(replicas=2, max_children=80))
+    steps.prepare_data(OpenSearch(uri), config=tabular(replicas=2, max_children=80))
     learn_rounds(uri, 0, 4)
-    children = steps.sample_architectures(uri, replica=0, run="run")  # at version 4
+    children = steps.sample_architectures(OpenSearch(uri), replica=0, run="run")  # at version 4
     assert collected(uri, older_than_s=3600) == {}  # replica 1 may be about to sample
 
     age(uri, days=2)
@@ -81,9 +82,9 @@ def test_versions_that_a_replica_that_never_started_holds_are_removed(tmp_path: 
     objects = SearchStore.open(uri).objects
     assert [objects.get(key) for key in found["shard versions"]] == [TOMBSTONE] * 4
     for child in children:
-        steps.train_child(uri, child=child, run="run")
-    steps.aggregate_rewards(uri, children=children, run="run")
-    learned = steps.update_controller(uri, replica=0, round=4, run="run")
+        steps.train_child(OpenSearch(uri), child=child, run="run")
+    steps.aggregate_rewards(OpenSearch(uri), children=children, run="run")
+    learned = steps.update_controller(OpenSearch(uri), replica=0, round=4, run="run")
     assert learned is not None
     assert learned.versions == (5,)
     learn_rounds(uri, 1, 1)
@@ -91,17 +92,17 @@ def test_versions_that_a_replica_that_never_started_holds_are_removed(tmp_path: 
 
 def test_a_version_at_which_an_open_round_was_sampled_stays(tmp_path: Path) -> None:
     uri = str(tmp_path)
-    steps.prepare_data(uri, config=tabular(replicas=2, max_children=80))
+    steps.prepare_data(OpenSearch(uri), config=tabular(replicas=2, max_children=80))
     learn_rounds(uri, 0, 2)
-    children = steps.sample_architectures(uri, replica=1, run="run")  # at version 2
+    children = steps.sample_architectures(OpenSearch(uri), replica=1, run="run")  # at version 2
     learn_rounds(uri, 0, 3)
 
     assert layout.shard(0, 2) not in collected(uri, delete=True)["shard versions"]
 
     for child in children:
-        steps.train_child(uri, child=child, run="run")
-    steps.aggregate_rewards(uri, children=children, run="run")
-    learned = steps.update_controller(uri, replica=1, round=0, run="run")
+        steps.train_child(OpenSearch(uri), child=child, run="run")
+    steps.aggregate_rewards(OpenSearch(uri), children=children, run="run")
+    learned = steps.update_controller(OpenSearch(uri), replica=1, round=0, run="run")
     assert learned is not None
     assert (learned.versions, learned.staleness) == ((6,), (3,))  # 3, 4 and 5 are replica 0's
 
@@ -109,7 +110,7 @@ def test_a_version_at_which_an_open_round_was_sampled_stays(tmp_path: Path) -> N
 def test_a_version_that_a_push_made_stays_until_its_round_is_learned(tmp_path: Path) -> None:
     """A replica that died after its push asks for the version that it made."""
     uri = str(tmp_path)
-    steps.prepare_data(uri, config=tabular(replicas=2, max_children=80))
+    steps.prepare_data(OpenSearch(uri), config=tabular(replicas=2, max_children=80))
     learn_rounds(uri, 1, 1)  # made version 1
     learn_rounds(uri, 0, 3)
     SearchStore.open(uri).objects.delete(layout.round_state(1, 0, "learned"))  # as if it had died
@@ -133,7 +134,7 @@ class BusyStore(FolderStore):
 def test_a_version_that_was_the_newest_when_listed_stays(tmp_path: Path) -> None:
     """A replica may have pulled it and be about to store what it sampled there."""
     uri = str(tmp_path)
-    steps.prepare_data(uri, config=tabular(replicas=2, max_children=80))
+    steps.prepare_data(OpenSearch(uri), config=tabular(replicas=2, max_children=80))
     learn_rounds(uri, 0, 2)
     opened = OpenSearch(uri)
     opened.store.objects = BusyStore(uri, lambda: learn_rounds(uri, 0, 2))  # versions 3 and 4
@@ -147,17 +148,17 @@ def test_a_version_that_was_the_newest_when_listed_stays(tmp_path: Path) -> None
 
 def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
     uri = str(tmp_path)
-    steps.prepare_data(uri, config=tabular())
+    steps.prepare_data(OpenSearch(uri), config=tabular())
     learn_rounds(uri, 0, 1)
-    open_children = steps.sample_architectures(uri, replica=0, run="run")
+    open_children = steps.sample_architectures(OpenSearch(uri), replica=0, run="run")
     objects = SearchStore.open(uri).objects
     gone = [
-        layout.round_gradient(0, 0),
+        layout.round_lesson(0, 0),
         f"{layout.checkpoints_folder('r000-000000-01')}/0001.safetensors",
         f"{layout.checkpoints_folder('r000-000000-01')}/damaged/0002.safetensors",
     ]
     kept = [
-        layout.round_gradient(0, 1),
+        layout.round_lesson(0, 1),
         f"{layout.checkpoints_folder(open_children[0])}/0001.safetensors",
         layout.child_weights(open_children[0]),
     ]
@@ -169,7 +170,7 @@ def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
 
     assert found.pop("tombstones")
     assert found == {
-        "gradients": gone[:1],
+        "lessons": gone[:1],
         "checkpoints": gone[1:],
         "leftovers": [".staging/half"],
     }
@@ -181,7 +182,7 @@ def test_weights_stay_of_the_best_the_tested_and_the_unjudged(tmp_path: Path) ->
     uri = str(tmp_path)
     config = tabular()
     config = config.model_copy(update={"children": config.children.model_copy(update={"keep": 1})})
-    steps.prepare_data(uri, config=config)
+    steps.prepare_data(OpenSearch(uri), config=config)
     learn_rounds(uri, 0, 1)
     store = SearchStore.open(uri)
     rewarded = store.newest_rewarded(0)
@@ -200,14 +201,14 @@ def step_by_step(uri: str, replica: int) -> Iterator[None]:
     """Work on a replica's rounds, and pause before each step."""
     while True:
         yield
-        children = steps.sample_architectures(uri, replica=replica, run="run")
+        children = steps.sample_architectures(OpenSearch(uri), replica=replica, run="run")
         for child in children:
             yield
-            steps.train_child(uri, child=child, run="run")
+            steps.train_child(OpenSearch(uri), child=child, run="run")
         yield
-        summary = steps.aggregate_rewards(uri, children=children, run="run")
+        summary = steps.aggregate_rewards(OpenSearch(uri), children=children, run="run")
         yield
-        steps.update_controller(uri, replica=replica, round=summary.round, run="run")
+        steps.update_controller(OpenSearch(uri), replica=replica, round=summary.round, run="run")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -221,7 +222,7 @@ def test_a_search_that_is_cleaned_up_after_each_step_is_the_same_search(
     removed: set[str] = set()
     for clean in (False, True):
         uri = str(tmp_path / str(clean))
-        steps.prepare_data(uri, config=config)
+        steps.prepare_data(OpenSearch(uri), config=config)
         replicas = [step_by_step(uri, replica) for replica in (0, 1)]
         for replica in (0, 1, *order):
             next(replicas[replica])

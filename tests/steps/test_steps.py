@@ -11,6 +11,7 @@ from nas_lib import steps
 from nas_lib.config import SearchConfig
 from nas_lib.engine import search
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, SearchMismatchError
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import Learned, Proposed, Rewarded, to_json
 from nas_lib.store import History, SearchStore, layout
 
@@ -19,7 +20,7 @@ from nas_lib.store import History, SearchStore, layout
 def uri(tmp_path: Path) -> str:
     """A prepared tabular search in a folder."""
     uri = str(tmp_path / "state")
-    steps.prepare_data(uri, config=tabular())
+    steps.prepare_data(OpenSearch(uri), config=tabular())
     return uri
 
 
@@ -29,25 +30,25 @@ def store(uri: str) -> SearchStore:
 
 def do_round(uri: str) -> list[str]:
     """Do one round of replica 0, as a tick of the pipeline does."""
-    children = steps.sample_architectures(uri, replica=0, run="run")
+    children = steps.sample_architectures(OpenSearch(uri), replica=0, run="run")
     finish_round(uri, children)
     return children
 
 
 def finish_round(uri: str, children: list[str]) -> None:
     for child in children:
-        steps.train_child(uri, child=child, run="run")
-    summary = steps.aggregate_rewards(uri, children=children, run="run")
-    steps.update_controller(uri, replica=0, round=summary.round, run="run")
+        steps.train_child(OpenSearch(uri), child=child, run="run")
+    summary = steps.aggregate_rewards(OpenSearch(uri), children=children, run="run")
+    steps.update_controller(OpenSearch(uri), replica=0, round=summary.round, run="run")
 
 
 def test_the_steps_give_what_the_engine_gives(uri: str) -> None:
-    plan = steps.plan_rounds(uri, replica=0, run="run")
+    plan = steps.plan_rounds(OpenSearch(uri), replica=0, run="run")
     for _ in plan.ticks:
         do_round(uri)
 
     whole = search(tabular(), store="memory://steps-whole")
-    view = steps.view_search(uri)
+    view = steps.view_search(OpenSearch(uri))
     assert [(row.id, row.architecture, row.reward) for row in view.rows] == [
         (row.id, row.architecture, row.reward) for row in whole.children
     ]
@@ -57,8 +58,8 @@ def test_the_steps_give_what_the_engine_gives(uri: str) -> None:
 def test_preparing_again_changes_nothing(uri: str) -> None:
     before = {info.key: info.version for info in store(uri).objects.list("")}
 
-    steps.prepare_data(uri, config=tabular())
-    steps.prepare_data(uri)
+    steps.prepare_data(OpenSearch(uri), config=tabular())
+    steps.prepare_data(OpenSearch(uri))
 
     assert {info.key: info.version for info in store(uri).objects.list("")} == before
 
@@ -68,19 +69,19 @@ def test_preparing_again_puts_back_what_a_kill_left_out(uri: str) -> None:
     shard = store(uri).objects.get(key)
     store(uri).objects.delete(key)
 
-    steps.prepare_data(uri)
+    steps.prepare_data(OpenSearch(uri))
 
     assert store(uri).objects.get(key) == shard
 
 
 def test_a_place_without_a_search_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no search at"):
-        steps.prepare_data(str(tmp_path))
+        steps.prepare_data(OpenSearch(str(tmp_path)))
 
 
 def test_a_lost_race_for_the_search_is_noticed(uri: str) -> None:
     with pytest.raises(SearchMismatchError, match="seed is 0 there and 1 here"):
-        steps.prepare_data(uri, config=tabular().model_copy(update={"seed": 1}))
+        steps.prepare_data(OpenSearch(uri), config=tabular().model_copy(update={"seed": 1}))
 
 
 def test_a_newer_format_is_refused(uri: str) -> None:
@@ -88,43 +89,43 @@ def test_a_newer_format_is_refused(uri: str) -> None:
     store(uri).objects.replace(layout.SEARCH, to_json(newer))
 
     with pytest.raises(CorruptStateError, match="written in format 99, this release"):
-        steps.view_search(uri)
+        steps.view_search(OpenSearch(uri))
 
 
 @pytest.mark.parametrize("replica", [-1, 1])
 def test_a_replica_that_there_is_not_is_refused(uri: str, replica: int) -> None:
     with pytest.raises(ConfigError, match=f"replica should be from 0 to 0, got {replica}"):
-        steps.plan_rounds(uri, replica=replica, run="run")
+        steps.plan_rounds(OpenSearch(uri), replica=replica, run="run")
 
 
 def test_a_run_of_no_rounds_is_refused(uri: str) -> None:
     with pytest.raises(ConfigError, match="rounds_per_run should be at least 1, got 0"):
-        steps.plan_rounds(uri, replica=0, run="run", rounds_per_run=0)
+        steps.plan_rounds(OpenSearch(uri), replica=0, run="run", rounds_per_run=0)
 
 
 def test_planning_is_cut_to_the_runs_share_and_ends_with_the_budget(uri: str) -> None:
-    assert steps.plan_rounds(uri, replica=0, run="a", rounds_per_run=2).ticks == (0, 1)
+    assert steps.plan_rounds(OpenSearch(uri), replica=0, run="a", rounds_per_run=2).ticks == (0, 1)
     for _ in range(6):
         do_round(uri)
 
-    assert steps.plan_rounds(uri, replica=0, run="b").ticks == ()
+    assert steps.plan_rounds(OpenSearch(uri), replica=0, run="b").ticks == ()
 
 
 def test_sampling_again_gives_the_open_rounds_children(uri: str) -> None:
-    first = steps.sample_architectures(uri, replica=0, run="a")
-    steps.train_child(uri, child=first[1], run="a")
+    first = steps.sample_architectures(OpenSearch(uri), replica=0, run="a")
+    steps.train_child(OpenSearch(uri), child=first[1], run="a")
 
-    again = steps.sample_architectures(uri, replica=0, run="b")
+    again = steps.sample_architectures(OpenSearch(uri), replica=0, run="b")
 
     assert again == [first[0], first[2], first[3]]
 
 
 def test_sampling_never_gives_an_empty_list(uri: str) -> None:
-    children = steps.sample_architectures(uri, replica=0, run="a")
+    children = steps.sample_architectures(OpenSearch(uri), replica=0, run="a")
     for child in children:
-        steps.train_child(uri, child=child, run="a")
+        steps.train_child(OpenSearch(uri), child=child, run="a")
 
-    assert steps.sample_architectures(uri, replica=0, run="a") == children[:1]
+    assert steps.sample_architectures(OpenSearch(uri), replica=0, run="a") == children[:1]
 
 
 def test_sampling_a_finished_search_gives_a_finished_child(uri: str) -> None:
@@ -139,14 +140,14 @@ def test_sampling_a_finished_search_gives_a_finished_child(uri: str) -> None:
 
 
 def test_a_round_with_a_missing_result_stays_open(uri: str) -> None:
-    children = steps.sample_architectures(uri, replica=0, run="a")
+    children = steps.sample_architectures(OpenSearch(uri), replica=0, run="a")
     for child in children[:3]:
-        steps.train_child(uri, child=child, run="a")
+        steps.train_child(OpenSearch(uri), child=child, run="a")
 
-    summary = steps.aggregate_rewards(uri, children=children, run="a")
+    summary = steps.aggregate_rewards(OpenSearch(uri), children=children, run="a")
 
     assert (summary.num_missing, summary.rewarded) == (1, None)
-    assert steps.update_controller(uri, replica=0, round=0, run="a") is None
+    assert steps.update_controller(OpenSearch(uri), replica=0, round=0, run="a") is None
     assert store(uri).open_round(0) == 0
 
 
@@ -154,25 +155,25 @@ def test_learning_again_changes_nothing(uri: str) -> None:
     children = do_round(uri)
     learned = store(uri).read(Learned, layout.round_state(0, 0, "learned"))
 
-    steps.aggregate_rewards(uri, children=children, run="other")
-    again = steps.update_controller(uri, replica=0, round=0, run="other")
+    steps.aggregate_rewards(OpenSearch(uri), children=children, run="other")
+    again = steps.update_controller(OpenSearch(uri), replica=0, round=0, run="other")
 
     assert again == learned
     assert store(uri).numbers(layout.shard_folder(0), ".safetensors") == [0, 1]
 
 
-def test_the_gradient_is_gone_once_it_is_learned(uri: str) -> None:
+def test_the_lesson_is_gone_once_it_is_learned(uri: str) -> None:
     do_round(uri)
 
     with pytest.raises(ObjectNotFoundError):
-        store(uri).objects.get(layout.round_gradient(0, 0))
+        store(uri).objects.get(layout.round_lesson(0, 0))
 
 
 def test_training_again_returns_the_stored_reward(uri: str) -> None:
-    child = steps.sample_architectures(uri, replica=0, run="a")[0]
-    reward = steps.train_child(uri, child=child, run="a")
+    child = steps.sample_architectures(OpenSearch(uri), replica=0, run="a")[0]
+    reward = steps.train_child(OpenSearch(uri), child=child, run="a")
 
-    assert steps.train_child(uri, child=child, run="b") == reward
+    assert steps.train_child(OpenSearch(uri), child=child, run="b") == reward
     assert store(uri).numbers(layout.attempts_folder(child), ".json") == [1]
 
 
@@ -181,7 +182,7 @@ def test_the_best_children_are_carried_from_round_to_round(uri: str) -> None:
         do_round(uri)
 
     last = store(uri).newest_rewarded(0)
-    rewards = sorted((row.reward for row in steps.view_search(uri).rows), reverse=True)
+    rewards = sorted((row.reward for row in steps.view_search(OpenSearch(uri)).rows), reverse=True)
     assert last is not None
     assert [row.reward for row in last.best] == rewards[:5]  # children.keep
 
@@ -194,7 +195,7 @@ def test_the_best_children_are_carried_from_round_to_round(uri: str) -> None:
     ],
 )
 def test_damaged_state_stops_the_step_and_is_named(uri: str, key: str, sentence: str) -> None:
-    children = steps.sample_architectures(uri, replica=0, run="a")
+    children = steps.sample_architectures(OpenSearch(uri), replica=0, run="a")
     data = store(uri).objects.get(key)
     store(uri).objects.replace(key, data[: len(data) // 2])
 
@@ -210,13 +211,13 @@ def test_a_shard_that_was_deleted_is_named(uri: str) -> None:
     store(uri).objects.delete(layout.shard(0, 0))
 
     with pytest.raises(CorruptStateError, match="has no version of controller/shard-000"):
-        steps.sample_architectures(uri, replica=0, run="a")
+        steps.sample_architectures(OpenSearch(uri), replica=0, run="a")
 
 
 def test_the_report_says_what_a_run_could_not_do(uri: str) -> None:
     store(uri).note_problem(run="run", step="train_child", message="the cat sat on the cable")
 
-    steps.write_report(uri, run="run")
+    steps.write_report(OpenSearch(uri), run="run")
 
     page = store(uri).objects.get(layout.report("run", steps.REPORT)).decode()
     assert "the cat sat on the cable" in page

@@ -39,7 +39,7 @@ def reward(store: SearchStore, replica: int, number: int) -> None:
 
 def learn(store: SearchStore, replica: int, number: int) -> None:
     reward(store, replica, number)
-    record = Learned(replica, number, "run", (1,), (0,), 1.0, 0.5, 0.5, created_s=0.0)
+    record = Learned(replica, number, "run", (1,), (0,), {"mean_reward": 0.5}, created_s=0.0)
     store.settle(layout.round_state(replica, number, "learned"), record)
 
 

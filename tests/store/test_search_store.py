@@ -48,7 +48,7 @@ def test_every_reader_of_the_configuration_is_told(store: SearchStore) -> None:
 
 
 @pytest.mark.parametrize("search", [{}, {"format_version": "1"}])
-def test_a_search_without_a_format_is_damaged(
+def test_a_search_without_a_format_is_none_of_ours(
     store: SearchStore, search: dict[str, object]
 ) -> None:
-    assert "is damaged" in refusal(store, search)
+    assert "no StoredSearch as this release reads it" in refusal(store, search)

@@ -7,22 +7,25 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
-    ChildrenConfig,
     ControllerConfig,
     CustomSpaceConfig,
-    LoopConfig,
+    OwnChildrenConfig,
     ReinforceConfig,
+    RoundsConfig,
     SearchConfig,
 )
-from nas_lib.engine import SearchHandle
 from nas_lib.errors import ConfigError, StoreError
 from nas_lib.spaces import ChoiceSpace
 from nas_lib.store import SearchStore
+
+if TYPE_CHECKING:
+    from nas_lib.engine import SearchHandle
 
 SUPPORT = Path(__file__).parent
 """For the path of other processes, which find this module by its name."""
@@ -35,7 +38,7 @@ def product(architecture: Architecture) -> float:
     return float(np.prod(list(SPACE.options(architecture).values()))) / 48
 
 
-SMALL_DIGITS = {
+SMALL_DIGITS: dict[str, Any] = {
     "task.max_train": 200,
     "space.depth": {"start": 2, "max": 2},
     "children": {"epochs": 1, "keep": 2},
@@ -44,7 +47,7 @@ SMALL_DIGITS = {
 """Overrides of the preset `digits`: two rounds of two children, each a second."""
 
 
-SMALL_SHARED = {
+SMALL_SHARED: dict[str, Any] = {
     "task.max_train": 200,
     "space": {
         "layers": 3,
@@ -52,11 +55,10 @@ SMALL_SHARED = {
         "shared": {"filters": 4},
         "child": {"filters": 4},
     },
-    "shared": {
-        "epochs": 2,
+    "search": {
+        "weights": {"epochs": 2, "threads": 1},
         "controller_steps": 2,
         "architectures_per_step": 2,
-        "threads": 1,
         "derive": {"num_samples": 3, "keep": 1, "probes": 1},
     },
     "children": {"epochs": 1},
@@ -155,6 +157,11 @@ def diverging(architecture: Architecture) -> float:
     return float("nan") if SPACE.options(architecture)["a"] == 1 else product(architecture)
 
 
+def nothing_finite(architecture: Architecture) -> float:
+    """Is not a number."""
+    return float("nan")
+
+
 def greedy(architecture: Architecture) -> float:
     """Takes 1 GiB of memory, and time to be caught, where a is 1."""
     if SPACE.options(architecture)["a"] == 1:
@@ -169,15 +176,15 @@ def tabular(
     *,
     max_children: int = 24,
     controller: ControllerConfig | None = None,
-    **loop: int | float | None,
+    **rounds: Any,
 ) -> SearchConfig:
     """A search over `SPACE` whose evaluation any worker can import."""
     return SearchConfig(
         name="tabular",
         space=CustomSpaceConfig(object="searches:SPACE"),
         controller=controller or ReinforceConfig(learning_rate=0.02),
-        children=ChildrenConfig(evaluate=evaluate),
-        search=LoopConfig(max_children=max_children, **{"children_per_round": 4, **loop}),
+        children=OwnChildrenConfig(evaluate=evaluate),
+        search=RoundsConfig(max_children=max_children, **{"children_per_round": 4, **rounds}),
     )
 
 

@@ -12,9 +12,11 @@ from nas_lib.config import (
     DepthConfig,
     EnasMacroSpaceConfig,
     EnasMicroSpaceConfig,
+    EnasRnnSpaceConfig,
     FiltersConfig,
+    HiddenConfig,
 )
-from nas_lib.spaces import Decision
+from nas_lib.spaces import ChoiceSpace, Decision
 
 
 def tokens_of(decisions: Sequence[Decision]) -> st.SearchStrategy[tuple[int, ...]]:
@@ -23,20 +25,30 @@ def tokens_of(decisions: Sequence[Decision]) -> st.SearchStrategy[tuple[int, ...
     return st.tuples(*(st.integers(0, limit - 1) for limit in limits))
 
 
-def cnn_configs(max_depth: int = 5) -> st.SearchStrategy[CnnSpaceConfig]:
+@st.composite
+def cnn_configs(draw: st.DrawFn, max_depth: int = 5) -> CnnSpaceConfig:
     """Convolutional spaces with every feature on and off."""
-    return st.builds(
-        CnnSpaceConfig,
-        filter_heights=_options(1, 8),
-        filter_widths=_options(1, 8),
-        strides=_options(1, 3),
-        num_filters=_options(1, 6),
-        layer_types=st.sampled_from([("conv",), ("conv", "max_pool"), ("max_pool", "conv")]),
-        pool_layers=st.sets(st.integers(1, max_depth), max_size=2).map(lambda at: (*sorted(at),)),
-        convs_per_layer=st.integers(1, 3),
-        skip_connections=st.just(True),
-        anchor=st.sampled_from(["after", "before"]),
-        depth=st.just(DepthConfig(start=max_depth, max=max_depth)),
+    skip_connections = draw(st.booleans())
+    # without skip connections, layers that choose nothing need one depth for all
+    start = draw(st.integers(1, max_depth)) if skip_connections else max_depth
+    return CnnSpaceConfig(
+        filter_heights=draw(_numbers(1, 8)),
+        filter_widths=draw(_numbers(1, 8)),
+        strides=draw(_numbers(1, 3)),
+        num_filters=draw(_numbers(1, 6)),
+        layer_types=draw(
+            st.sampled_from([("conv",), ("conv", "max_pool"), ("max_pool", "conv"), ("max_pool",)])
+        ),
+        pool_layers=tuple(sorted(draw(st.sets(st.integers(1, max_depth), max_size=2)))),
+        convs_per_layer=draw(st.integers(1, 3)),
+        skip_connections=skip_connections,
+        anchor=draw(st.sampled_from(["after", "before"])),
+        depth=DepthConfig(
+            start=start,
+            step=draw(st.integers(0, 2)),
+            every_children=draw(st.integers(1, 9)),
+            max=max_depth,
+        ),
     )
 
 
@@ -60,10 +72,33 @@ def micro_configs(max_nodes: int = 4) -> st.SearchStrategy[EnasMicroSpaceConfig]
     )
 
 
+def rnn_configs(max_nodes: int = 6) -> st.SearchStrategy[EnasRnnSpaceConfig]:
+    """Recurrent spaces of small cells, both variants and every way to share weights among them."""
+    return st.builds(
+        EnasRnnSpaceConfig,
+        nodes=st.integers(1, max_nodes),
+        functions=_some_of("tanh", "relu", "sigmoid", "identity"),
+        variant=st.sampled_from(["enas_lm", "original"]),
+        weights_per=st.sampled_from(["edge", "edge_and_function"]),
+        batch_norm=st.booleans(),
+        child=st.builds(HiddenConfig, hidden=st.integers(1, 5)),
+    )
+
+
+def choice_spaces() -> st.SearchStrategy[ChoiceSpace]:
+    """Lists of options that are no numbers, too."""
+    options = st.lists(st.integers(0, 99) | st.sampled_from(["conv", "pool", None]), min_size=1)
+    return st.dictionaries(
+        st.sampled_from(["a", "b", "c", "d"]),
+        options.map(lambda values: list(dict.fromkeys(values))),
+        min_size=1,
+    ).map(lambda lists: ChoiceSpace(**lists))
+
+
 def _some_of(*options: str) -> st.SearchStrategy[tuple[str, ...]]:
     some = st.lists(st.sampled_from(options), min_size=1, unique=True)
     return some.map(tuple)
 
 
-def _options(low: int, high: int) -> st.SearchStrategy[tuple[int, ...]]:
+def _numbers(low: int, high: int) -> st.SearchStrategy[tuple[int, ...]]:
     return st.lists(st.integers(low, high), min_size=1, max_size=4, unique=True).map(tuple)

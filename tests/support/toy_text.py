@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,21 @@ import torch
 from torch import Tensor
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import ChildrenConfig, RewardConfig, TextTrainingConfig
-from nas_lib.data import BlobInfo, TextManifest
-from nas_lib.data.loading import TextSplits
+from nas_lib.config import (
+    EnasRnnSpaceConfig,
+    HiddenConfig,
+    TextChildrenConfig,
+    TextFilesData,
+    TextRewardConfig,
+    TextTaskConfig,
+    TextTrainingConfig,
+)
+from nas_lib.data import BlobInfo
 from nas_lib.records import Child
+from nas_lib.spaces import RnnPlan
+from nas_lib.tasks.text.batches import TextSplits
+from nas_lib.tasks.text.preparation import TextManifest
+from nas_lib.tasks.text.trainer import TextTrainer
 
 WORDS = tuple("abcdefgh")
 
@@ -36,16 +48,29 @@ TEXT_MANIFEST = TextManifest(
     test_blob=BlobInfo.of(b""),
 )
 
+TEXT_SPACE = EnasRnnSpaceConfig(nodes=2, child=HiddenConfig(hidden=6))
+TEXT_PLAN = RnnPlan.parse("6 units | tanh | relu(0) | tanh(1) | mean of 1,2")
 TEXT_CHILD = Child(
     "r000-000000-00",
-    Architecture("enas-rnn", (), "6 units | tanh | relu(0) | tanh(1) | mean of 1,2"),
+    TEXT_SPACE.build().decode(
+        TEXT_SPACE.build().encode(Architecture("enas-rnn", (), str(TEXT_PLAN)))
+    ),
     seed=5,
 )
 
 
-def text_children(**settings: Any) -> ChildrenConfig:
+def write_toy_text(folder: Path, *, seed: int = 1) -> TextTaskConfig:
+    """Write such texts into a folder, of 600, 211 and 151 words; `<eos>` ends each."""
+    folder.mkdir(exist_ok=True)
+    for number, (part, num_words) in enumerate((("train", 600), ("valid", 211), ("test", 151))):
+        words = (WORDS[index] for index in toy_text(num_words, seed + number).tolist())
+        (folder / f"{part}.txt").write_text(" ".join(words))
+    return TextTaskConfig(data=TextFilesData(path=str(folder)))
+
+
+def text_children(**settings: Any) -> TextChildrenConfig:
     """Return a short training on text; settings of `TextTrainingConfig` are sorted out."""
-    text = {
+    text: dict[str, Any] = {
         "bptt": 10,
         "init_range": 0.3,
         "word_dropout": 0.1,
@@ -67,7 +92,15 @@ def text_children(**settings: Any) -> ChildrenConfig:
         "weight_decay": 1e-6,
         "clip_norm": 0.5,
         "text": TextTrainingConfig(**text),
-        "reward": RewardConfig(last_epochs=3, power=2, perplexity_constant=6),
+        "reward": TextRewardConfig(last_epochs=3, power=2, perplexity_constant=6),
         "checkpoint_every_s": 0,
     }
-    return ChildrenConfig(**{**defaults, **settings})
+    return TextChildrenConfig(**{**defaults, **settings})
+
+
+def text_trainer(
+    config: TextChildrenConfig, *, text: TextSplits = TEXT, seed: int = 5
+) -> TextTrainer:
+    """Return the trainer of a child on the CPU."""
+    child = Child(TEXT_CHILD.id, TEXT_CHILD.architecture, seed)
+    return TextTrainer(child, TEXT_PLAN, config, text, TEXT_MANIFEST, torch.device("cpu"))

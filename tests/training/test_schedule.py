@@ -5,8 +5,9 @@ import math
 import pytest
 from toy_images import children
 
-from nas_lib.config import RewardConfig, SharedConfig
+from nas_lib.config import ImageWeightsConfig
 from nas_lib.records import EpochMetrics
+from nas_lib.results.measure import ACCURACY, PERPLEXITY
 from nas_lib.training.schedule import best_epoch, learning_rate
 
 
@@ -86,7 +87,7 @@ def test_the_published_numbers_of_epochs_end_with_a_cycle() -> None:
 
 
 def test_shared_weights_have_the_same_schedules() -> None:
-    shared = SharedConfig(epochs=310)
+    shared = ImageWeightsConfig(epochs=310)
 
     # 0.0005 + 0.0495 x (1 + cos) / 2: a cycle begins after 10 epochs; 15 are a quarter of it
     assert learning_rate(shared, 0) == pytest.approx(0.05)
@@ -94,15 +95,15 @@ def test_shared_weights_have_the_same_schedules() -> None:
     assert learning_rate(shared, 15 / 310) == pytest.approx(0.0005 + 0.0495 * 0.85355, rel=1e-4)
 
 
-def epochs(*accuracies: float) -> list[EpochMetrics]:
+def epochs(*scores: float) -> list[EpochMetrics]:
     return [
-        EpochMetrics(number, 1.0, 1.0, accuracy, learning_rate=0.1, seconds=1.0)
-        for number, accuracy in enumerate(accuracies, start=1)
+        EpochMetrics(number, 1.0, 1.0, score, learning_rate=0.1, seconds=1.0)
+        for number, score in enumerate(scores, start=1)
     ]
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "best"),
+    ("scores", "best"),
     [
         ((0.9, 0.8, 0.5, 0.6, 0.7), 5),  # the first two are better, but only the last three count
         ((0.1, 0.1, 0.7, 0.6, 0.7), 3),  # a tie goes to the earlier one
@@ -110,33 +111,25 @@ def epochs(*accuracies: float) -> list[EpochMetrics]:
         ((0.9, 0.8), None),  # none of the last three yet
     ],
 )
-def test_the_best_of_the_last_epochs_counts(
-    accuracies: tuple[float, ...], best: int | None
-) -> None:
-    config = children(epochs=5, reward=RewardConfig(last_epochs=3))
-
-    found = best_epoch(epochs(*accuracies), config)
+def test_the_best_of_the_last_epochs_counts(scores: tuple[float, ...], best: int | None) -> None:
+    # three of five
+    found = best_epoch(epochs(*scores), ACCURACY, after=5 - 3)
 
     assert (found.epoch if found else None) == best
 
 
 def test_all_epochs_count_where_there_are_fewer_than_the_last_ones() -> None:
-    config = children(epochs=2, reward=RewardConfig(last_epochs=5))
-
-    found = best_epoch(epochs(0.9, 0.8), config)
+    found = best_epoch(epochs(0.9, 0.8), ACCURACY, after=2 - 5)
 
     assert found is not None
     assert found.epoch == 1
 
 
-def test_without_accuracy_the_lowest_validation_loss_counts() -> None:
-    config = children(epochs=3, reward=RewardConfig(last_epochs=2))
-    measured = [
-        EpochMetrics(number, 1.0, loss, None, learning_rate=0.1, seconds=1.0)
-        for number, loss in enumerate((3.0, 5.0, 4.0), start=1)
-    ]
-
-    found = best_epoch(measured, config)
+@pytest.mark.parametrize(("scores", "best"), [((3.0, 5.0, 4.0), 3), ((3.0, 4.0, 4.0), 2)])
+def test_of_scores_of_which_fewer_are_better_the_lowest_counts(
+    scores: tuple[float, ...], best: int
+) -> None:
+    found = best_epoch(epochs(*scores), PERPLEXITY, after=3 - 2)
 
     assert found is not None
-    assert found.epoch == 3
+    assert found.epoch == best

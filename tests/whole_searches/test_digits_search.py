@@ -14,6 +14,7 @@ from searches import account, store_of
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import apply_overrides, parse_config, to_yaml
 from nas_lib.engine import SearchHandle, search
+from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
 from nas_lib.records import ChildResult
 from nas_lib.steps import view_search
@@ -54,7 +55,7 @@ def test_children_are_trained_and_judged(finished: SearchHandle) -> None:
         result = store_of(finished).read(ChildResult, layout.child_result(row.id))
         assert result.status == "ok"
         assert len(result.epochs) == 2
-        best = max(metrics.valid_accuracy for metrics in result.epochs)
+        best = max(metrics.score for metrics in result.epochs)
         assert (result.score, result.reward) == (best, pytest.approx(best**3))
         assert row.num_parameters
         assert row.num_multiply_adds
@@ -65,7 +66,7 @@ def test_the_winners_test_accuracy_is_read_once(finished: SearchHandle) -> None:
     assert finished.best is not None
     assert reading.child == finished.best.id
     assert reading.num_examples == 359  # a fifth of 1,797
-    assert 0 < reading.accuracy <= 1
+    assert 0 < reading.score <= 1
 
     again = search(small(), store=finished.uri, workers=1)
 
@@ -105,7 +106,7 @@ def test_killed_in_the_middle_of_training_it_ends_the_same(
         process.communicate()
     subprocess.run(command, check=True, capture_output=True)
 
-    view = view_search(str(state))
+    view = view_search(OpenSearch(str(state)))
     assert [(row.id, row.architecture.config, row.reward) for row in view.rows] == account(finished)
     assert weights(SearchStore.open(str(state))) == weights(store_of(finished))
 
@@ -123,7 +124,7 @@ def test_a_search_in_s3_gives_the_same(
     handle = search(small(), store=s3_uri, workers=2)
 
     assert account(handle) == account(finished)
-    assert handle.view.test[0].accuracy == finished.view.test[0].accuracy
+    assert handle.view.test[0].score == finished.view.test[0].score
 
 
 def test_a_search_begun_in_a_folder_can_be_finished_in_s3(
@@ -182,7 +183,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
 
         subprocess.run(["mount", "-o", "remount,size=9m", disk], check=True)
         subprocess.run(command, capture_output=True, check=True)
-        view = view_search(str(disk / "state"))
+        view = view_search(OpenSearch(str(disk / "state")))
         rewards = [(row.id, row.architecture.config, row.reward) for row in view.rows]
         assert rewards == account(finished)
     finally:

@@ -16,6 +16,7 @@ from searches import SUPPORT, account, tabular
 
 from nas_lib.config_file import to_yaml
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import Learned, Rewarded
 from nas_lib.steps import view_search
 from nas_lib.store import History, SearchStore, layout
@@ -52,7 +53,7 @@ def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(tmp_path: P
     _, errors = process.communicate()
 
     assert process.returncode == 0, errors
-    view = view_search(str(tmp_path / "state"))
+    view = view_search(OpenSearch(str(tmp_path / "state")))
     whole = search(tabular("searches:product", max_children=48), store="memory://undisturbed")
     assert [(row.id, row.architecture.config, row.reward) for row in view.rows] == account(whole)
     store = SearchStore.open(str(tmp_path / "state"))

@@ -8,28 +8,31 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nas_lib import steps
+from nas_lib import kubeflow_artifacts, steps
 from nas_lib.config import (
-    ChildrenConfig,
     EnasRnnSpaceConfig,
-    LoopConfig,
+    HiddenConfig,
     RandomConfig,
-    RewardConfig,
+    RoundsConfig,
     SearchConfig,
+    TextChildrenConfig,
     TextFilesData,
+    TextRewardConfig,
     TextTaskConfig,
     TextTrainingConfig,
 )
-from nas_lib.config.spaces import HiddenConfig
 from nas_lib.config_file import to_yaml
 from nas_lib.errors import SearchMismatchError
-from nas_lib.pods import prepared_text, write_report
+from nas_lib.open_search import OpenSearch
+from nas_lib.pods import write_report
+from nas_lib.procedures.rounds import is_good_enough
 from nas_lib.records import ChildResult, TestReading
-from nas_lib.report import SearchView, search_page
-from nas_lib.steps.rounds import is_good_enough
+from nas_lib.report import search_page
+from nas_lib.results import PERPLEXITY, SearchView
 from nas_lib.store import SearchStore, layout
 
 EPOCHS = 4
@@ -44,13 +47,13 @@ def write_texts(folder: Path) -> None:
         (folder / f"{part}.txt").write_text("\n".join(lines))
 
 
-def config(texts: Path, **loop: float) -> SearchConfig:
+def config(texts: Path, **rounds: Any) -> SearchConfig:
     return SearchConfig(
         name="text",
         task=TextTaskConfig(data=TextFilesData(path=str(texts))),
         space=EnasRnnSpaceConfig(nodes=2, child=HiddenConfig(hidden=8)),
         controller=RandomConfig(),
-        children=ChildrenConfig(
+        children=TextChildrenConfig(
             epochs=EPOCHS,
             batch_size=4,
             learning_rate=4.0,
@@ -58,11 +61,11 @@ def config(texts: Path, **loop: float) -> SearchConfig:
             nesterov=False,
             clip_norm=0.5,
             text=TextTrainingConfig(bptt=8, average_after=1),
-            reward=RewardConfig(last_epochs=2, power=1, perplexity_constant=5),
+            reward=TextRewardConfig(last_epochs=2, power=1, perplexity_constant=5),
             keep=1,
             checkpoint_every_s=0,
         ),
-        search=LoopConfig(**{"max_children": 4, "children_per_round": 2, **loop}),
+        search=RoundsConfig(**{"max_children": 4, "children_per_round": 2, **rounds}),
     )
 
 
@@ -79,14 +82,14 @@ def finished(texts: Path) -> SearchView:
     uri = str(texts / "state")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAS_CACHE", str(texts / "cache"))
-        steps.prepare_data(uri, config=config(texts))
-        for _ in steps.plan_rounds(uri, replica=0, run="run").ticks:
-            children = steps.sample_architectures(uri, replica=0, run="run")
+        steps.prepare_data(OpenSearch(uri), config=config(texts))
+        for _ in steps.plan_rounds(OpenSearch(uri), replica=0, run="run").ticks:
+            children = steps.sample_architectures(OpenSearch(uri), replica=0, run="run")
             for child in children:
-                steps.train_child(uri, child=child, run="run")
-            summary = steps.aggregate_rewards(uri, children=children, run="run")
-            steps.update_controller(uri, replica=0, round=summary.round, run="run")
-        return steps.write_report(uri, run="run")
+                steps.train_child(OpenSearch(uri), child=child, run="run")
+            summary = steps.aggregate_rewards(OpenSearch(uri), children=children, run="run")
+            steps.update_controller(OpenSearch(uri), replica=0, round=summary.round, run="run")
+        return steps.write_report(OpenSearch(uri), run="run")
 
 
 def test_children_are_judged_by_perplexity(finished: SearchView) -> None:
@@ -106,13 +109,13 @@ def test_the_winner_has_the_lowest_perplexity_and_its_test_is_read_once(
     lowest = min(finished.rows, key=lambda row: row.score or math.inf)
     (reading,) = finished.test
     assert finished.finished
-    assert (reading.child, reading.accuracy) == (lowest.id, None)
+    assert reading.child == lowest.id
     assert reading.num_examples == sum(
         len(line.split()) + 1
         for line in (Path(finished.uri).parent / "test.txt").read_text().split("\n")
     )
-    assert reading.perplexity == pytest.approx(lowest.score, rel=0.5)
-    assert steps.write_report(finished.uri, run="again").test == (reading,)
+    assert reading.score == pytest.approx(lowest.score, rel=0.5)
+    assert steps.write_report(OpenSearch(finished.uri), run="again").test == (reading,)
 
 
 def test_reports_call_it_perplexity(finished: SearchView) -> None:
@@ -124,13 +127,14 @@ def test_reports_call_it_perplexity(finished: SearchView) -> None:
 
 
 def test_pods_call_it_perplexity_too(finished: SearchView, texts: Path) -> None:
-    report = write_report(finished.uri, replica=0, run="pod")
+    search = OpenSearch(finished.uri)
+    report = kubeflow_artifacts.report_of(search, write_report(search, replica=0, run="pod"))
     (reading,) = finished.test
     assert f"Test perplexity of {reading.child}: " in report.text
-    assert report.metrics["test perplexity"] == reading.perplexity
+    assert report.metrics["test perplexity"] == reading.score
     assert report.metrics["best score"] == min(row.score for row in finished.rows if row.score)
-    prepared = steps.prepare_data(finished.uri, config=config(texts))
-    assert "11 different ones" in prepared_text(finished.uri, prepared)
+    prepared = steps.prepare_data(search, config=config(texts))
+    assert "11 different" in kubeflow_artifacts.prepared_text(search, prepared)
 
 
 def test_a_search_stops_at_a_perplexity_that_is_low_enough(
@@ -138,17 +142,17 @@ def test_a_search_stops_at_a_perplexity_that_is_low_enough(
 ) -> None:
     lowest = min(row.score for row in finished.rows if row.score is not None)
     for target, reached in ((lowest + 0.1, True), (lowest, True), (lowest - 0.1, False)):
-        settings = config(texts, stop_at_score=target)
-        assert is_good_enough(settings, finished.rows) is reached
-    assert not is_good_enough(config(texts, stop_at_score=lowest), [])
-    assert not is_good_enough(config(texts), finished.rows)
+        settings = RoundsConfig(stop_at_score=target)
+        assert is_good_enough(finished.rows, settings, PERPLEXITY) is reached
+    assert not is_good_enough([], RoundsConfig(stop_at_score=lowest), PERPLEXITY)
+    assert not is_good_enough(finished.rows, RoundsConfig(), PERPLEXITY)
 
 
 def test_other_text_is_another_search(finished: SearchView, tmp_path: Path) -> None:
     write_texts(tmp_path)
     (tmp_path / "test.txt").write_text("w1 w2")
     with pytest.raises(SearchMismatchError, match="on other data"):
-        steps.prepare_data(finished.uri, config=config(tmp_path))
+        steps.prepare_data(OpenSearch(finished.uri), config=config(tmp_path))
 
 
 def test_killed_in_the_middle_of_training_it_ends_the_same(
@@ -167,7 +171,7 @@ def test_killed_in_the_middle_of_training_it_ends_the_same(
     process.communicate()
     subprocess.run(command, check=True, capture_output=True)
 
-    again = steps.view_search(str(state))
+    again = steps.view_search(OpenSearch(str(state)))
     assert [(row.id, row.architecture, row.reward) for row in again.rows] == [
         (row.id, row.architecture, row.reward) for row in finished.rows
     ]
@@ -176,4 +180,4 @@ def test_killed_in_the_middle_of_training_it_ends_the_same(
     stores = [SearchStore.open(uri) for uri in (str(state), finished.uri)]
     assert stores[0].objects.get(weights) == stores[1].objects.get(weights)
     readings = [store.read(TestReading, layout.child_test(reading.child)) for store in stores]
-    assert readings[0].perplexity == readings[1].perplexity
+    assert readings[0].score == readings[1].score

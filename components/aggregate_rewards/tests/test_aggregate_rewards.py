@@ -3,11 +3,14 @@ from kfp_nas.components.sample_architectures import sample_architectures
 from logged_metrics import LoggedMetrics
 
 from nas_lib import steps
+from nas_lib.open_search import OpenSearch
 
 
 def test_it_gives_the_rounds_number_and_logs_how_it_went(tabular_uri: str) -> None:
     children = sample_architectures.python_func(tabular_uri, 0, "run")
-    rewards = [steps.train_child(tabular_uri, child=child, run="run") for child in children]
+    rewards = [
+        steps.train_child(OpenSearch(tabular_uri), child=child, run="run") for child in children
+    ]
     metrics = LoggedMetrics()
 
     round_ = aggregate_rewards.python_func(tabular_uri, children, rewards, "run", metrics)

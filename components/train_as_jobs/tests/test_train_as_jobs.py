@@ -8,6 +8,7 @@ from kfp_nas.components.sample_architectures import sample_architectures
 from kfp_nas.components.train_as_jobs import train_as_jobs
 
 from nas_lib import steps
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult
 from nas_lib.store import SearchStore, layout
 from tests.fakes.job_controller import start_function
@@ -16,7 +17,7 @@ from tests.fakes.small_kubernetes import NAMESPACE, running_small_kubernetes
 
 def train(command: list[str]) -> None:
     """What `nas train-child URI CHILD --run RUN` does in a Job's pod."""
-    steps.train_child(command[2], child=command[3], run=command[5])
+    steps.train_child(OpenSearch(command[2]), child=command[3], run=command[5])
 
 
 def test_it_makes_a_job_for_each_child_and_returns_their_rewards_in_order(

@@ -17,6 +17,7 @@ def test_it_says_when_architectures_are_to_be_derived(shared_uri: str) -> None:
         "mean score",
         "mean reward",
         "entropy",
+        "baseline",
     }
 
 

@@ -1,0 +1,176 @@
+"""How a search judges its proposals, and when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from nas_lib.config.training import WeightsConfig
+from nas_lib.part import MAY_CHANGE, Part
+
+
+class ProcedurePart(Part):
+    """What all procedures have in common.
+
+    Attributes:
+        procedure: What works by these settings, as `module:name`: a `Procedure`.
+        reporter: What reports on such a search, likewise: a `Reporter`.
+        yardstick: What such searches are compared by, likewise: a `Yardstick`.
+    """
+
+    procedure: ClassVar[str]
+    reporter: ClassVar[str]
+    yardstick: ClassVar[str] = "nas_lib.results.yardsticks:CHILDREN"
+
+    kind: str
+    lease_s: PositiveFloat = Field(
+        600.0,
+        description="A run on another machine that shows no life this long is dead.",
+        json_schema_extra=MAY_CHANGE,
+    )
+
+
+class RoundsConfig(ProcedurePart):
+    """Round after round: the controller proposes, each child is trained from scratch, it learns."""
+
+    procedure: ClassVar[str] = "nas_lib.procedures.rounds:Rounds"
+    reporter: ClassVar[str] = "nas_lib.report.rounds:RoundsReporter"
+
+    kind: Literal["rounds"] = "rounds"
+    max_children: PositiveInt = Field(
+        12_800, description="The budget, over all replicas.", json_schema_extra=MAY_CHANGE
+    )
+    children_per_round: PositiveInt = Field(8, description="m: one policy update from each m.")
+    replicas: PositiveInt = Field(1, description="K: controller replicas.")
+    shards: PositiveInt = Field(1, description="S: shards of the controller's parameters.")
+    stop_at_score: float | None = Field(
+        None,
+        description="Stop once a child's score reaches this: accuracies are fractions.",
+        json_schema_extra=MAY_CHANGE,
+    )
+    wait_for: PositiveInt | None = Field(
+        None,
+        description="As Jobs or in one pod, results that are enough for a round; unset: those of "
+        "all children. Once there are so many ...",
+        json_schema_extra=MAY_CHANGE,
+    )
+    grace_s: float = Field(
+        600.0,
+        ge=0,
+        description="... the other children have this long; then they are missing.",
+        json_schema_extra=MAY_CHANGE,
+    )
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of each replica: as many full rounds as the budget holds, at least one."""
+        return max(1, self.max_children // (self.children_per_round * self.replicas))
+
+    @model_validator(mode="after")
+    def _check(self) -> RoundsConfig:
+        if self.wait_for is not None and self.wait_for > self.children_per_round:
+            raise ValueError(
+                f"wait_for ({self.wait_for}) must be at most children_per_round "
+                f"({self.children_per_round})"
+            )
+        return self
+
+
+class OneReplicaPart(ProcedurePart):
+    """What procedures have in common that know no replicas: one process does all of it."""
+
+    @property
+    def replicas(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def shards(self) -> int:
+        """One, as there is one replica."""
+        return 1
+
+    @property
+    def wait_for(self) -> None:
+        """All children: there is no other round that would go on without one."""
+        return
+
+    @property
+    def grace_s(self) -> float:
+        """Of no meaning without `wait_for`."""
+        return 0.0
+
+
+class DeriveConfig(Part):
+    """Which architectures are trained from scratch (ENAS, 2.2, "Deriving architectures")."""
+
+    num_samples: PositiveInt = Field(
+        100,
+        description="Architectures that the controller proposes, each scored with the shared "
+        "weights on all validation data. Random search scores more: as many as make up for what a "
+        "controller's steps would have cost.",
+    )
+    keep: PositiveInt = Field(
+        5, description="The best so many different ones are trained from scratch."
+    )
+    probes: int = Field(
+        20,
+        ge=0,
+        description="Architectures drawn uniformly that are trained from scratch too: for the "
+        "rank correlation of both scores, and as random search.",
+    )
+
+
+class SharedConfig(OneReplicaPart):
+    """One network owns the weights of all architectures: it and the controller take turns (ENAS).
+
+    What they tell is trained from scratch, as the children of one round.
+    """
+
+    procedure: ClassVar[str] = "nas_lib.procedures.shared:Shared"
+    reporter: ClassVar[str] = "nas_lib.report.shared:SharedReporter"
+    yardstick: ClassVar[str] = "nas_lib.results.yardsticks:EPOCHS"
+
+    kind: Literal["shared"] = "shared"
+    weights: WeightsConfig
+    controller_after: int = Field(
+        0,
+        ge=0,
+        description="Epochs before the controller begins to learn: it is as good as random.",
+    )
+    controller_steps: PositiveInt = Field(
+        50, description="Updates of the controller after each later epoch ..."
+    )
+    architectures_per_step: PositiveInt = Field(
+        20, description="... each from so many architectures, each on one validation batch."
+    )
+    batch_norm: Literal["refit", "batch", "running"] = Field(
+        "refit",
+        description="Statistics that an architecture is judged with: refitted for it on training "
+        "batches; of the validation batch itself; or averages over all architectures.",
+    )
+    refit_batches: PositiveInt = Field(1, description="Training batches that refit takes.")
+    derive: DeriveConfig = Field(default_factory=DeriveConfig)
+    tick_minutes: PositiveFloat = Field(
+        20.0,
+        description="A pod ends at the first end of an epoch after this.",
+        json_schema_extra=MAY_CHANGE,
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> SharedConfig:
+        if self.controller_after >= self.weights.epochs:
+            raise ValueError(
+                f"controller_after should be less than the {self.weights.epochs} epochs, got "
+                f"{self.controller_after}"
+            )
+        return self
+
+
+ProcedureConfig = Annotated[RoundsConfig | SharedConfig, Field(discriminator="kind")]
+
+PROCEDURES: Mapping[str, type[ProcedurePart]] = {
+    part.model_fields["kind"].default: part for part in get_args(get_args(ProcedureConfig)[0])
+}
+"""Settings by their kind."""

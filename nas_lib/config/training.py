@@ -1,0 +1,225 @@
+"""How networks are trained and judged: children, and the network that owns shared weights."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from nas_lib.part import MAY_CHANGE, Part
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+"""A fraction that is dropped."""
+
+Schedule = Literal["constant", "cosine", "cosine_restarts", "exponential"]
+
+
+class SgdConfig(Part):
+    """Stochastic gradient descent, whatever is learnt."""
+
+    kind: str
+    epochs: PositiveInt = Field(50, description="Passes over the training data.")
+    batch_size: int = Field(128, ge=2, description="Examples, or rows of text, per gradient step.")
+    learning_rate: PositiveFloat = Field(0.1, description="Of SGD, at the start (of a cycle).")
+    schedule: Schedule = Field("constant", description="Learning rate over the steps.")
+    min_learning_rate: float = Field(0.0, ge=0, description="Where cosine ends.")
+    first_cycle: PositiveInt = Field(
+        10,
+        description="cosine_restarts: epochs of the first cycle; each next one takes twice that.",
+    )
+    decay: float = Field(0.96, gt=0, le=1, description="exponential: the rate's factor ...")
+    decay_after: int = Field(15, ge=0, description="... in each epoch after so many.")
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = True
+    weight_decay: float = Field(1e-4, ge=0, description="L2 penalty, as torch's weight_decay.")
+    clip_norm: PositiveFloat | None = Field(
+        None, description="Longer gradients, of all weights in use together, are shortened to this."
+    )
+    device: str = Field(
+        "auto",
+        description="A torch device, or auto: a GPU if there is one.",
+        json_schema_extra=MAY_CHANGE,
+    )
+    threads: PositiveInt = Field(1, description="Torch threads on a CPU.")
+
+    @model_validator(mode="after")
+    def _check_sgd(self) -> SgdConfig:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"min_learning_rate ({self.min_learning_rate:g}) must be at most learning_rate "
+                f"({self.learning_rate:g})"
+            )
+        return self
+
+
+class AugmentConfig(Part):
+    """Random changes to training images."""
+
+    pad: int = Field(4, ge=0, description="Zero-pad by this many pixels, then crop at random.")
+    flip: bool = Field(True, description="Flip half of the images left to right.")
+    cutout: int = Field(0, ge=0, description="Blank a square with sides of this many pixels.")
+
+
+class ImageTraining(SgdConfig):
+    """What training on images has besides."""
+
+    dropout: Rate = Field(0.0, description="Before the classifier.")
+    augment: AugmentConfig = Field(default_factory=AugmentConfig)
+
+
+class TextTrainingConfig(Part):
+    """What training on a text has besides (ENAS's code for Penn Treebank)."""
+
+    bptt: PositiveInt = Field(35, description="Words through which gradients flow back ...")
+    random_bptt: bool = Field(
+        True,
+        description="... on average: drawn for each batch, about half of it in one of 20, and the "
+        "learning rate in proportion.",
+    )
+    init_range: PositiveFloat = Field(0.04, description="Weights start in +- this, uniformly.")
+    word_dropout: Rate = Field(0.1, description="Of whole words' embeddings.")
+    embedding_dropout: Rate = Field(0.2, description="Of embeddings' units.")
+    input_dropout: Rate = Field(0.75, description="Of what the cell takes from the word.")
+    state_dropout: Rate = Field(0.25, description="Of what nodes take from each other.")
+    output_dropout: Rate = Field(0.75, description="Of what the softmax takes from the cell.")
+    activation_weight: float = Field(
+        0.0, ge=0, description="Penalty on the mean square of the output."
+    )
+    slowness_weight: float = Field(
+        1.0, ge=0, description="Penalty on the mean square of its change from word to word."
+    )
+    average_after: PositiveInt | None = Field(
+        None,
+        description="Average the weights of all steps once the validation loss has not improved "
+        "for so many epochs (children only).",
+    )
+
+
+class TextTraining(SgdConfig):
+    """How a language model is trained."""
+
+    text: TextTrainingConfig = Field(default_factory=TextTrainingConfig)
+
+
+class RewardConfig(Part):
+    """From validation results to one number (Zoph & Le 2017, sections 4.1 and 4.2)."""
+
+    last_epochs: PositiveInt = Field(5, description="Best result of this many last epochs ...")
+    power: PositiveFloat = Field(3.0, description="... raised to this power.")
+
+
+class TextRewardConfig(RewardConfig):
+    """The same for perplexities, of which fewer are better: (constant / perplexity)^power."""
+
+    perplexity_constant: PositiveFloat = Field(
+        80.0, description="Divided by the validation perplexity."
+    )
+
+
+class ChildrenPart(Part):
+    """What children have in common, whatever they learn.
+
+    Attributes:
+        task: Kind of the task that they learn, None for any.
+    """
+
+    task: ClassVar[str | None] = None
+
+    keep: int = Field(
+        5,
+        ge=1,
+        description="Keep the weights of this many best children.",
+        json_schema_extra=MAY_CHANGE,
+    )
+    max_attempts: PositiveInt = Field(
+        3,
+        description="Attempts without a new checkpoint before a child counts as crashed.",
+        json_schema_extra=MAY_CHANGE,
+    )
+
+
+class TrainedChildrenPart(ChildrenPart):
+    """What children have in common that are trained here."""
+
+    checkpoint_every_s: float = Field(
+        10.0,
+        ge=0,
+        description="At the end of an epoch, if this long since the last checkpoint.",
+        json_schema_extra=MAY_CHANGE,
+    )
+
+
+class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
+    """How each child is trained on images, and judged."""
+
+    task: ClassVar[str] = "images"
+
+    kind: Literal["images"] = "images"
+    drop_path: Rate = Field(
+        0.0, description="Of a cell's edges at the end of training and in the last cell."
+    )
+    auxiliary_weight: float = Field(
+        0.0, ge=0, description="Of the loss of a second classifier at two thirds of the cells."
+    )
+    reward: RewardConfig = Field(default_factory=RewardConfig)
+
+
+class TextChildrenConfig(TrainedChildrenPart, TextTraining):
+    """How each child is trained on a text, and judged."""
+
+    task: ClassVar[str] = "text"
+
+    kind: Literal["text"] = "text"
+    reward: TextRewardConfig = Field(default_factory=TextRewardConfig)
+
+
+class OwnChildrenConfig(ChildrenPart):
+    """Children are judged by a function of the user's own, and nothing is trained here."""
+
+    kind: Literal["own"] = "own"
+    evaluate: str = Field(
+        description="`module:name` of a function from architecture to reward; `inline` for one "
+        "handed to nas_lib.search in this process."
+    )
+    threads: PositiveInt = Field(1, description="CPUs that one evaluation takes.")
+
+
+ChildrenConfig = Annotated[
+    ImageChildrenConfig | TextChildrenConfig | OwnChildrenConfig, Field(discriminator="kind")
+]
+
+
+class _SharedDefaults(SgdConfig):
+    """How shared weights are trained, where ENAS says it for images (section 3.2)."""
+
+    epochs: PositiveInt = Field(310, description="Passes over the training data.")
+    learning_rate: PositiveFloat = Field(0.05, description="Of SGD, at the start of a cycle.")
+    min_learning_rate: float = Field(0.0005, ge=0, description="At the end of a cycle.")
+    schedule: Schedule = Field("cosine_restarts", description="Learning rate from epoch to epoch.")
+    clip_norm: PositiveFloat | None = Field(
+        5.0, description="Longer gradients, of all weights in use, are shortened to this."
+    )
+    threads: PositiveInt = Field(
+        1, description="Torch threads on a CPU; many times slower where it has fewer cores."
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of products and convolutions; bfloat16 by autocast."
+    )
+
+
+class ImageWeightsConfig(_SharedDefaults, ImageTraining):
+    """How shared weights are trained on images."""
+
+    kind: Literal["images"] = "images"
+    dropout: Rate = Field(0.1, description="Before the classifier.")
+
+
+class TextWeightsConfig(_SharedDefaults, TextTraining):
+    """How shared weights are trained on a text; learning rate and clip_norm are of plain SGD."""
+
+    kind: Literal["text"] = "text"
+
+
+WeightsConfig = Annotated[ImageWeightsConfig | TextWeightsConfig, Field(discriminator="kind")]

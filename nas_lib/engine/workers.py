@@ -1,0 +1,255 @@
+"""Workers: who trains the children that the replicas propose, in this process or in others."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from nas_lib import steps
+from nas_lib.config import OwnChildrenConfig, SearchConfig
+from nas_lib.errors import ConfigError, NasError
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import Listener
+from nas_lib.records import ChildResult
+from nas_lib.store import layout
+from nas_lib.training.machine import memory_limit_mb, num_cpus, visible_gpus
+from nas_lib.training.supervisor import Ended, Supervisor
+
+_MEMORY_SHARE = 0.9  # of what is here, for all children together
+
+
+class Workers(Protocol):
+    """Train children, several at a time."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another child may be started now."""
+        ...
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no child is being trained."""
+        ...
+
+    def start(self, child: str) -> None:
+        """Begin to train a child."""
+        ...
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """Return the children that ended, waiting for the first at most this long.
+
+        Raises:
+            NasError: A child could not be trained for no fault of its own.
+        """
+        ...
+
+    def give_up(self) -> None:
+        """Stop what is being trained; nobody waits for it any more."""
+        ...
+
+
+MakeWorkers = Callable[[str], AbstractContextManager[Workers]]
+"""From a run's id to the workers that it uses."""
+
+
+def train_all(
+    workers: Workers,
+    children: Iterable[str],
+    *,
+    then: Callable[[str], Iterable[str]],
+    beat: Callable[[], None],
+    beat_s: float,
+    patience_s: Callable[[], float] = lambda: math.inf,
+) -> None:
+    """Train these children, first in, first out, and whatever is to follow on each.
+
+    Args:
+        workers: Who trains.
+        children: With whom to begin.
+        then: Is called with each child that ended; returns more children.
+        beat: Is called at least this often, to show life.
+        beat_s: In seconds.
+        patience_s: How much longer to wait; at 0 what is still being trained is given up.
+    """
+    waiting = deque(children)
+    while waiting or not workers.is_idle:
+        left_s = patience_s()
+        if left_s <= 0:
+            workers.give_up()
+            return
+        while waiting and workers.has_room:
+            workers.start(waiting.popleft())
+            beat()
+        for child in workers.wait(min(beat_s, left_s)):
+            waiting.extend(then(child))
+        beat()
+
+
+def default_workers(config: SearchConfig) -> int:
+    """Return how many children to train at once here: one for each GPU, else for each CPU.
+
+    Children on one GPU would have to share it, as those do for which the config names one.
+    """
+    if _device(config).startswith("cuda:"):
+        return 1
+    return len(_gpus(config)) or max(1, num_cpus() // config.children.threads)
+
+
+def _gpus(config: SearchConfig) -> tuple[str, ...]:
+    """Return the GPUs to spread children over: none where they do not use any, or a named one."""
+    return visible_gpus() if _device(config) in ("auto", "cuda") else ()
+
+
+def _device(config: SearchConfig) -> str:
+    """Return the device that children name; the CPU where nothing is trained here."""
+    children = config.children
+    return "cpu" if isinstance(children, OwnChildrenConfig) else children.device
+
+
+@contextmanager
+def this_process(search: OpenSearch, run: str, listener: Listener) -> Iterator[Workers]:
+    """Yield who trains one child at a time here, for objects that live in this process."""
+    yield InlineWorkers(search, run, listener)
+
+
+@contextmanager
+def worker_processes(
+    search: OpenSearch, run: str, listener: Listener, *, num: int
+) -> Iterator[Workers]:
+    """Yield who trains so many children at a time, each in a process of its own.
+
+    Each process sees one GPU, if there are any; where there are more processes, they share them.
+    """
+    config = search.config
+    share_mb = int(memory_limit_mb() * _MEMORY_SHARE) // num
+    with Supervisor(
+        "nas_lib.engine.workers:work",
+        (search.uri, run),
+        preload=search.task.preload,
+        memory_mb=config.resources.memory_mb or share_mb,
+        gpus=_gpus(config),
+    ) as supervisor:
+        try:
+            yield WorkerProcesses(search, listener, supervisor, num_workers=num)
+        except KeyboardInterrupt:
+            for child in supervisor.running:
+                steps.stop_attempt(search, child=child)
+            raise
+
+
+def work(uri: str, run: str, child: str) -> None:
+    """Be a worker: train one child, in a process of its own."""
+    steps.train_child(OpenSearch(uri), child=child, run=run)
+
+
+class InlineWorkers:
+    """Train one child at a time, while it is waited for."""
+
+    def __init__(self, search: OpenSearch, run: str, listener: Listener) -> None:
+        self._search = search
+        self._run = run
+        self._listener = listener
+        self._child: str | None = None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is no child to be waited for."""
+        return self._child is None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no child to be waited for."""
+        return self._child is None
+
+    def start(self, child: str) -> None:
+        """Take the child to train."""
+        self._child = child
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """Train the child until it has its result."""
+        child, self._child = self._child, None
+        assert child is not None
+        while not self._try(child):
+            pass
+        _tell_ended(self._search, self._listener, child)
+        return [child]
+
+    def give_up(self) -> None:
+        """Forget a child that was taken and not begun."""
+        self._child = None
+
+    def _try(self, child: str) -> bool:
+        self._listener.started(child)
+        try:
+            steps.train_child(self._search, child=child, run=self._run)
+        except NasError:
+            raise
+        except Exception as err:
+            message = f"{type(err).__name__}: {err}"
+            steps.fail_attempt(self._search, child=child, message=message)
+            self._listener.failed(child, message)
+            return False
+        return True
+
+
+class WorkerProcesses:
+    """Train several children at once, each in a process of its own."""
+
+    def __init__(
+        self, search: OpenSearch, listener: Listener, supervisor: Supervisor, *, num_workers: int
+    ) -> None:
+        self._search = search
+        self._listener = listener
+        self._supervisor = supervisor
+        self._num_workers = num_workers
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a worker is free."""
+        return len(self._supervisor.running) < self._num_workers
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all workers are free."""
+        return not self._supervisor.running
+
+    def start(self, child: str) -> None:
+        """Start a worker for the child."""
+        self._listener.started(child)
+        self._supervisor.start(child)
+
+    def wait(self, timeout_s: float) -> list[str]:
+        """Return the children that got their results; try again those that failed."""
+        done = []
+        for ended in self._supervisor.wait(timeout_s):
+            if self._is_done(ended):
+                _tell_ended(self._search, self._listener, ended.task)
+                done.append(ended.task)
+            else:
+                self.start(ended.task)
+        return done
+
+    def give_up(self) -> None:
+        """End the workers; no more can be started."""
+        self._supervisor.stop()
+
+    def _is_done(self, ended: Ended) -> bool:
+        """Settle how a worker ended; False if its child is to be tried again."""
+        if ended.out_of_memory:
+            steps.end_out_of_memory(self._search, child=ended.task, message=ended.message)
+        elif ended.exit_code in (2, 3):
+            raise (ConfigError if ended.exit_code == 3 else NasError)(ended.message)
+        elif ended.exit_code != 0:
+            steps.fail_attempt(
+                self._search, child=ended.task, message=ended.message, details=ended.details
+            )
+            self._listener.failed(ended.task, ended.message)
+            return False
+        return True
+
+
+def _tell_ended(search: OpenSearch, listener: Listener, child: str) -> None:
+    listener.ended(search.store.read(ChildResult, layout.child_result(child)))

@@ -1,0 +1,108 @@
+"""What a pod hands to Kubeflow beside its outputs: metrics, Markdown and a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nas_lib.config import ResourcesConfig
+from nas_lib.data import Manifest
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import Learned, SharedEpoch
+from nas_lib.report import problem_page, search_page, summary_lines
+from nas_lib.results import SearchView, winner
+from nas_lib.steps import RoundSummary
+
+Metrics = dict[str, float]
+
+
+def prepared_text(search: OpenSearch, prepared: Manifest | None) -> str:
+    """Return what was prepared, as Markdown."""
+    if prepared is None:
+        return f"{search.uri} evaluates architectures by its own function: no data from us."
+    return f"{search.task.describe(prepared)}, stored in {search.uri}"
+
+
+def child_resources(
+    resources: ResourcesConfig,
+) -> tuple[str, str, str, str, dict[str, str], list[Any]]:
+    """Return what children's pods may use: CPUs, memory, type and number of GPUs, and where."""
+    return (
+        resources.cpu,
+        resources.memory,
+        resources.gpu_type,
+        str(resources.gpu_count),
+        dict(resources.node_selector),
+        [dict(toleration) for toleration in resources.tolerations],
+    )
+
+
+def round_metrics(summary: RoundSummary) -> Metrics:
+    """Return a round's numbers."""
+    metrics = {"round": float(summary.round), "missing results": float(summary.num_missing)}
+    if summary.rewarded is not None:
+        rewards = [row.reward for row in summary.rewarded.rows if row.counts]
+        best = [row.score for row in summary.rewarded.best if row.score is not None]
+        metrics |= {"best reward of the round": max(rewards)} if rewards else {}
+        metrics |= {"best score so far": best[0]} if best else {}
+    return metrics
+
+
+def learned_metrics(learned: Learned | None) -> Metrics:
+    """Return what the controller made of a round."""
+    if learned is None:
+        return {"learned": 0.0}
+    staleness = float(max(learned.staleness))
+    return {"learned": 1.0, "staleness": staleness, **_named(learned.metrics)}
+
+
+def epoch_metrics(last: SharedEpoch | None) -> Metrics:
+    """Return what the last epoch of shared weights came to that a pod trained, if any."""
+    if last is None:
+        return {}
+    return {
+        "epoch": float(last.epoch),
+        "train loss": last.train_loss,
+        "mean score": last.mean_score,
+        **_named(last.metrics),
+    }
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run leaves for people to read.
+
+    Attributes:
+        page: A self-contained HTML page.
+        text: The same in a few lines.
+        metrics: The best score, the winner's score on the test data, and the number of children, as
+            far as there are.
+    """
+
+    page: str
+    text: str
+    metrics: Metrics
+
+
+def report_of(search: OpenSearch, view: SearchView | None) -> Report:
+    """Return the report on a search, or on why there is none."""
+    if view is None:
+        problems = search.store.problems()
+        text = problems[-1].message if problems else "nothing was begun"
+        return Report(problem_page(search.uri, problems), text, {})
+    return Report(search_page(view), "\n\n".join(summary_lines(view)), _metrics(view))
+
+
+def _metrics(view: SearchView) -> Metrics:
+    metrics = {"children": float(len(view.rows))}
+    best = winner(view.rows)
+    if best is not None and best.score is not None:
+        metrics["best score"] = best.score
+    for reading in view.test[-1:]:
+        metrics[view.measure.test_name] = reading.score
+    return metrics
+
+
+def _named(metrics: Metrics) -> Metrics:
+    """Return a controller's metrics by names that people read."""
+    return {name.replace("_", " "): value for name, value in metrics.items()}

@@ -1,0 +1,94 @@
+"""OpenSearch: a search's store with the space, controller and task that its config names."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from functools import cached_property
+
+from nas_lib.config import SearchConfig
+from nas_lib.controllers import Controller, build_controller
+from nas_lib.errors import ConfigError
+from nas_lib.spaces import Plan, PlannedSpace, Space
+from nas_lib.store import SearchStore, lease
+from nas_lib.tasks import Evaluate, Task, task_of
+
+
+class OpenSearch:
+    """What every step works on: opened once in a process, by whoever calls steps."""
+
+    def __init__(
+        self, uri: str, *, space: Space | None = None, evaluate: Evaluate | None = None
+    ) -> None:
+        """Open the search at this URI.
+
+        Args:
+            uri: A folder, or `s3://bucket/prefix`, `gs://...`, `az://...`.
+            space: The user's own space, where the config says `inline`.
+            evaluate: The user's own evaluation, where the config says `inline`.
+        """
+        self.store = SearchStore.open(uri)
+        self._showed_life_s: dict[tuple[int, str], float] = {}  # when, by replica and run
+        self._given_space = space
+        self._given_evaluate = evaluate
+
+    @property
+    def uri(self) -> str:
+        """Where the state lies."""
+        return self.store.objects.uri
+
+    @cached_property
+    def config(self) -> SearchConfig:
+        """The configuration as it was when this object first needed it."""
+        return self.store.config()
+
+    @cached_property
+    def space(self) -> Space:
+        """What may be built."""
+        return self.config.space.build(self._given_space)
+
+    @cached_property
+    def controller(self) -> Controller:
+        """Who proposes."""
+        return build_controller(self.config.controller, self.space.decisions(self.space.max_depth))
+
+    @cached_property
+    def task(self) -> Task:
+        """What is learnt, from which data, and how it is judged."""
+        return self.task_of(self.config)
+
+    def task_of(self, config: SearchConfig) -> Task:
+        """Return the task of a configuration that is not stored yet.
+
+        Raises:
+            ConfigError: The user's own evaluation cannot be found.
+        """
+        return task_of(config, evaluate=self._given_evaluate)
+
+    def plan(self, tokens: Sequence[int]) -> Plan:
+        """Return what these tokens mean, as it is trained from scratch.
+
+        Raises:
+            ConfigError: Architectures of the user's own space are not ours to build.
+        """
+        if not isinstance(self.space, PlannedSpace):
+            raise ConfigError(
+                f"architectures of the space {self.space.name} are not built here: name a function "
+                "that evaluates them in children.evaluate"
+            )
+        plan: Plan = self.space.plan(tokens)
+        return plan
+
+    def show_life(self, replica: int, run: str) -> None:
+        """Renew the run's lease on the replica, if it has it and a quarter of its time is over."""
+        lease_s = self.config.search.lease_s
+        now_s = time.monotonic()
+        if now_s - self._showed_life_s.get((replica, run), -lease_s) >= lease_s / 4:
+            lease.renew(self.store, replica, run, lease_s=lease_s)
+            self._showed_life_s[replica, run] = now_s
+
+    def space_hash(self, config: SearchConfig) -> str:
+        """Return a hash of the decisions, so that a changed space of the user's own is noticed."""
+        space = config.space.build(self._given_space)
+        return hashlib.sha256(repr(space.decisions(space.max_depth)).encode()).hexdigest()

@@ -1,0 +1,36 @@
+"""Listener: what a run tells while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import ChildResult, Learned, SharedEpoch
+
+
+class Listener:
+    """Is told how a search goes on; override what you want to know."""
+
+    def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
+        """The search is prepared; this run may do so many rounds over all replicas."""
+
+    def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
+        """These children of a round are to be trained."""
+
+    def trained_shared_weights(self, metrics: SharedEpoch) -> None:
+        """An epoch of shared-weight training is finished, with the controller's steps."""
+
+    def started(self, child: str) -> None:
+        """A child's training began, or began again."""
+
+    def ended(self, result: ChildResult) -> None:
+        """A child has its result."""
+
+    def failed(self, child: str, message: str) -> None:
+        """An attempt at a child failed; it will be tried again or given up."""
+
+    def waiting(self, child: str, message: str) -> None:
+        """A child is not being trained yet, and this is why."""
+
+    def learned(self, learned: Learned) -> None:
+        """The controller learned from a round."""

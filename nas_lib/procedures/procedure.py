@@ -1,0 +1,183 @@
+"""The interface of a procedure: how a search judges its proposals, and when it is done.
+
+Replicas do rounds. A round's children are proposed together, and whoever has them trained collects
+their results by `steps.aggregate_rewards`; the procedure says what comes before and after that.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, TypeVar
+
+from nas_lib.config.procedures import ProcedurePart
+from nas_lib.errors import ConfigError
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.listener import Listener
+from nas_lib.records import Child, Learned
+from nas_lib.results import SearchView
+from nas_lib.store import layout
+from nas_lib.tasks import Task
+
+S = TypeVar("S", bound=ProcedurePart)
+
+
+@dataclass(frozen=True)
+class PipelineForm:
+    """The pipeline that runs a procedure on Kubeflow, and what is its own in its form.
+
+    Attributes:
+        name: Of the pipeline whose children are a task each.
+        per_run: The field that says how many ticks a run may do.
+        per_run_default: What it says where nobody changes it.
+        has_replicas: Whether there is a field that says which replica a run is.
+    """
+
+    name: str
+    per_run: str
+    per_run_default: int
+    has_replicas: bool
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run that can be counted.
+
+    Attributes:
+        unit: What is counted, such as `children`, the last stage of every procedure.
+        total: How many there are.
+        done: How many of them were done before this run.
+        title: What is going on, empty where the rounds say it.
+        then: What goes on between this stage and the next.
+    """
+
+    unit: str
+    total: int
+    done: int = 0
+    title: str = ""
+    then: str = ""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a search would do besides training children.
+
+    Attributes:
+        facts: By name, in words.
+        before: What takes time before the first child is trained, empty if nothing does.
+        before_s: How long, in seconds.
+        child: Which children can be timed before there are any.
+    """
+
+    facts: dict[str, str] = field(default_factory=dict)
+    before: str = ""
+    before_s: float = 0.0
+    child: str = "child"
+
+
+class Procedure(ABC, Generic[S]):
+    """How a search goes on.
+
+    Attributes:
+        form: Of the pipeline that it runs in on Kubeflow, None where there is none.
+        proposes_at_length: Whether proposing takes time and memory, so that workers come after it;
+            else they get ready meanwhile.
+        round_ends_with: The state that a round comes to in the end.
+        settings: What the user wrote as `search`.
+    """
+
+    form: ClassVar[PipelineForm | None] = None
+    proposes_at_length: ClassVar[bool] = False
+    round_ends_with: ClassVar[layout.State] = "learned"
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    # --- extent ----------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def num_rounds(self) -> int:
+        """Rounds of each replica."""
+
+    @property
+    @abstractmethod
+    def num_children(self) -> int:
+        """Children that are trained from scratch at most, over all replicas."""
+
+    @property
+    @abstractmethod
+    def children_per_round(self) -> int:
+        """Children that are trained at the same time, at most."""
+
+    def check_choice(self, *, rounds: bool, replicas: bool) -> None:
+        """Refuse a choice of rounds or of replicas where there is none.
+
+        Raises:
+            ConfigError: The user has chosen.
+        """
+        return
+
+    # --- what is next ----------------------------------------------------------------------------
+
+    @abstractmethod
+    def is_finished(self, search: OpenSearch, replica: int) -> bool:
+        """Say whether the replica has nothing more to do."""
+
+    @abstractmethod
+    def rounds_left(self, search: OpenSearch, replica: int) -> int:
+        """Return how many rounds a replica that is not finished may do, at least one."""
+
+    def ticks_left(self, search: OpenSearch, replica: int) -> int:
+        """Return how many ticks of its pipeline that may take, at least one."""
+        return self.rounds_left(search, replica)
+
+    @abstractmethod
+    def propose(
+        self, search: OpenSearch, replica: int, *, run: str, listener: Listener
+    ) -> list[str]:
+        """Do all that comes before children can be trained; return those to train, at least one."""
+
+    def task_for(self, search: OpenSearch, child: Child) -> Task:
+        """Return what judges a child; another one where some are trained by other settings."""
+        return search.task
+
+    @abstractmethod
+    def learn(self, search: OpenSearch, replica: int, round: int, *, run: str) -> Learned | None:
+        """Learn from a round whose results are in; None where nothing is."""
+
+    # --- for people ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def complete_view(self, view: SearchView, search: OpenSearch) -> SearchView:
+        """Return the view with what the procedure knows: how many children, whether all is done."""
+
+    @abstractmethod
+    def to_do(self, search: OpenSearch, num_rounds: int) -> str:
+        """Say what a run has to do that may do so many rounds, over all replicas."""
+
+    @abstractmethod
+    def stages(self, search: OpenSearch, num_rounds: int) -> tuple[Stage, ...]:
+        """Return what such a run counts; the last stage is that of children."""
+
+    @abstractmethod
+    def preview(self, search: OpenSearch) -> Preview:
+        """Say what a search would be whose data is prepared."""
+
+
+def settings_of(search: OpenSearch, kind: type[S]) -> S:
+    """Return a search's settings of this kind, for a step of one procedure only.
+
+    Raises:
+        ConfigError: The search is one of another procedure.
+    """
+    settings = search.config.search
+    if isinstance(settings, kind):
+        return settings
+    from nas_lib.procedures import procedure_of  # which has this module imported
+
+    wanted, form = kind.model_fields["kind"].default, procedure_of(search.config).form
+    raise ConfigError(
+        f"this step is for search.kind {wanted}, and {search.uri} has {settings.kind}"
+        + (f": the pipeline for it is {form.name}" if form else "")
+    )

@@ -1,0 +1,166 @@
+"""Children in words, in tables for the terminal and for a page, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from nas_lib.architecture import Architecture
+from nas_lib.records import ChildRow
+from nas_lib.report.formatting import (
+    NONE,
+    count_text,
+    duration_text,
+    plural,
+    score_text,
+    status_text,
+)
+from nas_lib.report.markup import Number, table, tag
+from nas_lib.results import SearchView
+from nas_lib.results.ranking import by_time, leaderboard, score_of, status_counts, winner
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TOP = 25  # on the page's leaderboard
+_MAX_ROWS = 2000  # of all children: the page stays small
+
+
+def child_score(view: SearchView, row: ChildRow | None) -> str:
+    """Return a child's score, its status where its training failed, nothing for no child."""
+    if row is None:
+        return NONE
+    if row.status != "ok":
+        return status_text(row.status)
+    return score_text(view.measure, score_of(row))
+
+
+def brief(view: SearchView, architecture: Architecture) -> str:
+    """Return an architecture for a narrow column: sizes only, without connections."""
+    plan = view.plan(architecture)
+    return architecture.config if plan is None else plan.brief
+
+
+def children_parts(view: SearchView) -> Iterator[str]:
+    """Yield how many children there are, and which is the best, for a sentence."""
+    counts = status_counts(view.rows).items()
+    failed = [f"{count} {status_text(status)}" for status, count in counts if status != "ok"]
+    total = f"{len(view.rows):,} of {plural(view.num_children, 'child', 'children')}"
+    yield total + (f" ({', '.join(failed)})" if failed else "")
+    best = winner(view.rows)
+    yield (
+        f"best {view.measure.name} {child_score(view, best)} ({best.id})"
+        if best
+        else "no best child yet"
+    )
+
+
+def children_note(view: SearchView) -> str:
+    """Return how many children there will be, and what became of those that there are."""
+    counts = status_counts(view.rows).items()
+    parts = [f"{count:,} {status_text(status)}" for status, count in counts]
+    parts.append(f"{view.open_children:,} open")
+    return f"of {view.num_children:,}: {', '.join(parts)}"
+
+
+def terminal_leaderboard(
+    view: SearchView, top: int, *, caption: str, shared: Mapping[str, str] | None = None
+) -> Table:
+    """Return the best children as a table for the terminal.
+
+    Args:
+        view: The search.
+        top: So many of them.
+        caption: Below the table.
+        shared: Each child's score with shared weights, where there is one to show.
+    """
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    shared = shared or {}
+    names = ("Reward", "Param.", *(() if shared else ("Mult-adds",)), "Time")  # room for 80
+    found = Table(
+        Column("#", justify="right"),
+        Column("Child", no_wrap=True),
+        Column(view.measure.noun.capitalize(), justify="right", no_wrap=True),
+        *(Column(name, justify="right", no_wrap=True) for name in ["Shared"][: len(shared)]),
+        *(Column(name, justify="right") for name in names),
+        Column("Architecture", no_wrap=True, overflow="ellipsis", ratio=1),
+        caption=Text(caption),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        expand=True,
+    )
+    for rank, row in enumerate(leaderboard(view.rows, top), start=1):
+        cells = (
+            str(rank),
+            row.id,
+            child_score(view, row),
+            *([shared[row.id]] if shared else ()),
+            f"{row.reward:.4f}",
+            count_text(row.num_parameters),
+            *(() if shared else (count_text(row.num_multiply_adds),)),
+            duration_text(row.seconds),
+            brief(view, row.architecture),
+        )
+        found.add_row(*map(Text, cells))  # as text: a bracket in it is no markup
+    return found
+
+
+def best_children(view: SearchView) -> Markup:
+    """Return the page's leaderboard."""
+    best = enumerate(leaderboard(view.rows, _TOP), start=1)
+    rows = ((Number(f"{rank}", rank), *_cells(view, row)) for rank, row in best)
+    return table((Number("#"), *_head(view)), rows)
+
+
+def all_children(view: SearchView) -> tuple[str, Markup]:
+    """Return every child, or the latest where there are very many, and which they are."""
+    rows = by_time(view.rows)
+    shown = rows[-_MAX_ROWS:]
+    which = "All" if len(shown) == len(rows) else f"The last {len(shown):,} of"
+    return f"{which} {len(rows):,} children", table(
+        _head(view), (_cells(view, row) for row in shown)
+    )
+
+
+def _head(view: SearchView) -> tuple[object, ...]:
+    measures = (view.measure.name.capitalize(), "Reward", "Parameters", "Multiply-adds", "Time")
+    return ("Child", *map(Number, measures), "Architecture")
+
+
+def _cells(view: SearchView, row: ChildRow) -> tuple[object, ...]:
+    return (
+        child_id(row.id),
+        Number(child_score(view, row), score_of(row)),
+        Number(f"{row.reward:.4f}", row.reward),
+        Number(count_text(row.num_parameters), row.num_parameters),
+        Number(count_text(row.num_multiply_adds), row.num_multiply_adds),
+        Number(duration_text(row.seconds), row.seconds),
+        tag("code", brief(view, row.architecture)),
+    )
+
+
+def child_id(child: str) -> Markup:
+    """Return a child's id, which is not broken into lines."""
+    return tag("span", child, class_="id")
+
+
+def child_json(row: ChildRow, rank: int) -> dict[str, Any]:
+    """Return a child of the leaderboard as plain data."""
+    return {
+        "rank": rank,
+        "child": row.id,
+        "status": row.status,
+        "score": score_of(row),
+        "reward": row.reward,
+        "num_parameters": row.num_parameters,
+        "num_multiply_adds": row.num_multiply_adds,
+        "seconds": row.seconds,
+        "space": row.architecture.space,
+        "architecture_id": row.architecture.id,
+        "config": row.architecture.config,
+    }

@@ -1,0 +1,107 @@
+"""A search in a few lines, in the terminal, and as JSON (the command's `--json`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from nas_lib.records import TestReading
+from nas_lib.report.children import child_json
+from nas_lib.report.formatting import plural, score_text
+from nas_lib.report.reporter import reporter_of
+from nas_lib.results import SearchView, best_kept, leaderboard, score_of, winner
+from nas_lib.results.ranking import repeated_architectures, status_counts
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def winner_lines(view: SearchView) -> list[str]:
+    """Return the winner in a line, and what shared weights chose where it is none of that."""
+    best, chosen = winner(view.rows), best_kept(view)
+    if best is None:
+        return []
+    if chosen is None or chosen == best:
+        return [f"Winner {best.id}: {best.architecture.config}"]
+    return [
+        f"Winner {best.id}, drawn at random: {best.architecture.config}",
+        f"Best that the search chose, {chosen.id}: {chosen.architecture.config}",
+    ]
+
+
+def test_lines(view: SearchView) -> list[str]:
+    """Return what was read of the test set, a sentence each."""
+    return [
+        f"{view.measure.test_name.capitalize()} of {reading.child}: "
+        f"{score_text(view.measure, reading.score)} of {reading_size(view, reading)} that the "
+        "search never saw"
+        for reading in view.test
+    ]
+
+
+def reading_size(view: SearchView, reading: TestReading) -> str:
+    """Return how many examples were read."""
+    return plural(reading.num_examples, "example" if view.data is None else view.data.example)
+
+
+def summary_lines(view: SearchView) -> list[str]:
+    """Return all that a run has to say in the end: the search's state, its own work, the best."""
+    reporter = reporter_of(view)
+    of_run = (problem for problem in view.problems if problem.run == view.run)
+    return [
+        reporter.headline(),
+        reporter.run_sentence(),
+        *reporter.findings(),
+        *winner_lines(view),
+        *test_lines(view),
+        *(f"{problem.step}: {problem.message}" for problem in of_run),
+    ]
+
+
+def terminal_parts(view: SearchView, top: int) -> Iterator[Table | str]:
+    """Yield the tables and lines that `nas top` shows, in order."""
+    reporter = reporter_of(view)
+    yield from reporter.tables(top)
+    yield reporter.pace_line()
+    yield from (*reporter.findings(), *winner_lines(view), *test_lines(view))
+
+
+def leaderboard_json(view: SearchView, top: int | None) -> dict[str, Any]:
+    """Return the best children and all that is known of the search as plain data."""
+    best = enumerate(leaderboard(view.rows, top), start=1)
+    return {
+        "search": summary_json(view),
+        "leaderboard": [child_json(row, rank) for rank, row in best],
+        **reporter_of(view).details(),
+    }
+
+
+def summary_json(view: SearchView) -> dict[str, Any]:
+    """Return the state of the search as plain data."""
+    best = winner(view.rows)
+    return {
+        "name": view.config.name,
+        "uri": view.uri,
+        "procedure": view.config.search.kind,
+        "controller": view.config.controller.kind,
+        "seed": view.config.seed,
+        "finished": view.finished,
+        "max_children": view.num_children,
+        "children": len(view.rows),
+        "open_children": view.open_children,
+        "counts": dict(status_counts(view.rows)),
+        "repeated_architectures": len(repeated_architectures(view.rows)),
+        **reporter_of(view).summary(),
+        "child_seconds": sum(row.seconds for row in view.rows),
+        "time_left_s": time_left_s(view),
+        "best": None if best is None else best.id,
+        "best_score": None if best is None else score_of(best),
+        "measure": {"name": view.measure.name, **asdict(view.measure)},
+        "test_scores": {reading.child: reading.score for reading in view.test},
+    }
+
+
+def time_left_s(view: SearchView) -> float | None:
+    """Return the expected seconds until the search is finished, None where it is not known."""
+    return 0.0 if view.finished else reporter_of(view).time_left_s()

@@ -1,0 +1,336 @@
+"""Searches beside each other, at equal budgets.
+
+Searches of the same identity but for the seed are repetitions of one experiment: they form a
+group, with the mean and standard error over them. What a controller is worth is its group's
+difference from random search.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from statistics import fmean, stdev
+
+from nas_lib.config_file import identity_settings
+from nas_lib.results.measure import OWN, Measure
+from nas_lib.results.view import SearchView
+from nas_lib.results.yardsticks import COMMON, Quantity, Yardstick, yardstick_of
+
+_BASE = "random"  # the kind of controller that others are measured by
+_CONDITIONS = ("task.", "space.", "children.")  # parts that all searches should have in common
+_PROBES = "search.derive.probes"  # no part of the search itself: they check it
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Over the searches of a group.
+
+    Attributes:
+        value: The mean, None where one of them has no value.
+        standard_error: Of the mean, None where there are fewer than two.
+    """
+
+    value: float | None
+    standard_error: float | None = None
+
+    @classmethod
+    def of(cls, values: Sequence[float | None]) -> Mean:
+        """Return that of these values: sum x_i / n, with the error s / sqrt(n).
+
+        s is the sample's standard deviation, with n - 1 below: n is small here.
+        """
+        known = [value for value in values if value is not None]
+        if len(known) < len(values) or not known:
+            return cls(None)
+        error = stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
+        return cls(fmean(known), error)
+
+    def __sub__(self, other: Mean) -> Mean:
+        """Return the difference of two independent means: their errors add up in squares."""
+        if self.value is None or other.value is None:
+            return Mean(None)
+        errors = (self.standard_error, other.standard_error)
+        known = [error for error in errors if error is not None]
+        return Mean(self.value - other.value, math.hypot(*known) if len(known) == 2 else None)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One search.
+
+    Attributes:
+        name: Its name.
+        uri: Where its state lies.
+        controller: Kind of its controller.
+        seed: Its seed.
+        group: Label of its group.
+        values: Its figures, by name.
+        curves: What it came to at each checkpoint, by name.
+    """
+
+    name: str
+    uri: str
+    controller: str
+    seed: int
+    group: str
+    values: dict[str, float | None]
+    curves: dict[str, tuple[float | None, ...]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Repetitions of one experiment.
+
+    Attributes:
+        label: What it is called.
+        controller: Kind of its controller.
+        num_searches: How many searches.
+        means: Of their figures.
+        curves: Of their curves, at each checkpoint.
+    """
+
+    label: str
+    controller: str
+    num_searches: int
+    means: dict[str, Mean]
+    curves: dict[str, tuple[Mean, ...]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one group found, minus what random search found: figures and their curves."""
+
+    label: str
+    means: dict[str, Mean]
+    curves: dict[str, tuple[Mean, ...]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What searches come to at equal budgets.
+
+    Attributes:
+        procedure: The kind of procedure whose yardstick it is.
+        budget: What every search has used of it: counted children, or epochs of shared weights.
+        checkpoints: Where along the budget the curves are read; the last is the budget.
+        measure: What the scores are; where the searches have different ones, just scores.
+        quantities: What the figures are, by name.
+        entries: The searches, in the order given.
+        groups: In the order of their first searches.
+        differences: Of every other group from random search.
+        warnings: Sentences on what makes the comparison less than fair.
+    """
+
+    procedure: str
+    budget: int
+    checkpoints: tuple[int, ...]
+    measure: Measure
+    quantities: dict[str, Quantity]
+    entries: tuple[Entry, ...]
+    groups: tuple[Group, ...]
+    differences: tuple[Difference, ...]
+    warnings: tuple[str, ...]
+
+
+def compare(views: Sequence[SearchView], *, num_checkpoints: int | None = None) -> Comparison:
+    """Compare searches at the budget of the one that has used the least.
+
+    Searches of several procedures are compared by their children.
+
+    Args:
+        views: At least one search.
+        num_checkpoints: How often along the budget the curves are read; None for as often as is
+            usual for the procedure.
+    """
+    kinds = {view.config.search.kind for view in views}
+    kind = kinds.pop() if len(kinds) == 1 else COMMON
+    yardstick = yardstick_of(kind)
+    budget = min(map(yardstick.budget, views))
+    checkpoints = _checkpoints(budget, num_checkpoints or yardstick.num_checkpoints or budget)
+    labels = _labels(views)
+    entries = [
+        _entry(view, label, yardstick, checkpoints)
+        for view, label in zip(views, labels, strict=True)
+    ]
+    members: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        members[entry.group].append(entry)
+    results = [name for name, each in yardstick.quantities.items() if each.is_result]
+    return Comparison(
+        procedure=kind,
+        budget=budget,
+        checkpoints=checkpoints,
+        measure=_common_measure(views),
+        quantities=dict(yardstick.quantities),
+        entries=tuple(entries),
+        groups=tuple(_group(label, each) for label, each in members.items()),
+        differences=tuple(_differences(members, results)),
+        warnings=tuple(_unfairness(views)),
+    )
+
+
+def _checkpoints(budget: int, num: int) -> tuple[int, ...]:
+    marks = (round(budget * i / num) for i in range(1, num + 1))
+    return tuple(sorted({mark for mark in marks if mark > 0}))
+
+
+def _common_measure(views: Sequence[SearchView]) -> Measure:
+    """Return what the searches' scores are; where they are different things, just scores."""
+    measures = {view.measure for view in views}
+    return measures.pop() if len(measures) == 1 else OWN
+
+
+def _entry(view: SearchView, label: str, yardstick: Yardstick, checkpoints: Sequence[int]) -> Entry:
+    curves = {
+        name: tuple(curve[mark - 1] for mark in checkpoints)
+        for name, curve in yardstick.curves(view).items()
+    }
+    ends = {name: curve[-1] if curve else None for name, curve in curves.items()}
+    values = {**ends, **yardstick.values(view)}
+    return Entry(
+        name=view.config.name,
+        uri=view.uri,
+        controller=view.config.controller.kind,
+        seed=view.config.seed,
+        group=label,
+        values={name: values.get(name) for name in yardstick.quantities},
+        curves=curves,
+    )
+
+
+def _group(label: str, members: Sequence[Entry]) -> Group:
+    first = members[0]
+    return Group(
+        label=label,
+        controller=first.controller,
+        num_searches=len(members),
+        means={name: Mean.of([each.values[name] for each in members]) for name in first.values},
+        curves={
+            name: tuple(map(_mean, *(each.curves[name] for each in members)))
+            for name in first.curves
+        },
+    )
+
+
+def _mean(*values: float | None) -> Mean:
+    return Mean.of(values)
+
+
+def _differences(
+    members: Mapping[str, Sequence[Entry]], results: Sequence[str]
+) -> Iterator[Difference]:
+    random = [label for label, group in members.items() if group[0].controller == _BASE]
+    others = [label for label in members if label not in random]
+    for label, base_label in product(others, random):
+        other, base = members[label], members[base_label]
+        yield Difference(
+            f"{label} minus {base_label}",
+            means={
+                name: _difference(
+                    [(each.seed, each.values[name]) for each in other],
+                    [(each.seed, each.values[name]) for each in base],
+                )
+                for name in results
+            },
+            curves={
+                name: _curve_difference(name, other, base)
+                for name in results
+                if name in other[0].curves
+            },
+        )
+
+
+def _curve_difference(name: str, other: Sequence[Entry], base: Sequence[Entry]) -> tuple[Mean, ...]:
+    return tuple(
+        _difference(
+            [(each.seed, each.curves[name][place]) for each in other],
+            [(each.seed, each.curves[name][place]) for each in base],
+        )
+        for place in range(len(other[0].curves[name]))
+    )
+
+
+def _difference(
+    other: Sequence[tuple[int, float | None]], base: Sequence[tuple[int, float | None]]
+) -> Mean:
+    """Return the mean difference, of pairs of a seed and a value each.
+
+    Where both have the same seeds it is taken seed by seed: the mean of d_i = x_i - y_i, with the
+    error s_d / sqrt(n). Searches of one seed have the same data and split, so that x_i and y_i rise
+    and fall together and d_i varies less than either. Elsewhere the means are independent.
+    """
+    mine, theirs = dict(other), dict(base)
+    if mine.keys() != theirs.keys() or len(mine) != len(other) or len(theirs) != len(base):
+        return Mean.of([value for _, value in other]) - Mean.of([value for _, value in base])
+    return Mean.of([_minus(mine[seed], theirs[seed]) for seed in mine])
+
+
+def _minus(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _labels(views: Sequence[SearchView]) -> list[str]:
+    """Return each search's group: its controller, with a number where that is not enough."""
+    experiments: defaultdict[str, list[str]] = defaultdict(list)
+    labels = []
+    for view in views:
+        name = view.config.controller.label
+        alike, experiment = experiments[name], _experiment(view)
+        if experiment not in alike:
+            alike.append(experiment)
+        number = alike.index(experiment)
+        labels.append(name + (f" {number + 1}" if number else ""))
+    return labels
+
+
+def _experiment(view: SearchView) -> str:
+    """Return what repetitions have in common: all that makes a search what it is but the seed."""
+    settings = identity_settings(view.config)
+    for name in ("seed", _PROBES):
+        settings.pop(name, None)
+    return json.dumps(settings, sort_keys=True)
+
+
+def _unfairness(views: Sequence[SearchView]) -> Iterator[str]:
+    """Yield sentences on what makes a comparison of these searches less than fair."""
+    kinds = dict.fromkeys(view.config.search.kind for view in views)
+    yardsticks = [yardstick_of(kind) for kind in kinds]
+    parts: tuple[str, ...] = _CONDITIONS
+    if len(yardsticks) == 1:
+        parts += yardsticks[0].conditions
+    else:
+        yield from (each.left_out for each in yardsticks if each.left_out)
+    differing = list(_differing_settings(views, parts))
+    if differing:
+        yield (
+            "The searches differ in more than their controllers, which makes the comparison "
+            f"unfair: {'; '.join(differing)}."
+        )
+    seeds = {view.config.seed for view in views}  # another seed splits the same data otherwise
+    data = {(view.config.seed, view.data and view.data.content_hash) for view in views}
+    if len(data) > len(seeds):
+        yield "Searches with the same seed were given different data."
+    unfinished = [view.config.name for view in views if not view.finished]
+    if unfinished:
+        yield f"Not finished yet: {', '.join(unfinished)}."
+
+
+def _differing_settings(views: Sequence[SearchView], parts: tuple[str, ...]) -> Iterator[str]:
+    """Yield the settings in these parts whose values differ, with the values."""
+    settings = [_conditions(view, parts) for view in views]
+    for name in sorted({name for each in settings for name in each}):
+        values = list(dict.fromkeys(json.dumps(each.get(name)) for each in settings))
+        if len(values) > 1:
+            yield f"{name} is {' or '.join(values)}"
+
+
+def _conditions(view: SearchView, parts: tuple[str, ...]) -> dict[str, object]:
+    return {
+        name: value
+        for name, value in identity_settings(view.config).items()
+        if name.startswith(parts) and name != _PROBES
+    }

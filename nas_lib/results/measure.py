@@ -1,0 +1,66 @@
+"""What a score measures: its name and its direction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A kind of score.
+
+    Attributes:
+        noun: What it is called, such as `accuracy`.
+        higher_is_better: Whether the best score is the highest one.
+        is_fraction: Whether it lies in [0, 1] and is written in percent.
+        is_held_out: Whether it is taken on validation data; a user's own measure is what it is.
+        overflows_at: Scores from here on are those of numbers that overflowed, or nearly.
+    """
+
+    noun: str
+    higher_is_better: bool = True
+    is_fraction: bool = False
+    is_held_out: bool = True
+    overflows_at: float = math.inf
+
+    @property
+    def name(self) -> str:
+        """What a child's score is called, such as `validation accuracy`."""
+        return f"validation {self.noun}" if self.is_held_out else self.noun
+
+    @property
+    def test_name(self) -> str:
+        """What was read on the test data, such as `test accuracy`."""
+        return f"test {self.noun}"
+
+    @property
+    def scale(self) -> float:
+        """What a score is multiplied by on a chart."""
+        return 100.0 if self.is_fraction else 1.0
+
+    @property
+    def label(self) -> str:
+        """Name and unit, for the axis of a chart."""
+        return f"{self.name}, %" if self.is_fraction else self.name
+
+    def best(self, scores: Iterable[float]) -> float:
+        """Return the best of some scores."""
+        return max(scores) if self.higher_is_better else min(scores)
+
+    def is_better(self, score: float, other: float) -> bool:
+        """Say whether a score is better than another."""
+        return score > other if self.higher_is_better else score < other
+
+    def on_chart(self, score: float | None) -> float | None:
+        """Return where a score stands on a chart, None where it would leave no room for others."""
+        if score is None or score >= self.overflows_at:
+            return None
+        return self.scale * score
+
+
+ACCURACY = Measure("accuracy", is_fraction=True)
+PERPLEXITY = Measure("perplexity", higher_is_better=False, overflows_at=1e6)
+OWN = Measure("score", is_held_out=False)
+"""A user's own: nothing is known of it but that more is better."""

@@ -1,0 +1,129 @@
+"""Throughput: how much a search does in the time in which it is at work, and what time is left.
+
+A search may rest for days between two runs, and that is nobody's pace. So the time counts in which
+a round was under way whose beginning is known: the same run had learned from the replica's round
+before. The first round of each replica in a run is in neither the time nor the number of rounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from nas_lib.config import RoundsConfig
+from nas_lib.records import Learned, SharedEpoch
+
+_MAX_POINTS = 30  # of a curve, so that each is a mean over many rounds
+_RECENT = 20  # rounds, or epochs, whose pace is expected to go on
+
+
+@dataclass(frozen=True)
+class Work:
+    """What was done until one moment.
+
+    Attributes:
+        num_rounds: Rounds whose beginning and end are known.
+        active_s: Seconds in which at least one of them was under way.
+    """
+
+    num_rounds: int = 0
+    active_s: float = 0.0
+
+    def __sub__(self, earlier: Work) -> Work:
+        """Return what was done since then."""
+        return Work(self.num_rounds - earlier.num_rounds, self.active_s - earlier.active_s)
+
+    @property
+    def rounds_per_s(self) -> float | None:
+        """The pace, None where no time went by."""
+        return self.num_rounds / self.active_s if self.active_s > 0 else None
+
+
+def work_done(learned: Iterable[Learned]) -> list[Work]:
+    """Return what was done by each update of the controller, in order of time."""
+    done = Work()
+    marks = []
+    num_under_way, before_s = 0, 0.0
+    for at_s, change in sorted(_changes(learned)):
+        passed_s = at_s - before_s if num_under_way else 0.0
+        done = Work(done.num_rounds + (change < 0), done.active_s + passed_s)
+        num_under_way, before_s = num_under_way + change, at_s
+        if change <= 0:
+            marks.append(done)
+    return marks
+
+
+def _changes(learned: Iterable[Learned]) -> Iterator[tuple[float, int]]:
+    """Yield when a round began (1) or ended (-1), and an update whose beginning is unknown (0)."""
+    last_s: dict[tuple[str, int], float] = {}
+    for entry in sorted(learned, key=lambda entry: entry.created_s):
+        began_s = last_s.get((entry.run, entry.replica))
+        last_s[entry.run, entry.replica] = entry.created_s
+        if began_s is not None:
+            yield began_s, 1
+        yield entry.created_s, 0 if began_s is None else -1
+
+
+def children_per_hour(pace: float, search: RoundsConfig) -> float:
+    """Return the children in an hour at this many updates in a second."""
+    return 3600 * pace * search.children_per_round
+
+
+def updates_per_s(learned: Iterable[Learned]) -> float | None:
+    """Return the mean pace of the whole search, None before a replica did two rounds in a run."""
+    marks = work_done(learned)
+    return marks[-1].rounds_per_s if marks else None
+
+
+def updates_per_s_over_time(
+    learned: Iterable[Learned], *, replicas: int
+) -> list[tuple[int, float | None]]:
+    """Return the pace of each stretch of the search, by the number of updates at its end.
+
+    Args:
+        learned: The updates, in any order.
+        replicas: A stretch is at least so many updates, for all replicas may learn at once.
+    """
+    marks = work_done(learned)
+    last_untimed = sum(mark.num_rounds == 0 for mark in marks) - 1
+    stretch = max(replicas, math.ceil(len(marks) / _MAX_POINTS))
+    return [
+        (end + 1, (marks[end] - marks[end - stretch]).rounds_per_s)
+        for end in range(last_untimed + stretch, len(marks), stretch)
+    ]
+
+
+def rounds_left_s(learned: Iterable[Learned], search: RoundsConfig) -> float | None:
+    """Return the seconds that the rounds left will take at the pace of the latest ones.
+
+    The median pause between two rounds of a replica counts, so that a night in which the search
+    stood still does not. None before any replica has done two rounds.
+    """
+    ends: defaultdict[int, list[float]] = defaultdict(list)
+    for entry in learned:
+        ends[entry.replica].append(entry.created_s)
+    gaps = [gap for times in ends.values() for gap in _recent_gaps(times)]
+    if not gaps:
+        return None
+    slowest = min(len(ends[replica]) for replica in range(search.replicas))
+    return max(0, search.rounds - slowest) * median(gaps)
+
+
+def epochs_left_s(epochs: Sequence[SharedEpoch], num_epochs: int) -> float | None:
+    """Return the seconds that the epochs left will take at the pace of the latest ones.
+
+    None before two are done, and once all are: what comes then has another pace.
+    """
+    gaps = _recent_gaps([each.created_s for each in epochs])
+    num_left = num_epochs - len(epochs)
+    return num_left * median(gaps) if gaps and num_left > 0 else None
+
+
+def _recent_gaps(times: Iterable[float]) -> list[float]:
+    """Return the pauses between the latest of these moments, in seconds."""
+    latest = sorted(times)[-_RECENT - 1 :]
+    return [later - earlier for earlier, later in pairwise(latest)]

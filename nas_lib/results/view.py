@@ -1,0 +1,96 @@
+"""SearchView: a search at one moment, as plain data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import Any, cast
+
+from nas_lib.architecture import Architecture
+from nas_lib.config import SearchConfig, SpaceConfig
+from nas_lib.records import ChildRow, Derived, Learned, Problem, SharedEpoch, TestReading
+from nas_lib.results.measure import ACCURACY, Measure
+from nas_lib.spaces import Plan, PlannedSpace
+
+_MAX_PLANS = 4096  # kept: a page and tables show the same architectures several times
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """What the children were trained on.
+
+    Attributes:
+        content_hash: Equal for equal examples.
+        sentence: What was prepared, in words.
+        example: What one example is called, such as `image`.
+    """
+
+    content_hash: str
+    sentence: str
+    example: str
+
+
+@dataclass(frozen=True)
+class SearchView:
+    """A search at one moment.
+
+    Attributes:
+        uri: Where its state lies.
+        config: Its configuration.
+        measure: What scores are.
+        rows: The finished children, in any order.
+        learned: What the controllers made of each round, in any order.
+        open_rounds: How many children each replica's open round waits for, by replica.
+        holders: Which run is at work on a replica, and where; without those at rest.
+        num_children: Children that there will be, as far as is known.
+        finished: Whether the budget is used up or the stop rule met.
+        test: What was read of the test set so far, oldest first.
+        problems: What the search's runs could not do, oldest first.
+        data: What the children were trained on, None where there was no data to prepare.
+        about_scores: Paragraphs on what scores and rewards are, and what they are taken on.
+        shared_epochs: What each epoch of shared-weight training came to, in order.
+        derived: What shared weights told, None as long as they have not.
+        run: The run that asks, empty where no run does.
+        seen_s: The moment, in seconds since 1970.
+    """
+
+    uri: str
+    config: SearchConfig
+    measure: Measure = ACCURACY
+    rows: tuple[ChildRow, ...] = ()
+    learned: tuple[Learned, ...] = ()
+    open_rounds: Mapping[int, int] = field(default_factory=dict)
+    holders: Mapping[int, str] = field(default_factory=dict)
+    num_children: int = 0
+    finished: bool = False
+    test: tuple[TestReading, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    data: DataSummary | None = None
+    about_scores: tuple[str, ...] = ()
+    shared_epochs: tuple[SharedEpoch, ...] = ()
+    derived: Derived | None = None
+    run: str = ""
+    seen_s: float = field(default_factory=time.time)
+
+    @property
+    def open_children(self) -> int:
+        """Children that are proposed and have no result yet."""
+        return sum(self.open_rounds.values())
+
+    def plan(self, architecture: Architecture) -> Plan | None:
+        """Return what an architecture's tokens mean, None in a space of the user's own."""
+        return _plan(self.config.space, architecture.tokens)
+
+
+@lru_cache(maxsize=_MAX_PLANS)
+def _plan(config: SpaceConfig, tokens: tuple[int, ...]) -> Plan | None:
+    space = _planned_space(config)
+    plan: Plan | None = None if space is None else space.plan(tokens)
+    return plan
+
+
+@cache
+def _planned_space(config: SpaceConfig) -> PlannedSpace[Any] | None:
+    return cast(PlannedSpace[Any], config.build()) if config.has_plans else None

@@ -1,0 +1,104 @@
+"""aggregate_rewards: what a round came to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import ChildId, ChildResult, ChildRow, Proposed, Rewarded
+from nas_lib.results import leaderboard
+from nas_lib.store import layout
+
+
+@dataclass(frozen=True)
+class RoundSummary:
+    """Where a round stands.
+
+    Attributes:
+        replica: The controller replica.
+        round: Its round, from 0.
+        num_missing: Children without a result; the round stays open while there are any.
+        rewarded: The results, None while the round is open.
+    """
+
+    replica: int
+    round: int
+    num_missing: int
+    rewarded: Rewarded | None
+
+
+def aggregate_rewards(search: OpenSearch, *, children: Sequence[str], run: str) -> RoundSummary:
+    """Collect the results of the round to which these children belong.
+
+    A round with all its results, or with as many as the search waits for, is closed by that: a
+    child that has none then is missing, and one that comes later comes too late.
+
+    Args:
+        search: The search.
+        children: Some of the round's children; its other members come from the store.
+        run: This run.
+    """
+    store = search.store
+    which = ChildId.parse(children[0])
+    search.show_life(which.replica, run)
+    key = layout.round_state(which.replica, which.round, "rewarded")
+    rewarded = store.find(Rewarded, key)
+    if rewarded is None:
+        rows = _rows_or_missing(search, store.proposed(children[0]))
+        missing = rows.count(None)
+        if missing:
+            return RoundSummary(which.replica, which.round, missing, None)
+        found = tuple(row for row in rows if row is not None)
+        best = _best(search, which.replica, found)
+        fresh = Rewarded(which.replica, which.round, run, found, best, created_s=time.time())
+        rewarded = store.settle(key, fresh)
+    _clean_up(search, rewarded)
+    return RoundSummary(which.replica, which.round, 0, rewarded)
+
+
+def _rows_or_missing(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
+    rows = _rows(search, proposed)
+    wait_for = search.config.search.wait_for
+    num_results = len(rows) - rows.count(None)
+    if wait_for is None or num_results < wait_for or num_results == len(rows):
+        return rows
+    message = f"had no result when {num_results} of {len(rows)} children had one"
+    for child, row in zip(proposed.children, rows, strict=True):
+        if row is None:
+            result = ChildResult(child.id, "missing", 0.0, message=message)
+            search.store.settle(layout.child_result(child.id), result)
+    return _rows(search, proposed)
+
+
+def _rows(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
+    results = (
+        search.store.find(ChildResult, layout.child_result(child.id)) for child in proposed.children
+    )
+    return [
+        None if result is None else result.row(child.architecture)
+        for child, result in zip(proposed.children, results, strict=True)
+    ]
+
+
+def _best(search: OpenSearch, replica: int, rows: tuple[ChildRow, ...]) -> tuple[ChildRow, ...]:
+    before = search.store.newest_rewarded(replica)
+    candidates = [*(before.best if before else ()), *rows]
+    return tuple(leaderboard(candidates, search.config.children.keep))
+
+
+def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:
+    """Delete the round's checkpoints, and weights of its and earlier children that are not kept."""
+    if not search.task.trains:
+        return  # no child has either
+    kept = {row.id for row in rewarded.best}
+    rows = list(rewarded.rows)
+    if rewarded.round > 0:
+        key = layout.round_state(rewarded.replica, rewarded.round - 1, "rewarded")
+        rows.extend(search.store.read(Rewarded, key).best)
+    for row in rewarded.rows:  # a kill may have left some there
+        search.store.delete_below(layout.checkpoints_folder(row.id))
+    for row in rows:
+        if row.id not in kept:
+            search.store.objects.delete(layout.child_weights(row.id))

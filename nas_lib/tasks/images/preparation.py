@@ -1,0 +1,160 @@
+"""From the user's images to what a search stores: split, measured, hashed and serialised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from nas_lib.config import ImageTaskConfig
+from nas_lib.data import Manifest, Prepared, prepared
+from nas_lib.data.blobs import STRICT
+from nas_lib.errors import DataError
+from nas_lib.seeds import Stream, seed_for
+from nas_lib.tasks.images.raw import LabelledImages, RawImages
+from nas_lib.tasks.images.readers import read_images
+
+_Array = npt.NDArray[Any]
+_Indices = npt.NDArray[np.intp]
+
+_CHUNK = 1024  # images in float64 at a time
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class ImageManifest(Manifest):
+    """What was prepared.
+
+    Attributes:
+        class_names: In the order of the class indices.
+        image_shape: Channels, height, width.
+        dtype: `uint8` images are divided by 255 before anything else, `float32` ones are not.
+        mean: Of each channel over the training images, after that division.
+        std: Likewise; 1 for a channel that never varies.
+    """
+
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    dtype: Literal["uint8", "float32"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are to tell apart."""
+        return len(self.class_names)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The three parts of a data set; no image is in two of them."""
+
+    train: LabelledImages
+    valid: LabelledImages
+    test: LabelledImages
+
+
+def prepare_images(task: ImageTaskConfig, seed: int) -> Prepared:
+    """Read, check, split and serialise the images: a pure function of data and arguments.
+
+    Raises:
+        DataError: The data is missing, damaged, not what its format promises, or too small.
+    """
+    raw = read_images(task.data)
+    split = split_images(raw, task, seed=seed)
+    mean, std = channel_statistics(split.train.images)
+    manifest = partial(
+        ImageManifest,
+        source=raw.source,
+        class_names=raw.class_names,
+        image_shape=split.train.images.shape[1:],
+        dtype="uint8" if split.train.images.dtype == np.uint8 else "float32",
+        num_train=len(split.train),
+        num_valid=len(split.valid),
+        num_test=len(split.test),
+        mean=mean,
+        std=std,
+    )
+    return prepared(
+        manifest,
+        search=_arrays("train", split.train) | _arrays("valid", split.valid),
+        test=_arrays("test", split.test),
+        names=raw.class_names,
+    )
+
+
+def split_images(raw: RawImages, task: ImageTaskConfig, *, seed: int) -> Split:
+    """Shuffle the training images and divide them; the data set's own test images stay whole.
+
+    Raises:
+        DataError: There are too few images for the fractions, or a class has none to train on.
+    """
+    train, valid, test = split_indices(
+        len(raw.train), task, has_test=raw.test is not None, seed=seed
+    )
+    split = Split(
+        train=raw.train.take(train),
+        valid=raw.train.take(valid),
+        test=raw.train.take(test) if raw.test is None else raw.test,
+    )
+    _check(split, raw)
+    return split
+
+
+def split_indices(
+    num_images: int, task: ImageTaskConfig, *, has_test: bool, seed: int
+) -> tuple[_Indices, _Indices, _Indices]:
+    """Return the indices of the training, validation and test images, each in random order.
+
+    The test images do not depend on `task.max_train` and `task.valid_fraction`.
+    """
+    rng = np.random.default_rng(seed_for(seed, Stream.SPLIT))
+    order = rng.permutation(num_images)
+    num_test = 0 if has_test else round(task.test_fraction * num_images)
+    pool = order[num_test:][: task.max_train]
+    num_valid = round(task.valid_fraction * len(pool))
+    return pool[num_valid:], pool[:num_valid], order[:num_test]
+
+
+def _check(split: Split, raw: RawImages) -> None:
+    sizes = [len(split.train), len(split.valid), len(split.test)]
+    if 0 in sizes:
+        raise DataError(
+            f"{raw.source}: {len(raw.train)} images are too few for these fractions: training, "
+            f"validation and test would get {', '.join(map(str, sizes))}"
+        )
+    counts = np.bincount(split.train.labels, minlength=len(raw.class_names))
+    if 0 in counts:
+        name = raw.class_names[int(counts.argmin())]
+        raise DataError(
+            f"{raw.source}: class {name!r} has no image among the {len(split.train)} left to "
+            f"train on: it needs more images, or a smaller part held out"
+        )
+
+
+def _arrays(name: str, part: LabelledImages) -> dict[str, _Array]:
+    return {f"{name}_images": np.ascontiguousarray(part.images), f"{name}_labels": part.labels}
+
+
+def channel_statistics(images: _Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each channel, of uint8 images after division by 255.
+
+    Args:
+        images: `[N, C, H, W]`.
+
+    Returns:
+        C means and C deviations. A channel that never varies has deviation 1, so that it can be
+        divided by.
+    """
+    chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+    num_values = images[:, 0].size
+    pixels = (0, 2, 3)
+    mean = sum(chunk.sum(axis=pixels, dtype=np.float64) for chunk in chunks) / num_values
+    centre = mean[:, np.newaxis, np.newaxis]
+    variance = sum(((chunk - centre) ** 2).sum(axis=pixels) for chunk in chunks) / num_values
+    unit = 255.0 if images.dtype == np.uint8 else 1.0
+    std = np.where(variance > 0, np.sqrt(variance) / unit, 1.0)
+    return tuple((mean / unit).tolist()), tuple(std.tolist())

@@ -1,0 +1,42 @@
+"""Readers: from files of the user's to `RawImages`, a module per format, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nas_lib.config import (
+    Cifar10Data,
+    DataConfig,
+    DigitsData,
+    IdxData,
+    ImageFolderData,
+    NpzData,
+)
+from nas_lib.tasks.images.raw import RawImages, check_images
+from nas_lib.tasks.images.readers.cifar10 import read_cifar10
+from nas_lib.tasks.images.readers.digits import read_digits
+from nas_lib.tasks.images.readers.idx import read_idx
+from nas_lib.tasks.images.readers.image_folder import read_image_folder
+from nas_lib.tasks.images.readers.npz import read_npz
+
+__all__ = ["read_images"]
+
+_READERS: dict[type[Any], Callable[[Any], RawImages]] = {
+    Cifar10Data: read_cifar10,
+    DigitsData: read_digits,
+    IdxData: read_idx,
+    ImageFolderData: read_image_folder,
+    NpzData: read_npz,
+}
+
+
+def read_images(config: DataConfig) -> RawImages:
+    """Read and check a data set.
+
+    Raises:
+        DataError: It is missing, damaged or not what its format promises.
+    """
+    raw = _READERS[type(config)](config)
+    check_images(raw)
+    return raw

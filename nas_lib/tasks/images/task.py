@@ -1,0 +1,120 @@
+"""ImageTask: images in classes, judged by accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from nas_lib.config import ImageChildrenConfig, ImageTaskConfig, SharedConfig
+from nas_lib.data import Manifest, Prepared
+from nas_lib.records import Child
+from nas_lib.results.measure import ACCURACY
+from nas_lib.spaces import Plan
+from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
+from nas_lib.tasks.trained import TrainedTask
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from nas_lib.tasks.images.trainer import ImageTrainer
+    from nas_lib.tasks.images.workload import ImageWorkload
+    from nas_lib.training.epoch_trainer import EpochTrainer
+
+
+class ImageTask(TrainedTask[ImageManifest]):
+    """Images in classes."""
+
+    measure = ACCURACY
+    example = "image"
+    preload = ("nas_lib.training.checkpoints", "nas_lib.tasks.images.trainer")
+    manifest_class = ImageManifest
+
+    def prepare(self) -> Prepared:
+        """Read, check, split and serialise the images."""
+        return prepare_images(cast(ImageTaskConfig, self.config.task), self.config.seed)
+
+    def describe(self, manifest: Manifest) -> str:
+        """Say in a sentence what was prepared."""
+        assert isinstance(manifest, ImageManifest)
+        channels, height, width = manifest.image_shape
+        return (
+            f"{manifest.source}: {manifest.num_train:,} training, {manifest.num_valid:,} "
+            f"validation and {manifest.num_test:,} test images of {height}x{width}x{channels} "
+            f"in {manifest.num_classes:,} classes"
+        )
+
+    def trainer(
+        self, child: Child, plan: Plan, manifest: ImageManifest, blob: Path, device: torch.device
+    ) -> ImageTrainer:
+        """Return the trainer of a child."""
+        from nas_lib.tasks.images.batches import load_images
+        from nas_lib.tasks.images.trainer import ImageTrainer
+
+        return ImageTrainer(child, plan, self._children, load_images(blob), manifest, device)
+
+    def network(self, plan: Plan, manifest: ImageManifest) -> nn.Module:
+        """Return the network of a plan for these images."""
+        from nas_lib.networks import build_network
+
+        return build_network(
+            plan, image_shape=manifest.image_shape, num_classes=manifest.num_classes
+        )
+
+    def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
+        """Return the best weights without those of the auxiliary classifier."""
+        return cast("ImageTrainer", trainer).kept()
+
+    def goodness(self, score: float) -> float:
+        """Return the accuracy itself."""
+        return score
+
+    def about_scores(self) -> tuple[str, ...]:
+        """Return paragraphs on rewards, and on the images they are taken on."""
+        reward = self._children.reward
+        return (
+            f"The reward is the best validation accuracy of a child's last {reward.last_epochs} "
+            f"epochs, as a fraction, to the power of {reward.power:g}. A power above 1 makes more "
+            "of small differences among good networks.",
+            "Validation images are held out: no child is trained on them. Still, the winner is the "
+            "best of many on exactly these images, so part of its lead is luck and its validation "
+            "accuracy flatters it. The test images are used for nothing but one reading of the "
+            "networks that the search recommends: their test accuracy is what to expect on new "
+            "images.",
+        )
+
+    def timed_step(self, plan: Plan, manifest: Manifest) -> Callable[[], object]:
+        """Return what takes as long as a training step of this network, on random images."""
+        import torch
+
+        assert isinstance(manifest, ImageManifest)
+        network = self.network(plan, manifest)
+        images_BCHW = torch.randn(self._children.batch_size, *manifest.image_shape)
+        return lambda: network(images_BCHW).sum().backward()
+
+    def num_steps(self, manifest: Manifest) -> float:
+        """Return the training steps of one child."""
+        return self._children.epochs * manifest.num_train / self._children.batch_size
+
+    def _test_score(self, network: nn.Module, manifest: ImageManifest, blob: Path) -> float:
+        from nas_lib.tasks.images.batches import load_test_images
+        from nas_lib.tasks.images.trainer import evaluate
+
+        images = load_test_images(blob)
+        return evaluate(network, images, mean=manifest.mean, std=manifest.std).score
+
+    def _workload(self, manifest: ImageManifest, blob: Path, device: torch.device) -> ImageWorkload:
+        from nas_lib.tasks.images.batches import load_images
+        from nas_lib.tasks.images.workload import ImageWorkload
+
+        config = self.config
+        shared = cast(SharedConfig, config.search)
+        images = load_images(blob)
+        return ImageWorkload(
+            config.space, shared, images, manifest, seed=config.seed, device=device
+        )
+
+    @property
+    def _children(self) -> ImageChildrenConfig:
+        return cast(ImageChildrenConfig, self.config.children)

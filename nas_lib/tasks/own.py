@@ -1,0 +1,111 @@
+"""OwnTask: architectures that a function of the user's own judges; nothing is trained here."""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from nas_lib.config import OwnChildrenConfig, SearchConfig
+from nas_lib.data import Manifest
+from nas_lib.errors import ConfigError
+from nas_lib.named_objects import users_object
+from nas_lib.records import Child, ChildResult, EpochMetrics, TestReading
+from nas_lib.results.measure import OWN
+from nas_lib.spaces import Plan, Space
+from nas_lib.store import SearchStore
+from nas_lib.tasks.task import Evaluate, Judged, Task
+
+if TYPE_CHECKING:
+    from nas_lib.shared_weights.workload import Workload
+
+
+class OwnTask(Task):
+    """Whatever the user's evaluation says: it is reward and score."""
+
+    measure = OWN
+    example = "example"
+    trains = False
+
+    def __init__(self, config: SearchConfig, *, evaluate: Evaluate | None = None) -> None:
+        super().__init__(config)
+        name = cast(OwnChildrenConfig, config.children).evaluate
+        self._evaluate: Evaluate = users_object(name, evaluate, setting="children.evaluate")
+
+    def has_data(self) -> bool:
+        """Say that it needs none."""
+        return True
+
+    def prepare(self) -> None:
+        """Return nothing: what the evaluation needs is its own affair."""
+        return
+
+    def find_manifest(self, store: SearchStore) -> None:
+        """Return nothing: nothing was prepared."""
+        return
+
+    def judge(
+        self,
+        child: Child,
+        space: Space,
+        store: SearchStore,
+        *,
+        on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    ) -> Judged:
+        """Have a child evaluated."""
+        started_s = time.monotonic()
+        reward = float(self._evaluate(child.architecture))
+        seconds = time.monotonic() - started_s
+        where = socket.gethostname()
+        if not math.isfinite(reward):
+            message = f"the evaluation returned {reward}"
+            return Judged(
+                ChildResult(
+                    child.id, "diverged", 0.0, seconds=seconds, where=where, message=message
+                )
+            )
+        if reward < 0:
+            raise ConfigError(
+                f"the evaluation returned {reward}: a reward is 0 or more, as 0 is what a child "
+                "that diverges gets; add a constant"
+            )
+        return Judged(
+            ChildResult(child.id, "ok", reward, score=reward, seconds=seconds, where=where)
+        )
+
+    def goodness(self, score: float) -> float:
+        """Return the score itself."""
+        return score
+
+    def about_scores(self) -> tuple[str, ...]:
+        """Return nothing: what the evaluation measures, its author knows."""
+        return ()
+
+    def reads_test(self) -> bool:
+        """Say that there is none."""
+        return False
+
+    def describe(self, manifest: Manifest) -> NoReturn:
+        """Refuse: there is nothing to describe."""
+        self._refuse("prepared data")
+
+    def read_test(self, child: str, space: Space, store: SearchStore) -> TestReading:
+        """Refuse: there is no test."""
+        self._refuse("a test")
+
+    def workload(self, store: SearchStore) -> Workload:
+        """Refuse: no weights are trained, shared or not."""
+        self._refuse("shared weights")
+
+    def timed_step(self, plan: Plan, manifest: Manifest) -> Callable[[], object]:
+        """Refuse: nothing is trained."""
+        self._refuse("training steps")
+
+    def num_steps(self, manifest: Manifest) -> float:
+        """Refuse: nothing is trained."""
+        self._refuse("training steps")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ConfigError(f"a search with an evaluation of its own has no {what}")

@@ -1,0 +1,1 @@
+"""Language modelling: each word of a text from those before it."""

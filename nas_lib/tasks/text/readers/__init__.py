@@ -1,0 +1,27 @@
+"""Readers: from files of the user's to `RawText`, a module per format, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nas_lib.config import PydocTopicsData, TextDataConfig, TextFilesData
+from nas_lib.tasks.text.raw import RawText
+from nas_lib.tasks.text.readers.pydoc_topics import read_pydoc_topics
+from nas_lib.tasks.text.readers.text_files import read_text_files
+
+__all__ = ["read_text"]
+
+_READERS: dict[type[Any], Callable[[Any], RawText]] = {
+    PydocTopicsData: read_pydoc_topics,
+    TextFilesData: read_text_files,
+}
+
+
+def read_text(config: TextDataConfig) -> RawText:
+    """Read a text.
+
+    Raises:
+        DataError: It is missing, empty or not what its format promises.
+    """
+    return _READERS[type(config)](config)

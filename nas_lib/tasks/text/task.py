@@ -1,0 +1,126 @@
+"""TextTask: language modelling, judged by perplexity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from nas_lib.config import SharedConfig, TextChildrenConfig, TextTaskConfig
+from nas_lib.data import Manifest, Prepared
+from nas_lib.records import Child
+from nas_lib.results.measure import PERPLEXITY
+from nas_lib.spaces import Plan
+from nas_lib.tasks.text.preparation import TextManifest, prepare_text
+from nas_lib.tasks.trained import TrainedTask
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from nas_lib.networks import LanguageModel
+    from nas_lib.tasks.text.trainer import TextTrainer
+    from nas_lib.tasks.text.workload import TextWorkload
+    from nas_lib.training.epoch_trainer import EpochTrainer
+
+
+class TextTask(TrainedTask[TextManifest]):
+    """Each word of a text from those before it."""
+
+    measure = PERPLEXITY
+    example = "word"
+    preload = ("nas_lib.training.checkpoints", "nas_lib.tasks.text.trainer")
+    manifest_class = TextManifest
+
+    def prepare(self) -> Prepared:
+        """Read, check, number and serialise the text."""
+        return prepare_text(cast(TextTaskConfig, self.config.task))
+
+    def describe(self, manifest: Manifest) -> str:
+        """Say in a sentence what was prepared."""
+        assert isinstance(manifest, TextManifest)
+        return (
+            f"{manifest.source}: {manifest.num_train:,} training, {manifest.num_valid:,} "
+            f"validation and {manifest.num_test:,} test words, {manifest.num_words:,} different "
+            "ones"
+        )
+
+    def trainer(
+        self, child: Child, plan: Plan, manifest: TextManifest, blob: Path, device: torch.device
+    ) -> TextTrainer:
+        """Return the trainer of a child."""
+        from nas_lib.tasks.text.batches import load_text
+        from nas_lib.tasks.text.trainer import TextTrainer
+
+        return TextTrainer(child, plan, self._children, load_text(blob), manifest, device)
+
+    def network(self, plan: Plan, manifest: TextManifest) -> LanguageModel:
+        """Return the language model of a plan for this vocabulary."""
+        from nas_lib.networks import build_language_model
+
+        training = self._children.text
+        return build_language_model(plan, num_words=manifest.num_words, training=training)
+
+    def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
+        """Return the best weights."""
+        return trainer.best
+
+    def goodness(self, score: float) -> float:
+        """Return c / perplexity."""
+        return self._children.reward.perplexity_constant / score
+
+    def about_scores(self) -> tuple[str, ...]:
+        """Return paragraphs on perplexities and rewards, and on the text they are taken on."""
+        reward = self._children.reward
+        return (
+            "Perplexity is how many equally likely words would be as hard to tell the next one "
+            f"from: the lower, the better. The reward is {reward.perplexity_constant:g} / "
+            f"perplexity, of the best of a child's last {reward.last_epochs} epochs on the "
+            f"validation text, to the power of {reward.power:g}.",
+            "Validation text is held out: no child is trained on it. Still, the winner is the best "
+            "of many on exactly this text, so part of its lead is luck and its validation "
+            "perplexity flatters it. The test text is used for nothing but one reading of the "
+            "networks that the search recommends: their test perplexity is what to expect on new "
+            "text.",
+        )
+
+    def timed_step(self, plan: Plan, manifest: Manifest) -> Callable[[], object]:
+        """Return what takes as long as a training step of this network, on random words."""
+        import torch
+
+        assert isinstance(manifest, TextManifest)
+        model = self.network(plan, manifest)
+        shape = (self._children.text.bptt, self._children.batch_size)
+        words_TB = torch.randint(manifest.num_words, shape)
+        state_BH = model.initial_state(self._children.batch_size)
+        return lambda: model.loss(words_TB, words_TB, state_BH).objective.backward()  # type: ignore[no-untyped-call]
+
+    def num_steps(self, manifest: Manifest) -> float:
+        """Return the training steps of one child."""
+        words_per_step = self._children.batch_size * self._children.text.bptt
+        return self._children.epochs * manifest.num_train / words_per_step
+
+    def _test_score(self, network: nn.Module, manifest: TextManifest, blob: Path) -> float:
+        from nas_lib.tasks.text.batches import load_test_text
+        from nas_lib.tasks.text.trainer import perplexity, text_loss
+
+        return perplexity(text_loss(cast("LanguageModel", network), load_test_text(blob)))
+
+    def _workload(self, manifest: TextManifest, blob: Path, device: torch.device) -> TextWorkload:
+        from nas_lib.tasks.text.batches import load_text
+        from nas_lib.tasks.text.workload import TextWorkload
+
+        config = self.config
+        shared = cast(SharedConfig, config.search)
+        return TextWorkload(
+            config.space,
+            shared,
+            load_text(blob),
+            manifest.num_words,
+            seed=config.seed,
+            device=device,
+        )
+
+    @property
+    def _children(self) -> TextChildrenConfig:
+        return cast(TextChildrenConfig, self.config.children)

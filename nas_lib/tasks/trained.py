@@ -1,0 +1,236 @@
+"""TrainedTask: what tasks have in common whose networks are trained here."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from nas_lib.data import BlobInfo, Manifest, cached_blob
+from nas_lib.errors import ArchitectureError
+from nas_lib.records import Child, ChildResult, EpochMetrics, Status, TestReading
+from nas_lib.seeds import Stream, seed_for
+from nas_lib.spaces import Plan, PlannedSpace, Space
+from nas_lib.store import SearchStore, layout
+from nas_lib.tasks.task import Judged, Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from nas_lib.shared_weights.workload import Workload
+    from nas_lib.training.epoch_trainer import EpochTrainer
+
+M = TypeVar("M", bound=Manifest)
+
+
+class TrainedTask(Task, Generic[M]):
+    """A task with data of its own, trainers, and shared weights.
+
+    Attributes:
+        manifest_class: What is said of its prepared data.
+    """
+
+    trains = True
+    manifest_class: ClassVar[type[Any]]
+
+    # --- what each task has of its own ---------------------------------------------------------
+
+    @abstractmethod
+    def trainer(
+        self, child: Child, plan: Plan, manifest: M, blob: Path, device: torch.device
+    ) -> EpochTrainer:
+        """Return the trainer of a child, before its first epoch.
+
+        Args:
+            child: Whose seed it is.
+            plan: What to build.
+            manifest: What was prepared.
+            blob: The training and validation data, as a file.
+            device: Where to compute.
+        """
+
+    @abstractmethod
+    def network(self, plan: Plan, manifest: M) -> nn.Module:
+        """Return the network of a plan for these data, with first weights, on the CPU."""
+
+    @abstractmethod
+    def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
+        """Return what is to be kept of a trained network, as `network` would load it."""
+
+    @abstractmethod
+    def _test_score(self, network: nn.Module, manifest: M, blob: Path) -> float:
+        """Return a network's score on the test data, given as a file."""
+
+    @abstractmethod
+    def _workload(self, manifest: M, blob: Path, device: torch.device) -> Workload:
+        """Return the super-network, with weights from torch's own generator, and the data."""
+
+    # --- data ------------------------------------------------------------------------------------
+
+    def has_data(self) -> bool:
+        """Say whether there is anything at the path of the user's data, or it needs none."""
+        path = getattr(self.config.task.data, "path", None)
+        return path is None or Path(path).expanduser().exists()
+
+    def find_manifest(self, store: SearchStore) -> M | None:
+        """Return what was prepared, None where nothing was."""
+        found: M | None = store.find(self.manifest_class, layout.DATA_MANIFEST)
+        return found
+
+    # --- judging ---------------------------------------------------------------------------------
+
+    def judge(
+        self,
+        child: Child,
+        space: Space,
+        store: SearchStore,
+        *,
+        on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    ) -> Judged:
+        """Train a child, from its newest checkpoint if it has one."""
+        from nas_lib.training.checkpoints import Checkpoints
+        from nas_lib.training.devices import device_name, set_up_torch
+        from nas_lib.training.epoch_trainer import DivergedError, is_out_of_memory, train
+
+        children: Any = self.config.children
+        device = set_up_torch(children.device, threads=children.threads, setting="children.device")
+        manifest, blob = self._fetched(store)
+        checkpoints = Checkpoints(store.objects, child.id, children.checkpoint_every_s)
+        started_s = time.perf_counter()
+        trainer: EpochTrainer | None = None
+        status: Status = "ok"
+        message = ""
+        try:
+            trainer = self.trainer(child, plan_of(space, child), manifest, blob, device)
+            checkpoint = checkpoints.latest(trainer.network)
+            if checkpoint is not None:
+                trainer.restore(checkpoint)
+                started_s -= sum(metrics.seconds for metrics in checkpoint.epochs)
+            train(trainer, checkpoints, on_epoch)
+        except DivergedError as err:
+            status, message = "diverged", str(err)
+        except (RuntimeError, MemoryError) as err:
+            if not is_out_of_memory(err):
+                raise
+            what = str(err).partition("\n")[0] or type(err).__name__
+            status, message = "out_of_memory", f"training takes more memory than there is: {what}"
+        result = ChildResult(
+            child.id,
+            status,
+            reward=0.0,
+            epochs=tuple(trainer.epochs) if trainer else (),
+            num_parameters=trainer.cost.num_parameters if trainer else None,
+            num_multiply_adds=trainer.cost.num_multiply_adds if trainer else None,
+            seconds=time.perf_counter() - started_s,
+            where=f"{socket.gethostname()} ({device_name(device)})",
+            message=message,
+        )
+        problems = tuple(checkpoints.problems)
+        if trainer is None or status != "ok":
+            return Judged(result, problems=problems)
+        return Judged(
+            self._rewarded(result, trainer), self._file(child, trainer, manifest), problems
+        )
+
+    def _rewarded(self, result: ChildResult, trainer: EpochTrainer) -> ChildResult:
+        """Return the result of a child that finished: with its best epoch, score and reward."""
+        best = trainer.best_epoch()
+        assert best is not None
+        return dataclasses.replace(
+            result, reward=self.reward(best.score), score=best.score, best_epoch=best.epoch
+        )
+
+    def reward(self, score: float) -> float:
+        """Return what a child of this score earns (Zoph & Le 2017, sections 4.1 and 4.2)."""
+        children: Any = self.config.children
+        return float(self.goodness(score) ** children.reward.power)
+
+    def _file(self, child: Child, trainer: EpochTrainer, manifest: M) -> bytes:
+        from nas_lib.training.network_file import NetworkInfo, pack_network
+
+        info = NetworkInfo(child.architecture, manifest.content_hash)
+        return pack_network(self.kept(trainer), info)
+
+    # --- test ------------------------------------------------------------------------------------
+
+    def reads_test(self) -> bool:
+        """Say that there is one."""
+        return True
+
+    def trained_network(self, child: str, space: Space, store: SearchStore) -> nn.Module:
+        """Return a child's network with the weights of its best epoch, on the CPU.
+
+        Raises:
+            ObjectNotFoundError: Its weights were not kept.
+            CorruptStateError: They are damaged.
+        """
+        from nas_lib.training.network_file import load_weights, read_info
+
+        key = layout.child_weights(child)
+        data = store.objects.get(key)
+        plan = _planned(space).plan(read_info(data, key=key).architecture.tokens)
+        network = self.network(plan, self._manifest(store))
+        load_weights(network, data, key=key)
+        return network
+
+    def read_test(self, child: str, space: Space, store: SearchStore) -> TestReading:
+        """Return a child's score on the test data."""
+        manifest = self._manifest(store)
+        blob = _fetch(store, layout.DATA_TEST, manifest.test_blob)
+        network = self.trained_network(child, space, store)
+        score = self._test_score(network, manifest, blob)
+        return TestReading(child, score, manifest.num_test, created_s=time.time())
+
+    # --- shared weights ---------------------------------------------------------------------------
+
+    def workload(self, store: SearchStore) -> Workload:
+        """Return the network that owns the weights of all architectures, with its data."""
+        import torch
+
+        from nas_lib.training.devices import set_up_torch
+
+        weights = self.config.search.weights  # type: ignore[union-attr]
+        device = set_up_torch(
+            weights.device, threads=weights.threads, setting="search.weights.device"
+        )
+        manifest, blob = self._fetched(store)
+        torch.manual_seed(seed_for(self.config.seed, Stream.WEIGHTS))
+        return self._workload(manifest, blob, device)
+
+    # --- what lies in the store ----------------------------------------------------------------
+
+    def _manifest(self, store: SearchStore) -> M:
+        found: M = store.read(self.manifest_class, layout.DATA_MANIFEST)
+        return found
+
+    def _fetched(self, store: SearchStore) -> tuple[M, Path]:
+        """Return what was prepared, and the file with all that a search may see."""
+        manifest = self._manifest(store)
+        return manifest, _fetch(store, layout.DATA_SEARCH, manifest.search_blob)
+
+
+def plan_of(space: Space, child: Child) -> Plan:
+    """Return what a child's tokens mean.
+
+    Raises:
+        ArchitectureError: The space is one of the user's own that has no plans to build from.
+    """
+    return _planned(space).plan(child.architecture.tokens)
+
+
+def _planned(space: Space) -> PlannedSpace[Plan]:
+    if not isinstance(space, PlannedSpace):
+        raise ArchitectureError(
+            f"the space {space.name} has no plans from which networks could be built: judge its "
+            "architectures by children.evaluate"
+        )
+    return space
+
+
+def _fetch(store: SearchStore, key: str, blob: BlobInfo) -> Path:
+    return cached_blob(lambda: store.objects.get(key), blob, key)

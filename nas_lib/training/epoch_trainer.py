@@ -1,0 +1,243 @@
+"""EpochTrainer: a network, its optimiser and what its epochs have come to, whatever it learns."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from nas_lib.config import SgdConfig
+from nas_lib.errors import NasError
+from nas_lib.networks import Cost
+from nas_lib.records import EpochMetrics
+from nas_lib.results.measure import Measure
+from nas_lib.training.checkpoints import Checkpoint, Checkpoints
+from nas_lib.training.schedule import best_epoch, learning_rate
+
+_MOMENTUM = "momentum_buffer"  # in torch.optim.SGD's state of a parameter
+
+
+class DivergedError(NasError, ArithmeticError):
+    """The loss or a weight is no finite number any more."""
+
+
+class Validation(NamedTuple):
+    """What a network comes to on validation data: mean loss, and its score."""
+
+    loss: float
+    score: float
+
+
+class EpochTrainer(ABC):
+    """Trains one network, epoch by epoch, by SGD.
+
+    The validation data are looked at after each epoch and change nothing but `best`. Each epoch's
+    randomness comes from the child's seed and the epoch, so a restored trainer goes on exactly as
+    it would have. Dropout draws from torch's global generator, which is seeded for that.
+
+    Attributes:
+        network: The network, on the device.
+        cost: Its size.
+        epochs: Metrics of the finished epochs.
+        best: The state dict after the epoch that counts; empty before the last epochs.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        cost: Cost,
+        settings: SgdConfig,
+        *,
+        last_epochs: int,
+        measure: Measure,
+        seed: int,
+    ) -> None:
+        """Begin before the first epoch.
+
+        Args:
+            network: With its first weights, on the device.
+            cost: Its size.
+            settings: How it is trained.
+            last_epochs: How many epochs at the end of training may count.
+            measure: What scores are.
+            seed: The child's own.
+        """
+        self.cost = cost
+        self.epochs: list[EpochMetrics] = []
+        self.best: dict[str, Tensor] = {}
+        self._network, self._settings = network, settings
+        self._last_epochs, self._measure, self._seed = last_epochs, measure, seed
+        self._optimizer = torch.optim.SGD(
+            network.parameters(),
+            settings.learning_rate,
+            momentum=settings.momentum,
+            nesterov=settings.nesterov,
+            weight_decay=settings.weight_decay,
+        )
+
+    @property
+    def network(self) -> nn.Module:
+        """The network that is trained."""
+        return self._network
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is judged and kept: the same, unless its weights are averaged."""
+        return self._network
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all epochs are finished."""
+        return len(self.epochs) == self._settings.epochs
+
+    def run_epoch(self) -> EpochMetrics:
+        """Train for one epoch, then look at the validation data.
+
+        Raises:
+            DivergedError: The loss, the score or a weight is no finite number.
+        """
+        epoch, started_s = len(self.epochs) + 1, time.perf_counter()
+        self._network.train()
+        train_loss = self._train_epoch(epoch)
+        valid = self._validate()
+        check_finite(epoch, {"training loss": train_loss, "validation loss": valid.loss})
+        check_finite(epoch, {self._measure.name: valid.score})
+        check_weights(epoch, self.judged)
+        metrics = EpochMetrics(
+            epoch,
+            train_loss,
+            valid.loss,
+            valid.score,
+            learning_rate=learning_rate(self._settings, (epoch - 1) / self._settings.epochs),
+            seconds=time.perf_counter() - started_s,
+        )
+        self.epochs.append(metrics)
+        if self.best_epoch() is metrics:
+            self.best = {name: x.clone() for name, x in self.judged.state_dict().items()}
+        return metrics
+
+    def best_epoch(self) -> EpochMetrics | None:
+        """Return the epoch that counts, None before the last epochs."""
+        begin = self._settings.epochs - self._last_epochs
+        return best_epoch(self.epochs, self._measure, after=begin)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the state after the last finished epoch; valid until the next one begins."""
+        return Checkpoint(
+            tuple(self.epochs),
+            self._network.state_dict(),
+            momentum=momentum_of(self._network, self._optimizer),
+            best=self.best,
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint that fits the network."""
+        self.epochs = list(checkpoint.epochs)
+        self._network.load_state_dict(dict(checkpoint.model))
+        set_momentum(self._network, self._optimizer, checkpoint.momentum)
+        self.best = dict(checkpoint.best)
+
+    @abstractmethod
+    def _train_epoch(self, epoch: int) -> float:
+        """Train for one epoch, counted from 1.
+
+        Returns:
+            The mean loss over all examples, each as it was before its own step.
+        """
+
+    @abstractmethod
+    def _validate(self) -> Validation:
+        """Return what the judged network comes to."""
+
+    def _step(self, objective: Tensor, progress: float, *, weight: float = 1.0) -> None:
+        """Make one step of SGD.
+
+        Args:
+            objective: What is minimised, a scalar with the graph that leads to it.
+            progress: Steps before this one, as a fraction of all steps of the training.
+            weight: What the learning rate is multiplied by.
+        """
+        rate = weight * learning_rate(self._settings, progress)
+        self._optimizer.param_groups[0]["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        objective.backward()  # type: ignore[no-untyped-call]
+        if self._settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.clip_norm)
+        self._optimizer.step()
+
+
+def train(
+    trainer: EpochTrainer,
+    checkpoints: Checkpoints,
+    on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+) -> None:
+    """Train to the end, with a checkpoint where one is due.
+
+    Args:
+        trainer: New, or restored.
+        checkpoints: Where they go.
+        on_epoch: Is called after each epoch.
+
+    Raises:
+        DivergedError: As `EpochTrainer.run_epoch` does.
+    """
+    while not trainer.is_done:
+        metrics = trainer.run_epoch()
+        if not trainer.is_done and checkpoints.due():
+            checkpoints.save(trainer.checkpoint())
+        on_epoch(metrics)
+
+
+def check_finite(epoch: int, numbers: Mapping[str, float]) -> None:
+    """Refuse what cannot be trained any further.
+
+    Raises:
+        DivergedError: One of the numbers, given by their names, is not finite.
+    """
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            raise DivergedError(f"in epoch {epoch} the {name} became {number}")
+
+
+def check_weights(epoch: int, network: nn.Module) -> None:
+    """Refuse a network that cannot be trained any further.
+
+    BatchNorm and ReLU can hide an infinite weight from the loss.
+
+    Raises:
+        DivergedError: A weight is not finite.
+    """
+    finite = [torch.isfinite(tensor).all() for tensor in network.state_dict().values()]
+    if not torch.stack(finite).all():
+        raise DivergedError(f"in epoch {epoch} a weight became infinite or not a number")
+
+
+def is_out_of_memory(err: BaseException) -> bool:
+    """Return whether memory ran out; on a CPU torch has no error class of its own for it."""
+    known = isinstance(err, torch.OutOfMemoryError | MemoryError)
+    return known or any(text in str(err) for text in ("can't allocate memory", "bad_alloc"))
+
+
+def momentum_of(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return SGD's buffer of each parameter by name; none without momentum, or before a step."""
+    buffers = {
+        name: optimizer.state[parameter].get(_MOMENTUM)
+        for name, parameter in network.named_parameters()
+    }
+    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+
+
+def set_momentum(
+    network: nn.Module, optimizer: torch.optim.Optimizer, momentum: Mapping[str, Tensor]
+) -> None:
+    """Give the optimiser copies of the buffers that `momentum_of` returned."""
+    for name, parameter in network.named_parameters():
+        if name in momentum:
+            optimizer.state[parameter][_MOMENTUM] = torch.empty_like(parameter).copy_(
+                momentum[name]
+            )

@@ -1,0 +1,197 @@
+"""Searches compared at equal budgets, against values worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from synthetic import IMAGES, WORDS, row, shared_view
+
+from nas_lib.config import (
+    EnasRnnSpaceConfig,
+    ImageChildrenConfig,
+    RandomConfig,
+    ReinforceConfig,
+    RoundsConfig,
+    SearchConfig,
+    TextTaskConfig,
+)
+from nas_lib.results import OWN, PERPLEXITY, Comparison, SearchView, compare
+from nas_lib.results.comparison import Mean
+
+
+def view_of(*scores: float, name: str = "a", **config: Any) -> SearchView:
+    """Return a finished search with these scores."""
+    return SearchView(
+        uri=f"runs/{name}",
+        config=SearchConfig(name=name, **config),
+        rows=tuple(row(number, score) for number, score in enumerate(scores)),
+        finished=True,
+    )
+
+
+def top(comparison: Comparison, group: int, k: int) -> tuple[float | None, ...]:
+    return tuple(mean.value for mean in comparison.groups[group].curves[f"top_{k}"])
+
+
+def test_searches_are_compared_at_the_budget_of_the_smallest() -> None:
+    longer = view_of(0.1, 0.3, 0.2, 0.9, name="a")  # its 0.9 comes too late to count
+    shorter = view_of(0.2, 0.1, 0.4, name="b", controller=RandomConfig())
+    comparison = compare([longer, shorter])
+    assert comparison.budget == 3
+    assert comparison.checkpoints == (1, 2, 3)
+    assert top(comparison, 0, 1) == (0.1, 0.3, 0.3)
+    assert top(comparison, 1, 1) == (0.2, 0.2, 0.4)
+    assert [entry.values["best"] for entry in comparison.entries] == [0.9, 0.4]
+    assert [entry.values["top_1"] for entry in comparison.entries] == [0.3, 0.4]
+    assert [entry.values["children"] for entry in comparison.entries] == [4, 3]
+
+
+def test_crashed_children_are_no_budget() -> None:
+    view = view_of(0.1, 0.2)
+    crashed = replace(view, rows=(*view.rows, row(2, status="crashed"), row(3, 0.4)))
+    assert compare([crashed]).budget == 3
+
+
+def test_the_mean_of_the_best_five() -> None:
+    comparison = compare([view_of(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)])
+    # (0.1 + 0.2 + 0.3 + 0.4 + 0.5) / 5 = 0.3, then (0.2 + ... + 0.6) / 5 = 0.4
+    assert top(comparison, 0, 5) == (*[None] * 4, pytest.approx(0.3), pytest.approx(0.4))
+    assert top(comparison, 0, 15) == (None,) * 6
+
+
+def test_the_checkpoints_end_with_the_budget() -> None:
+    comparison = compare([view_of(*[0.5] * 25)], num_checkpoints=10)
+    assert comparison.checkpoints == (2, 5, 8, 10, 12, 15, 18, 20, 22, 25)  # 2.5 i, to even
+
+
+def test_searches_that_differ_in_seed_only_are_averaged() -> None:
+    views = [view_of(score, seed=seed) for seed, score in enumerate((0.2, 0.4, 0.9))]
+    comparison = compare(views)
+    assert [group.label for group in comparison.groups] == ["reinforce"]
+    (mean,) = comparison.groups[0].curves["top_1"]
+    # (0.2 + 0.4 + 0.9) / 3 = 0.5
+    # Deviations -0.3, -0.1, 0.4: sqrt((0.09 + 0.01 + 0.16) / 2 / 3) = sqrt(0.0433) = 0.2082
+    assert mean == Mean(pytest.approx(0.5), pytest.approx(0.2082, abs=1e-4))
+    assert comparison.groups[0].means["top_1"] == mean
+
+
+def test_a_longer_budget_is_the_same_experiment_and_another_learning_rate_is_not() -> None:
+    first = view_of(0.5, search=RoundsConfig(max_children=8))
+    longer = view_of(0.5, search=RoundsConfig(max_children=80))
+    faster = view_of(0.5, controller=ReinforceConfig(learning_rate=0.1))
+    labels = [entry.group for entry in compare([first, longer, faster]).entries]
+    assert labels == ["reinforce", "reinforce", "reinforce 2"]
+
+
+def test_the_difference_from_random_search() -> None:
+    views = [
+        *(view_of(0.6 + seed / 10, name=f"a{seed}", seed=seed) for seed in range(2)),
+        *(view_of(0.3, name=f"b{seed}", seed=seed, controller=RandomConfig()) for seed in range(2)),
+    ]
+    (difference,) = compare(views).differences
+    assert difference.label == "reinforce minus random"
+    # (0.6 + 0.7) / 2 - 0.3 = 0.35
+    # The errors are 0.1 / sqrt(2) / sqrt(2) = 0.05 and 0: together sqrt(0.05^2 + 0^2) = 0.05
+    assert difference.means["top_1"] == Mean(pytest.approx(0.35), pytest.approx(0.05))
+    assert difference.curves["top_1"] == (difference.means["top_1"],)
+    assert "best" not in difference.means  # of all children: no equal budget
+
+
+def test_searches_of_the_same_seeds_are_compared_in_pairs() -> None:
+    def difference(random_seeds: Sequence[int]) -> Mean:
+        policy = [view_of(0.6 + 0.2 * seed, name=f"a{seed}", seed=seed) for seed in range(2)]
+        random = [
+            view_of(0.3 + 0.2 * number, name=f"b{seed}", seed=seed, controller=RandomConfig())
+            for number, seed in enumerate(random_seeds)
+        ]
+        return compare([*policy, *random]).differences[0].means["top_1"]
+
+    paired, independent = difference((0, 1)), difference((5, 6))
+    assert paired == Mean(pytest.approx(0.3), pytest.approx(0, abs=1e-9))  # 0.3 in both pairs
+    # standard deviations 0.2 / sqrt(2), errors 0.1 each: together sqrt(0.1^2 + 0.1^2)
+    assert independent == Mean(pytest.approx(0.3), pytest.approx(0.02**0.5))
+
+
+class TestWarnings:
+    def test_a_fair_comparison_has_none(self) -> None:
+        random = view_of(0.4, name="b", controller=RandomConfig(), seed=1)
+        assert compare([view_of(0.5), random]).warnings == ()
+
+    def test_other_training_is_unfair(self) -> None:
+        views = [view_of(0.5), view_of(0.5, children=ImageChildrenConfig(epochs=10, keep=2))]
+        assert compare(views).warnings == (
+            "The searches differ in more than their controllers, which makes the comparison "
+            "unfair: children.epochs is 50 or 10.",
+        )
+
+    def test_other_data_is_unfair(self) -> None:
+        views = [
+            replace(view_of(0.5), data=IMAGES),
+            replace(view_of(0.5), data=replace(IMAGES, content_hash="def")),
+        ]
+        assert compare(views).warnings == (
+            "Searches with the same seed were given different data.",
+        )
+
+    def test_another_seed_may_split_the_data_otherwise(self) -> None:
+        views = [
+            replace(view_of(0.5), data=IMAGES),
+            replace(view_of(0.5, seed=1), data=replace(IMAGES, content_hash="def")),
+        ]
+        assert compare(views).warnings == ()
+
+    def test_an_unfinished_search_is_named(self) -> None:
+        view = replace(view_of(0.5, name="slow"), finished=False)
+        assert compare([view]).warnings == ("Not finished yet: slow.",)
+
+
+def test_a_search_without_children_leaves_nothing_to_compare() -> None:
+    comparison = compare([view_of(0.5), view_of(name="empty")])
+    assert comparison.budget == 0
+    assert comparison.checkpoints == ()
+    assert comparison.entries[0].values["top_1"] is None
+    assert comparison.entries[0].values["best"] == 0.5
+
+
+def test_searches_of_several_procedures_are_compared_by_children_and_that_is_said() -> None:
+    comparison = compare([shared_view(), view_of(*[0.5] * 20)])
+    assert comparison.procedure == "rounds"
+    assert comparison.budget == 12  # children of the search by shared weights
+    assert "Some of the searches have shared weights" in comparison.warnings[0]
+    assert not any("epochs is" in each and "search." in each for each in comparison.warnings)
+
+
+class TestPerplexities:
+    def text_view(self, *scores: float, **config: Any) -> SearchView:
+        settings = {"task": TextTaskConfig(), "space": EnasRnnSpaceConfig()}
+        rows = (row(number, score, reward=80 / score) for number, score in enumerate(scores))
+        return SearchView(
+            uri="runs/text",
+            config=SearchConfig(name="text", **{**settings, **config}),
+            measure=PERPLEXITY,
+            rows=tuple(rows),
+            finished=True,
+            data=WORDS,
+        )
+
+    def test_the_lowest_is_the_best(self) -> None:
+        comparison = compare(
+            [
+                self.text_view(200, 150, 170),
+                self.text_view(190, 210, 180, controller=RandomConfig()),
+            ]
+        )
+        assert comparison.measure == PERPLEXITY
+        assert [entry.values["best"] for entry in comparison.entries] == [150, 180]
+        best = [top(comparison, group, 1) for group in range(2)]
+        assert best == [(200, 150, 150), (190, 190, 180)]
+        (difference,) = comparison.differences
+        assert [mean.value for mean in difference.curves["top_1"]] == [10, -40, -30]
+
+    def test_with_accuracies_they_have_no_common_measure(self) -> None:
+        comparison = compare([self.text_view(200, 150), view_of(0.5)])
+        assert comparison.measure == OWN
+        assert any("task.kind" in warning for warning in comparison.warnings)

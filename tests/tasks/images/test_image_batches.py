@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from nas_lib.config import AugmentConfig
+from nas_lib.tasks.images.batches import (
+    Batch,
+    augment_images,
+    evaluation_batches,
+    num_training_batches,
+    training_batches,
+)
+
+NO_CHANGE = AugmentConfig(pad=0, flip=False)
+AS_IS: dict[str, Any] = {"mean": [0.0], "std": [1.0]}
+
+
+def seeded(seed: int = 0) -> Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def numbered(num_images: int) -> tuple[Tensor, Tensor]:
+    """Return images and labels that both hold the image's number."""
+    labels_N = torch.arange(num_images)
+    return labels_N.float()[:, None, None, None].expand(-1, 1, 2, 2), labels_N
+
+
+def epoch(num_images: int, batch_size: int, *, seed: int = 0) -> list[Batch]:
+    return list(
+        training_batches(
+            *numbered(num_images),
+            batch_size=batch_size,
+            augment=NO_CHANGE,
+            generator=seeded(seed),
+            **AS_IS,
+        )
+    )
+
+
+class TestEpoch:
+    def test_an_epoch_is_every_image_once_with_its_label_in_random_order(self) -> None:
+        batches = epoch(10, 4)
+        order = torch.cat([y_B for _, y_B in batches]).tolist()
+        assert sorted(order) == list(range(10))
+        assert order != list(range(10))
+        for x_BCHW, y_B in batches:
+            assert torch.equal(x_BCHW[:, 0, 0, 0], y_B.float())
+
+    @pytest.mark.parametrize(
+        ("num_images", "batch_size", "sizes"),
+        [
+            (10, 4, [4, 4, 2]),
+            (8, 4, [4, 4]),
+            (9, 4, [4, 4]),  # a last batch of one is left out
+            (3, 4, [3]),
+            (3, 1, [1, 1, 1]),  # but not where that is what was asked for
+        ],
+    )
+    def test_the_sizes_of_the_batches(
+        self, num_images: int, batch_size: int, sizes: list[int]
+    ) -> None:
+        assert [len(y_B) for _, y_B in epoch(num_images, batch_size)] == sizes
+        assert num_training_batches(num_images, batch_size) == len(sizes)
+
+    def test_the_order_follows_from_the_generator_alone(self) -> None:
+        orders = [
+            torch.cat([y_B for _, y_B in epoch(20, 8, seed=seed)]).tolist() for seed in (1, 1, 2)
+        ]
+        assert orders[0] == orders[1] != orders[2]
+
+    def test_evaluation_is_every_image_in_order(self) -> None:
+        batches = list(evaluation_batches(*numbered(9), batch_size=4, **AS_IS))
+        assert [y_B.tolist() for _, y_B in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
+        assert torch.equal(torch.cat([x_BCHW for x_BCHW, _ in batches]), numbered(9)[0])
+
+
+class TestStandardising:
+    def test_uint8_images_are_fractions_of_255(self) -> None:
+        images = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3, 1, 1)
+        ((x_BCHW, _),) = evaluation_batches(
+            images, torch.zeros(1), batch_size=1, mean=[0.5, 0.1, 0.0], std=[0.25, 0.2, 0.5]
+        )
+        assert x_BCHW.dtype == torch.float32
+        # (0 - 0.5) / 0.25 = -2; (0.2 - 0.1) / 0.2 = 0.5; (1 - 0) / 0.5 = 2
+        torch.testing.assert_close(x_BCHW.flatten(), torch.tensor([-2.0, 0.5, 2.0]))
+
+    def test_float_images_are_taken_as_they_are_and_left_as_they_were(self) -> None:
+        images = torch.full((2, 1, 1, 1), 7.0)
+        for batches in (
+            evaluation_batches(images, torch.arange(2), batch_size=2, mean=[1.0], std=[3.0]),
+            training_batches(
+                images,
+                torch.arange(2),
+                batch_size=2,
+                augment=NO_CHANGE,
+                generator=seeded(),
+                mean=[1.0],
+                std=[3.0],
+            ),
+        ):
+            ((x_BCHW, _),) = batches
+            assert x_BCHW.flatten().tolist() == [2.0, 2.0]  # (7 - 1) / 3
+        assert images.flatten().tolist() == [7.0, 7.0]
+
+    def test_the_padding_is_the_mean_image(self) -> None:
+        images = torch.full((50, 1, 1, 1), 255, dtype=torch.uint8)
+        ((x_BCHW, _),) = training_batches(
+            images,
+            torch.zeros(50),
+            batch_size=50,
+            augment=AugmentConfig(pad=1, flip=False),
+            generator=seeded(),
+            mean=[0.5],
+            std=[0.5],
+        )
+        assert set(x_BCHW.flatten().tolist()) == {0.0, 1.0}  # padding, and (1 - 0.5) / 0.5
+
+
+class TestAugmentation:
+    image = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+
+    def test_a_crop_is_one_of_the_nine_windows_of_a_padded_2x2_image(self) -> None:
+        # 0 0 0 0
+        # 0 1 2 0   The window at (top, left) is the 2x2 block that starts there.
+        # 0 3 4 0
+        # 0 0 0 0
+        windows = {
+            (0.0, 0.0, 0.0, 1.0),
+            (0.0, 0.0, 1.0, 2.0),
+            (0.0, 0.0, 2.0, 0.0),
+            (0.0, 1.0, 0.0, 3.0),
+            (1.0, 2.0, 3.0, 4.0),
+            (2.0, 0.0, 4.0, 0.0),
+            (0.0, 3.0, 0.0, 0.0),
+            (3.0, 4.0, 0.0, 0.0),
+            (4.0, 0.0, 0.0, 0.0),
+        }
+        x_BCHW = self.image.expand(500, 1, 2, 2)
+        cropped = augment_images(x_BCHW, AugmentConfig(pad=1, flip=False), seeded())
+        assert {tuple(crop.tolist()) for crop in cropped.flatten(1)} == windows
+
+    def test_half_of_the_images_are_flipped_left_to_right(self) -> None:
+        flipped = augment_images(
+            self.image.expand(2000, 1, 2, 2), AugmentConfig(pad=0, flip=True), seeded()
+        )
+        outcomes = [tuple(image.tolist()) for image in flipped.flatten(1)]
+        assert set(outcomes) == {(1.0, 2.0, 3.0, 4.0), (2.0, 1.0, 4.0, 3.0)}
+        # 2000 fair coins: mean 1000, deviation sqrt(2000 / 4) = 22.4; five of those on each side
+        assert 888 < outcomes.count((2.0, 1.0, 4.0, 3.0)) < 1112
+
+    def test_all_channels_of_an_image_move_together(self) -> None:
+        x_BCHW = torch.rand(64, 1, 5, 4, generator=seeded()).repeat(1, 3, 1, 1)
+        moved = augment_images(x_BCHW, AugmentConfig(pad=2), seeded())
+        assert moved.shape == x_BCHW.shape
+        assert torch.equal(moved[:, 0], moved[:, 1])
+        assert torch.equal(moved[:, 0], moved[:, 2])
+
+    def test_images_move_independently_of_each_other(self) -> None:
+        moved = augment_images(torch.ones(64, 1, 9, 9), AugmentConfig(pad=4), seeded())
+        assert len({tuple(image.tolist()) for image in moved.flatten(1)}) > 16
+
+    def test_a_square_around_a_random_pixel_is_blank(self) -> None:
+        cut = augment_images(
+            torch.ones(3000, 2, 4, 5), AugmentConfig(pad=0, flip=False, cutout=3), seeded()
+        )
+        assert torch.equal(cut[:, 0], cut[:, 1])
+        blank_BHW = cut[:, 0] == 0
+        # of 3 pixels around the first or last one there are 2 in the image, around others 3
+        sizes = {2, 3}
+        assert set(blank_BHW.any(dim=2).sum(dim=1).tolist()) == sizes
+        assert set(blank_BHW.any(dim=1).sum(dim=1).tolist()) == sizes
+        rows, columns = blank_BHW.any(dim=2).sum(dim=1), blank_BHW.any(dim=1).sum(dim=1)
+        assert torch.equal(blank_BHW.sum(dim=(1, 2)), rows * columns)  # a rectangle
+        # all 4 x 5 centres, equally often: mean 150, deviation sqrt(3000 x 0.05 x 0.95) = 11.9
+        outcomes = Counter(tuple(each.flatten().tolist()) for each in blank_BHW)
+        assert len(outcomes) == 20
+        assert all(90 < times < 210 for times in outcomes.values())
+
+    def test_a_square_of_even_size_lies_one_more_pixel_before_its_centre(self) -> None:
+        cut = augment_images(
+            torch.ones(500, 1, 1, 4), AugmentConfig(pad=0, flip=False, cutout=2), seeded()
+        )
+        lines = {tuple(line) for line in cut[:, 0, 0].tolist()}
+        # centres 0 to 3; the pixel before each is blank too
+        assert lines == {(0, 1, 1, 1), (0, 0, 1, 1), (1, 0, 0, 1), (1, 1, 0, 0)}
+
+    def test_a_cutout_changes_no_other_random_number(self) -> None:
+        x_BCHW = torch.rand(64, 1, 5, 5) + 1
+        whole = augment_images(x_BCHW, AugmentConfig(pad=2), seeded())
+        cut = augment_images(x_BCHW, AugmentConfig(pad=2, cutout=3), seeded())
+        assert torch.equal(cut, whole.where(cut != 0, 0))
+
+    def test_nothing_changes_where_nothing_is_asked_for(self) -> None:
+        x_BCHW = torch.rand(4, 3, 5, 5)
+        assert torch.equal(augment_images(x_BCHW, NO_CHANGE, seeded()), x_BCHW)
