@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -20,7 +20,9 @@ from nas_lib.errors import ConfigError
 from nas_lib.part import MAY_CHANGE
 from nas_lib.presets import PRESETS, preset
 
+_MOST_SHOWN = 60  # characters of a value
 _UNION_TAGS = ("kind", "format")
+_OLD_KINDS = {"task": ("image_classification", "language_modelling"), "controller": ("enas",)}
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
@@ -54,7 +56,7 @@ def parse_config(document: object, *, source: str) -> SearchConfig:
     try:
         return SearchConfig.model_validate(document)
     except ValidationError as err:
-        raise ConfigError(f"{source}: {_sentence(err)}") from err
+        raise ConfigError(f"{source}: {_old_form(document) or _sentence(err)}") from err
 
 
 def apply_overrides(document: object, overrides: Sequence[str]) -> Any:
@@ -240,6 +242,21 @@ def _leaves(document: Any, prefix: str = "") -> Iterator[tuple[str, object]]:
         yield prefix, document
 
 
+def _old_form(document: Mapping[str, Any]) -> str:
+    """Say that a document is written as it was before tasks and procedures; empty if it is not."""
+    found = ["shared"] if "shared" in document else []
+    for name, kinds in _OLD_KINDS.items():
+        part = document.get(name)
+        kind = part.get("kind") if isinstance(part, Mapping) else None
+        found += [f"{name}.kind {kind}"] if kind in kinds else []
+    if not found:
+        return ""
+    return (
+        f"{found[0]} is of an earlier form of this document: `nas init PRESET` writes one as it is "
+        "now, and the changelog says where each setting went"
+    )
+
+
 def _sentence(error: ValidationError) -> str:
     """Turn the first problem into one sentence: where, what was expected, what came."""
     problems = error.errors()
@@ -280,7 +297,7 @@ def _place(loc: tuple[int | str, ...]) -> tuple[str, ...]:
     place: list[str] = []
     parts: list[type[BaseModel]] = [SearchConfig]
     for name in loc:
-        tagged = [part for part in parts if name in _tags(part)]
+        tagged = [part for part in parts if name == _tag(part)[1]]
         if len(parts) > 1 and tagged:
             parts = tagged
             continue
@@ -291,41 +308,45 @@ def _place(loc: tuple[int | str, ...]) -> tuple[str, ...]:
 
 
 def _suggestion(place: tuple[str, ...]) -> str:
-    """Say which kinds of the section have the setting, or else which setting has such a name."""
-    *section, name = place
-    parts = [part for path, part in _sections(SearchConfig) if path == tuple(section)]
-    kinds = [
-        f"{tag} {value}"
-        for part in parts
-        if name in part.model_fields
-        for value, tag in _tags(part).items()
-    ]
-    if kinds:
-        return f": it goes with {'.'.join(section)}.{' or '.join(kinds)}"
-    siblings = {sibling for part in parts for sibling in part.model_fields}
-    close = difflib.get_close_matches(name, siblings, n=1)
+    """Say which setting was meant by an unknown one, or what else has one of this name."""
+    beside = [section for section in _sections(SearchConfig) if section.path == place[:-1]]
+    having = [section.choice for section in beside if place[-1] in section.names]
+    if having:
+        return f"; it goes with {' or '.join(dict.fromkeys(having))}"
+    names = {name for section in beside for name in section.names}
+    close = difflib.get_close_matches(place[-1], names, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 @cache
 def _section_paths() -> frozenset[tuple[str, ...]]:
-    return frozenset(path for path, _ in _sections(SearchConfig))
+    return frozenset(section.path for section in _sections(SearchConfig))
+
+
+class _Section(NamedTuple):
+    """A section that a document may have, as one of the kinds that it may be of."""
+
+    path: tuple[str, ...]
+    names: tuple[str, ...]
+    choice: str  # which kind leads to it, as `search.kind shared`; empty where it is always there
 
 
 def _sections(
-    model: type[BaseModel], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
-    """Yield every part that a document may have, with its place."""
-    yield path, model
+    model: type[BaseModel], path: tuple[str, ...] = (), choice: str = ""
+) -> Iterator[_Section]:
+    tag, value = _tag(model)
+    if tag:
+        choice = f"{'.'.join((*path, tag))} {value}"
+    yield _Section(path, tuple(model.model_fields), choice)
     for name, field in model.model_fields.items():
         for part in _models(field.annotation):
-            yield from _sections(part, (*path, name))
+            yield from _sections(part, (*path, name), choice)
 
 
-def _tags(part: type[BaseModel]) -> dict[str, str]:
-    """Return the value that tells a part from others of its section, with the setting's name."""
+def _tag(part: type[BaseModel]) -> tuple[str, str]:
+    """Return the setting that tells a part from others of its section, and its value; or blanks."""
     fields = part.model_fields
-    return {fields[tag].default: tag for tag in ("kind", "format") if tag in fields}
+    return next(((tag, fields[tag].default) for tag in _UNION_TAGS if tag in fields), ("", ""))
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:
@@ -335,5 +356,10 @@ def _models(annotation: object) -> list[type[BaseModel]]:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
+    """Return a value as JSON, and of a long one its beginning: aliases can stand for gigabytes."""
+    text = ""
+    for piece in json.JSONEncoder(default=str).iterencode(value):
+        text += piece
+        if len(text) > _MOST_SHOWN:
+            return text[: _MOST_SHOWN - 3] + "..."
+    return text

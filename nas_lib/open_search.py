@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
 from functools import cached_property
 
 from nas_lib.config import SearchConfig
 from nas_lib.controllers import Controller, build_controller
-from nas_lib.errors import ConfigError
-from nas_lib.spaces import Plan, PlannedSpace, Space
+from nas_lib.spaces import Space
 from nas_lib.store import SearchStore, lease
 from nas_lib.tasks import Evaluate, Task, task_of
 
@@ -65,20 +63,6 @@ class OpenSearch:
             ConfigError: The user's own evaluation cannot be found.
         """
         return task_of(config, evaluate=self._given_evaluate)
-
-    def plan(self, tokens: Sequence[int]) -> Plan:
-        """Return what these tokens mean, as it is trained from scratch.
-
-        Raises:
-            ConfigError: Architectures of the user's own space are not ours to build.
-        """
-        if not isinstance(self.space, PlannedSpace):
-            raise ConfigError(
-                f"architectures of the space {self.space.name} are not built here: name a function "
-                "that evaluates them in children.evaluate"
-            )
-        plan: Plan = self.space.plan(tokens)
-        return plan
 
     def show_life(self, replica: int, run: str) -> None:
         """Renew the run's lease on the replica, if it has it and a quarter of its time is over."""

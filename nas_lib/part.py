@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
@@ -16,3 +16,9 @@ MAY_CHANGE: Final[dict[str, Any]] = {"identity": False}
 
 A search goes on with another value of it; another value of any other setting is another search.
 """
+
+
+def by_kind(union: Any) -> dict[str, Any]:
+    """Return the parts that a document may choose between, `A | B` by its `kind`, by that."""
+    parts = get_args(get_args(union)[0])  # of Annotated[A | B, Field(discriminator="kind")]
+    return {part.model_fields["kind"].default: part for part in parts}

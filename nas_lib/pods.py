@@ -53,7 +53,7 @@ def prepare_data(
     """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`."""
     stored = search.store.config() if search.store.find_search() else None
     config = resolve_config(preset, overrides, stored=stored)
-    if config is not None and stored is None and not steps.has_data(search, config):
+    if config is not None and stored is None and not search.task_of(config).has_data():
         path = getattr(config.task.data, "path", "")
         raise ConfigError(
             f"nothing lies at task.data.path in this pod ({path}): if it lies "

@@ -22,7 +22,8 @@ COUNTED: tuple[Status, ...] = ("ok", "diverged", "out_of_memory")
 """A child that ended like this has a reward that the controller learns from."""
 
 _CHILD_ID = re.compile(r"r(\d{3,})-(\d{6,})-(\d{2,})")
-_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""Of every record: an unknown field, and what JSON has no number for, are errors."""
 
 
 @dataclass(frozen=True, order=True)
@@ -49,7 +50,7 @@ class ChildId:
         return cls(*map(int, match.groups()))
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Child:
     """A network to be trained."""
 
@@ -58,7 +59,7 @@ class Child:
     seed: int
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class EpochMetrics:
     """What one epoch of training came to. Losses are means over examples.
 
@@ -73,7 +74,7 @@ class EpochMetrics:
     seconds: float
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class ChildResult:
     """What became of a child; written once.
 
@@ -119,7 +120,7 @@ class ChildResult:
         )
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class ChildRow:
     """A child as tables and curves need it: its result without the epochs."""
 
@@ -139,7 +140,7 @@ class ChildRow:
         return self.status in COUNTED
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Proposed:
     """A round's children, before they are trained.
 
@@ -162,7 +163,7 @@ class Proposed:
     created_s: float
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Rewarded:
     """A round's results.
 
@@ -183,7 +184,7 @@ class Rewarded:
     created_s: float
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Learned:
     """What the controller made of a round.
 
@@ -209,7 +210,7 @@ class Learned:
     conflicts: int = 0
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class TestReading:
     """A winner's score on the test set, read once."""
 
@@ -221,7 +222,7 @@ class TestReading:
     created_s: float
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class SharedEpoch:
     """What one epoch of shared-weight training, and the controller steps after it, came to.
 
@@ -255,7 +256,7 @@ class SharedEpoch:
     created_s: float
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class SharedScore:
     """An architecture, judged with shared weights on all validation data.
 
@@ -271,7 +272,7 @@ class SharedScore:
     running_score: float | None = None
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Derived:
     """What was derived from shared weights; the children are those of replica 0's round 0.
 
@@ -292,7 +293,7 @@ class Derived:
     created_s: float
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Problem:
     """What a step of a run could not do, in one sentence."""
 

@@ -13,7 +13,7 @@ def update_controller(
         replica: Which controller replica this run is.
         round: The round's number.
         run: Id of this pipeline run.
-        metrics: The policy's entropy, the baseline and the mean reward.
+        metrics: What the step of learning came to, by the controller's own names.
     """
     from nas_lib import kubeflow_artifacts, pods, steps
 

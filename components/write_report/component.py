@@ -21,7 +21,7 @@ def write_report(
         run: Id of this pipeline run.
         report: A page with the winner, the curves and every child.
         summary: The same in a few lines.
-        metrics: The best score, the test accuracy and the number of children.
+        metrics: The best score, the winner's score on the test data and the number of children.
     """
     from pathlib import Path
 

@@ -13,6 +13,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Preview, procedure_of
 from nas_lib.report import duration_text
 from nas_lib.seeds import Stream, seed_for
+from nas_lib.spaces import planned
 from nas_lib.steps import prepare_data
 
 _TRIALS = 3
@@ -56,14 +57,15 @@ def _step_s(search: OpenSearch, manifest: Manifest) -> float:
     """Return the mean seconds of a training step of some random children of the first depth."""
     import torch
 
-    config, decisions = search.config, search.space.decisions(search.space.depth(0))
+    config, space = search.config, planned(search.space)
+    decisions = space.decisions(space.depth(0))
     sequences = build_controller(RandomConfig(), decisions).propose(
         [], decisions=decisions, num=_TRIALS, seed=seed_for(config.seed, Stream.PREVIEW)
     )
     torch.set_num_threads(config.children.threads)
     seconds = []
     for tokens in sequences:
-        step = search.task.timed_step(search.plan(tokens), manifest)
+        step = search.task.timed_step(space.plan(tokens), manifest)
         started_s = time.perf_counter()
         for _ in range(_STEPS):
             step()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, get_args
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from nas_lib.config.training import WeightsConfig
-from nas_lib.part import MAY_CHANGE, Part
+from nas_lib.config.training import ChildrenPart, WeightsConfig
+from nas_lib.part import MAY_CHANGE, Part, by_kind
+from nas_lib.spaces import SpacePart
 
 
 class ProcedurePart(Part):
@@ -30,6 +31,10 @@ class ProcedurePart(Part):
         description="A run on another machine that shows no life this long is dead.",
         json_schema_extra=MAY_CHANGE,
     )
+
+    def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
+        """Yield what does not go with this kind of task, this space or these children."""
+        return iter(())
 
 
 class RoundsConfig(ProcedurePart):
@@ -158,6 +163,16 @@ class SharedConfig(OneReplicaPart):
         json_schema_extra=MAY_CHANGE,
     )
 
+    def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
+        """Yield what does not go with this kind of task, this space or these children."""
+        if children.task is None:
+            yield "search.kind shared judges by its own weights, not by children.evaluate"
+            return
+        if not space.super_network:
+            yield f"search.kind shared needs a space that shares weights, got {space.kind}"
+        if self.weights.kind != task:
+            yield f"search.weights.kind should be that of the task, {task}, got {self.weights.kind}"
+
     @model_validator(mode="after")
     def _check(self) -> SharedConfig:
         if self.controller_after >= self.weights.epochs:
@@ -170,7 +185,5 @@ class SharedConfig(OneReplicaPart):
 
 ProcedureConfig = Annotated[RoundsConfig | SharedConfig, Field(discriminator="kind")]
 
-PROCEDURES: Mapping[str, type[ProcedurePart]] = {
-    part.model_fields["kind"].default: part for part in get_args(get_args(ProcedureConfig)[0])
-}
+PROCEDURES: Mapping[str, type[ProcedurePart]] = by_kind(ProcedureConfig)
 """Settings by their kind."""

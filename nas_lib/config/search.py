@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from nas_lib.config.controllers import ControllerConfig, ReinforceConfig
-from nas_lib.config.procedures import ProcedureConfig, RoundsConfig, SharedConfig
+from nas_lib.config.procedures import ProcedureConfig, RoundsConfig
 from nas_lib.config.resources import ResourcesConfig
 from nas_lib.config.tasks import ImageTaskConfig, TaskConfig
-from nas_lib.config.training import ChildrenConfig, ImageChildrenConfig, OwnChildrenConfig
-from nas_lib.part import MAY_CHANGE, Part
+from nas_lib.config.training import ChildrenConfig, ImageChildrenConfig
+from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import CnnSpaceConfig, SpaceConfig
 
-_TASKS = {task.model_fields["kind"].default for task in get_args(get_args(TaskConfig)[0])}
+_TASKS = by_kind(TaskConfig)
 
 
 class SearchConfig(Part):
@@ -52,29 +52,8 @@ class SearchConfig(Part):
     def _misfits(self) -> Iterator[str]:
         """Yield what is right by itself and goes not with the other parts."""
         yield from self._misfits_of_controller()
-        task, space, children, search = self.task, self.space, self.children, self.search
-        if isinstance(children, OwnChildrenConfig):
-            if isinstance(search, SharedConfig):
-                yield "search.kind shared judges by its own weights, not by children.evaluate"
-            return
-        for name, part in (("space", space), ("children", children)):
-            if part.task not in (None, task.kind):
-                yield (
-                    f"{name}.kind {part.kind} is for task.kind {part.task}, "
-                    f"got task.kind {task.kind}"
-                )
-        if isinstance(children, ImageChildrenConfig) and not space.has_cells:
-            for name in ("drop_path", "auxiliary_weight"):
-                if getattr(children, name):
-                    yield f"children.{name} is for networks of cells, got space.kind {space.kind}"
-        if isinstance(search, SharedConfig):
-            if not space.super_network:
-                yield f"search.kind shared needs a space that shares weights, got {space.kind}"
-            if search.weights.kind != task.kind:
-                yield (
-                    f"search.weights.kind should be that of the task, {task.kind}, "
-                    f"got {search.weights.kind}"
-                )
+        yield from self.children.misfits(self.task.kind, self.space)
+        yield from self.search.misfits(self.task.kind, self.space, self.children)
 
     def _misfits_of_controller(self) -> Iterator[str]:
         policy = getattr(self.controller, "policy", None)
@@ -111,4 +90,5 @@ def _with_kind(part: Any, kind: str) -> Any:
 
 
 def _kind_of(part: Any) -> str:
-    return str(part.get("kind") if isinstance(part, Mapping) else getattr(part, "kind", ""))
+    kind = part.get("kind") if isinstance(part, Mapping) else getattr(part, "kind", "")
+    return kind if isinstance(kind, str) else ""

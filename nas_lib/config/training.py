@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from nas_lib.part import MAY_CHANGE, Part
+from nas_lib.spaces import SpacePart
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 """A fraction that is dropped."""
@@ -127,6 +129,8 @@ class ChildrenPart(Part):
 
     task: ClassVar[str | None] = None
 
+    kind: str
+
     keep: int = Field(
         5,
         ge=1,
@@ -138,6 +142,12 @@ class ChildrenPart(Part):
         description="Attempts without a new checkpoint before a child counts as crashed.",
         json_schema_extra=MAY_CHANGE,
     )
+
+    def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
+        """Yield what does not go with this kind of task, or with this space."""
+        for name, part in (("space", space), ("children", self)):
+            if part.task not in (None, task):
+                yield f"{name}.kind {part.kind} is for task.kind {part.task}, got task.kind {task}"
 
 
 class TrainedChildrenPart(ChildrenPart):
@@ -165,6 +175,13 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
     )
     reward: RewardConfig = Field(default_factory=RewardConfig)
 
+    def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
+        """Yield what does not go with this kind of task, or with this space."""
+        yield from super().misfits(task, space)
+        for name in ("drop_path", "auxiliary_weight"):
+            if getattr(self, name) and not space.has_cells:
+                yield f"children.{name} is for networks of cells, got space.kind {space.kind}"
+
 
 class TextChildrenConfig(TrainedChildrenPart, TextTraining):
     """How each child is trained on a text, and judged."""
@@ -176,7 +193,13 @@ class TextChildrenConfig(TrainedChildrenPart, TextTraining):
 
 
 class OwnChildrenConfig(ChildrenPart):
-    """Children are judged by a function of the user's own, and nothing is trained here."""
+    """Children are judged by a function of the user's own, and nothing is trained here.
+
+    Attributes:
+        device: Where it computes is the function's own affair; as for us, on CPUs.
+    """
+
+    device: ClassVar[str] = "cpu"
 
     kind: Literal["own"] = "own"
     evaluate: str = Field(
@@ -184,6 +207,10 @@ class OwnChildrenConfig(ChildrenPart):
         "handed to nas_lib.search in this process."
     )
     threads: PositiveInt = Field(1, description="CPUs that one evaluation takes.")
+
+    def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
+        """Yield nothing: whatever the task would be, the function judges architectures of any."""
+        return iter(())
 
 
 ChildrenConfig = Annotated[

@@ -64,12 +64,19 @@ class EnasLstm(nn.Module):
             inputs: Of each step; the first one is a row.
         """
         weights, num_layers = self.torch_weights(), len(self.weights) // 2
-        first = self.input(inputs[0], ())  # [B, H]
-        memory_h = memory_c = first.new_zeros(num_layers, *first.shape)  # of layers, [L, B, H]
+        index_RB = torch.stack([given.index for given in inputs if isinstance(given, Row)])
+        # All learned inputs at once: its gradient would take longer from each step by itself.
+        rows = iter(F.embedding(index_RB, self.rows).unbind(0))  # [B, H] of each
+        memory_h = memory_c = self.rows.new_zeros(num_layers, index_RB.shape[1], self.rows.shape[1])
         states: list[Tensor] = []  # of the top layer, [B, H] of each step so far
         runs = []  # the same, [T, B, H] of each run
         for run in _runs(inputs):
-            given_TBH = torch.stack([self.input(given, states) for given in run])
+            given_TBH = torch.stack(
+                [
+                    next(rows) if isinstance(given, Row) else self.input(given, states)
+                    for given in run
+                ]
+            )
             hidden_TBH, memory_h, memory_c = torch.lstm(
                 given_TBH,
                 (memory_h, memory_c),

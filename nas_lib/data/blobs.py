@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy.typing as npt
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 from safetensors.numpy import save
 
 from nas_lib.errors import CorruptStateError, StoreError
+from nas_lib.records import STRICT
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 @checked_dataclass(frozen=True, config=STRICT)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from nas_lib import steps
-from nas_lib.config import OwnChildrenConfig, SearchConfig
+from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError, NasError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
@@ -93,20 +93,14 @@ def default_workers(config: SearchConfig) -> int:
 
     Children on one GPU would have to share it, as those do for which the config names one.
     """
-    if _device(config).startswith("cuda:"):
+    if config.children.device.startswith("cuda:"):
         return 1
     return len(_gpus(config)) or max(1, num_cpus() // config.children.threads)
 
 
 def _gpus(config: SearchConfig) -> tuple[str, ...]:
     """Return the GPUs to spread children over: none where they do not use any, or a named one."""
-    return visible_gpus() if _device(config) in ("auto", "cuda") else ()
-
-
-def _device(config: SearchConfig) -> str:
-    """Return the device that children name; the CPU where nothing is trained here."""
-    children = config.children
-    return "cpu" if isinstance(children, OwnChildrenConfig) else children.device
+    return visible_gpus() if config.children.device in ("auto", "cuda") else ()
 
 
 @contextmanager

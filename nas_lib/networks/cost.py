@@ -14,12 +14,12 @@ class Cost(NamedTuple):
     """The size of a network."""
 
     num_parameters: int  # trainable, without those of an auxiliary classifier
-    num_multiply_adds: int  # of convolutions and linear layers, for one image
+    num_multiply_adds: int  # of convolutions and matrices, for one image or word
 
 
 @torch.inference_mode()
 def count(network: nn.Module, image_shape: tuple[int, int, int]) -> Cost:
-    """Return the cost of a network for one image of `[C, H, W]`.
+    """Return the cost of a network for images, for one of `[C, H, W]`.
 
     The network runs on a batch of no images: that costs nothing and gives every shape.
     """

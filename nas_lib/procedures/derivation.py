@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import RandomConfig, SharedConfig
@@ -18,8 +17,8 @@ from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.procedure import settings_of
 from nas_lib.procedures.proposals import proposal, unfinished
-from nas_lib.procedures.shared_training import REPLICA, at_work, epochs, restored, shared_progress
-from nas_lib.records import Derived, Proposed, Rewarded, SharedScore
+from nas_lib.procedures.shared_training import REPLICA, at_work, epochs, restored, weights_progress
+from nas_lib.records import STRICT, Derived, Proposed, Rewarded, SharedScore
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.store import layout, lease
 
@@ -36,7 +35,7 @@ _DRAWS = 4  # times as many as there are to be: some may be drawn twice
 Tokens = tuple[int, ...]
 
 
-@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+@checked_dataclass(frozen=True, config=STRICT)
 class _Scores:
     samples: tuple[Tokens, ...]
     scores: tuple[float, ...]
@@ -52,7 +51,7 @@ def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
         ConfigError: Shared-weight training is not complete, or there is none.
     """
     search.show_life(REPLICA, run)
-    progress = shared_progress(search)
+    progress = weights_progress(search)
     if not progress.is_complete:
         raise ConfigError(
             f"nothing can be derived from {search.uri} yet: the shared weights have "
@@ -68,7 +67,7 @@ def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
 
 def may_derive(search: OpenSearch, *, run: str) -> bool:
     """Say whether shared weights are trained, and this run is to go on with what they tell."""
-    if not shared_progress(search).is_complete or are_judged(search):
+    if not weights_progress(search).is_complete or are_judged(search):
         return False
     holder = lease.holder(search.store, REPLICA)
     return holder is None or holder.run == run

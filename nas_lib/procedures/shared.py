@@ -18,7 +18,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.derivation import are_judged, derive_architectures
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage, settings_of
-from nas_lib.procedures.shared_training import shared_progress, train_shared_weights
+from nas_lib.procedures.shared_training import train_shared_weights, weights_progress
 from nas_lib.records import Derived, Learned, SharedEpoch, from_json
 from nas_lib.results import SearchView
 from nas_lib.seeds import Stream, seed_for
@@ -70,7 +70,7 @@ class Shared(Procedure[SharedConfig]):
 
     def ticks_left(self, search: OpenSearch, replica: int) -> int:
         """Return an epoch's tick each at most, and at least one to derive and to judge."""
-        progress = shared_progress(search)
+        progress = weights_progress(search)
         return max(1, progress.num_epochs - progress.epoch)
 
     def propose(
@@ -101,7 +101,7 @@ class Shared(Procedure[SharedConfig]):
 
     def to_do(self, search: OpenSearch, num_rounds: int) -> str:
         """Return the number of epochs."""
-        progress = shared_progress(search)
+        progress = weights_progress(search)
         return f"{progress.num_epochs - progress.epoch} epoch(s) of {_WHAT}"
 
     def stages(self, search: OpenSearch, num_rounds: int) -> tuple[Stage, ...]:
@@ -109,7 +109,7 @@ class Shared(Procedure[SharedConfig]):
         children = Stage("children", total=num_rounds * self.num_children, title="from scratch")
         if not num_rounds:
             return (children,)
-        progress = shared_progress(search)
+        progress = weights_progress(search)
         epochs = Stage("epochs", progress.num_epochs, progress.epoch, title=_WHAT, then="deriving")
         return epochs, children
 

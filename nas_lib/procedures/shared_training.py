@@ -28,7 +28,7 @@ REPLICA = 0
 
 
 @dataclass(frozen=True)
-class SharedProgress:
+class WeightsProgress:
     """Where shared-weight training stands.
 
     Attributes:
@@ -45,14 +45,14 @@ class SharedProgress:
         return self.epoch >= self.num_epochs
 
 
-def shared_progress(search: OpenSearch) -> SharedProgress:
+def weights_progress(search: OpenSearch) -> WeightsProgress:
     """Return where shared-weight training stands.
 
     Raises:
         ConfigError: The search has no shared weights.
     """
     newest = search.store.newest(layout.SHARED_EPOCHS, ".json")
-    return SharedProgress(newest or 0, settings_of(search, SharedConfig).weights.epochs)
+    return WeightsProgress(newest or 0, settings_of(search, SharedConfig).weights.epochs)
 
 
 def train_shared_weights(
@@ -61,7 +61,7 @@ def train_shared_weights(
     run: str,
     minutes: float | None = None,
     on_epoch: Callable[[SharedEpoch], None] = lambda _: None,
-) -> SharedProgress:
+) -> WeightsProgress:
     """Train the shared weights, from the last finished epoch on.
 
     Args:
@@ -78,13 +78,13 @@ def train_shared_weights(
         DivergedError: A weight is no finite number any more.
     """
     started_s = time.monotonic()
-    if not shared_progress(search).is_complete:
+    if not weights_progress(search).is_complete:
         with at_work():
             for metrics in epochs(search, restored(search, run)[0]):
                 on_epoch(metrics)
                 if minutes is not None and time.monotonic() - started_s >= 60 * minutes:
                     break
-    return shared_progress(search)
+    return weights_progress(search)
 
 
 @contextmanager

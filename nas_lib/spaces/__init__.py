@@ -25,7 +25,7 @@ from nas_lib.spaces.enas_macro import (
 )
 from nas_lib.spaces.enas_micro import CellsConfig, EnasMicroSpace, EnasMicroSpaceConfig, MicroPlan
 from nas_lib.spaces.enas_rnn import EnasRnnSpace, EnasRnnSpaceConfig, HiddenConfig, RnnPlan
-from nas_lib.spaces.space import Plan, PlannedSpace, Space, SpacePart, space_size
+from nas_lib.spaces.space import Plan, PlannedSpace, Space, SpacePart, planned, space_size
 
 SpaceConfig = Annotated[
     CnnSpaceConfig
@@ -68,5 +68,6 @@ __all__ = [
     "Subset",
     "check_tokens",
     "num_tokens",
+    "planned",
     "space_size",
 ]

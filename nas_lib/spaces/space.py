@@ -103,6 +103,8 @@ class SpacePart(Part):
     has_cells: ClassVar[bool] = False
     super_network: ClassVar[str] = ""
 
+    kind: str
+
     @property
     def num_options(self) -> int | None:
         """Options of each choice, None where they differ."""
@@ -185,6 +187,20 @@ class PlannedSpace(ABC, Generic[P]):
         if str(self.plan(tokens)) != architecture.config:
             raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
         return tokens
+
+
+def planned(space: Space) -> PlannedSpace[Plan]:
+    """Return the space as one whose networks can be built.
+
+    Raises:
+        ArchitectureError: It is one of the user's own that has no plans.
+    """
+    if not isinstance(space, PlannedSpace):
+        raise ArchitectureError(
+            f"the space {space.name} has no plans from which networks could be built: judge its "
+            "architectures by children.evaluate"
+        )
+    return space
 
 
 def space_size(space: Space, depth: int) -> int:

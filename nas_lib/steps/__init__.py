@@ -5,27 +5,21 @@ stored. The laptop's engine and the pipeline's components call these same functi
 one procedure's own lie with it in `nas_lib.procedures`.
 """
 
-from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.derivation import derive_architectures, may_derive
 from nas_lib.procedures.rounds import sample_architectures, update_controller
 from nas_lib.procedures.shared_training import train_shared_weights
 from nas_lib.steps.aggregation import RoundSummary, aggregate_rewards
-from nas_lib.steps.children import (
-    end_out_of_memory,
-    fail_attempt,
-    stop_attempt,
-    train_child,
-)
+from nas_lib.steps.attempts import fail_attempt, stop_attempt
+from nas_lib.steps.children import end_out_of_memory, train_child
 from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
-from nas_lib.steps.prepare import has_data, prepare_data
+from nas_lib.steps.prepare import prepare_data
 from nas_lib.steps.reporting import REPORT, view_search, write_report
 
 __all__ = [
     "REPORT",
     "WHY",
     "Garbage",
-    "OpenSearch",
     "Plan",
     "RoundSummary",
     "aggregate_rewards",
@@ -33,7 +27,6 @@ __all__ = [
     "derive_architectures",
     "end_out_of_memory",
     "fail_attempt",
-    "has_data",
     "may_derive",
     "plan_replicas",
     "plan_rounds",

@@ -15,16 +15,14 @@ import os
 import socket
 import time
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from nas_lib.records import ChildId, ChildResult
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import STRICT, ChildId, ChildResult
 from nas_lib.store import SearchStore, layout, lease
 
-_STRICT = ConfigDict(extra="forbid")
 
-
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Attempt:
     """An attempt to train a child began."""
 
@@ -53,7 +51,7 @@ class Attempt:
         return lease.process_start(self.pid) == self.process_start
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Failure:
     """An attempt failed; in one line, and with the traceback if there is one."""
 
@@ -61,7 +59,7 @@ class Failure:
     details: str = ""
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class Stop:
     """An attempt was stopped with its engine."""
 
@@ -83,15 +81,17 @@ def begin_attempt(
     return None
 
 
-def fail_attempt(store: SearchStore, child: str, message: str, details: str) -> None:
-    """Note that the child's newest attempt failed."""
+def fail_attempt(search: OpenSearch, *, child: str, message: str, details: str = "") -> None:
+    """Note that the child's newest attempt failed, and where (`details`: a traceback)."""
+    store = search.store
     number = len(store.numbers(layout.attempts_folder(child), ".json"))
     failure = Failure(" ".join(message.split())[:500], details)
     store.settle(layout.attempt(child, number, end="failed"), failure)
 
 
-def stop_attempt(store: SearchStore, child: str) -> None:
-    """Note that the child's newest attempt was stopped with its engine."""
+def stop_attempt(search: OpenSearch, *, child: str) -> None:
+    """Note that the child's newest attempt was stopped with its engine: it does not count."""
+    store = search.store
     number = len(store.numbers(layout.attempts_folder(child), ".json"))
     if number:  # else the worker had not come so far
         store.settle(layout.attempt(child, number, end="stopped"), Stop())

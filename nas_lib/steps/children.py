@@ -7,7 +7,7 @@ import socket
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.records import ChildId, ChildResult
-from nas_lib.steps import attempts
+from nas_lib.steps.attempts import begin_attempt
 from nas_lib.store import layout
 
 
@@ -26,7 +26,7 @@ def train_child(search: OpenSearch, *, child: str, run: str) -> float:
     result = store.find(ChildResult, layout.child_result(child))
     if result is None:
         max_attempts = search.config.children.max_attempts
-        result = attempts.begin_attempt(store, child, run, max_attempts=max_attempts) or _judge(
+        result = begin_attempt(store, child, run, max_attempts=max_attempts) or _judge(
             search, child, run
         )
         result = store.settle(layout.child_result(child), result)
@@ -34,16 +34,6 @@ def train_child(search: OpenSearch, *, child: str, run: str) -> float:
             store.objects.delete(layout.child_weights(child))
     store.delete_below(layout.checkpoints_folder(child))
     return result.reward
-
-
-def fail_attempt(search: OpenSearch, *, child: str, message: str, details: str = "") -> None:
-    """Note that the child's newest attempt failed, and where (`details`: a traceback)."""
-    attempts.fail_attempt(search.store, child, message, details)
-
-
-def stop_attempt(search: OpenSearch, *, child: str) -> None:
-    """Note that the child's newest attempt was stopped with its engine: it does not count."""
-    attempts.stop_attempt(search.store, child)
 
 
 def end_out_of_memory(search: OpenSearch, *, child: str, message: str) -> None:

@@ -42,11 +42,6 @@ def prepare_data(search: OpenSearch, *, config: SearchConfig | None = None) -> M
     return manifest
 
 
-def has_data(search: OpenSearch, config: SearchConfig) -> bool:
-    """Say whether there is anything at the path of the user's data, or it needs none."""
-    return search.task_of(config).has_data()
-
-
 def _create(search: OpenSearch, config: SearchConfig, prepared: Prepared | None) -> StoredSearch:
     data_hash = _data_hash(search, config, prepared)
     wanted = StoredSearch(FORMAT_VERSION, identity(config, data_hash), data_hash, config)

@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from nas_lib.records import from_json
+from nas_lib.records import STRICT, from_json
 from nas_lib.store import layout
 from nas_lib.store.search_store import SearchStore
 
@@ -25,7 +24,7 @@ _POLLS_PER_LEASE = 50
 _runs_here: set[str] = set()  # under way in this process; one that failed may not have said so
 
 
-@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@checked_dataclass(frozen=True, config=STRICT)
 class Lease:
     """A run's claim on a replica."""
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import FORMAT_VERSION, SearchConfig
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
 from nas_lib.records import (
+    STRICT,
     ChildId,
     ChildRow,
     Problem,
@@ -32,10 +32,9 @@ from nas_lib.store.open import open_store
 
 A = TypeVar("A")
 T = TypeVar("T")
-_STRICT = ConfigDict(extra="forbid")
 
 
-@checked_dataclass(frozen=True, config=_STRICT)
+@checked_dataclass(frozen=True, config=STRICT)
 class StoredSearch:
     """What `search.json` says; written once."""
 

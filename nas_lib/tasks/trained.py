@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from nas_lib.data import BlobInfo, Manifest, cached_blob
-from nas_lib.errors import ArchitectureError
 from nas_lib.records import Child, ChildResult, EpochMetrics, Status, TestReading
 from nas_lib.seeds import Stream, seed_for
-from nas_lib.spaces import Plan, PlannedSpace, Space
+from nas_lib.spaces import Plan, Space, planned
 from nas_lib.store import SearchStore, layout
 from nas_lib.tasks.task import Judged, Task
 
@@ -98,6 +97,7 @@ class TrainedTask(Task, Generic[M]):
         from nas_lib.training.epoch_trainer import DivergedError, is_out_of_memory, train
 
         children: Any = self.config.children
+        plan = planned(space).plan(child.architecture.tokens)
         device = set_up_torch(children.device, threads=children.threads, setting="children.device")
         manifest, blob = self._fetched(store)
         checkpoints = Checkpoints(store.objects, child.id, children.checkpoint_every_s)
@@ -106,7 +106,7 @@ class TrainedTask(Task, Generic[M]):
         status: Status = "ok"
         message = ""
         try:
-            trainer = self.trainer(child, plan_of(space, child), manifest, blob, device)
+            trainer = self.trainer(child, plan, manifest, blob, device)
             checkpoint = checkpoints.latest(trainer.network)
             if checkpoint is not None:
                 trainer.restore(checkpoint)
@@ -173,7 +173,7 @@ class TrainedTask(Task, Generic[M]):
 
         key = layout.child_weights(child)
         data = store.objects.get(key)
-        plan = _planned(space).plan(read_info(data, key=key).architecture.tokens)
+        plan = planned(space).plan(read_info(data, key=key).architecture.tokens)
         network = self.network(plan, self._manifest(store))
         load_weights(network, data, key=key)
         return network
@@ -212,24 +212,6 @@ class TrainedTask(Task, Generic[M]):
         """Return what was prepared, and the file with all that a search may see."""
         manifest = self._manifest(store)
         return manifest, _fetch(store, layout.DATA_SEARCH, manifest.search_blob)
-
-
-def plan_of(space: Space, child: Child) -> Plan:
-    """Return what a child's tokens mean.
-
-    Raises:
-        ArchitectureError: The space is one of the user's own that has no plans to build from.
-    """
-    return _planned(space).plan(child.architecture.tokens)
-
-
-def _planned(space: Space) -> PlannedSpace[Plan]:
-    if not isinstance(space, PlannedSpace):
-        raise ArchitectureError(
-            f"the space {space.name} has no plans from which networks could be built: judge its "
-            "architectures by children.evaluate"
-        )
-    return space
 
 
 def _fetch(store: SearchStore, key: str, blob: BlobInfo) -> Path:

@@ -95,10 +95,6 @@ class CheckpointFolder:
         self._store = store
         self._prefix = prefix
 
-    def latest_epoch(self) -> int:
-        """Return the epoch of the newest checkpoint, 0 if there is none."""
-        return max(self._epochs(), default=0)
-
     def latest(self, parse: Callable[[bytes, int, str], T]) -> T | None:
         """Return the newest checkpoint that is whole; damaged ones are set aside.
 
@@ -170,10 +166,6 @@ class Checkpoints:
     def problems(self) -> list[str]:
         """A sentence on each checkpoint that was set aside."""
         return self._folder.problems
-
-    def latest_epoch(self) -> int:
-        """Return the epoch of the newest checkpoint, 0 if there is none."""
-        return self._folder.latest_epoch()
 
     def latest(self, network: nn.Module) -> Checkpoint | None:
         """Return the newest whole checkpoint of this network; damaged ones are set aside."""

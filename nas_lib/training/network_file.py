@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import Tensor, nn
 
 from nas_lib.architecture import Architecture
 from nas_lib.errors import CorruptStateError
-from nas_lib.records import from_json, to_json
+from nas_lib.records import STRICT, from_json, to_json
 from nas_lib.training.tensors import pack, unpack
 
 
-@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+@checked_dataclass(frozen=True, config=STRICT)
 class NetworkInfo:
     """Which network a file holds.
 

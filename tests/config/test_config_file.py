@@ -51,6 +51,35 @@ def parse(text: str) -> SearchConfig:
 
 
 @pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("task: {kind: image_classification}", "task.kind image_classification"),
+        ("task: {kind: language_modelling, max_words: 9}", "task.kind language_modelling"),
+        ("controller: {kind: enas, hidden_size: 64}", "controller.kind enas"),
+        ("shared: null", "shared"),
+        ("{shared: {epochs: 3}, task: {kind: image_classification}}", "shared"),
+    ],
+)
+def test_an_earlier_form_of_documents_is_told_as_such(text: str, what: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    assert str(caught.value) == (
+        f"search.yaml: {what} is of an earlier form of this document: `nas init PRESET` writes one "
+        "as it is now, and the changelog says where each setting went"
+    )
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("document", ["{}", "task: {}", "name: {}"])
+def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
+    lists = ["[x, x, x, x, x, x, x, x, x, x]"]  # ten times as many by each alias: 10^9
+    lists += [f"[{', '.join([f'*a{n}'] * 10)}]" for n in range(8)]
+    nested = ", ".join(f"a{n}: &a{n} {items}" for n, items in enumerate(lists))
+    with pytest.raises(ConfigError, match=r"\.\.\."):
+        parse(document.format(f"[{{{nested}}}]"))
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("childre: {}", "search.yaml: unknown setting childre; did you mean children?"),
@@ -59,7 +88,7 @@ def parse(text: str) -> SearchConfig:
         ("controller: {kind: random, x: 1}", "unknown setting controller.x"),
         (
             "children: {kind: images, evaluate: inline}",
-            "unknown setting children.evaluate: it goes with children.kind own",
+            "unknown setting children.evaluate; it goes with children.kind own",
         ),
         ("children: {epochs: many}", 'children.epochs should be a whole number, got "many"'),
         ("children: {epochs: 1.5}", "children.epochs should be a whole number, got 1.5"),
@@ -83,7 +112,16 @@ def parse(text: str) -> SearchConfig:
             "children: {kind: text}",
             "children.kind text is for task.kind text, got task.kind images",
         ),
-        ("children: {evaluate: inline, epochs: 3}", "unknown setting children.epochs"),
+        (
+            "children: {evaluate: inline, epochs: 3}",
+            "unknown setting children.epochs; it goes with children.kind images or children.kind "
+            "text",
+        ),
+        (
+            "children: {reward: {perplexity_constant: 2}}",
+            "children.reward.perplexity_constant; it goes with children.kind text",
+        ),
+        ("search: {tick_minutes: 3}", "search.tick_minutes; it goes with search.kind shared"),
         ("children: {kind: own}", "children.evaluate is missing"),
         ("search: {kind: forever}", 'search.kind should be one of rounds, shared, got "forever"'),
         ("search: {wait_for: 9}", "search: wait_for (9) must be at most children_per_round (8)"),
@@ -133,7 +171,7 @@ def parse(text: str) -> SearchConfig:
             )
             for children in ("", "evaluate: inline")
         ),
-        ("controller: {kind: enas}", "controller.kind should be one of reinforce, random, got"),
+        ("controller: {kind: ppo}", "controller.kind should be one of reinforce, random, got"),
         (
             "controller: {kind: reinforce, policy: {kind: nas, hidden: 9}}",
             "unknown setting controller.policy.hidden; did you mean hidden_size?",

@@ -42,7 +42,7 @@ def test_the_newest_checkpoint_comes_back_as_it_was(store: ObjectStore) -> None:
     again = Checkpoints(store, CHILD, every_s=0)
     found = again.latest(NETWORK)
 
-    assert again.latest_epoch() == 2
+    assert keys(store)[-1] == f"checkpoints/{CHILD}/0002.safetensors"
     assert found is not None
     assert found.epochs == checkpoint(2).epochs
     torch.testing.assert_close(dict(found.model), NETWORK.state_dict(), rtol=0, atol=0)
@@ -56,7 +56,7 @@ def test_without_checkpoints_there_is_none(store: ObjectStore) -> None:
     checkpoints = Checkpoints(store, CHILD, every_s=0)
 
     assert checkpoints.latest(NETWORK) is None
-    assert checkpoints.latest_epoch() == 0
+    assert keys(store) == []
 
 
 def test_the_newest_two_are_kept(store: ObjectStore) -> None:

@@ -12,8 +12,8 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import ImageTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
-from nas_lib.data.blobs import STRICT
 from nas_lib.errors import DataError
+from nas_lib.records import STRICT
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
 from nas_lib.tasks.images.readers import read_images

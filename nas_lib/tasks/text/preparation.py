@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import TextTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
-from nas_lib.data.blobs import STRICT
+from nas_lib.records import STRICT
 from nas_lib.tasks.text.raw import END, UNKNOWN, check_text
 from nas_lib.tasks.text.readers import read_text
 
