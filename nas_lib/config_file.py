@@ -142,8 +142,12 @@ def _exact_as_float(value: Any) -> Any:
 
 
 def _dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield single settings; one that is itself a mapping, such as a node selector, is whole."""
-    for key in sorted(settings, key=_is_no_tag):
+    """Yield single settings; one that is itself a mapping, such as a node selector, is whole.
+
+    Of two for the same place the one with the longer key comes last, and so counts: on their way
+    through Kubeflow they lose their order.
+    """
+    for key in sorted(settings, key=lambda key: (_is_no_tag(key), key.count("."))):
         value = settings[key]
         if isinstance(value, Mapping) and tuple(f"{prefix}{key}".split(".")) in _section_paths():
             yield from _dotted(value, f"{prefix}{key}.")

@@ -561,3 +561,18 @@ def test_labels_of_nodes_keep_their_dots(overrides: dict[str, object]) -> None:
 def test_an_unknown_section_of_overrides_is_still_named() -> None:
     with pytest.raises(ConfigError, match="unknown setting childre; did you mean children"):
         resolve_config("digits", {"childre": {"epochs": 3}}, stored=None)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_overrides_need_no_order(order: int) -> None:
+    overrides = {
+        "search": {"weights": {"epochs": 2, "threads": 2}},
+        "search.weights.epochs": 4,
+        "search.kind": "shared",
+        "space.kind": "enas-macro",
+    }
+    config = resolve_config("digits", dict(list(overrides.items())[::order]), stored=None)
+
+    assert config is not None
+    assert isinstance(config.search, SharedConfig)
+    assert (config.search.weights.epochs, config.search.weights.threads) == (4, 2)
