@@ -6,8 +6,8 @@ import secrets
 import time
 from statistics import fmean
 
-from nas_lib.config import RandomConfig, SearchConfig
-from nas_lib.controllers import build_controller
+from nas_lib.config import SearchConfig
+from nas_lib.controllers import draw_uniformly
 from nas_lib.data import Manifest
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Preview, procedure_of
@@ -59,9 +59,8 @@ def _step_s(search: OpenSearch, manifest: Manifest) -> float:
 
     config, space = search.config, planned(search.space)
     decisions = space.decisions(space.depth(0))
-    sequences = build_controller(RandomConfig(), decisions).propose(
-        [], decisions=decisions, num=_TRIALS, seed=seed_for(config.seed, Stream.PREVIEW)
-    )
+    seed = seed_for(config.seed, Stream.PREVIEW)
+    sequences = draw_uniformly(decisions, num=_TRIALS, seed=seed)
     torch.set_num_threads(config.children.threads)
     seconds = []
     for tokens in sequences:

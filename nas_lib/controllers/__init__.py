@@ -18,14 +18,14 @@ from nas_lib.config import (
     ReinforceConfig,
 )
 from nas_lib.controllers.controller import Controller
-from nas_lib.controllers.random_search import RandomController
+from nas_lib.controllers.random_search import RandomController, draw_uniformly
 from nas_lib.controllers.state import Lesson, Shard
 from nas_lib.spaces.decisions import Decision
 
 if TYPE_CHECKING:
     from nas_lib.controllers.policy import Policy
 
-__all__ = ["Controller", "Lesson", "Shard", "build_controller", "build_policy"]
+__all__ = ["Controller", "Lesson", "Shard", "build_controller", "build_policy", "draw_uniformly"]
 
 
 def build_controller(config: ControllerConfig, decisions: Sequence[Decision]) -> Controller:

@@ -24,13 +24,8 @@ class RandomController:
     def propose(
         self, shards: Sequence[Shard], *, decisions: Sequence[Decision], num: int, seed: int
     ) -> list[tuple[int, ...]]:
-        """Return uniform draws: each option of a choice, and each subset, is equally likely."""
-        limits_W = [  # of the tokens W of an architecture
-            decision.num_values for decision in decisions for _ in range(decision.num_tokens)
-        ]
-        # Bits one by one are uniform over subsets too: each has the probability 2^-bits.
-        tokens_BW = np.random.default_rng(seed).integers(limits_W, size=(num, len(limits_W)))
-        return [tuple(row) for row in tokens_BW.tolist()]
+        """Return uniform draws."""
+        return draw_uniformly(decisions, num=num, seed=seed)
 
     def lesson(
         self,
@@ -58,3 +53,13 @@ class RandomController:
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
         """Return what the lesson says; nothing else is known."""
         return dict(lesson.metrics)
+
+
+def draw_uniformly(decisions: Sequence[Decision], *, num: int, seed: int) -> list[tuple[int, ...]]:
+    """Return architectures of which each option of a choice, and each subset, is equally likely."""
+    limits_W = [  # of the tokens W of an architecture
+        decision.num_values for decision in decisions for _ in range(decision.num_tokens)
+    ]
+    # Bits one by one are uniform over subsets too: each has the probability 2^-bits.
+    tokens_BW = np.random.default_rng(seed).integers(limits_W, size=(num, len(limits_W)))
+    return [tuple(row) for row in tokens_BW.tolist()]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from nas_lib.config import RandomConfig, SharedConfig
-from nas_lib.controllers import Shard, build_controller
+from nas_lib.config import SharedConfig
+from nas_lib.controllers import Shard, draw_uniformly
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.procedure import settings_of
@@ -152,12 +152,8 @@ def _samples(search: OpenSearch, workload: Workload, shards: Sequence[Shard]) ->
 def _probes(search: OpenSearch, kept: Sequence[Tokens]) -> list[Tokens]:
     """Return architectures drawn uniformly from all but the kept ones, as far as there are any."""
     decisions, num = search.space.decisions(1), settings_of(search, SharedConfig).derive.probes
-    drawn = build_controller(RandomConfig(), decisions).propose(
-        (),
-        decisions=decisions,
-        num=_DRAWS * num,
-        seed=seed_for(search.config.seed, Stream.PROBES),
-    )
+    seed = seed_for(search.config.seed, Stream.PROBES)
+    drawn = draw_uniformly(decisions, num=_DRAWS * num, seed=seed)
     return _different(search, [*kept, *drawn])[len(kept) :][:num]
 
 

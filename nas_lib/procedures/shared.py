@@ -11,8 +11,8 @@ from dataclasses import replace
 from itertools import islice
 from statistics import fmean
 
-from nas_lib.config import OwnChildrenConfig, RandomConfig, SharedConfig
-from nas_lib.controllers import build_controller
+from nas_lib.config import OwnChildrenConfig, SharedConfig
+from nas_lib.controllers import draw_uniformly
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.derivation import are_judged, derive_architectures
@@ -157,12 +157,8 @@ def _tried(search: OpenSearch) -> tuple[int, int, float]:
     settings = settings_of(search, SharedConfig)
     workload = search.task.workload(search.store)
     decisions = search.space.decisions(1)
-    architectures = build_controller(RandomConfig(), decisions).propose(
-        [],
-        decisions=decisions,
-        num=1 + _STEPS,
-        seed=seed_for(search.config.seed, Stream.PREVIEW),
-    )
+    seed = seed_for(search.config.seed, Stream.PREVIEW)
+    architectures = draw_uniformly(decisions, num=1 + _STEPS, seed=seed)
     training_s, judging_s = [], []
     steps = zip(architectures, islice(workload.batches(1), 1 + _STEPS), strict=False)
     for number, (tokens, batch) in enumerate(steps):
