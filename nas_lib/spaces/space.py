@@ -110,6 +110,7 @@ class SpacePart(Part):
         """Options of each choice, None where they differ."""
         return None
 
+    @abstractmethod
     def build(self, given: Space | None = None) -> Space:
         """Return the space.
 
@@ -119,7 +120,6 @@ class SpacePart(Part):
         Raises:
             ConfigError: A space of the user's own cannot be found, or is none.
         """
-        raise NotImplementedError
 
 
 class OptionsPart(SpacePart):
