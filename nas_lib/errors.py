@@ -2,8 +2,40 @@
 
 Each error is also the builtin a caller would expect. Its message is one sentence that says where,
 what was expected and what came. The command exits with `exit_code`: 2 for the user's input, 1 for
-everything that happened during the run.
+everything that happened during the run. What others say (names, paths, messages of users' code or
+of servers) comes into a sentence through `one_line`.
 """
+
+import re
+
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters: with some of them terminals are steered
+    r"\u2028-\u202e\u2066-\u2069"  # line separators; what turns the direction of text around
+    r"\ud800-\udfff]"  # halves of characters: they cannot be written
+)
+
+
+def visible(text: str) -> str:
+    r"""Escape what would be acted on rather than shown (`\x1b`), except line breaks and tabs."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def one_line(text: object, max_chars: int = 1000) -> str:
+    r"""Return what others say as a part of a sentence of ours.
+
+    Line breaks and tabs become blanks, control characters are escaped (`\x1b`).
+
+    Args:
+        text: Anything that can be written, for instance an exception.
+        max_chars: It is cut where it is longer.
+    """
+    try:
+        text = str(text)
+    except Exception:  # of a user's own class
+        text = f"{type(text).__name__} without a text"
+    joined = " ".join(filter(None, map(str.strip, text.expandtabs(1).splitlines())))
+    cut = joined if len(joined) <= max_chars else joined[: max_chars - 3] + "..."
+    return visible(cut)
 
 
 class NasError(Exception):
