@@ -20,7 +20,8 @@ def prepared_text(search: OpenSearch, prepared: Manifest | None) -> str:
     """Return what was prepared, as Markdown."""
     if prepared is None:
         return f"{search.uri} evaluates architectures by its own function: no data from us."
-    return f"{search.task.describe(prepared)}, stored in {search.uri}"
+    sentence = f"{search.task.describe(prepared)}, stored in {search.uri}"
+    return "\n\n".join([sentence, *prepared.notices])
 
 
 def child_resources(

@@ -59,7 +59,10 @@ def prepare_data(
             f"nothing lies at task.data.path in this pod ({path}): if it lies "
             "on your own machine, store it from there with `nas prepare`"
         )
-    return steps.prepare_data(search, config=config)
+    manifest = steps.prepare_data(search, config=config)
+    for notice in manifest.notices if manifest else ():
+        print(f"data: {notice}", flush=True)
+    return manifest
 
 
 def plan_rounds(search: OpenSearch, *, replica: int, rounds_per_run: int, run: str) -> Plan:

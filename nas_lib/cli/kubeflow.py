@@ -34,6 +34,8 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
     from nas_lib.open_search import OpenSearch
 
     prepared = steps.prepare_data(OpenSearch(store), config=settings)
+    for notice in prepared.notices if prepared else ():
+        click.echo(f"data: {notice}", err=True)
     what = f"{prepared.source}, " if prepared else ""
     click.echo(f"{what}prepared in {store}: start the pipeline there, with an empty preset")
 

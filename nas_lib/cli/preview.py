@@ -31,6 +31,8 @@ def preview(config: SearchConfig) -> dict[str, str]:
     facts = {"search": config.name}
     if manifest is not None:
         facts["data"] = search.task.describe(manifest)
+        if manifest.notices:
+            facts["notices"] = "; ".join(manifest.notices)
     found = procedure_of(config).preview(search)
     facts |= found.facts
     if manifest is not None:

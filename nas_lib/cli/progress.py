@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from nas_lib.config import SearchConfig
+from nas_lib.data import Manifest
 from nas_lib.engine import Listener
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Stage, procedure_of
@@ -150,6 +151,11 @@ class LiveProgress(StageCounter):
         self._bar = bar
         self._task = bar.add_task("preparing", total=None, note="", unit="children")
 
+    def prepared(self, manifest: Manifest) -> None:
+        """Show what is to be known of the data."""
+        for notice in manifest.notices:
+            self._bar.console.print(f"data: {notice}", markup=False)
+
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Show the total of the first stage."""
         super().opened(search, num_rounds=num_rounds, workers=workers)
@@ -214,6 +220,11 @@ class PlainProgress(StageCounter):
         """Say nothing yet."""
         super().__init__(config)
         self._console = console
+
+    def prepared(self, manifest: Manifest) -> None:
+        """Say what is to be known of the data."""
+        for notice in manifest.notices:
+            self._say(f"data: {notice}")
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Say what is to be done."""

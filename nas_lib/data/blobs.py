@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +46,8 @@ class Manifest:
         num_test: Test examples.
         search_blob: The training and validation examples, all that a search may see.
         test_blob: The test examples.
+        notices: A sentence on each thing that a user would not guess: what was left out, or taken
+            for something else than its name says. Not part of the content.
     """
 
     content_hash: str
@@ -55,6 +57,7 @@ class Manifest:
     num_test: int
     search_blob: BlobInfo
     test_blob: BlobInfo
+    notices: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 M = TypeVar("M", bound=Manifest)

@@ -85,8 +85,10 @@ def search(
     procedure_of(config).check_choice(rounds=rounds is not None, replicas=replicas is not None)
     opened = OpenSearch(store or f"runs/{config.name}", space=space, evaluate=evaluate)
     num_workers = _num_workers(config, workers, _is_inline(config, opened.uri))
-    steps.prepare_data(opened, config=config)
     listener = listener or Listener()
+    manifest = steps.prepare_data(opened, config=config)
+    if manifest is not None:
+        listener.prepared(manifest)
     engine = Engine(
         opened,
         make_workers=_make_workers(opened, listener, num_workers),

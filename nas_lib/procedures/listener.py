@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nas_lib.data import Manifest
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult, Learned, SharedEpoch
 
 
 class Listener:
     """Is told how a search goes on; override what you want to know."""
+
+    def prepared(self, manifest: Manifest) -> None:
+        """The search's data is prepared, now or before; its notices are for people."""
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """The search is prepared; this run may do so many rounds over all replicas."""

@@ -25,11 +25,13 @@ class DataSummary:
         content_hash: Equal for equal examples.
         sentence: What was prepared, in words.
         example: What one example is called, such as `image`.
+        notices: A sentence on each thing in it that a user would not guess.
     """
 
     content_hash: str
     sentence: str
     example: str
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,9 @@ def _data(search: OpenSearch) -> DataSummary | None:
     if manifest is None:
         return None
     sentence = search.task.describe(manifest)
-    return DataSummary(manifest.content_hash, sentence, search.task.example)
+    return DataSummary(
+        manifest.content_hash, sentence, search.task.example, notices=manifest.notices
+    )
 
 
 def _readings(search: OpenSearch, children: Iterable[str]) -> tuple[TestReading, ...]:

@@ -77,6 +77,7 @@ def prepare_images(task: ImageTaskConfig, seed: int) -> Prepared:
         num_test=len(split.test),
         mean=mean,
         std=std,
+        notices=raw.notices,
     )
     return prepared(
         manifest,

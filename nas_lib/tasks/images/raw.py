@@ -43,12 +43,14 @@ class RawImages:
         class_names: In the order of the class indices.
         train: Images to train on and to hold out from.
         test: The data set's own test images, None where it has none.
+        notices: A sentence without full stop on each thing that a user would not guess.
     """
 
     source: str
     class_names: tuple[str, ...]
     train: LabelledImages
     test: LabelledImages | None = None
+    notices: tuple[str, ...] = ()
 
 
 def number_classes(

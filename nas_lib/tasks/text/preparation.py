@@ -51,6 +51,7 @@ def prepare_text(task: TextTaskConfig) -> Prepared:
         num_train=len(text.train),
         num_valid=len(text.valid),
         num_test=len(text.test),
+        notices=text.notices,
     )
     return prepared(
         manifest,

@@ -22,12 +22,14 @@ class RawText:
         train: To train on; the vocabulary comes from them.
         valid: For the reward.
         test: For the test.
+        notices: A sentence without full stop on each thing that a user would not guess.
     """
 
     source: str
     train: Sequence[str]
     valid: Sequence[str]
     test: Sequence[str]
+    notices: tuple[str, ...] = ()
 
 
 def check_text(text: RawText) -> None:
