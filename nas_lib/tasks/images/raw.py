@@ -43,6 +43,7 @@ class RawImages:
         class_names: In the order of the class indices.
         train: Images to train on and to hold out from.
         test: The data set's own test images, None where it has none.
+        valid: The data set's own validation images, None where it has none.
         notices: A sentence without full stop on each thing that a user would not guess.
     """
 
@@ -50,6 +51,7 @@ class RawImages:
     class_names: tuple[str, ...]
     train: LabelledImages
     test: LabelledImages | None = None
+    valid: LabelledImages | None = None
     notices: tuple[str, ...] = ()
 
 
@@ -84,22 +86,26 @@ def check_images(raw: RawImages) -> None:
 
     Raises:
         DataError: Fewer than two classes; no images; images and labels of different length;
-            a label without a class; NaN or infinity; test images of another shape or type.
+            a label without a class; NaN or infinity; validation or test images of another shape
+            or type.
     """
     num_classes = len(raw.class_names)
     if num_classes < 2:
         raise DataError(f"{raw.source}: expected at least 2 classes, got {num_classes}")
     for name, part in _parts(raw):
         _check_part(f"{raw.source}: {name}", part, num_classes)
-    if raw.test is None:
-        return
-    (train_kind, test_kind) = (_kind(part) for _, part in _parts(raw))
-    if train_kind != test_kind:
-        raise DataError(f"{raw.source}: test images are {test_kind}, training images {train_kind}")
+    wanted = _kind(raw.train)
+    for name, part in _parts(raw):
+        if _kind(part) != wanted:
+            raise DataError(
+                f"{raw.source}: {name} images are {_kind(part)}, training images {wanted}"
+            )
 
 
 def _parts(raw: RawImages) -> Iterator[tuple[str, LabelledImages]]:
     yield "training", raw.train
+    if raw.valid is not None:
+        yield "validation", raw.valid
     if raw.test is not None:
         yield "test", raw.test
 
