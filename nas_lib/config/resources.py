@@ -28,7 +28,7 @@ MOST_TASKS = 32
 
 
 class ResourcesConfig(Part):
-    """What children may use. Only `memory_mb` means anything to the local engine.
+    """What a search may use. Only those in MiB mean anything to the local engine.
 
     The others are of the pod that a child trains in; with the fan-out `pod`, of the one pod in
     which all children of a round do.
@@ -37,6 +37,11 @@ class ResourcesConfig(Part):
     memory_mb: PositiveInt | None = Field(
         None,
         description="Memory of each child, in MiB; unset: its share of what is here.",
+    )
+    unpacked_mb: PositiveInt | None = Field(
+        None,
+        description="Memory that the data may take once they are read and unpacked, in MiB; unset: "
+        "half of the memory that may be used.",
     )
     fanout: FanOut | None = Field(
         None,

@@ -1,37 +1,101 @@
-"""Paths that a user wrote."""
+"""Paths that a user wrote, and what lies below them: looked at before anything is opened."""
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
+from typing import Final
 
 from nas_lib.errors import DataError
 
+_KINDS: Final = (
+    (stat.S_ISREG, "a file"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
-def existing_folder(text: str) -> Path:
+
+def user_path(text: str | Path) -> Path:
+    """Return the path; `~` is the home folder.
+
+    Raises:
+        DataError: Nobody knows that home folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as err:
+        raise DataError(f"{text}: there is no such home folder") from err
+
+
+def kind_of(path: Path) -> str:
+    """Say what lies there without opening it: a file, a folder, a pipe, ..., or nothing.
+
+    Raises:
+        DataError: It cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "a link to nothing" if path.is_symlink() else "nothing"
+    except (OSError, ValueError) as err:  # ValueError: a NUL in the path
+        raise DataError(f"{path}: cannot be looked at: {err}") from err
+    return next((kind for is_kind, kind in _KINDS if is_kind(mode)), "something else")
+
+
+def is_there(text: str) -> bool:
+    """Say whether there is anything at all at a path.
+
+    Raises:
+        DataError: It cannot be looked at.
+    """
+    try:
+        path = user_path(text)
+    except DataError:  # a home folder of another machine
+        return False
+    return kind_of(path) not in ("nothing", "a link to nothing")
+
+
+def existing_folder(text: str | Path) -> Path:
     """Return the folder; `~` is the home folder.
 
     Raises:
         DataError: There is no folder.
     """
-    path = Path(text).expanduser()
-    if not path.is_dir():
-        raise DataError(f"{path}: expected a folder, got {_what_is(path)}")
-    return path
+    return _expected("a folder", user_path(text))
 
 
-def existing_file(text: str) -> Path:
-    """Return the file; `~` is the home folder.
+def existing_file(text: str | Path) -> Path:
+    """Return the file; `~` is the home folder. Pipes, sockets and devices are none.
 
     Raises:
         DataError: There is no file.
     """
-    path = Path(text).expanduser()
-    if not path.is_file():
-        raise DataError(f"{path}: expected a file, got {_what_is(path)}")
+    return _expected("a file", user_path(text))
+
+
+def file_within(folder: Path, path: Path) -> Path:
+    """Return a file that was found below the data's folder.
+
+    Raises:
+        DataError: It is none (a pipe, a device), or a link leads to it out of the folder.
+    """
+    if leaves(folder, path):
+        raise DataError(
+            f"{path}: is a link that leaves {folder} and is not followed, put the file itself there"
+        )
+    return _expected("a file", path)
+
+
+def leaves(folder: Path, path: Path) -> bool:
+    """Say whether a path below the data's folder leads out of it, by a link on the way."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _expected(kind: str, path: Path) -> Path:
+    if (found := kind_of(path)) != kind:
+        raise DataError(f"{path}: expected {kind}, got {found}")
     return path
-
-
-def _what_is(path: Path) -> str:
-    if not path.exists():
-        return "nothing"
-    return "a folder" if path.is_dir() else "a file"

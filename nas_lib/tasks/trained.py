@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from nas_lib.data import BlobInfo, Manifest, cached_blob
+from nas_lib.data.allowance import Allowance
+from nas_lib.data.paths import is_there
 from nas_lib.records import Child, ChildResult, EpochMetrics, Status, TestReading
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, Space, planned
 from nas_lib.store import SearchStore, layout
 from nas_lib.tasks.task import Judged, Task
+from nas_lib.training.machine import memory_limit_mb
 
 if TYPE_CHECKING:
     import torch
@@ -74,7 +77,12 @@ class TrainedTask(Task, Generic[M]):
     def has_data(self) -> bool:
         """Say whether there is anything at the path of the user's data, or it needs none."""
         path = getattr(self.config.task.data, "path", None)
-        return path is None or Path(path).expanduser().exists()
+        return path is None or is_there(path)
+
+    def allowance(self) -> Allowance:
+        """Return how much memory the user's data may take unpacked; each reading has its own."""
+        here_mb = memory_limit_mb() // 2
+        return Allowance((self.config.resources.unpacked_mb or here_mb) * 2**20)
 
     def find_manifest(self, store: SearchStore) -> M | None:
         """Return what was prepared, None where nothing was."""

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import ImageTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
+from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
 from nas_lib.records import STRICT
 from nas_lib.seeds import Stream, seed_for
@@ -57,13 +58,19 @@ class Split:
     test: LabelledImages
 
 
-def prepare_images(task: ImageTaskConfig, seed: int) -> Prepared:
+def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Prepared:
     """Read, check, split and serialise the images: a pure function of data and arguments.
 
+    Args:
+        task: What the data are, and how they are split.
+        seed: The search's.
+        allowance: How much memory they may take unpacked.
+
     Raises:
-        DataError: The data is missing, damaged, not what its format promises, or too small.
+        DataError: The data is missing, damaged, not what its format promises, too small, or
+            larger than allowed.
     """
-    raw = read_images(task.data)
+    raw = read_images(task.data, allowance)
     split = split_images(raw, task, seed=seed)
     mean, std = channel_statistics(split.train.images)
     manifest = partial(

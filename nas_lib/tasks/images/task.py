@@ -33,7 +33,9 @@ class ImageTask(TrainedTask[ImageManifest]):
 
     def prepare(self) -> Prepared:
         """Read, check, split and serialise the images."""
-        return prepare_images(cast(ImageTaskConfig, self.config.task), self.config.seed)
+        return prepare_images(
+            cast(ImageTaskConfig, self.config.task), self.config.seed, self.allowance()
+        )
 
     def describe(self, manifest: Manifest) -> str:
         """Say in a sentence what was prepared."""

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import TextTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
+from nas_lib.data.allowance import Allowance
 from nas_lib.records import STRICT
 from nas_lib.tasks.text.raw import END, UNKNOWN, check_text
 from nas_lib.tasks.text.readers import read_text
@@ -34,13 +35,18 @@ class TextManifest(Manifest):
         return len(self.words)
 
 
-def prepare_text(task: TextTaskConfig) -> Prepared:
+def prepare_text(task: TextTaskConfig, allowance: Allowance) -> Prepared:
     """Read, check, number and serialise a text: a pure function of data and settings.
 
+    Args:
+        task: What the data are.
+        allowance: How much memory they may take unpacked.
+
     Raises:
-        DataError: The data is missing, damaged, not what its format promises, or too small.
+        DataError: The data is missing, damaged, not what its format promises, too small, or
+            larger than allowed.
     """
-    text = read_text(task.data)
+    text = read_text(task.data, allowance)
     text = replace(text, train=text.train[: task.max_train])
     check_text(text)
     words = vocabulary(text.train, task.max_words)

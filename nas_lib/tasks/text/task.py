@@ -34,7 +34,7 @@ class TextTask(TrainedTask[TextManifest]):
 
     def prepare(self) -> Prepared:
         """Read, check, number and serialise the text."""
-        return prepare_text(cast(TextTaskConfig, self.config.task))
+        return prepare_text(cast(TextTaskConfig, self.config.task), self.allowance())
 
     def describe(self, manifest: Manifest) -> str:
         """Say in a sentence what was prepared."""

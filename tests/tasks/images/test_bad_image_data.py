@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from allowances import AMPLE
 from image_files import (
     CIFAR_BATCHES,
     cifar_batch,
@@ -40,7 +41,7 @@ Arrays = dict[str, Any]
 def refuse(config: DataConfig, *words: str) -> None:
     """Check that reading fails with a message that holds each of these words, in one line."""
     with pytest.raises(DataError) as caught:
-        read_images(config)
+        read_images(config, AMPLE)
     message = str(caught.value)
     assert "\n" not in message
     for word in words:
@@ -277,7 +278,7 @@ class TestCifar10:
         write_cifar_python(tmp_path / "c")
         data = python2_pickle(*cifar_batch(5)).replace(b"U\x02u1", b"U\x07no-type")
         (tmp_path / "c" / "test_batch").write_bytes(data)
-        assert len(read_images(Cifar10Data(path=str(tmp_path / "c"))).train) == 50
+        assert len(read_images(Cifar10Data(path=str(tmp_path / "c")), AMPLE).train) == 50
 
 
 class TestSplit:
@@ -286,9 +287,9 @@ class TestSplit:
         task = ImageTaskConfig(data=NpzData(path=str(tmp_path / "d.npz")), valid_fraction=0.1)
         # round(0.2 * 4) = 1 for the test, round(0.1 * 3) = 0 for validation, 3 left
         with pytest.raises(DataError, match=r"d\.npz: 4 images are too few.* 3, 0, 1"):
-            prepare_images(task, seed=0)
+            prepare_images(task, seed=0, allowance=AMPLE)
 
     def test_a_class_without_a_training_image(self) -> None:
         task = ImageTaskConfig(data=DigitsData(), max_train=9)
         with pytest.raises(DataError, match=r"class '\d' has no image among the 8 left"):
-            prepare_images(task, seed=0)
+            prepare_images(task, seed=0, allowance=AMPLE)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from allowances import AMPLE
 from image_files import random_images
 from safetensors.numpy import load, save
 
@@ -16,7 +17,7 @@ from nas_lib.tasks.images.preparation import prepare_images
 
 
 def test_tensors_equal_the_arrays_that_were_prepared(tmp_path: Path) -> None:
-    digits = prepare_images(ImageTaskConfig(), seed=0)
+    digits = prepare_images(ImageTaskConfig(), seed=0, allowance=AMPLE)
     search, test = tmp_path / "search.safetensors", tmp_path / "test.safetensors"
     search.write_bytes(digits.search_blob)
     test.write_bytes(digits.test_blob)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from allowances import AMPLE
 from hypothesis import given
 from hypothesis import strategies as st
 from image_files import random_images
@@ -39,7 +40,9 @@ def prepare_arrays(
 ) -> Prepared:
     np.savez(folder / "d.npz", **dict[str, Any](arrays))
     return prepare_images(
-        ImageTaskConfig(data=NpzData(path=str(folder / "d.npz")), **task), seed=seed
+        ImageTaskConfig(data=NpzData(path=str(folder / "d.npz")), **task),
+        seed=seed,
+        allowance=AMPLE,
     )
 
 
@@ -55,7 +58,7 @@ def image_manifest(prepared: Prepared) -> ImageManifest:
 
 class TestSplit:
     def test_digits_are_split_into_train_valid_and_test(self) -> None:
-        manifest = image_manifest(prepare_images(ImageTaskConfig(), seed=0))
+        manifest = image_manifest(prepare_images(ImageTaskConfig(), seed=0, allowance=AMPLE))
         # test round(0.2 * 1797) = 359; valid round(0.1 * (1797 - 359)) = 144; 1438 - 144 left
         assert (manifest.num_train, manifest.num_valid, manifest.num_test) == (1294, 144, 359)
         assert manifest.image_shape == (1, 8, 8)
@@ -171,7 +174,7 @@ class TestPureFunction:
         assert prepare_arrays(tmp_path, arrays).manifest.content_hash != first.content_hash
 
     def test_the_manifest_survives_json(self) -> None:
-        manifest = prepare_images(ImageTaskConfig(), seed=3).manifest
+        manifest = prepare_images(ImageTaskConfig(), seed=3, allowance=AMPLE).manifest
         assert from_json(ImageManifest, to_json(manifest), key="manifest.json") == manifest
 
     def test_preparing_loads_no_torch(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from allowances import AMPLE
 from image_files import (
     cifar_batch,
     random_images,
@@ -26,7 +27,7 @@ from nas_lib.tasks.images.readers import read_images
 
 class TestDigits:
     def test_the_digits_are_1797_grey_images_of_ten_classes(self) -> None:
-        raw = read_images(DigitsData())
+        raw = read_images(DigitsData(), AMPLE)
         assert raw.train.images.shape == (1797, 1, 8, 8)
         assert raw.train.images.dtype == np.float32
         assert (raw.train.images.min(), raw.train.images.max()) == (0.0, 1.0)
@@ -38,7 +39,7 @@ class TestDigits:
     ) -> None:
         monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
         with pytest.raises(DataError, match=r"pip install 'kfp-nas\[digits\]'"):
-            read_images(DigitsData())
+            read_images(DigitsData(), AMPLE)
 
 
 class TestImageFolder:
@@ -46,7 +47,7 @@ class TestImageFolder:
         cat, dog = random_images(2, 6, 6, 3)
         write_png(tmp_path / "dog" / "1.png", dog)
         write_png(tmp_path / "cat" / "1.PNG", cat)
-        raw = read_images(ImageFolderData(path=str(tmp_path), size=6))
+        raw = read_images(ImageFolderData(path=str(tmp_path), size=6), AMPLE)
         assert raw.class_names == ("cat", "dog")
         assert raw.train.labels.tolist() == [0, 1]
         np.testing.assert_array_equal(raw.train.images[0], cat.transpose(2, 0, 1))
@@ -56,7 +57,7 @@ class TestImageFolder:
         for place, count in (("train/a", 2), ("train/b", 2), ("test/b", 1), ("valid/a", 1)):
             for number in range(count):
                 write_png(tmp_path / place / f"{number}.png", random_images(4, 4, 3))
-        raw = read_images(ImageFolderData(path=str(tmp_path), size=4))
+        raw = read_images(ImageFolderData(path=str(tmp_path), size=4), AMPLE)
         assert raw.train.labels.tolist() == [0, 0, 1, 1]
         assert raw.test is not None
         assert raw.test.labels.tolist() == [1]
@@ -64,21 +65,24 @@ class TestImageFolder:
     def test_a_class_may_be_called_train(self, tmp_path: Path) -> None:
         for name in ("plane", "train"):
             write_png(tmp_path / name / "1.png", random_images(4, 4, 3))
-        assert read_images(ImageFolderData(path=str(tmp_path))).class_names == ("plane", "train")
+        assert read_images(ImageFolderData(path=str(tmp_path)), AMPLE).class_names == (
+            "plane",
+            "train",
+        )
 
     def test_grey_images_have_one_channel_and_every_image_the_same_size(
         self, tmp_path: Path
     ) -> None:
         write_png(tmp_path / "a" / "1.png", random_images(9, 5, 3))
         write_png(tmp_path / "b" / "1.png", random_images(30, 40))
-        raw = read_images(ImageFolderData(path=str(tmp_path), size=7, grey=True))
+        raw = read_images(ImageFolderData(path=str(tmp_path), size=7, grey=True), AMPLE)
         assert raw.train.images.shape == (2, 1, 7, 7)
 
     def test_a_large_jpeg_is_read_as_what_it_shows(self, tmp_path: Path) -> None:
         for name, colour in (("black", 0), ("white", 255)):
             (tmp_path / name).mkdir()
             Image.new("RGB", (640, 480), (colour,) * 3).save(tmp_path / name / "1.jpg")
-        raw = read_images(ImageFolderData(path=str(tmp_path), size=8))
+        raw = read_images(ImageFolderData(path=str(tmp_path), size=8), AMPLE)
         assert raw.train.images.reshape(2, -1).mean(axis=1).tolist() == [0, 255]
 
     def test_hidden_folders_and_other_files_are_passed_over(self, tmp_path: Path) -> None:
@@ -86,7 +90,7 @@ class TestImageFolder:
             write_png(tmp_path / name / "1.png", random_images(4, 4, 3))
         (tmp_path / ".cache").mkdir()
         (tmp_path / "a" / "notes.txt").write_text("no image")
-        raw = read_images(ImageFolderData(path=str(tmp_path)))
+        raw = read_images(ImageFolderData(path=str(tmp_path)), AMPLE)
         assert raw.class_names == ("a", "b")
         assert len(raw.train) == 2
 
@@ -99,7 +103,7 @@ class TestNpz:
             (colour[..., 0], colour[:, np.newaxis, ..., 0]),
         ):
             np.savez(tmp_path / "d.npz", x_train=images, y_train=np.arange(4) % 2)
-            raw = read_images(NpzData(path=str(tmp_path / "d.npz")))
+            raw = read_images(NpzData(path=str(tmp_path / "d.npz")), AMPLE)
             np.testing.assert_array_equal(raw.train.images, expected)
             assert raw.test is None
 
@@ -111,7 +115,7 @@ class TestNpz:
             x_test=random_images(2, 2, 2),
             y_test=[30, -1],
         )
-        raw = read_images(NpzData(path=str(tmp_path / "d.npz")))
+        raw = read_images(NpzData(path=str(tmp_path / "d.npz")), AMPLE)
         assert raw.class_names == ("-1", "7", "30")
         assert raw.train.labels.tolist() == [1, 0, 2, 1]
         assert raw.test is not None
@@ -119,7 +123,7 @@ class TestNpz:
 
     def test_floating_point_images_become_float32(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "d.npz", a=np.full((2, 3, 3), 0.5), b=[0, 1])
-        raw = read_images(NpzData(path=str(tmp_path / "d.npz"), images="a", labels="b"))
+        raw = read_images(NpzData(path=str(tmp_path / "d.npz"), images="a", labels="b"), AMPLE)
         assert raw.train.images.dtype == np.float32
         assert (raw.train.images == 0.5).all()
 
@@ -128,7 +132,7 @@ class TestIdx:
     @pytest.mark.parametrize("suffix", ["", ".gz"])
     def test_the_four_files_are_read_gzipped_or_not(self, tmp_path: Path, suffix: str) -> None:
         write_mnist(tmp_path, suffix=suffix)
-        raw = read_images(IdxData(path=str(tmp_path)))
+        raw = read_images(IdxData(path=str(tmp_path)), AMPLE)
         assert raw.test is not None
         np.testing.assert_array_equal(raw.train.images[:, 0], random_images(6, 4, 5, seed=6))
         np.testing.assert_array_equal(raw.test.images[:, 0], random_images(3, 4, 5, seed=3))
@@ -148,7 +152,7 @@ class TestCifar10:
             path = tmp_path / "cifar-10.tar.gz"
             with tarfile.open(path, "w:gz") as archive:
                 archive.add(tmp_path / "cifar-10-batches", "cifar-10-batches")
-        raw = read_images(Cifar10Data(path=str(path)))
+        raw = read_images(Cifar10Data(path=str(path)), AMPLE)
         expected = [cifar_batch(number) for number in range(6)]
         assert raw.test is not None
         np.testing.assert_array_equal(

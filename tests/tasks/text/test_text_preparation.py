@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from allowances import AMPLE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def manifest_of(found: Prepared) -> TextManifest:
 
 def words_of(folder: Path, task: TextTaskConfig) -> dict[str, list[str]]:
     """Return what was stored, as words."""
-    found = prepare_text(task)
+    found = prepare_text(task, AMPLE)
     search, test = folder / "search.safetensors", folder / "test.safetensors"
     search.write_bytes(found.search_blob)
     test.write_bytes(found.test_blob)
@@ -58,7 +59,7 @@ class TestTextFiles:
         }
 
     def test_the_manifest_says_what_was_prepared(self, tmp_path: Path) -> None:
-        found = prepare_text(write_texts(tmp_path))
+        found = prepare_text(write_texts(tmp_path), AMPLE)
         manifest = manifest_of(found)
         assert manifest.words == ("<unk>", "<eos>", "the", "cat", "mat", "on", "sat")
         assert (manifest.num_train, manifest.num_valid, manifest.num_test) == (8, 3, 6)
@@ -69,15 +70,21 @@ class TestTextFiles:
 
     def test_a_shorter_training_text_has_fewer_words(self, tmp_path: Path) -> None:
         task = write_texts(tmp_path).model_copy(update={"max_train": 3})
-        assert manifest_of(prepare_text(task)).words == ("<unk>", "<eos>", "cat", "sat", "the")
-        assert prepare_text(task).manifest.num_valid == 3
+        assert manifest_of(prepare_text(task, AMPLE)).words == (
+            "<unk>",
+            "<eos>",
+            "cat",
+            "sat",
+            "the",
+        )
+        assert prepare_text(task, AMPLE).manifest.num_valid == 3
 
     def test_the_content_hash_is_of_the_words_and_not_of_their_place(self, tmp_path: Path) -> None:
         one, same, other = (tmp_path / name for name in ("one", "same", "other"))
         for folder in (one, same, other):
             folder.mkdir()
         tasks = write_texts(one), write_texts(same), write_texts(other, test="a cat\n sat")
-        hashes = [prepare_text(task).manifest.content_hash for task in tasks]
+        hashes = [prepare_text(task, AMPLE).manifest.content_hash for task in tasks]
         assert hashes[0] == hashes[1] != hashes[2]
 
     def test_a_line_ends_nowhere_but_at_its_end(self, tmp_path: Path) -> None:
@@ -105,22 +112,22 @@ class TestTextFiles:
         if data is not None:
             (tmp_path / name).write_bytes(data)
         with pytest.raises(DataError, match=message):
-            prepare_text(task)
+            prepare_text(task, AMPLE)
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         task = TextTaskConfig(data=TextFilesData(path=str(tmp_path / "nowhere")))
         with pytest.raises(DataError, match="nowhere: expected a folder, got nothing"):
-            prepare_text(task)
+            prepare_text(task, AMPLE)
 
     def test_a_training_text_cut_too_short_is_refused(self, tmp_path: Path) -> None:
         task = write_texts(tmp_path).model_copy(update={"max_train": 1})
         with pytest.raises(DataError, match="expected at least 2 words in train, got 1"):
-            prepare_text(task)
+            prepare_text(task, AMPLE)
 
 
 class TestPydocTopics:
     def test_the_three_parts_are_large_enough_to_learn_from_and_disjoint(self) -> None:
-        text = manifest_of(prepare_text(TextTaskConfig()))
+        text = manifest_of(prepare_text(TextTaskConfig(), AMPLE))
         # which text depends on Python's version
         assert text.num_train > 50_000
         assert 3_000 < text.num_valid < text.num_train / 4
@@ -133,7 +140,7 @@ class TestPydocTopics:
     ) -> None:
         topics = {f"topic {number}": f"Topic{number} Is,\nhere.\n\nBye" for number in range(200)}
         pretend(monkeypatch, topics=topics, labels={"a": "b"}, __doc__="")
-        text = read_text(TextTaskConfig().data)
+        text = read_text(TextTaskConfig().data, AMPLE)
         parts = [text.train, text.valid, text.test]
 
         assert sum(map(len, parts)) == 200 * 8  # topic5 is , here . <eos> bye <eos>
@@ -147,9 +154,9 @@ class TestPydocTopics:
     ) -> None:
         topics = {f"topic {number}": f"t{number} x" for number in range(100)}
         pretend(monkeypatch, topics=topics)
-        before = read_text(TextTaskConfig().data).valid
+        before = read_text(TextTaskConfig().data, AMPLE).valid
         pretend(monkeypatch, renamed=topics | {f"new {number}": "y y" for number in range(50)})
-        after = read_text(TextTaskConfig().data).valid
+        after = read_text(TextTaskConfig().data, AMPLE).valid
 
         assert [word for word in after if word.startswith("t")] == [
             word for word in before if word.startswith("t")
@@ -158,10 +165,10 @@ class TestPydocTopics:
     def test_a_python_without_topics_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pretend(monkeypatch, topics=[])
         with pytest.raises(DataError, match="expected a dict of topics, got none in this Python"):
-            prepare_text(TextTaskConfig())
+            prepare_text(TextTaskConfig(), AMPLE)
         monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
         with pytest.raises(DataError, match=r"comes without pydoc_data\.topics.*use text_files"):
-            prepare_text(TextTaskConfig())
+            prepare_text(TextTaskConfig(), AMPLE)
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, **content: object) -> None:
@@ -188,7 +195,7 @@ def test_the_vocabulary_holds_the_most_frequent_words(text: list[str], max_words
 
 def test_images_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "search.safetensors"
-    path.write_bytes(prepare_text(write_texts(tmp_path)).search_blob)
+    path.write_bytes(prepare_text(write_texts(tmp_path), AMPLE).search_blob)
     with pytest.raises(CorruptStateError, match="expected prepared data with train_images"):
         load_images(path)
     path.write_bytes(b"{")

@@ -13,6 +13,7 @@ from nas_lib.config import (
     ImageFolderData,
     NpzData,
 )
+from nas_lib.data.allowance import Allowance
 from nas_lib.tasks.images.raw import RawImages, check_images
 from nas_lib.tasks.images.readers.cifar10 import read_cifar10
 from nas_lib.tasks.images.readers.digits import read_digits
@@ -22,7 +23,7 @@ from nas_lib.tasks.images.readers.npz import read_npz
 
 __all__ = ["read_images"]
 
-_READERS: dict[type[Any], Callable[[Any], RawImages]] = {
+_READERS: dict[type[Any], Callable[[Any, Allowance], RawImages]] = {
     Cifar10Data: read_cifar10,
     DigitsData: read_digits,
     IdxData: read_idx,
@@ -31,12 +32,16 @@ _READERS: dict[type[Any], Callable[[Any], RawImages]] = {
 }
 
 
-def read_images(config: DataConfig) -> RawImages:
+def read_images(config: DataConfig, allowance: Allowance) -> RawImages:
     """Read and check a data set.
 
+    Args:
+        config: Where it lies, and in which format.
+        allowance: How much memory it may take unpacked.
+
     Raises:
-        DataError: It is missing, damaged or not what its format promises.
+        DataError: It is missing, damaged, not what its format promises, or larger than allowed.
     """
-    raw = _READERS[type(config)](config)
+    raw = _READERS[type(config)](config, allowance)
     check_images(raw)
     return raw

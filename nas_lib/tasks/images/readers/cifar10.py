@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nas_lib.config import Cifar10Data
+from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
 
@@ -30,7 +31,7 @@ _EXPECTED = "expected CIFAR-10's .tar.gz or the folder unpacked from it"
 _BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
 
-def read_cifar10(config: Cifar10Data) -> RawImages:
+def read_cifar10(config: Cifar10Data, allowance: Allowance) -> RawImages:
     """Read five training batches and the test batch.
 
     Raises:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from nas_lib.config import DigitsData
+from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
 
 
-def read_digits(config: DigitsData) -> RawImages:
+def read_digits(config: DigitsData, allowance: Allowance) -> RawImages:
     """Return 1,797 grey 8x8 images, float32 in [0, 1], without a test set of their own.
 
     Raises:

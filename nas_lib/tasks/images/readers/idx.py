@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas_lib.config import IdxData
+from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_folder
 from nas_lib.errors import DataError
 from nas_lib.tasks.images.raw import LabelledImages, RawImages, number_classes
@@ -19,7 +20,7 @@ from nas_lib.tasks.images.raw import LabelledImages, RawImages, number_classes
 _Array = npt.NDArray[Any]
 
 
-def read_idx(config: IdxData) -> RawImages:
+def read_idx(config: IdxData, allowance: Allowance) -> RawImages:
     """Read the training and the test set; classes are the labels found.
 
     Raises:

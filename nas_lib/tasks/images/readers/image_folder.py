@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from nas_lib.config import ImageFolderData
+from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_folder
 from nas_lib.errors import DataError
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
@@ -19,7 +20,7 @@ from nas_lib.tasks.images.raw import LabelledImages, RawImages
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 
 
-def read_image_folder(config: ImageFolderData) -> RawImages:
+def read_image_folder(config: ImageFolderData, allowance: Allowance) -> RawImages:
     """Read `<class>/*.png`, or `train/<class>/*.png` and `test/<class>/*.png` (test is optional).
 
     Hidden folders, and files that are no images by their suffix, are passed over; so is whatever

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas_lib.config import NpzData
+from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_file
 from nas_lib.errors import DataError
 from nas_lib.tasks.images.raw import LabelledImages, RawImages, number_classes
@@ -17,7 +18,7 @@ from nas_lib.tasks.images.raw import LabelledImages, RawImages, number_classes
 _Arrays = dict[str, npt.NDArray[Any]]
 
 
-def read_npz(config: NpzData) -> RawImages:
+def read_npz(config: NpzData, allowance: Allowance) -> RawImages:
     """Read images `[N, H, W]` or `[N, H, W, C]` and labels `[N]`; classes are the labels found.
 
     Raises:

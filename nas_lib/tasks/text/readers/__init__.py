@@ -6,22 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 from nas_lib.config import PydocTopicsData, TextDataConfig, TextFilesData
+from nas_lib.data.allowance import Allowance
 from nas_lib.tasks.text.raw import RawText
 from nas_lib.tasks.text.readers.pydoc_topics import read_pydoc_topics
 from nas_lib.tasks.text.readers.text_files import read_text_files
 
 __all__ = ["read_text"]
 
-_READERS: dict[type[Any], Callable[[Any], RawText]] = {
+_READERS: dict[type[Any], Callable[[Any, Allowance], RawText]] = {
     PydocTopicsData: read_pydoc_topics,
     TextFilesData: read_text_files,
 }
 
 
-def read_text(config: TextDataConfig) -> RawText:
+def read_text(config: TextDataConfig, allowance: Allowance) -> RawText:
     """Read a text.
 
+    Args:
+        config: Where it lies, and in which format.
+        allowance: How much memory it may take unpacked.
+
     Raises:
-        DataError: It is missing, empty or not what its format promises.
+        DataError: It is missing, empty, not what its format promises, or larger than allowed.
     """
-    return _READERS[type(config)](config)
+    return _READERS[type(config)](config, allowance)

@@ -8,6 +8,7 @@ import platform
 import re
 
 from nas_lib.config import PydocTopicsData
+from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
 from nas_lib.tasks.text.raw import END, RawText
 
@@ -16,7 +17,7 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 _VALID, _TEST = 10, 20  # of a hundred: up to this, and from there up to this
 
 
-def read_pydoc_topics(config: PydocTopicsData) -> RawText:
+def read_pydoc_topics(config: PydocTopicsData, allowance: Allowance) -> RawText:
     """Return the topics, a tenth of them for validation and a tenth for the test.
 
     Words and punctuation marks are words, in lower case; the text is that of this Python's version.

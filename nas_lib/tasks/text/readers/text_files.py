@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from nas_lib.config import TextFilesData
+from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_file, existing_folder
 from nas_lib.errors import DataError
 from nas_lib.tasks.text.raw import END, RawText
 
 
-def read_text_files(config: TextFilesData) -> RawText:
+def read_text_files(config: TextFilesData, allowance: Allowance) -> RawText:
     """Read the three texts: words between blanks, and an `<eos>` at the end of each line.
 
     Raises:
