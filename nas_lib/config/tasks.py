@@ -62,13 +62,17 @@ class ImageTaskConfig(Part):
     kind: Literal["images"] = "images"
     data: DataConfig = Field(default_factory=DigitsData)
     valid_fraction: float = Field(
-        0.1, gt=0, lt=1, description="Of the training images, held out for the reward."
+        0.1,
+        gt=0,
+        lt=1,
+        description="Of the training images, held out for the reward, of each class its share.",
     )
     test_fraction: float = Field(
         0.2, gt=0, lt=1, description="Held out for the test where the data has no test set."
     )
     max_train: PositiveInt | None = Field(
-        None, description="Use at most this many training images (validation included)."
+        None,
+        description="Use at most this many training images (validation included), stratified.",
     )
 
 

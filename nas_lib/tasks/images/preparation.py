@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -13,14 +12,12 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from nas_lib.config import ImageTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
 from nas_lib.data.allowance import Allowance
-from nas_lib.errors import DataError
 from nas_lib.records import STRICT
-from nas_lib.seeds import Stream, seed_for
-from nas_lib.tasks.images.raw import LabelledImages, RawImages
+from nas_lib.tasks.images.raw import LabelledImages
 from nas_lib.tasks.images.readers import read_images
+from nas_lib.tasks.images.splitting import split_images
 
 _Array = npt.NDArray[Any]
-_Indices = npt.NDArray[np.intp]
 
 _CHUNK = 1024  # images in float64 at a time
 
@@ -49,15 +46,6 @@ class ImageManifest(Manifest):
         return len(self.class_names)
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """The three parts of a data set; no image is in two of them."""
-
-    train: LabelledImages
-    valid: LabelledImages
-    test: LabelledImages
-
-
 def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Prepared:
     """Read, check, split and serialise the images: a pure function of data and arguments.
 
@@ -84,7 +72,7 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
         num_test=len(split.test),
         mean=mean,
         std=std,
-        notices=raw.notices,
+        notices=(*raw.notices, *split.notices),
     )
     return prepared(
         manifest,
@@ -92,55 +80,6 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
         test=_arrays("test", split.test),
         names=raw.class_names,
     )
-
-
-def split_images(raw: RawImages, task: ImageTaskConfig, *, seed: int) -> Split:
-    """Shuffle the training images and divide them; the data set's own test images stay whole.
-
-    Raises:
-        DataError: There are too few images for the fractions, or a class has none to train on.
-    """
-    train, valid, test = split_indices(
-        len(raw.train), task, has_test=raw.test is not None, seed=seed
-    )
-    split = Split(
-        train=raw.train.take(train),
-        valid=raw.train.take(valid),
-        test=raw.train.take(test) if raw.test is None else raw.test,
-    )
-    _check(split, raw)
-    return split
-
-
-def split_indices(
-    num_images: int, task: ImageTaskConfig, *, has_test: bool, seed: int
-) -> tuple[_Indices, _Indices, _Indices]:
-    """Return the indices of the training, validation and test images, each in random order.
-
-    The test images do not depend on `task.max_train` and `task.valid_fraction`.
-    """
-    rng = np.random.default_rng(seed_for(seed, Stream.SPLIT))
-    order = rng.permutation(num_images)
-    num_test = 0 if has_test else round(task.test_fraction * num_images)
-    pool = order[num_test:][: task.max_train]
-    num_valid = round(task.valid_fraction * len(pool))
-    return pool[num_valid:], pool[:num_valid], order[:num_test]
-
-
-def _check(split: Split, raw: RawImages) -> None:
-    sizes = [len(split.train), len(split.valid), len(split.test)]
-    if 0 in sizes:
-        raise DataError(
-            f"{raw.source}: {len(raw.train)} images are too few for these fractions: training, "
-            f"validation and test would get {', '.join(map(str, sizes))}"
-        )
-    counts = np.bincount(split.train.labels, minlength=len(raw.class_names))
-    if 0 in counts:
-        name = raw.class_names[int(counts.argmin())]
-        raise DataError(
-            f"{raw.source}: class {name!r} has no image among the {len(split.train)} left to "
-            f"train on: it needs more images, or a smaller part held out"
-        )
 
 
 def _arrays(name: str, part: LabelledImages) -> dict[str, _Array]:

@@ -291,5 +291,5 @@ class TestSplit:
 
     def test_a_class_without_a_training_image(self) -> None:
         task = ImageTaskConfig(data=DigitsData(), max_train=9)
-        with pytest.raises(DataError, match=r"class '\d' has no image among the 8 left"):
+        with pytest.raises(DataError, match=r"class '8' has no image among the 9 left"):
             prepare_images(task, seed=0, allowance=AMPLE)

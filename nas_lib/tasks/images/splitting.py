@@ -1,0 +1,191 @@
+"""Which images are trained on, held out for the reward, and kept for the test.
+
+The same for every order of the files: images are put in an order of their content before they are
+shuffled. And stratified: a part has as many images as its fraction of all says, rounded, and of
+each class its share of them, by largest remainder. Before that, every class with enough images
+gets one: a single image is trained on, of two one is for validation, and from three on each part
+has one, unless it is smaller than there are classes. So what a class has is the same for every
+seed; a class without images in a part is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nas_lib.config import ImageTaskConfig
+from nas_lib.errors import DataError, one_line
+from nas_lib.seeds import Stream, seed_for
+from nas_lib.tasks.images.raw import LabelledImages, RawImages
+
+_Counts = npt.NDArray[np.int64]
+_Indices = npt.NDArray[np.intp]
+
+_MOST_NAMED = 3  # classes in a notice
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The three parts of a data set; no image is in two of them.
+
+    Attributes:
+        train: Images to train on.
+        valid: Images for the reward.
+        test: Images for the test.
+        notices: A sentence on each part that lacks a class.
+    """
+
+    train: LabelledImages
+    valid: LabelledImages
+    test: LabelledImages
+    notices: tuple[str, ...] = ()
+
+
+def split_images(raw: RawImages, task: ImageTaskConfig, *, seed: int) -> Split:
+    """Divide the training images; validation and test images of the data set's own stay whole.
+
+    Raises:
+        DataError: There are too few images for the fractions, or a class has none to train on.
+    """
+    rng = np.random.default_rng(seed_for(seed, Stream.SPLIT))
+    order = _by_content(raw.train)[rng.permutation(len(raw.train))]
+    indices = split_indices(
+        raw.train.labels[order],
+        task,
+        has_valid=raw.valid is not None,
+        has_test=raw.test is not None,
+    )
+    train, valid, test = (raw.train.take(order[part]) for part in indices)
+    split = Split(
+        train,
+        valid if raw.valid is None else raw.valid.take(_by_content(raw.valid)),
+        test if raw.test is None else raw.test.take(_by_content(raw.test)),
+    )
+    _check(split, raw, task)
+    return replace(split, notices=tuple(_notices(split, raw)))
+
+
+def split_indices(
+    labels_N: npt.NDArray[np.int64], task: ImageTaskConfig, *, has_valid: bool, has_test: bool
+) -> tuple[_Indices, _Indices, _Indices]:
+    """Return which of these images are for training, validation and test, each in their order.
+
+    The test images do not depend on `task.max_train` and `task.valid_fraction`.
+
+    Args:
+        labels_N: The classes of the images, which were shuffled.
+        task: How large the parts are.
+        has_valid: The data set has validation images of its own: none are taken from these.
+        has_test: Likewise.
+    """
+    held_out_from = 1 if has_valid else 2  # parts that a class needs an image for before the test
+    has_C = np.bincount(labels_N)
+    num_test = 0 if has_test else round(task.test_fraction * len(labels_N))
+    test_C = _allot(has_C, num_test, least_C=has_C > held_out_from, most_C=has_C - 1)
+    rest_C = has_C - test_C
+    num_pool = min(task.max_train or len(labels_N), int(rest_C.sum()))
+    pool_C = _allot(rest_C, num_pool, least_C=np.minimum(rest_C, held_out_from), most_C=rest_C)
+    num_valid = 0 if has_valid else round(task.valid_fraction * num_pool)
+    valid_C = _allot(pool_C, num_valid, least_C=pool_C > 1, most_C=pool_C - 1)
+    rank_N = _rank_within_class(labels_N)  # the first of a class are for the test, the next valid
+    is_test_N = rank_N < test_C[labels_N]
+    rank_N = rank_N - test_C[labels_N]
+    is_valid_N = ~is_test_N & (rank_N < valid_C[labels_N])
+    is_train_N = ~is_test_N & ~is_valid_N & (rank_N < pool_C[labels_N])
+    train, valid, test = map(np.flatnonzero, (is_train_N, is_valid_N, is_test_N))
+    return train, valid, test
+
+
+def _allot(has_C: _Counts, total: int, *, least_C: npt.NDArray[Any], most_C: _Counts) -> _Counts:
+    """Return how many images of each class a part of this size has, by largest remainder.
+
+    Args:
+        has_C: How many there are of each class.
+        total: How many the part is to have; it has fewer where `most_C` does not allow it.
+        least_C: How many of each class it should have; fewer where all of that is too much.
+        most_C: How many of each class it may have.
+    """
+    most_C = most_C.clip(min=0)
+    least_C = least_C.astype(np.int64).clip(max=most_C)
+    while least_C.sum() > total:
+        least_C = (least_C - 1).clip(min=0)
+    total = min(total, int(most_C.sum()))
+    num_images = max(1, int(has_C.sum()))
+    part_C = (total * has_C // num_images).clip(least_C, most_C)
+    while (missing := total - int(part_C.sum())) != 0:
+        lacking_C = total * has_C - part_C * num_images  # exact: remainders times num_images
+        step = 1 if missing > 0 else -1
+        may_C = part_C < most_C if missing > 0 else part_C > least_C
+        part_C[np.where(may_C, step * lacking_C, np.iinfo(np.int64).min).argmax()] += step
+    return part_C
+
+
+def _rank_within_class(labels_N: npt.NDArray[np.int64]) -> _Indices:
+    """Return how many images of the same class come before each, `[N]`."""
+    by_class = np.argsort(labels_N, kind="stable")
+    counts = np.bincount(labels_N)
+    first_C = np.cumsum(counts) - counts
+    rank_N = np.empty(len(labels_N), np.intp)
+    rank_N[by_class] = np.arange(len(labels_N)) - first_C[labels_N[by_class]]
+    return rank_N
+
+
+def _by_content(part: LabelledImages) -> _Indices:
+    """Return the indices of images in an order that only images and labels determine, `[N]`."""
+    keys = [
+        (hashlib.blake2b(image.tobytes(), digest_size=16).digest(), label)
+        for image, label in zip(part.images, part.labels.tolist(), strict=True)
+    ]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.intp)
+
+
+def _check(split: Split, raw: RawImages, task: ImageTaskConfig) -> None:
+    lacking = _lacking(split.train, raw)
+    if lacking and split.train.labels.size:
+        raise DataError(
+            f"{raw.source}: class {_named(lacking[:1])} has no image among the {len(split.train)} "
+            "left to train on: it needs more images, or a larger part to train on"
+        )
+    sizes = [len(split.train), len(split.valid), len(split.test)]
+    if 0 in sizes:
+        limit = f", at most {task.max_train} to train on," if task.max_train else ""
+        raise DataError(
+            f"{raw.source}: {len(raw.train)} images{limit} are too few for these fractions and "
+            f"{len(raw.class_names)} classes: training, validation and test would get "
+            f"{', '.join(map(str, sizes))}"
+        )
+
+
+def _notices(split: Split, raw: RawImages) -> list[str]:
+    """Return a sentence on each held-out part that lacks a class."""
+    parts = (
+        ("validation", split.valid, raw.valid is None and "task.valid_fraction"),
+        ("test", split.test, raw.test is None and "task.test_fraction"),
+    )
+    return [
+        f"the {len(part)} {name} images have none of {_classes(lacking)}, of which the {name} "
+        "accuracy says nothing: add images" + (f", or set a larger {fraction}" if fraction else "")
+        for name, part, fraction in parts
+        if (lacking := _lacking(part, raw))
+    ]
+
+
+def _lacking(part: LabelledImages, raw: RawImages) -> list[str]:
+    """Return the names of the classes of which a part has no image."""
+    counts = np.bincount(part.labels, minlength=len(raw.class_names))
+    return [name for name, count in zip(raw.class_names, counts, strict=True) if not count]
+
+
+def _classes(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    kind = "class" if len(names) == 1 else "classes"
+    return f"{kind} {_named(names[:_MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(repr(one_line(name, _LONGEST_NAME)) for name in names)
