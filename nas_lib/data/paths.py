@@ -19,6 +19,14 @@ _KINDS: Final = (
 )
 
 
+_OF_SYSTEMS: Final = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "$recycle.bin"}
+
+
+def is_of_a_system(name: str) -> bool:
+    """Say whether a file or folder is none of the user's: hidden, or left there by a system."""
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
+
+
 def user_path(text: str | Path) -> Path:
     """Return the path; `~` is the home folder.
 

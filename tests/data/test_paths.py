@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from nas_lib.data.paths import existing_file, existing_folder, file_within, is_there, leaves
+from nas_lib.data.paths import (
+    existing_file,
+    existing_folder,
+    file_within,
+    is_of_a_system,
+    is_there,
+    leaves,
+)
 from nas_lib.errors import DataError
 
 
@@ -30,6 +37,12 @@ def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_home_folder_of_nobody_is_named() -> None:
     with pytest.raises(DataError, match="~nobody-has-this-name/x: there is no such home folder"):
         existing_folder("~nobody-has-this-name/x")
+
+
+def test_what_systems_leave_in_folders_is_known() -> None:
+    left = ("._1.png", ".DS_Store", "__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", ".git")
+    assert all(map(is_of_a_system, left))
+    assert not any(map(is_of_a_system, ("1.png", "MACOSX", "thumbs", "_x")))
 
 
 def test_what_is_there_is_said_without_an_error(tmp_path: Path) -> None:
