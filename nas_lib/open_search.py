@@ -28,6 +28,7 @@ class OpenSearch:
         """
         self.store = SearchStore.open(uri)
         self._showed_life_s: dict[tuple[int, str], float] = {}  # when, by replica and run
+        self._wanted: SearchConfig | None = None
         self._given_space = space
         self._given_evaluate = evaluate
 
@@ -63,6 +64,15 @@ class OpenSearch:
             ConfigError: The user's own evaluation cannot be found.
         """
         return task_of(config, evaluate=self._given_evaluate)
+
+    def want(self, config: SearchConfig) -> None:
+        """Work by this configuration; for others it counts once `settle_wanted` stores it."""
+        self.config = self._wanted = config
+
+    def settle_wanted(self) -> None:
+        """Let the configuration that is wanted here count from now on, if there is one."""
+        if self._wanted is not None:
+            self.store.change_settings(self._wanted)
 
     def show_life(self, replica: int, run: str) -> None:
         """Renew the run's lease on the replica, if it has it and a quarter of its time is over."""

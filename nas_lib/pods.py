@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas_lib import steps
-from nas_lib.config import SharedConfig
+from nas_lib.config import SearchConfig, SharedConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.data import Manifest
 from nas_lib.engine import default_workers, train_one, train_round, worker_processes
@@ -24,7 +24,7 @@ from nas_lib.records import ChildResult, SharedEpoch
 from nas_lib.report import epoch_text
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
-from nas_lib.store import lease
+from nas_lib.store import layout, lease
 
 
 @contextmanager
@@ -48,9 +48,12 @@ def pod_step(search_uri: str, step: str, run: str) -> Iterator[OpenSearch]:
 
 
 def prepare_data(
-    search: OpenSearch, *, preset: str, overrides: Mapping[str, Any]
+    search: OpenSearch, *, preset: str, overrides: Mapping[str, Any], run: str
 ) -> Manifest | None:
-    """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`."""
+    """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`.
+
+    A new budget is noted for `plan_rounds` of the same run, which finds out whether it may count.
+    """
     stored = search.store.config() if search.store.find_search() else None
     config = resolve_config(preset, overrides, stored=stored)
     if config is not None and stored is None and not search.task_of(config).has_data():
@@ -59,7 +62,9 @@ def prepare_data(
             f"nothing lies at task.data.path in this pod ({path}): if it lies "
             "on your own machine, store it from there with `nas prepare`"
         )
-    manifest = steps.prepare_data(search, config=config)
+    manifest = steps.prepare_data(search, config=config, settles=False)
+    if config is not None and config != search.store.config():
+        search.store.settle(layout.wanted_settings(run), config)
     for notice in manifest.notices if manifest else ():
         print(f"data: {notice}", flush=True)
     return manifest
@@ -67,6 +72,9 @@ def prepare_data(
 
 def plan_rounds(search: OpenSearch, *, replica: int, rounds_per_run: int, run: str) -> Plan:
     """Take the lease, and say what this run may do; note who keeps it away."""
+    wanted = search.store.find(SearchConfig, layout.wanted_settings(run))
+    if wanted is not None:
+        search.want(wanted)
     plan = steps.plan_rounds(search, replica=replica, run=run, rounds_per_run=rounds_per_run)
     if plan.holder:
         sentence = f"{plan.holder} is working on replica {replica}: nothing is done here"

@@ -27,6 +27,6 @@ def prepare_data(
     from nas_lib import kubeflow_artifacts, pods
 
     with pods.pod_step(search_uri, "prepare_data", run) as search:
-        prepared = pods.prepare_data(search, preset=preset, overrides=overrides)
+        prepared = pods.prepare_data(search, preset=preset, overrides=overrides, run=run)
         Path(summary.path).write_text(kubeflow_artifacts.prepared_text(search, prepared))
         return prepared.num_train if prepared else 0

@@ -86,7 +86,7 @@ def search(
     opened = OpenSearch(store or f"runs/{config.name}", space=space, evaluate=evaluate)
     num_workers = _num_workers(config, workers, _is_inline(config, opened.uri))
     listener = listener or Listener()
-    manifest = steps.prepare_data(opened, config=config)
+    manifest = steps.prepare_data(opened, config=config, settles=False)
     if manifest is not None:
         listener.prepared(manifest)
     engine = Engine(

@@ -68,6 +68,8 @@ class Engine:
                 f"stopped; everything finished is in {search.uri}, and the same command continues "
                 "there"
             ) from err
+        except SearchHeldError:  # refused: nothing became of the search, and nothing is noted in it
+            raise
         except Exception as err:
             message = str(err) if isinstance(err, NasError) else f"{type(err).__name__}: {err}"
             with suppress(NasError):  # the store itself may be what is wrong

@@ -59,6 +59,8 @@ def plan_replicas(
         raise ConfigError(f"rounds_per_run should be at least 1, got {rounds_per_run}")
     wanted = [replica for replica in replicas if not procedure.is_finished(search, replica)]
     holders = lease.take(search.store, wanted, run, lease_s=settings.lease_s)
+    if not holders:  # else this run is refused, and leaves the others' budget as it is
+        search.settle_wanted()
     plans = dict.fromkeys(replicas, Plan(()))
     for replica in wanted:
         if replica in holders:

@@ -11,12 +11,16 @@ from nas_lib.procedures.shards import store_first_shards
 from nas_lib.store import StoredSearch, layout
 
 
-def prepare_data(search: OpenSearch, *, config: SearchConfig | None = None) -> Manifest | None:
+def prepare_data(
+    search: OpenSearch, *, config: SearchConfig | None = None, settles: bool = True
+) -> Manifest | None:
     """Create the search if it is new, prepare its data, and let a new budget count.
 
     Args:
         search: The search.
         config: What the user wants; None continues what is stored.
+        settles: Whether a new budget counts at once. Else it does when this object's search is
+            planned: a run that finds another one at work leaves everything as it is.
 
     Returns:
         What was prepared; None where the user's own evaluation needs no data from us.
@@ -25,6 +29,7 @@ def prepare_data(search: OpenSearch, *, config: SearchConfig | None = None) -> M
         ConfigError: Nothing is stored and no config given.
         SearchMismatchError: The place holds another search.
         DataError: The data is missing, damaged or not what its format promises.
+        StoreError: The store cannot hold a search.
     """
     stored = search.store.find_search()
     prepared = None
@@ -32,11 +37,15 @@ def prepare_data(search: OpenSearch, *, config: SearchConfig | None = None) -> M
         if config is None:
             raise ConfigError(f"there is no search at {search.uri}, and no configuration came")
         prepared = search.task_of(config).prepare()
+        search.store.require_create_only()
         stored = _create(search, config, prepared)
     elif config is not None:
         _check_same(search, stored, config)
+    search.store.require_create_only()
     if config is not None:
-        search.store.change_settings(config)
+        search.want(config)
+        if settles:
+            search.settle_wanted()
     manifest = _store_data(search, stored, prepared)
     store_first_shards(search)
     return manifest

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from nas_lib.records import ChildId
 
 SEARCH = "search.json"
+PROBE = "store-check"  # is created again and again, see `create_only`
 DATA_MANIFEST = "data/manifest.json"
 DATA_SEARCH = "data/search.safetensors"  # what children learn and are judged from
 DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
@@ -14,6 +16,7 @@ DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 ROUNDS = "rounds"
 CHILDREN = "children"
 LEASES = "leases"
+RUNS = "runs"
 SHARED_EPOCHS = "shared/epochs"
 SHARED_SCORES = "shared/scores"  # of the samples, in chunks, while they are made
 DERIVED = "shared/derived.json"
@@ -105,12 +108,22 @@ def shared_scores(chunk: int) -> str:
 
 def problems_folder(run: str) -> str:
     """Return the prefix of what a run could not do."""
-    return f"runs/{run}"
+    return f"{RUNS}/{run}"
+
+
+def is_problem(key: str) -> bool:
+    """Say whether it is the key of a thing that a run could not do."""
+    return re.fullmatch(rf"{RUNS}/[^/]+/[^/]+-\d{{1,9}}\.json", key, re.ASCII) is not None
 
 
 def problem(run: str, step: str, number: int) -> str:
     """Return the key of one thing a run could not do."""
     return f"{problems_folder(run)}/{step}-{number}.json"
+
+
+def wanted_settings(run: str) -> str:
+    """Return the key of the configuration that a run wants to count once it has its lease."""
+    return f"{problems_folder(run)}/settings.json"
 
 
 def report(run: str, name: str) -> str:

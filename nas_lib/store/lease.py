@@ -52,7 +52,11 @@ def take(
 
     Returns:
         The leases of those that others hold; the rest is ours now.
+
+    Raises:
+        StoreError: The store cannot hold a search.
     """
+    store.require_create_only()
     _runs_here.add(run)
     started = clock()
     first_seen = {replica: _newest(store, replica) for replica in replicas}

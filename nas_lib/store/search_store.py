@@ -26,7 +26,7 @@ from nas_lib.records import (
     from_json,
     to_json,
 )
-from nas_lib.store import layout
+from nas_lib.store import create_only, layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 
@@ -49,12 +49,25 @@ class SearchStore:
 
     def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
+        self._is_create_only = False  # as far as we know
         self._newest: dict[tuple[str, str], str] = {}  # numbers only grow: where to look from
 
     @classmethod
     def open(cls, uri: str) -> SearchStore:
         """Return the search at this URI, as `open_store` reads it; there may be none yet."""
         return cls(open_store(uri))
+
+    def require_create_only(self) -> None:
+        """Refuse a store that cannot hold a search; the answer is remembered here.
+
+        Whoever is about to write asks: who creates a search, and who takes a lease.
+
+        Raises:
+            StoreError: It lets two writers create the same object.
+        """
+        if not self._is_create_only:
+            create_only.require_create_only(self.objects)
+            self._is_create_only = True
 
     # --- records ---------------------------------------------------------------------------
 
@@ -199,7 +212,7 @@ class SearchStore:
 
     def problems(self) -> list[Problem]:
         """Return what runs noted, in order of time."""
-        keys = self.objects.keys("runs")
+        keys = list(filter(layout.is_problem, self.objects.keys(layout.RUNS)))
         blobs = zip(keys, self.objects.get_many(keys), strict=True)
         found = [from_json(Problem, data, key=key) for key, data in blobs]
         return sorted(found, key=lambda problem: problem.created_s)

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import urllib3
 from minio import Minio
@@ -23,15 +20,13 @@ from minio.error import MinioException, S3Error
 from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from urllib3.exceptions import HTTPError
 
-from nas_lib.errors import StoreError
 from nas_lib.store.clouds import S3Location
+from nas_lib.store.create_only import check_create_is_atomic
 from nas_lib.store.failures import store_error
 from nas_lib.store.network import bucket_and_prefix
-from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 
 CHECKPOINT_DAYS = 30
-_WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -77,37 +72,6 @@ def init_store(uri: str, *, num_races: int = 4) -> StoreSetup:
         is_new, expiry = not os.path.exists(store.uri), "checkpoints of unfinished children stay"
     check_create_is_atomic(store, num_races)
     return StoreSetup(uri=store.uri, is_new=is_new, expiry=expiry, num_races=num_races)
-
-
-def check_create_is_atomic(store: ObjectStore, num_races: int) -> None:
-    """Let several writers create the same object at once, `num_races` times over.
-
-    Raises:
-        StoreError: More than one was told that it did, or the object is not the winner's.
-    """
-    with ThreadPoolExecutor(_WRITERS) as threads:
-        for _ in range(num_races):
-            _race(store, f"store-check-{uuid4().hex}", threads)
-
-
-def _race(store: ObjectStore, key: str, threads: ThreadPoolExecutor) -> None:
-    line = threading.Barrier(_WRITERS)
-
-    def create(writer: int) -> bool:
-        line.wait()
-        return store.create(key, str(writer).encode())
-
-    try:
-        won = list(threads.map(create, range(_WRITERS)))
-        winner = int(store.get(key))
-    finally:
-        store.delete(key)
-    # A winner whose answer was lost was told that it lost; that is no fault of the store.
-    if sum(won) > 1 or (any(won) and not won[winner]):
-        raise StoreError(
-            f"{store.uri} cannot hold a search: {sum(won)} of {_WRITERS} writers were told that "
-            "they created the same object, expected one (does it support If-None-Match?)"
-        )
 
 
 def _set_up_bucket(location: S3Location) -> tuple[bool, str]:

@@ -296,6 +296,11 @@ def test_another_run_at_work_is_named(tmp_path: Path) -> None:
     with pytest.raises(SearchHeldError, match=r"run other \(process \d+ on .*\) is working on"):
         search(tabular(), store=str(tmp_path), workers=1)
 
+    with pytest.raises(SearchHeldError):
+        search(tabular(max_children=48), store=str(tmp_path), workers=1)
+    assert store_of(handle).config() == tabular()  # who is refused changes nothing
+    assert store_of(handle).problems() == []
+
     lease.release(store_of(handle), 0, "other")
     assert search(tabular(), store=str(tmp_path), workers=1).view.finished
 

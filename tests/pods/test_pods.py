@@ -21,7 +21,7 @@ def said(search_uri: str, *, preset: str = "digits", **overrides: object) -> str
         pytest.raises(SystemExit) as ended,
         pods.pod_step(search_uri, "prepare_data", "run") as search,
     ):
-        pods.prepare_data(search, preset=preset, overrides=overrides)
+        pods.prepare_data(search, preset=preset, overrides=overrides, run="run")
     assert isinstance(ended.value.code, str)  # printed as the last line, with exit code 1
     return ended.value.code
 
@@ -82,13 +82,30 @@ def test_a_run_that_was_kept_away_says_who_is_at_work(tabular_uri: str) -> None:
     assert "is working on replica 0: nothing is done here" in report.page
 
 
+def test_a_run_that_is_kept_away_changes_nothing(tmp_path: Path) -> None:
+    uri = str(tmp_path)
+    steps.prepare_data(OpenSearch(uri), config=tabular(max_children=40))
+    planned(uri, run="first")
+    more = {"search.max_children": 48}
+
+    def prepare_and_plan() -> int:
+        pods.prepare_data(OpenSearch(uri), preset="", overrides=more, run="second")
+        planned(uri, run="second")
+        return SearchStore.open(uri).config().search.max_children
+
+    assert prepare_and_plan() == 40
+    pods.write_report(OpenSearch(uri), replica=0, run="first")
+    assert prepare_and_plan() == 48
+
+
 def test_a_numbers_float_from_kubeflows_form_is_a_whole_number(tmp_path: Path) -> None:
     uri = str(tmp_path)
     config = tabular().model_dump(mode="json")
     overrides = {"search": {**config["search"], "max_children": 8.0}}
     steps.prepare_data(OpenSearch(uri), config=tabular())
 
-    pods.prepare_data(OpenSearch(uri), preset="", overrides=overrides)
+    pods.prepare_data(OpenSearch(uri), preset="", overrides=overrides, run="run")
+    planned(uri, run="run")
 
     assert SearchStore.open(uri).config().search.max_children == 8
 

@@ -96,4 +96,4 @@ def test_a_pod_says_what_to_do_about_data_that_lies_elsewhere(uri: str) -> None:
         pytest.raises(SystemExit, match=r"this pod \(/home/me/photos\).*`nas prepare`"),
         pods.pod_step(uri, "prepare_data", "run") as search,
     ):
-        pods.prepare_data(search, preset="digits", overrides=overrides)
+        pods.prepare_data(search, preset="digits", overrides=overrides, run="run")

@@ -13,10 +13,11 @@ from s3_server import S3Server
 from small_s3 import running_small_s3
 
 from nas_lib.errors import StoreError
+from nas_lib.store.create_only import check_create_is_atomic
 from nas_lib.store.folder import FolderStore
 from nas_lib.store.obstores import MemoryStore
 from nas_lib.store.open import open_store
-from nas_lib.store.setup import StoreSetup, check_create_is_atomic, init_store
+from nas_lib.store.setup import StoreSetup, init_store
 
 
 @pytest.fixture
