@@ -62,7 +62,12 @@ def prepare_data(
             f"nothing lies at task.data.path in this pod ({path}): if it lies "
             "on your own machine, store it from there with `nas prepare`"
         )
-    manifest = steps.prepare_data(search, config=config, settles=False)
+
+    def warn(message: str) -> None:
+        search.store.note_problem(run=run, step="prepare_data", message=message)
+        print(message, flush=True)
+
+    manifest = steps.prepare_data(search, config=config, warn=warn, settles=False)
     if config is not None and config != search.store.config():
         search.store.settle(layout.wanted_settings(run), config)
     for notice in manifest.notices if manifest else ():

@@ -33,7 +33,9 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
     from nas_lib import steps
     from nas_lib.open_search import OpenSearch
 
-    prepared = steps.prepare_data(OpenSearch(store), config=settings)
+    prepared = steps.prepare_data(
+        OpenSearch(store), config=settings, warn=lambda message: click.echo(message, err=True)
+    )
     for notice in prepared.notices if prepared else ():
         click.echo(f"data: {notice}", err=True)
     what = f"{prepared.source}, " if prepared else ""

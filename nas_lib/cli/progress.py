@@ -156,6 +156,10 @@ class LiveProgress(StageCounter):
         for notice in manifest.notices:
             self._bar.console.print(f"data: {notice}", markup=False)
 
+    def warned(self, message: str) -> None:
+        """Show it."""
+        self._bar.console.print(message, markup=False)
+
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Show the total of the first stage."""
         super().opened(search, num_rounds=num_rounds, workers=workers)
@@ -225,6 +229,10 @@ class PlainProgress(StageCounter):
         """Say what is to be known of the data."""
         for notice in manifest.notices:
             self._say(f"data: {notice}")
+
+    def warned(self, message: str) -> None:
+        """Say it."""
+        self._say(message)
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Say what is to be done."""

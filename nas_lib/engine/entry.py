@@ -86,7 +86,13 @@ def search(
     opened = OpenSearch(store or f"runs/{config.name}", space=space, evaluate=evaluate)
     num_workers = _num_workers(config, workers, _is_inline(config, opened.uri))
     listener = listener or Listener()
-    manifest = steps.prepare_data(opened, config=config, settles=False)
+    problems: list[str] = []
+
+    def warn(message: str) -> None:
+        problems.append(message)
+        listener.warned(message)
+
+    manifest = steps.prepare_data(opened, config=config, warn=warn, settles=False)
     if manifest is not None:
         listener.prepared(manifest)
     engine = Engine(
@@ -95,6 +101,7 @@ def search(
         listener=listener,
         num_workers=max(1, num_workers),
         replicas=replicas,
+        problems=problems,
     )
     return SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
 

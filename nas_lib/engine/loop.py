@@ -32,6 +32,7 @@ class Engine:
         listener: Listener,
         num_workers: int = 1,
         replicas: Sequence[int] | None = None,
+        problems: Sequence[str] = (),
     ) -> None:
         """Take the opened search.
 
@@ -41,6 +42,7 @@ class Engine:
             listener: Is told how the search goes on.
             num_workers: Children that they train at once, for the listener.
             replicas: Those to work on; None for all.
+            problems: What is to be noted of the data, unless the run is refused.
         """
         self.run_id = secrets.token_hex(4)
         self._search = search
@@ -48,6 +50,7 @@ class Engine:
         self._listener = listener
         self._num_workers = num_workers
         self._replicas = replicas
+        self._problems = problems
 
     def run(self, rounds: int | None = None) -> SearchView:
         """Do what is left of the search, at most so many rounds of each replica.
@@ -79,6 +82,10 @@ class Engine:
 
     def _do(self, rounds: int | None) -> None:
         with self._planned(rounds) as replicas:
+            for problem in self._problems:
+                self._search.store.note_problem(
+                    run=self.run_id, step="prepare_data", message=problem
+                )
             num_rounds = sum(replica.num_rounds for replica in replicas.values())
             self._listener.opened(self._search, num_rounds=num_rounds, workers=self._num_workers)
             if num_rounds:

@@ -15,6 +15,9 @@ class Listener:
     def prepared(self, manifest: Manifest) -> None:
         """The search's data is prepared, now or before; its notices are for people."""
 
+    def warned(self, message: str) -> None:
+        """Something is not as it should be, and the search goes on."""
+
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """The search is prepared; this run may do so many rounds over all replicas."""
 

@@ -65,8 +65,8 @@ class Reporter(ABC):
         """Say what the run that asks has done."""
         view = self.view
         num_problems = sum(problem.run == view.run for problem in view.problems)
-        failed = plural(num_problems, "step") if num_problems else "no step"
-        return f"This run, {view.run}, {self.work_of_run()}; {failed} failed."
+        problems = plural(num_problems, "problem") if num_problems else "no problem"
+        return f"This run, {view.run}, {self.work_of_run()}; {problems} noted."
 
     @abstractmethod
     def pace_line(self) -> str:

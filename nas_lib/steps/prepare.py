@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pydantic.dataclasses import dataclass as checked_dataclass
+
 from nas_lib.config import FORMAT_VERSION, SearchConfig
 from nas_lib.config_file import differences, identity
 from nas_lib.data import Manifest, Prepared
-from nas_lib.errors import ConfigError, CorruptStateError, SearchMismatchError
+from nas_lib.errors import (
+    ConfigError,
+    CorruptStateError,
+    DataError,
+    SearchMismatchError,
+    one_line,
+)
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.shards import store_first_shards
+from nas_lib.records import STRICT
 from nas_lib.store import StoredSearch, layout
+from nas_lib.tasks import Task
 
 
 def prepare_data(
-    search: OpenSearch, *, config: SearchConfig | None = None, settles: bool = True
+    search: OpenSearch,
+    *,
+    config: SearchConfig | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+    settles: bool = True,
 ) -> Manifest | None:
     """Create the search if it is new, prepare its data, and let a new budget count.
 
     Args:
         search: The search.
         config: What the user wants; None continues what is stored.
+        warn: Is told in a sentence where the user's data is no longer what the search stored.
         settles: Whether a new budget counts at once. Else it does when this object's search is
             planned: a run that finds another one at work leaves everything as it is.
 
@@ -32,23 +50,43 @@ def prepare_data(
         StoreError: The store cannot hold a search.
     """
     stored = search.store.find_search()
-    prepared = None
+    read = None
     if stored is None:
         if config is None:
             raise ConfigError(f"there is no search at {search.uri}, and no configuration came")
-        prepared = search.task_of(config).prepare()
+        read = _read(search.task_of(config))
         search.store.require_create_only()
-        stored = _create(search, config, prepared)
+        stored = _create(search, config, read.prepared)
     elif config is not None:
         _check_same(search, stored, config)
     search.store.require_create_only()
+    if read is None:
+        _check_data(search, stored, config or search.store.config(), warn)
     if config is not None:
         search.want(config)
         if settles:
             search.settle_wanted()
-    manifest = _store_data(search, stored, prepared)
+    manifest = _store_data(search, stored, read)
     store_first_shards(search)
     return manifest
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class _Known:
+    """A note that files have the content that is stored."""
+
+    content_hash: str
+
+
+class _Read(NamedTuple):
+    """The user's data, and a hash of the files from before they were read."""
+
+    files_hash: str
+    prepared: Prepared | None
+
+
+def _read(task: Task) -> _Read:
+    return _Read(task.files_hash(), task.prepare())
 
 
 def _create(search: OpenSearch, config: SearchConfig, prepared: Prepared | None) -> StoredSearch:
@@ -66,17 +104,63 @@ def _data_hash(search: OpenSearch, config: SearchConfig, prepared: Prepared | No
 
 
 def _check_same(search: OpenSearch, stored: StoredSearch, config: SearchConfig) -> None:
-    """Refuse another search's config. Data under the stored path is not read again."""
+    """Refuse another search's settings, or another space of the user's own."""
     if differences(stored.config, config):
         raise _mismatch(search, stored, config)
+    if not search.task_of(config).trains and search.space_hash(config) != stored.data_hash:
+        raise _other_data(search)
+
+
+def _check_data(
+    search: OpenSearch, stored: StoredSearch, config: SearchConfig, warn: Callable[[str], None]
+) -> None:
+    """Refuse other data at another path; say where the data at the path became another.
+
+    Files that were found to be the right ones before are not read again.
+    """
     task = search.task_of(config)
-    if task.trains and (config.task.data == search.store.config().task.data or not task.has_data()):
-        return  # read before, or moved to a machine without it: what is stored is all it takes
-    if _data_hash(search, config, task.prepare()) != stored.data_hash:
-        raise SearchMismatchError(
-            f"{search.uri} holds a search with the same settings on other data: "
-            "give this one another folder"
-        )
+    if not task.trains or not task.has_data():
+        return  # moved to a machine without it: what is stored is all it takes
+    moved = config.task.data != search.store.config().task.data
+    if not moved and not search.store.objects.keys(layout.DATA_FILES):
+        return  # it needs no files, or was read by a release that did not note which
+    files_hash = task.files_hash()
+    if search.store.find(_Known, layout.data_files(files_hash)) is not None:
+        return
+    try:
+        prepared = task.prepare()
+    except DataError as err:
+        if moved:
+            raise
+        warn(_changed(config, f" ({err})"))
+        return
+    if prepared and prepared.manifest.content_hash == stored.data_hash:
+        _note_files(search, files_hash, prepared)
+    elif moved:
+        raise _other_data(search)
+    else:
+        warn(_changed(config))
+
+
+def _changed(config: SearchConfig, why: str = "") -> str:
+    path = one_line(getattr(config.task.data, "path", ""))
+    return (
+        f"the data at {path} is not what this search stored{why}: it goes on with what it stored; "
+        "to search on the new data start another search in another folder"
+    )
+
+
+def _note_files(search: OpenSearch, files_hash: str, prepared: Prepared) -> None:
+    if files_hash:
+        known = _Known(prepared.manifest.content_hash)
+        search.store.settle(layout.data_files(files_hash), known)
+
+
+def _other_data(search: OpenSearch) -> SearchMismatchError:
+    return SearchMismatchError(
+        f"{search.uri} holds a search with the same settings on other data: "
+        "give this one another folder"
+    )
 
 
 def _mismatch(search: OpenSearch, stored: StoredSearch, config: SearchConfig) -> Exception:
@@ -88,13 +172,11 @@ def _mismatch(search: OpenSearch, stored: StoredSearch, config: SearchConfig) ->
     )
 
 
-def _store_data(
-    search: OpenSearch, stored: StoredSearch, prepared: Prepared | None
-) -> Manifest | None:
+def _store_data(search: OpenSearch, stored: StoredSearch, read: _Read | None) -> Manifest | None:
     manifest = search.task.find_manifest(search.store)
     if manifest is not None:
         return manifest
-    prepared = prepared or search.task.prepare()
+    files_hash, prepared = read or _read(search.task)
     if prepared is None:
         return None
     if prepared.manifest.content_hash != stored.data_hash:
@@ -104,4 +186,5 @@ def _store_data(
         )
     search.store.objects.replace(layout.DATA_SEARCH, prepared.search_blob)
     search.store.objects.replace(layout.DATA_TEST, prepared.test_blob)
+    _note_files(search, files_hash, prepared)
     return search.store.settle(layout.DATA_MANIFEST, prepared.manifest)

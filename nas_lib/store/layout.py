@@ -13,6 +13,8 @@ DATA_MANIFEST = "data/manifest.json"
 DATA_SEARCH = "data/search.safetensors"  # what children learn and are judged from
 DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 
+DATA_FILES = "data/files"  # which files were found to have the content that is stored
+
 ROUNDS = "rounds"
 CHILDREN = "children"
 LEASES = "leases"
@@ -29,6 +31,11 @@ State = Literal["proposed", "rewarded", "learned"]
 def settings(number: int) -> str:
     """Return the key of a later configuration: another budget, resources, device or path."""
     return f"settings/{number:08d}.json"
+
+
+def data_files(files_hash: str) -> str:
+    """Return the key of the note that files of this hash have the content that is stored."""
+    return f"{DATA_FILES}/{files_hash}.json"
 
 
 def shard(index: int, version: int) -> str:

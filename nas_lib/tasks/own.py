@@ -38,6 +38,10 @@ class OwnTask(Task):
         """Say that it needs none."""
         return True
 
+    def files_hash(self) -> str:
+        """Return nothing: there are no files."""
+        return ""
+
     def prepare(self) -> None:
         """Return nothing: what the evaluation needs is its own affair."""
         return

@@ -72,6 +72,14 @@ class Task(ABC):
         """Say whether there is anything at the path of the user's data, or it needs none."""
 
     @abstractmethod
+    def files_hash(self) -> str:
+        """Return a hash of names, sizes and times of the user's files; empty without files.
+
+        Raises:
+            DataError: They cannot be looked at.
+        """
+
+    @abstractmethod
     def prepare(self) -> Prepared | None:
         """Read, check, split and serialise the user's data; None where nothing is to be prepared.
 

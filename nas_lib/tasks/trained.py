@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from nas_lib.data import BlobInfo, Manifest, cached_blob
 from nas_lib.data.allowance import Allowance
-from nas_lib.data.paths import is_there
+from nas_lib.data.paths import files_hash, is_there
 from nas_lib.records import Child, ChildResult, EpochMetrics, Status, TestReading
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, Space, planned
@@ -76,8 +76,13 @@ class TrainedTask(Task, Generic[M]):
 
     def has_data(self) -> bool:
         """Say whether there is anything at the path of the user's data, or it needs none."""
-        path = getattr(self.config.task.data, "path", None)
+        path = self._path()
         return path is None or is_there(path)
+
+    def files_hash(self) -> str:
+        """Return a hash of names, sizes and times of the user's files; empty without files."""
+        path = self._path()
+        return "" if path is None else files_hash(path)
 
     def allowance(self) -> Allowance:
         """Return how much memory the user's data may take unpacked; each reading has its own."""
@@ -209,6 +214,9 @@ class TrainedTask(Task, Generic[M]):
         manifest, blob = self._fetched(store)
         torch.manual_seed(seed_for(self.config.seed, Stream.WEIGHTS))
         return self._workload(manifest, blob, device)
+
+    def _path(self) -> str | None:
+        return getattr(self.config.task.data, "path", None)
 
     # --- what lies in the store ----------------------------------------------------------------
 

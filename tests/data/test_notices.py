@@ -122,7 +122,7 @@ def test_the_pod_that_prepares_says_them(
     overrides: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     search = OpenSearch("memory://pod")
-    prepared = pods.prepare_data(search, preset="digits", overrides=overrides)
+    prepared = pods.prepare_data(search, preset="digits", overrides=overrides, run="run")
     markdown = kubeflow_artifacts.prepared_text(search, prepared)
     assert capsys.readouterr().out == "".join(f"data: {notice}\n" for notice in NOTICES)
     assert markdown.endswith("\n\n".join(["", *NOTICES]))

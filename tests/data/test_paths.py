@@ -13,6 +13,7 @@ from nas_lib.data.paths import (
     existing_file,
     existing_folder,
     file_within,
+    files_hash,
     is_of_a_system,
     is_there,
     leaves,
@@ -116,3 +117,43 @@ def test_a_link_that_leaves_the_folder_is_refused_unread(tmp_path: Path, way: st
     (data / "folder").symlink_to(tmp_path)
     with pytest.raises(DataError, match=f"{way}: is a link that leaves"):
         file_within(data, data / way)
+
+
+class TestFilesHash:
+    """Whether files are those that were read before is told without opening them."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        for name in ("b/2", "b/10", "a/1"):
+            path = tmp_path / "data" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x")
+            os.utime(path, ns=(1, 1))
+        return tmp_path / "data"
+
+    def test_a_folder_that_moved_has_the_same(self, folder: Path) -> None:
+        before = files_hash(folder)
+        assert files_hash(folder.rename(folder.with_name("moved"))) == before
+
+    def test_every_change_gives_another(self, folder: Path) -> None:
+        found = [files_hash(folder)]
+        (folder / "a/1").rename(folder / "a/3")
+        found.append(files_hash(folder))
+        (folder / "b/2").unlink()
+        found.append(files_hash(folder))
+        os.utime(folder / "a/3", ns=(1, 2))
+        found.append(files_hash(folder))
+        (folder / "a/3").write_text("xx")
+        os.utime(folder / "a/3", ns=(1, 2))
+        found.append(files_hash(folder))
+        assert len({*found}) == len(found)
+
+    def test_a_file_that_moved_has_the_same_and_nothing_has_none(self, folder: Path) -> None:
+        before = files_hash(folder / "a/1")
+        assert files_hash((folder / "a/1").rename(folder / "a/moved")) == before
+        assert files_hash(folder / "a/1") == ""
+
+    def test_pipes_and_links_that_lead_in_circles_are_not_followed(self, folder: Path) -> None:
+        os.mkfifo(folder / "pipe")
+        (folder / "circle").symlink_to(folder)
+        assert files_hash(folder) == files_hash(folder)

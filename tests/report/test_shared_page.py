@@ -196,7 +196,7 @@ class TestTerminal:
     def test_a_run_says_how_many_epochs_it_trained(self) -> None:
         view = replace(shared_view(), run="run-1")
         assert reporter_of(view).run_sentence() == (
-            "This run, run-1, trained shared weights for 12 epochs; no step failed."
+            "This run, run-1, trained shared weights for 12 epochs; no problem noted."
         )
 
 

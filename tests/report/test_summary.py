@@ -131,7 +131,7 @@ def test_a_run_says_all_that_became_of_it() -> None:
     view = replace(view_of(row(0, 0.5)), run="run-1", problems=problems)
     assert report.summary_lines(view) == [
         reporter_of(view).headline(),
-        "This run, run-1, learned from 0 rounds; 1 step failed.",
+        "This run, run-1, learned from 0 rounds; 1 problem noted.",
         "Winner r000-000000-00: conv 3x3x24/1x1 <- image",
         "train_child: no luck",
     ]

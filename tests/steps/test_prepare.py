@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nas_lib import pods, steps
+from nas_lib import engine, pods, steps
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import apply_overrides, parse_config
+from nas_lib.data import Prepared
 from nas_lib.errors import DataError, SearchMismatchError
 from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
 from nas_lib.store import SearchStore, layout
+from nas_lib.tasks import ImageTask
 
 
 def archive(path: Path, seed: int = 0) -> Path:
@@ -97,3 +101,105 @@ def test_a_pod_says_what_to_do_about_data_that_lies_elsewhere(uri: str) -> None:
         pods.pod_step(uri, "prepare_data", "run") as search,
     ):
         pods.prepare_data(search, preset="digits", overrides=overrides, run="run")
+
+
+class StoppedError(Exception):
+    pass
+
+
+class Told(engine.Listener):
+    """Notes what a search warns of, and stops it before it trains."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warned(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
+        raise StoppedError
+
+
+class TestChangedData:
+    """The data under the path that a search stored became another."""
+
+    SENTENCE = r"the data at .*images\.npz is not what this search stored.*: it goes on with what"
+
+    def warnings(self, uri: str, config: SearchConfig | None) -> list[str]:
+        found: list[str] = []
+        steps.prepare_data(OpenSearch(uri), config=config, warn=found.append)
+        return found
+
+    def is_read(self, uri: str, config: SearchConfig, monkeypatch: pytest.MonkeyPatch) -> bool:
+        read = []
+        prepare = ImageTask.prepare
+
+        def noting(task: ImageTask) -> Prepared:
+            read.append(task)
+            return prepare(task)
+
+        monkeypatch.setattr(ImageTask, "prepare", noting)
+        assert self.warnings(uri, config) == []
+        monkeypatch.undo()
+        return bool(read)
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_is_said_and_the_search_goes_on_with_its_own(
+        self, uri: str, path: Path, named: bool
+    ) -> None:
+        prepared = steps.prepare_data(OpenSearch(uri), config=config_of(path))
+        archive(path, seed=1)
+
+        (warning,) = self.warnings(uri, config_of(path) if named else None)
+
+        assert re.match(self.SENTENCE, warning)
+        assert warning.endswith("on the new data start another search in another folder")
+        assert steps.prepare_data(OpenSearch(uri), config=config_of(path)) == prepared
+
+    def test_that_cannot_be_read_is_said_with_the_reason(self, uri: str, path: Path) -> None:
+        steps.prepare_data(OpenSearch(uri), config=config_of(path))
+        path.write_bytes(b"PK no archive")
+
+        (warning,) = self.warnings(uri, config_of(path))
+
+        assert re.match(self.SENTENCE, warning)
+        assert "expected a numpy archive" in warning
+
+    def test_files_as_they_were_are_not_read_again(
+        self, uri: str, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        steps.prepare_data(OpenSearch(uri), config=config_of(path))
+
+        assert not self.is_read(uri, config_of(path), monkeypatch)
+
+    def test_copies_are_read_once_to_see_that_they_are_the_same(
+        self, uri: str, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        steps.prepare_data(OpenSearch(uri), config=config_of(path))
+        os.utime(path, (1, 1))
+
+        assert self.is_read(uri, config_of(path), monkeypatch)
+        assert not self.is_read(uri, config_of(path), monkeypatch)
+
+    def test_searches_that_did_not_note_their_files_go_on(self, uri: str, path: Path) -> None:
+        steps.prepare_data(OpenSearch(uri), config=config_of(path))
+        SearchStore.open(uri).delete_below(layout.DATA_FILES)
+        archive(path, seed=1)
+
+        assert self.warnings(uri, config_of(path)) == []
+
+    def test_is_told_to_who_listens_and_noted_for_the_report_by_pods_too(
+        self, uri: str, path: Path
+    ) -> None:
+        steps.prepare_data(OpenSearch(uri), config=config_of(path))
+        archive(path, seed=1)
+        pods.prepare_data(OpenSearch(uri), preset="", overrides={}, run="pod")
+
+        listener = Told()
+        with pytest.raises(StoppedError):
+            engine.search(config_of(path), store=uri, listener=listener)
+
+        first, second, _ = SearchStore.open(uri).problems()
+        assert (first.run, first.step) == ("pod", "prepare_data")
+        assert [second.message] == listener.warnings == [first.message]
+        assert re.match(self.SENTENCE, first.message)

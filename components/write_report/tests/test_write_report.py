@@ -22,7 +22,7 @@ def test_it_writes_a_page_a_text_and_metrics(tmp_path: Path) -> None:
 
     assert Path(page.path).read_text().startswith("<!DOCTYPE html>")
     assert (
-        "This run, the-run, learned from 0 rounds; no step failed." in Path(text.path).read_text()
+        "This run, the-run, learned from 0 rounds; no problem noted." in Path(text.path).read_text()
     )
     assert metrics.values == {"children": 24, "best score": handle.best.score}
 
