@@ -91,7 +91,7 @@ def test_a_search_tells_them_before_it_trains(config: SearchConfig) -> None:
 
     listener = Told()
     with pytest.raises(StoppedError):
-        engine.search(config, store="memory://told", listener=listener)
+        engine.search(config, store="memory://told-of-notices", listener=listener)
     assert listener.notices == NOTICES
 
 

@@ -3,6 +3,8 @@ from pathlib import Path
 from kfp_nas.components.prepare_data import prepare_data
 from searches import SMALL_DIGITS
 
+from nas_lib import pods
+from nas_lib.open_search import OpenSearch
 from nas_lib.store import SearchStore
 
 
@@ -27,5 +29,6 @@ def test_it_continues_what_is_stored(tmp_path: Path) -> None:
     prepare_data.python_func(uri, "digits", SMALL_DIGITS, "run", summary)
 
     prepare_data.python_func(uri, "", {"search.max_children": 8.0}, "run", summary)
+    pods.plan_rounds(OpenSearch(uri), replica=0, rounds_per_run=1, run="run")
 
     assert SearchStore.open(uri).config().search.max_children == 8
