@@ -172,7 +172,7 @@ def pointers() -> list[Decision]:
     """Return the same, with inputs that are pointed at; the anchors are no decisions."""
     decisions: list[Decision] = []
     for _ in range(CELLS):
-        decisions += [Anchor("node"), Anchor("node")]  # what a cell takes
+        decisions += [Anchor("node", gives="key")] * 2  # what a cell takes
         for node in range(NODES):
             decisions += [*[Pointer("node", node + 2)] * 2, *_OF_A_NODE, Anchor("node")]
     return decisions

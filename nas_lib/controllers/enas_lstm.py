@@ -26,7 +26,7 @@ class Mixture:
     """An input that is a weighted sum of anchors' states.
 
     Attributes:
-        seen: The anchors' steps.
+        seen: The anchors' steps, the newest one last; without any, the input is zero.
         weight: What each one counts, `[X, B, 1]`.
     """
 
@@ -96,6 +96,8 @@ class EnasLstm(nn.Module):
         """Return an input `[B, H]` that is made of these states, `[B, H]` of each step."""
         if isinstance(given, Row):
             return F.embedding(given.index, self.rows)
+        if not given.seen:
+            return self.rows.new_zeros(given.weight.shape[1], self.rows.shape[1])
         # Gradients flow into the earlier states. In NAS all inputs are rows, known beforehand, and
         # the whole sequence is one run.
         return (torch.stack([states[step] for step in given.seen]) * given.weight).sum(0)
@@ -113,8 +115,7 @@ def _runs(inputs: Sequence[Input]) -> Iterator[list[Input]]:
     run: list[Input] = []
     start = 0
     for step, given in enumerate(inputs):
-        # The newest anchor comes last.
-        if isinstance(given, Mixture) and given.seen[-1] >= start:
+        if isinstance(given, Mixture) and given.seen and given.seen[-1] >= start:
             yield run
             run, start = [], step
         run.append(given)

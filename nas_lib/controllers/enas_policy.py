@@ -2,12 +2,12 @@
 
 One LSTM step per decision. A choice is a softmax over the step's state; a subset or pointer attends
 to the states of earlier anchors. What comes next into the LSTM is the row of the chosen option, or
-the state of what was pointed at. So known tokens need the LSTM for the states, and all logits then
-follow from them at once.
+the state of what was pointed at, as far as an anchor `gives` it. So known tokens need the LSTM for
+the states, and all logits then follow from them at once.
 
 Letters in names: B architectures, W tokens of an architecture, X tokens of one decision or anchors
-that it sees, S steps (decisions), N decisions of one kind, H hidden units, O options of a choice,
-P pairs of a decision and an anchor that it sees.
+that it sees, S steps of the LSTM, D decisions, N of them of one kind, H hidden units, O options of
+a choice, P pairs of a decision and an anchor that it sees.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from nas_lib.config import EnasPolicyConfig
 from nas_lib.controllers.attention import Attention
 from nas_lib.controllers.distributions import pad_options, score_bits, score_options
 from nas_lib.controllers.enas_lstm import EnasLstm, Input, Mixture, Row
+from nas_lib.controllers.enas_views import View, lstm_steps, takes_step, views_of
 from nas_lib.controllers.layout import (
     Group,
     check_kinds,
     group_by_kind,
     is_anchor,
     num_seen,
-    steps_seen,
 )
 from nas_lib.controllers.policy import Policy, Scores
 from nas_lib.spaces.decisions import Choice, Decision, Subset
@@ -75,10 +75,12 @@ class EnasPolicy(Policy):
         self._attentions = nn.ModuleList(self.attentions.values())
         self._shape = LogitShape.of(config)
         self._skip_prior, self._skip_weight = config.skip_prior, config.skip_weight
+        self._lstm_steps = lstm_steps(decisions)
+        self.views = views_of(decisions)
 
     def rollout(self, decisions: Sequence[Decision], num: int) -> EnasRollout:
         """Return the begin of `num` architectures that answer `decisions`."""
-        return EnasRollout(self, decisions, num)
+        return EnasRollout(self, num)
 
     def forward(self, decisions: Sequence[Decision], tokens_BW: Tensor) -> Scores:
         """Return the scores of known architectures.
@@ -93,11 +95,16 @@ class EnasPolicy(Policy):
         """
         tokens = torch.split(tokens_BW, [decision.num_tokens for decision in decisions], dim=1)
         groups = group_by_kind(decisions)
-        seen = steps_seen(groups)
-        inputs = [self.no_input(len(tokens_BW)), *map(self.next_input, decisions, seen, tokens)]
+        inputs: list[Input] = [self.no_input(len(tokens_BW))]
+        inputs += [
+            self.next_input(decision, view, mine)
+            for decision, view, mine in zip(decisions, self.views, tokens, strict=False)
+            if takes_step(decision)
+        ]
         hidden_SBH = self.lstm(inputs[:-1])  # the last one has no step to go to
+        hidden_DBH = _at_decisions(hidden_SBH, self._lstm_steps[: len(decisions)])
         scores = [
-            self._score(group, hidden_SBH[list(group.steps)], tokens_BW.T) for group in groups
+            self._score(group, hidden_DBH[list(group.steps)], tokens_BW.T) for group in groups
         ]
         log_probs, entropies, divergences = zip(*scores, strict=True)
         # The mean over layers, as in the published code: a deeper network is not penalised more.
@@ -113,31 +120,31 @@ class EnasPolicy(Policy):
         """Return the LSTM's input where nothing was decided before."""
         return Row(torch.zeros(num, dtype=torch.int64))
 
-    def next_input(self, decision: Decision, seen: Sequence[int], tokens_BX: Tensor) -> Input:
-        """Return the LSTM's input after a decision over these steps that was answered like this."""
+    def next_input(self, decision: Decision, view: View, tokens_BX: Tensor) -> Input:
+        """Return the LSTM's input after a decision that sees this and was answered like this."""
         if isinstance(decision, Choice):
             return Row(self._first_rows[decision.kind] + tokens_BX[:, 0])
-        if not seen:
+        if not view.anchors:
             return self.no_input(len(tokens_BX))
         if isinstance(decision, Subset):
             # The mean of the chosen states and one more, zero: nothing chosen divides by nothing.
             chosen_XB = tokens_BX.T.float()
             weight_XB = chosen_XB / (1 + chosen_XB.sum(0))
-        else:
-            weight_XB = (torch.arange(len(seen))[:, None] == tokens_BX.T).float()  # one-hot
+        else:  # one-hot; of an anchor that gives no state there is no row, as if it were zero
+            weight_XB = (view.given == tokens_BX.T).float()
             if is_anchor(decision):
-                weight_XB /= _NEAREST + distances(len(seen))
-        return Mixture(seen, weight_XB[..., None])
+                weight_XB /= _NEAREST + (len(view.anchors) - view.given)
+        return Mixture(view.steps, weight_XB[..., None])
 
     def choice_logits(self, kind: str, hidden: Tensor) -> Tensor:
         """Return a choice's logits `[..., O]` from the states `[..., H]`."""
         return self._shape.of_choice(hidden @ self.heads[kind].T)
 
-    def seen_logits(self, decision: Decision, logits_XB: Tensor) -> Tensor:
+    def seen_logits(self, decision: Decision, view: View, logits_XB: Tensor) -> Tensor:
         """Return a subset's or pointer's logits `[X, B]` from what attention gives."""
         if isinstance(decision, Subset):
             return self._shape.of_bits(logits_XB)
-        return self._shape.of_pointers(logits_XB, distances(num_seen(decision)))
+        return self._shape.of_pointers(logits_XB, view.distances)
 
     def _score(
         self, group: Group, hidden_NBH: Tensor, tokens_WB: Tensor
@@ -149,8 +156,8 @@ class EnasPolicy(Policy):
         if group.kind in self.heads:
             logits_NBO = self.choice_logits(group.kind, hidden_NBH)
             return *score_options(logits_NBO, tokens_MB[..., None]), nothing_B
-        widths = [len(anchors) for anchors in group.seen if anchors]
-        if not widths:
+        views = [self.views[number] for number in group.steps if self.views[number].anchors]
+        if not views:
             return nothing_B, nothing_B, nothing_B
         # Pairs are in the order of the decisions, so a subset's stand as its tokens do.
         logits_PB = self.attentions[group.kind].logits_of_pairs(hidden_NBH, group.seen)
@@ -158,46 +165,50 @@ class EnasPolicy(Policy):
             logits_PB = self._shape.of_bits(logits_PB)
             divergence_B = _divergence(logits_PB, self._skip_prior).sum(0)
             return *score_bits(logits_PB, tokens_MB), divergence_B
-        logits_PB = self._shape.of_pointers(logits_PB, torch.cat([*map(distances, widths)]))
-        return *score_options(pad_options(logits_PB, widths), tokens_MB[..., None]), nothing_B
+        distance_P1 = torch.cat([view.distances for view in views])
+        logits_PB = self._shape.of_pointers(logits_PB, distance_P1)
+        return *score_options(
+            pad_options(logits_PB, [len(view.anchors) for view in views]), tokens_MB[..., None]
+        ), nothing_B
 
 
 class EnasRollout:
     """The policy one decision at a time, to draw architectures from it."""
 
-    def __init__(self, policy: EnasPolicy, decisions: Sequence[Decision], num: int) -> None:
+    def __init__(self, policy: EnasPolicy, num: int) -> None:
         self.num = num
         self._policy = policy
-        self._steps_seen = steps_seen(group_by_kind(decisions))
+        self._number = -1  # of the decision that was asked for last
         self._input: Input = policy.no_input(num)
         weights = policy.lstm.torch_weights()  # gates in order, once for all steps
         self._layers = list(zip(weights[::2], weights[1::2], strict=True))
-        zeros_BH = torch.zeros(num, weights[0].shape[1])
-        self._memory = [(zeros_BH, zeros_BH)] * len(self._layers)
+        self._zeros_BH = torch.zeros(num, weights[0].shape[1])
+        self._memory = [(self._zeros_BH, self._zeros_BH)] * len(self._layers)
         self._states: list[Tensor] = []  # of the top layer, [B, H] of each step
-        self._previous: dict[int, Tensor] = {}  # W_prev h of the anchors, [B, H], by their step
+        self._previous: dict[int, Tensor] = {}  # W_prev h of the anchors, [B, H], by their number
 
     def logits(self, decision: Decision) -> Tensor:
         """Take the next step of the LSTM; return the decision's logits."""
-        step = len(self._states)
-        hidden_BH = self._step()
+        self._number += 1
+        hidden_BH = self._step() if takes_step(decision) else self._zeros_BH
         if isinstance(decision, Choice):
             return self._policy.choice_logits(decision.kind, hidden_BH)
         attention = self._policy.attentions[decision.kind]
         if is_anchor(decision):
-            self._previous[step] = attention.previous(hidden_BH)
-        seen = self._steps_seen[step]
-        if not seen:
+            self._previous[self._number] = attention.previous(hidden_BH)
+        view = self._policy.views[self._number]
+        if not view.anchors:
             return hidden_BH[:, :0]
         # Each anchor's product is taken once, not once for each decision that sees it.
-        previous_XBH = torch.stack([self._previous[anchor] for anchor in seen])
+        previous_XBH = torch.stack([self._previous[anchor] for anchor in view.anchors])
         logits_XB = attention.logits(previous_XBH, attention.current(hidden_BH))
-        return self._policy.seen_logits(decision, logits_XB).T
+        return self._policy.seen_logits(decision, view, logits_XB).T
 
     def take(self, decision: Decision, tokens_BX: Tensor) -> None:
         """Set the tokens of the decision that `logits` was asked for."""
-        seen = self._steps_seen[len(self._states) - 1]
-        self._input = self._policy.next_input(decision, seen, tokens_BX)
+        if takes_step(decision):
+            view = self._policy.views[self._number]
+            self._input = self._policy.next_input(decision, view, tokens_BX)
 
     def _step(self) -> Tensor:
         hidden_BH = self._policy.lstm.input(self._input, self._states)
@@ -257,9 +268,12 @@ class LogitShape:
         return logits if constant is None else constant * logits.tanh()
 
 
-def distances(num_anchors: int) -> Tensor:
-    """Return how far back each of the latest anchors lies, `[X, 1]`: 1 for the newest."""
-    return torch.arange(num_anchors, 0, -1)[:, None]
+def _at_decisions(hidden_SBH: Tensor, steps: Sequence[int | None]) -> Tensor:
+    """Return the LSTM's states at decisions, `[D, B, H]`: zero where it takes no step."""
+    if None not in steps:
+        return hidden_SBH
+    padded_SBH = F.pad(hidden_SBH, (0, 0, 0, 0, 0, 1))  # the last one is zero
+    return padded_SBH[[-1 if step is None else step for step in steps]]
 
 
 def _divergence(logits: Tensor, prior: float) -> Tensor:

@@ -29,7 +29,7 @@ class Group:
     Attributes:
         kind: The kind.
         members: Its decisions.
-        steps: The number of each one's step.
+        steps: The number of each one among all decisions.
         columns: Which tokens answer each.
         seen: Which members, by their number in the group, each one chooses from.
     """
@@ -76,8 +76,8 @@ def check_kinds(groups: Sequence[Group]) -> None:
                 )
 
 
-def steps_seen(groups: Sequence[Group]) -> list[list[int]]:
-    """Return of every step the steps of the anchors that it chooses from, the oldest first."""
+def anchors_seen(groups: Sequence[Group]) -> list[list[int]]:
+    """Return of every decision the numbers of the anchors that it chooses from, oldest first."""
     seen = {
         step: [group.steps[anchor] for anchor in anchors]
         for group in groups
@@ -99,7 +99,7 @@ def _expected(members: Sequence[Decision]) -> Iterator[Decision]:
             possible = min(max(decision.num_anchors, 1), num_anchors)
             yield Pointer(decision.kind, possible, decision.marks)
         else:
-            yield Anchor(decision.kind)
+            yield decision if isinstance(decision, Anchor) else Anchor(decision.kind)
         num_anchors += is_anchor(decision)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from nas_lib.errors import ArchitectureError
 
@@ -60,9 +61,18 @@ class Subset:
 
 @dataclass(frozen=True)
 class Anchor:
-    """A step that decides nothing: later `Pointer`s of its kind can point at it. No tokens."""
+    """A step that decides nothing: later `Pointer`s of its kind can point at it. No tokens.
+
+    Attributes:
+        kind: That of the pointers.
+        gives: What the controller of ENAS has of it. `state`: that of its LSTM, to attend to and as
+            the next input after a pointer that chose it. `key`: the state to attend to, the next
+            input is zero. `nothing`: zero in both places, and the LSTM takes no step here. The
+            controller of NAS makes no difference.
+    """
 
     kind: str
+    gives: Literal["state", "key", "nothing"] = "state"
 
     @property
     def num_tokens(self) -> int:

@@ -175,7 +175,8 @@ class EnasMicroSpace(PlannedSpace[MicroPlan]):
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
         """Return the decisions, in the order of the published code."""
-        cell: tuple[Decision, ...] = (Anchor("node"),) * NUM_INPUTS
+        # The two inputs are attended to by their steps' states, and tell the next step nothing.
+        cell: tuple[Decision, ...] = (Anchor("node", gives="key"),) * NUM_INPUTS
         for node in range(self._config.nodes):
             pointer = Pointer("node", NUM_INPUTS + node)
             operation = Choice("operation", len(self._config.operations))

@@ -180,9 +180,12 @@ class EnasRnnSpace(PlannedSpace[RnnPlan]):
         return self._config.nodes + self._has_fixed_node
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
-        """Return the decisions, in the order of the published code."""
+        """Return the decisions, in the order of the published code of each variant."""
         function = Choice("function", len(self._config.functions))
-        first = [Anchor("node")] if self._has_fixed_node else [function, Anchor("node")]
+        # Of a node that is fixed, the controller of enas_lm has no step. The first code has one of
+        # every node, also of the first, before its function.
+        fixed = (Anchor("node", gives="nothing"),)
+        first = fixed if self._has_fixed_node else (Anchor("node"), function)
         others = (
             decision
             for number in range(1, self.num_nodes)

@@ -43,7 +43,7 @@ def micro_decisions(
     num_nodes: int, num_operations: int, num_cells: int = 2
 ) -> tuple[Decision, ...]:
     """Those of ENAS cells: two inputs each, then two pointers and two choices per node."""
-    cell: tuple[Decision, ...] = (Anchor("node"), Anchor("node"))
+    cell: tuple[Decision, ...] = (Anchor("node", gives="key"),) * 2
     for node in range(num_nodes):
         pointer, operation = Pointer("node", 2 + node), Choice("operation", num_operations)
         cell += (pointer, pointer, operation, operation, Anchor("node"))
@@ -60,7 +60,7 @@ def rnn_decisions(num_nodes: int, num_functions: int) -> tuple[Decision, ...]:
             Choice("function", num_functions),
         )
     )
-    return (Anchor("node"), *nodes)
+    return (Anchor("node", gives="nothing"), *nodes)
 
 
 SPACES: dict[str, tuple[Decision, ...]] = {

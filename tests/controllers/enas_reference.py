@@ -44,9 +44,13 @@ def reference(
     weights = {name: value.detach().double().numpy() for name, value in named(policy).items()}
     size = config.hidden_size
     state = [(np.zeros(size), np.zeros(size)) for _ in range(config.num_layers)]
-    anchors: dict[str, list[Numbers]] = {}
+    anchors: dict[str, list[tuple[Numbers, Numbers]]] = {}  # what is attended to, what is given
     x, rest, log_prob, entropy, divergences = weights["start"], list(tokens), 0.0, 0.0, []
     for decision in decisions:
+        gives = decision.gives if isinstance(decision, Anchor) else "state"
+        if gives == "nothing":
+            anchors.setdefault(decision.kind, []).append((np.zeros(size), np.zeros(size)))
+            continue
         for layer in range(config.num_layers):
             w_x, w_h = weights[f"lstm.{layer}.input"], weights[f"lstm.{layer}.state"]
             state[layer] = lstm_layer(x, *state[layer], w_x, w_h)
@@ -71,7 +75,7 @@ def reference(
         elif isinstance(decision, Subset) and mine:
             divergence = 0.0
             for anchor, bit in zip(before, mine, strict=True):
-                q = attend(weights, kind, anchor, h)
+                q = attend(weights, kind, anchor[0], h)
                 pair = np.array([squash(z, config, config.tanh_constant) for z in (-q, q)])
                 p = softmax(pair)
                 log_prob += np.log(p[bit])
@@ -79,24 +83,24 @@ def reference(
                 prior = np.array([1 - config.skip_prior, config.skip_prior])
                 divergence += sum(p * np.log(p / prior))
             divergences.append(divergence)
-            chosen = [anchor for anchor, bit in zip(before, mine, strict=True) if bit]
+            chosen = [given for (_, given), bit in zip(before, mine, strict=True) if bit]
             x = sum(chosen, np.zeros(size)) / (1 + len(chosen))
         elif isinstance(decision, Pointer):
             seen = before[-decision.num_anchors :]
             distances = np.arange(len(seen), 0, -1)
             logits = squash(
-                np.array([attend(weights, kind, anchor, h) for anchor in seen]),
+                np.array([attend(weights, kind, key, h) for key, _ in seen]),
                 config,
                 config.tanh_constant,
             )
             p = softmax(logits - config.distance_weight * distances**2)
             log_prob += np.log(p[mine[0]])
             entropy -= sum(p * np.log(p))
-            x = seen[mine[0]]
+            _, x = seen[mine[0]]
             if decision.marks:
                 x = x / (0.1 + distances[mine[0]])
         if isinstance(decision, Subset | Anchor) or getattr(decision, "marks", False):
-            before.append(h)
+            before.append((h, np.zeros(size) if gives == "key" else h))
     divergence = float(np.mean(divergences)) if divergences else 0.0
     return log_prob, entropy, config.skip_weight * divergence
 

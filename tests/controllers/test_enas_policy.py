@@ -9,13 +9,14 @@ import pytest
 import torch
 from decision_lists import all_tokens, macro_decisions, micro_decisions, rnn_decisions
 from enas_reference import reference
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from nas_lib.config import EnasPolicyConfig
 from nas_lib.controllers.enas_lstm import Mixture
 from nas_lib.controllers.enas_policy import EnasPolicy
-from nas_lib.controllers.layout import group_by_kind, steps_seen
+from nas_lib.controllers.enas_views import takes_step
+from nas_lib.controllers.layout import anchors_seen, group_by_kind
 from nas_lib.controllers.policy import sample
 from nas_lib.errors import ConfigError
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, Subset, check_tokens
@@ -41,11 +42,14 @@ SMALL: dict[str, tuple[Decision, ...]] = {
         Subset("s", 1),
         Pointer("n", 1, marks=True),
         Choice("b", 2),
+        Anchor("m", gives="key"),
         Subset("s", 2),
+        Anchor("m", gives="nothing"),
         Anchor("n"),
         Pointer("n", 2),
+        Pointer("m", 2),
         Subset("r", 0),
-    ),  # 3 x 2 x 1 x 2 x 4 x 2 = 96
+    ),  # 3 x 2 x 1 x 2 x 4 x 2 x 2 = 192
 }
 small = pytest.mark.parametrize("decisions", SMALL.values(), ids=SMALL)
 
@@ -175,6 +179,50 @@ def test_a_skip_bit_is_a_softmax_over_minus_and_plus_its_logit() -> None:
     np.testing.assert_allclose(penalty_B, [0.5 * 0.020411] * 2, atol=1e-6)
 
 
+def of_one_unit(decisions: Decisions) -> EnasPolicy:
+    """A policy whose sums can be done by hand.
+
+    The input where nothing was decided is 1, every option's is 0. Of the LSTM only the candidate
+    is no half: with the input x, c <- c / 2 + tanh(x) / 2 and h = tanh(c) / 2. An anchor's logit is
+    10 tanh(h there), that of the second option 10 h, that of the first 0.
+    """
+    config = EnasPolicyConfig(hidden_size=1, temperature=None, tanh_constant=None)
+    policy = build(decisions, config, limit=0)
+    with torch.no_grad():
+        policy.lstm.rows[0] = 1
+        policy.lstm.weights[0][0, 3] = 1
+        policy.attentions["node"].previous.weight[:] = 1
+        policy.attentions["node"].weigh.weight[:] = 10
+        for head in policy.heads.values():
+            head[1] = 10
+    return policy
+
+
+def test_an_input_of_a_cell_is_attended_to_by_its_step_but_the_next_step_is_told_nothing() -> None:
+    decisions = micro_decisions(1, 2, num_cells=1)[:5]  # two inputs, two pointers, an operation
+    log_prob_B, _, _ = score(of_one_unit(decisions), decisions, [[0, 1, 1], [1, 1, 1]])
+    # Steps 1 to 3 have the input 1, tanh 1 = 0.761594: c = 0.380797, 0.571196, 0.666395, and so
+    # h = 0.181700 and 0.258118 at the two inputs, whose logits are 1.79726 and 2.52535:
+    # P(0) = 1 / (1 + e^0.72809) = 0.325615, P(1) = 0.674385.
+    # Steps 4 and 5, after the pointers, have the input 0: c = 0.333197, 0.166599, h = 0.082537, and
+    # P(the second operation) = 1 / (1 + e^-0.82537) = 0.695375.
+    expected = [0.325615 * 0.674385 * 0.695375, 0.674385**2 * 0.695375]
+    np.testing.assert_allclose(np.exp(log_prob_B), expected, rtol=1e-5)
+
+
+def test_for_the_fixed_node_of_a_recurrent_cell_the_lstm_takes_no_step() -> None:
+    decisions = rnn_decisions(2, 2)
+    log_prob_B, _, _ = score(of_one_unit(decisions), decisions, [[0, 1, 0, 1], [0, 1, 1, 1]])
+    # Node 1: its pointer, to node 0 for certain, is step 1, c = 0.380797 and h = 0.181700. Node 0
+    # gives 0: c = 0.190399, h = 0.094066, P(the second function) = 1 / (1 + e^-0.94065) = 0.719232.
+    # Node 2: the input is 0, that of options, and c = 0.095199; the logits of node 0 and node 1 are
+    # 10 tanh 0 = 0 and 10 tanh 0.181700 = 1.79726, so P(0) = 0.142185 and P(1) = 0.857815.
+    # After node 0: c = 0.047600, h = 0.023782, P = 1 / (1 + e^-0.23782) = 0.559176. After node 1:
+    # the input 0.181700 / 1.1 = 0.165182, c = 0.129447, h = 0.064365, P = 0.655577.
+    expected = [0.719232 * 0.142185 * 0.559176, 0.719232 * 0.857815 * 0.655577]
+    np.testing.assert_allclose(np.exp(log_prob_B), expected, rtol=1e-5)
+
+
 def test_divergence_is_summed_over_the_bits_and_averaged_over_the_layers_that_have_some() -> None:
     decisions = macro_decisions(4, 2)
     policy = with_zeros(decisions, EnasPolicyConfig(hidden_size=2, skip_weight=1.0))
@@ -188,9 +236,8 @@ def test_the_input_after_a_subset_is_the_sum_of_the_chosen_states_by_one_more_th
 ):
     decisions = tuple(Subset("s", i) for i in range(4))
     policy = build(decisions)
-    mixture = policy.next_input(
-        decisions[-1], [0, 1, 2], torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 1]])
-    )
+    tokens_BX = torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 1]])
+    mixture = policy.next_input(decisions[-1], policy.views[-1], tokens_BX)
     assert isinstance(mixture, Mixture)
     # none: nothing; one: a half; two: a third each
     expected: list[list[float]] = [[0, 0, 0], [1 / 2, 0, 0], [1 / 3, 0, 1 / 3]]
@@ -215,7 +262,7 @@ def test_a_smaller_depth_is_the_marginal_of_a_larger_one() -> None:
 
 def test_the_second_cell_sees_its_own_nodes_only() -> None:
     decisions = micro_decisions(1, 2)
-    seen = {step: seen for step, seen in enumerate(steps_seen(group_by_kind(decisions))) if seen}
+    seen = {step: seen for step, seen in enumerate(anchors_seen(group_by_kind(decisions))) if seen}
     # Each cell: two inputs, two pointers, two choices, the node's anchor.
     assert seen == {2: [0, 1], 3: [0, 1], 9: [7, 8], 10: [7, 8]}
 
@@ -251,7 +298,8 @@ def decision_lists(draw: st.DrawFn) -> tuple[Decision, ...]:
             decisions.append(Subset(f"subset {kind}", subsets[kind]))
             subsets[kind] += 1
         elif what == 2 or not anchors[kind]:
-            decisions.append(Anchor(f"node {kind}"))
+            gives = draw(st.sampled_from(("state", "key", "nothing")))
+            decisions.append(Anchor(f"node {kind}", gives))
             anchors[kind] += 1
         else:
             num = draw(st.integers(1, anchors[kind]))
@@ -267,6 +315,7 @@ def test_samples_of_any_decisions_are_valid_and_scored_as_written_out(
 ) -> None:
     policy = build(decisions, seed=1)
     shallow = decisions[:depth]
+    assume(any(map(takes_step, shallow)))  # else there is nothing to decide
     tokens = draw(policy, shallow, num=3, seed=seed)
     for sequence in tokens:
         check_tokens(shallow, sequence)

@@ -92,8 +92,8 @@ class TestEnasMicroSpace(PublishedSpaceContract):
 
 def test_each_node_chooses_two_inputs_and_then_two_operations_and_can_be_taken_itself() -> None:
     cell = (
-        Anchor("node"),
-        Anchor("node"),
+        Anchor("node", gives="key"),
+        Anchor("node", gives="key"),
         *(Pointer("node", 2), Pointer("node", 2), Choice("operation", 5), Choice("operation", 5)),
         Anchor("node"),
         *(Pointer("node", 3), Pointer("node", 3), Choice("operation", 5), Choice("operation", 5)),
