@@ -38,6 +38,12 @@ def one_line(text: object, max_chars: int = 1000) -> str:
     return visible(cut)
 
 
+def described(err: BaseException) -> str:
+    """Return what kind of error it is and what it says, as a part of a sentence of ours."""
+    text = one_line(err)
+    return f"{type(err).__name__}: {text}" if text else type(err).__name__
+
+
 class NasError(Exception):
     """Anything this library raises on purpose."""
 
@@ -89,6 +95,21 @@ class InterruptedSearchError(NasError):
     """The user stopped the run; what was finished is stored."""
 
     exit_code = 130
+
+
+class MachineError(NasError, RuntimeError):
+    """This machine lacks what it takes to judge children, whichever they are."""
+
+
+class CrashedRoundError(NasError):
+    """All children of a round crashed alike: what they have in common is to blame."""
+
+
+class ChildFailedError(Exception):
+    """An attempt at a child failed, and the child is to blame; it may be tried again.
+
+    It says why in one line. It is no `NasError`: for the search it is a result.
+    """
 
 
 class OutOfMemoryError(NasError, MemoryError):

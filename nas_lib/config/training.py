@@ -142,6 +142,12 @@ class ChildrenPart(Part):
         description="Attempts without a new checkpoint before a child counts as crashed.",
         json_schema_extra=MAY_CHANGE,
     )
+    when_all_crash: Literal["stop", "go_on"] = Field(
+        "stop",
+        description="Where all children of a round crash alike, the search stops and tries them "
+        "again when it is continued (stop), or they count as crashed (go_on).",
+        json_schema_extra=MAY_CHANGE,
+    )
 
     def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
         """Yield what does not go with this kind of task, or with this space."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas_lib import steps
+from nas_lib.blame import shortage_told
 from nas_lib.config import CustomSpaceConfig, OwnChildrenConfig, SearchConfig
 from nas_lib.config_file import parse_config
 from nas_lib.engine.loop import Engine
@@ -49,6 +50,7 @@ class SearchHandle:
         return leaderboard(self.view.rows, top)
 
 
+@shortage_told()
 def search(
     config: SearchConfig,
     *,

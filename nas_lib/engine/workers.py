@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 from nas_lib import steps
+from nas_lib.blame import blamed_on_the_machine
 from nas_lib.config import SearchConfig
-from nas_lib.errors import ConfigError, NasError
+from nas_lib.errors import ChildFailedError, ConfigError, NasError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
 from nas_lib.records import ChildResult
@@ -128,15 +129,16 @@ def worker_processes(
     ) as supervisor:
         try:
             yield WorkerProcesses(search, listener, supervisor, num_workers=num)
-        except KeyboardInterrupt:
+        except BaseException:  # whatever ends this run, those that it takes along did not fail
             for child in supervisor.running:
-                steps.stop_attempt(search, child=child)
+                _note_stop(search, child)
             raise
 
 
 def work(uri: str, run: str, child: str) -> None:
     """Be a worker: train one child, in a process of its own."""
-    steps.train_child(OpenSearch(uri), child=child, run=run)
+    with blamed_on_the_machine(f"training {child}"):
+        steps.train_child(OpenSearch(uri), child=child, run=run)
 
 
 class InlineWorkers:
@@ -178,14 +180,15 @@ class InlineWorkers:
     def _try(self, child: str) -> bool:
         self._listener.started(child)
         try:
-            steps.train_child(self._search, child=child, run=self._run)
-        except NasError:
-            raise
-        except Exception as err:
-            message = f"{type(err).__name__}: {err}"
-            steps.fail_attempt(self._search, child=child, message=message)
-            self._listener.failed(child, message)
+            with blamed_on_the_machine(f"training {child}"):
+                steps.train_child(self._search, child=child, run=self._run)
+        except ChildFailedError as err:
+            steps.fail_attempt(self._search, child=child, message=str(err))
+            self._listener.failed(child, str(err))
             return False
+        except BaseException:
+            _note_stop(self._search, child)
+            raise
         return True
 
 
@@ -235,6 +238,7 @@ class WorkerProcesses:
         if ended.out_of_memory:
             steps.end_out_of_memory(self._search, child=ended.task, message=ended.message)
         elif ended.exit_code in (2, 3):
+            _note_stop(self._search, ended.task)
             raise (ConfigError if ended.exit_code == 3 else NasError)(ended.message)
         elif ended.exit_code != 0:
             steps.fail_attempt(
@@ -243,6 +247,12 @@ class WorkerProcesses:
             self._listener.failed(ended.task, ended.message)
             return False
         return True
+
+
+def _note_stop(search: OpenSearch, child: str) -> None:
+    """Note that an attempt ended for no fault of the child, if the store can be written."""
+    with suppress(NasError):
+        steps.stop_attempt(search, child=child)
 
 
 def _tell_ended(search: OpenSearch, listener: Listener, child: str) -> None:

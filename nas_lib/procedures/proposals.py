@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from nas_lib.architecture import Architecture
 from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.crashes import crash_of_all, forget, is_closed
 from nas_lib.records import Child, ChildId, ChildResult, Proposed
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.store import layout
@@ -49,9 +50,12 @@ def unfinished(search: OpenSearch, proposed: Proposed) -> list[str]:
     """Return the round's children that have no result, or its first one where all have.
 
     So there is always one, whose training may be a no-op: a Kubeflow loop must not be empty.
+    Where all crashed alike, which stopped the search, they are tried again.
     """
     ids = [child.id for child in proposed.children]
-    left = [
-        child for child in ids if not search.store.find(ChildResult, layout.child_result(child))
-    ]
+    results = [search.store.find(ChildResult, layout.child_result(child)) for child in ids]
+    if crash_of_all(search, proposed, results) and not is_closed(search, proposed):
+        forget(search, proposed)
+        return ids
+    left = [child for child, result in zip(ids, results, strict=True) if result is None]
     return left or ids[:1]

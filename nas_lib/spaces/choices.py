@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nas_lib.architecture import Architecture
 from nas_lib.errors import ArchitectureError, ConfigError
-from nas_lib.named_objects import users_object
+from nas_lib.named_objects import check_function, users_code, users_object
 from nas_lib.spaces.decisions import Choice, check_tokens
 from nas_lib.spaces.space import Space, SpacePart
 
@@ -28,7 +28,11 @@ class CustomSpaceConfig(SpacePart):
     def build(self, given: Space | None = None) -> Space:
         """Return the user's own space."""
         found = users_object(self.object, given, setting="space.object")
-        space = found() if callable(found) else found
+        space = found
+        if callable(found):
+            check_function(found, setting="space.object")
+            with users_code("space.object"):
+                space = found()
         if not isinstance(space, Space):
             raise ConfigError(
                 f"space.object {self.object!r} should be a nas_lib.spaces.Space "

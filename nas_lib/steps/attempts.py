@@ -17,6 +17,7 @@ import time
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from nas_lib.errors import one_line
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import STRICT, ChildId, ChildResult
 from nas_lib.store import SearchStore, layout, lease
@@ -85,7 +86,7 @@ def fail_attempt(search: OpenSearch, *, child: str, message: str, details: str =
     """Note that the child's newest attempt failed, and where (`details`: a traceback)."""
     store = search.store
     number = len(store.numbers(layout.attempts_folder(child), ".json"))
-    failure = Failure(" ".join(message.split())[:500], details)
+    failure = Failure(one_line(message, 500), details)
     store.settle(layout.attempt(child, number, end="failed"), failure)
 
 

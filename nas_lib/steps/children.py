@@ -19,8 +19,8 @@ def train_child(search: OpenSearch, *, child: str, run: str) -> float:
 
     Raises:
         NasError: The child is not to blame.
-        Exception: Whatever else went wrong; `fail_attempt` notes it, and the child may be tried
-            again until its attempts are used up.
+        ChildFailedError: It is; `fail_attempt` notes it, and the child may be tried again until
+            its attempts are used up.
     """
     store = search.store
     result = store.find(ChildResult, layout.child_result(child))

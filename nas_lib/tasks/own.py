@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import numbers
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, cast
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from nas_lib.blame import blamed_on_the_child
 from nas_lib.config import OwnChildrenConfig, SearchConfig
 from nas_lib.data import Manifest
-from nas_lib.errors import ConfigError
-from nas_lib.named_objects import users_object
+from nas_lib.errors import ConfigError, one_line
+from nas_lib.named_objects import check_function, users_object
 from nas_lib.records import Child, ChildResult, EpochMetrics, TestReading
 from nas_lib.results.measure import OWN
 from nas_lib.spaces import Plan, Space
@@ -32,7 +35,9 @@ class OwnTask(Task):
     def __init__(self, config: SearchConfig, *, evaluate: Evaluate | None = None) -> None:
         super().__init__(config)
         name = cast(OwnChildrenConfig, config.children).evaluate
-        self._evaluate: Evaluate = users_object(name, evaluate, setting="children.evaluate")
+        setting = "children.evaluate"
+        found = users_object(name, evaluate, setting=setting)
+        self._evaluate: Evaluate = check_function(found, "an architecture", setting=setting)
 
     def has_data(self) -> bool:
         """Say that it needs none."""
@@ -60,7 +65,10 @@ class OwnTask(Task):
     ) -> Judged:
         """Have a child evaluated."""
         started_s = time.monotonic()
-        reward = float(self._evaluate(child.architecture))
+        with blamed_on_the_child():
+            returned = self._evaluate(child.architecture)
+            value = _held(returned)
+        reward = _number(value, returned)
         seconds = time.monotonic() - started_s
         where = socket.gethostname()
         if not math.isfinite(reward):
@@ -113,3 +121,22 @@ class OwnTask(Task):
 
     def _refuse(self, what: str) -> NoReturn:
         raise ConfigError(f"a search with an evaluation of its own has no {what}")
+
+
+def _held(returned: Any) -> object:
+    """Return what an array or a tensor of one element holds, and anything else as it is."""
+    holds_one = hasattr(returned, "item") and math.prod(returned.shape) == 1
+    return returned.item() if holds_one else returned
+
+
+def _number(value: object, returned: object) -> float:
+    """Return the number that an evaluation returned."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real | Decimal):
+        raise ConfigError(
+            f"the evaluation returned {one_line(repr(returned), 80)}, a {type(returned).__name__}: "
+            "a reward is a number"
+        )
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

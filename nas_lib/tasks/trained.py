@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from nas_lib.blame import blamed_on_the_child
 from nas_lib.data import BlobInfo, Manifest, cached_blob
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import files_hash, is_there
@@ -118,20 +119,22 @@ class TrainedTask(Task, Generic[M]):
         trainer: EpochTrainer | None = None
         status: Status = "ok"
         message = ""
-        try:
-            trainer = self.trainer(child, plan, manifest, blob, device)
-            checkpoint = checkpoints.latest(trainer.network)
-            if checkpoint is not None:
-                trainer.restore(checkpoint)
-                started_s -= sum(metrics.seconds for metrics in checkpoint.epochs)
-            train(trainer, checkpoints, on_epoch)
-        except DivergedError as err:
-            status, message = "diverged", str(err)
-        except (RuntimeError, MemoryError) as err:
-            if not is_out_of_memory(err):
-                raise
-            what = str(err).partition("\n")[0] or type(err).__name__
-            status, message = "out_of_memory", f"training takes more memory than there is: {what}"
+        with blamed_on_the_child(but=(OSError,)):
+            try:
+                trainer = self.trainer(child, plan, manifest, blob, device)
+                checkpoint = checkpoints.latest(trainer.network)
+                if checkpoint is not None:
+                    trainer.restore(checkpoint)
+                    started_s -= sum(metrics.seconds for metrics in checkpoint.epochs)
+                train(trainer, checkpoints, on_epoch)
+            except DivergedError as err:
+                status, message = "diverged", str(err)
+            except (RuntimeError, MemoryError) as err:
+                if not is_out_of_memory(err):
+                    raise
+                what = str(err).partition("\n")[0] or type(err).__name__
+                status = "out_of_memory"
+                message = f"training takes more memory than there is: {what}"
         result = ChildResult(
             child.id,
             status,

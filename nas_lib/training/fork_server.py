@@ -8,9 +8,11 @@ its memory, and a kill is an exit code. It is run as
 with the modules that the work will need. A request is a line of JSON on standard input,
 `[number, arguments, environment]`, all arguments strings, with the variables that this worker's
 environment has besides the server's; it is answered on standard output by
-`[number, "started", pid]` and `[number, "ended", exit code, message, traceback]`. The code is
-negative for a signal, as subprocess has it, and above 0 for an exception: 1 for any, 2 for a
-`NasError` of the run, 3 for one of the user's input.
+`[number, "started", pid]` and `[number, "ended", code, message, traceback]`. The code is 0 where
+the work returned, which no exit code of the process stands for: the work may end it. It is
+negative for a signal, as subprocess has it, 2 for a `NasError` of the run, as if no process could
+be had, 3 for one of the user's input, and 1 for any other end. A server that cannot go on says
+`[0, "unfit", 0, message]`.
 
 The server ends with its standard input, and takes its workers along: they die with the engine,
 however that dies.
@@ -28,9 +30,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO
 
-from nas_lib.errors import NasError
+from nas_lib.blame import shortage
+from nas_lib.errors import ChildFailedError, NasError, described
 
 _PR_SET_PDEATHSIG = 1
 _PIPE_SIZE = 65536  # bytes; a character takes 6 at most in JSON
@@ -77,36 +81,41 @@ class ForkServer:
 
     def _fork(self, number: int, arguments: list[str], environment: dict[str, str]) -> None:
         parent = os.getpid()
-        words_read, words_write = os.pipe()
-        pid = os.fork()
+        try:
+            words_read, words_write = os.pipe()
+            pid = os.fork()
+        except OSError as err:
+            lack = shortage(err) or described(err)
+            self._report(number, "ended", 2, f"no process can be started: {lack}", "")
+            return
         if pid == 0:
-            os.environ.update(environment)  # before CUDA reads it, which it does once
-            os._exit(self._run(arguments, parent, words_write))
+            try:
+                os.environ.update(environment)  # before CUDA reads it, which it does once
+                self._run(arguments, parent, words_write)
+            finally:  # whatever happened: the server's own work is not ours
+                os._exit(0)
         os.close(words_write)
         self._running[pid] = (number, words_read)
         self._report(number, "started", pid)
 
-    def _run(self, arguments: list[str], parent: int, words: int) -> int:
-        """Be the worker: return its exit code."""
+    def _run(self, arguments: list[str], parent: int, words: int) -> None:
+        """Be the worker; its last words say how it ended."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _die_with(parent)
         os.close(self._requests.fileno())
         os.close(self._reports.fileno())
+        last_words: tuple[int, str, str] = (0, "", "")
         try:
             self._work(*arguments)
         except BaseException as err:
-            code, message = 1, f"{type(err).__name__}: {err}"
-            if isinstance(err, NasError):
-                code, message = 1 + err.exit_code, str(err)
+            code, message = _told(err)
             # nobody reads before we are dead, so it must fit into the pipe, escapes and all
-            last_words = [message[:_MESSAGE_SIZE], traceback.format_exc()[-_TRACEBACK_SIZE:]]
-            os.write(words, json.dumps(last_words).encode())
-            return code
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        return 0
+            last_words = code, message[:_MESSAGE_SIZE], traceback.format_exc()[-_TRACEBACK_SIZE:]
+        os.write(words, json.dumps(last_words).encode())
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with suppress(OSError, ValueError):  # full, or closed: nothing that we say is lost
+                stream.flush()
 
     def _reap(self) -> None:
         while self._running:
@@ -114,17 +123,30 @@ class ForkServer:
             if pid == 0:
                 return
             number, words = self._running.pop(pid)
-            os.set_blocking(words, False)  # a process that it left behind may hold the other end
-            try:
-                last_words = json.loads(os.read(words, _PIPE_SIZE) or b'["", ""]')
-            except BlockingIOError:
-                last_words = ["", ""]
-            os.close(words)
-            self._report(number, "ended", os.waitstatus_to_exitcode(status), *last_words)
+            self._report(number, "ended", *_last_words(words, os.waitstatus_to_exitcode(status)))
 
     def _report(self, *report: object) -> None:
         self._reports.write(json.dumps(report).encode() + b"\n")
         self._reports.flush()
+
+
+def _told(err: BaseException) -> tuple[int, str]:
+    """Return the code of an exception, and what to say of it."""
+    if isinstance(err, NasError):
+        return 1 + err.exit_code, str(err)
+    return 1, str(err) if isinstance(err, ChildFailedError) else described(err)
+
+
+def _last_words(pipe: int, exit_code: int) -> tuple[int, str, str]:
+    """Read how a worker ended, and close the pipe; one that died without a word crashed."""
+    os.set_blocking(pipe, False)  # a process that it left behind may hold the other end
+    with suppress(BlockingIOError), os.fdopen(pipe, "rb", buffering=0) as words:
+        if told := os.read(words.fileno(), _PIPE_SIZE):
+            code, message, details = json.loads(told)
+            return code, message, details
+    if exit_code < 0:
+        return exit_code, "", ""
+    return 1, f"it ended its process (exit code {exit_code})", ""
 
 
 def _die_with(parent: int) -> None:
@@ -138,14 +160,19 @@ def _die_with(parent: int) -> None:
 
 def main() -> None:
     """Serve the function named on the command line."""
-    module, _, function = sys.argv[1].partition(":")
-    for name in sys.argv[2:]:
-        importlib.import_module(name)
-    work = getattr(importlib.import_module(module), function)
     reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the work prints is no report
-    gc.freeze()  # the collector leaves the shared pages of a forked process alone
-    ForkServer(work, sys.stdin.buffer, reports).serve()
+    try:
+        module, _, function = sys.argv[1].partition(":")
+        for name in sys.argv[2:]:
+            importlib.import_module(name)
+        work = getattr(importlib.import_module(module), function)
+        gc.freeze()  # the collector leaves the shared pages of a forked process alone
+        ForkServer(work, sys.stdin.buffer, reports).serve()
+    except Exception as err:  # its reader may be gone, and then nobody asks
+        with suppress(BrokenPipeError), reports:
+            reports.write(json.dumps([0, "unfit", 0, shortage(err) or described(err)]).encode())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from nas_lib.errors import NasError
+from nas_lib.blame import blamed_on_the_machine
+from nas_lib.errors import MachineError, NasError
 from nas_lib.training.machine import ContainerMemory, process_memory_mb
 
 _MEMORY_POLL_S = 0.05  # a process can take some 2 GiB of new memory a second
@@ -25,8 +26,8 @@ class Ended:
 
     Attributes:
         task: What it worked on.
-        exit_code: 0 if it is done, 1 after an exception, 2 or 3 after a `NasError`, which is not
-            its own fault (3: the user's input); negative for a signal.
+        exit_code: 0 if it is done, 2 or 3 after a `NasError`, which is not its own fault (3: the
+            user's input), negative for a signal, 1 for any other end.
         message: What went wrong in a few words, empty if nothing did.
         details: The traceback, if there is one.
         out_of_memory: It was ended because it took more memory than there is for it.
@@ -80,14 +81,16 @@ class Supervisor:
         self._started = 0
         self._pending = b""
         self._polled_s = 0.0
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "nas_lib.training.fork_server", work, *preload],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C is for the engine, which then ends the workers
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
+        self._unfit = ""  # what the server said of itself
+        with blamed_on_the_machine("starting workers"):
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "nas_lib.training.fork_server", work, *preload],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C is for the engine, which then ends the workers
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
 
     def __enter__(self) -> Supervisor:
         return self
@@ -159,7 +162,10 @@ class Supervisor:
         if what == "started":
             self._pids[number] = value
             return None
-        del self._pids[number]
+        if what == "unfit":
+            (self._unfit,) = last_words
+            return None
+        self._pids.pop(number, None)  # there is none if it could not be started
         self._taken.pop(number, None)
         task, excess = self._tasks.pop(number), self._excess.pop(number, "")
         message, details = last_words
@@ -200,5 +206,12 @@ class Supervisor:
         return f"killed by the kernel: its container has no more than {limit_mb} MiB of memory"
 
     def _server_lost(self) -> NasError:
+        assert self._server.stdout is not None
         code = self._server.wait()
+        with suppress(ValueError):  # it was killed while it spoke
+            for line in (self._pending + self._server.stdout.read()).splitlines():
+                self._report(*json.loads(line))
+        self._pending = b""
+        if self._unfit:
+            return MachineError(f"no worker can be started on this machine: {self._unfit}")
         return NasError(f"the process that starts the workers ended (exit code {code})")

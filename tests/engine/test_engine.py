@@ -233,7 +233,8 @@ def test_a_child_that_kills_its_process_does_not_hold_up_the_search(tmp_path: Pa
 def test_a_worker_that_ends_oddly_holds_up_nobody(
     tmp_path: Path, evaluate: str, reason: str
 ) -> None:
-    handle = search(tabular(evaluate, max_children=4), store=str(tmp_path), workers=2)
+    config = tabular(evaluate, max_children=4, children={"when_all_crash": "go_on"})
+    handle = search(config, store=str(tmp_path), workers=2)
 
     assert {row.status for row in handle.children} == {"crashed"}
     assert all(reason in row.message for row in handle.children)

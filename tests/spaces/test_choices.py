@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import strategies as st
 from space_contract import Example, SpaceContract
 from space_strategies import choice_spaces
 
 from nas_lib.config import CustomSpaceConfig
-from nas_lib.errors import ArchitectureError
+from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.spaces import Choice, ChoiceSpace, Space, SpacePart, space_size
 
 SPACE = ChoiceSpace(op=["conv", "pool"], width=[16, 32, 64])
@@ -34,3 +36,20 @@ def test_tokens_become_options() -> None:
 def test_a_list_without_options_is_refused() -> None:
     with pytest.raises(ArchitectureError, match="at least one option"):
         ChoiceSpace(op=[])
+
+
+def raises() -> ChoiceSpace:
+    raise RuntimeError("no\nspace")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (raises, r"space\.object raises RuntimeError: no space$"),
+        (lambda width: SPACE, "space.object should be a function of nothing: missing a required"),
+        (3, "space.object 'inline' should be a nas_lib.spaces.Space or a function .*, got int"),
+    ],
+)
+def test_what_makes_no_space_is_refused_in_a_sentence(given: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        CustomSpaceConfig(object="inline").build(given)

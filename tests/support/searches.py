@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -145,6 +147,43 @@ def unconfigured(architecture: Architecture) -> float:
     raise ConfigError("there is no such device here")
 
 
+def leaves(architecture: Architecture) -> float:
+    """Ends the program, as a script would."""
+    sys.exit(0)
+
+
+def ends_its_process(architecture: Architecture) -> float:
+    """Ends its process without a word where a is 1, as if all was well or as a `NasError` would."""
+    options = SPACE.options(architecture)
+    if options["a"] == 1:
+        os._exit((0, 2, 3)[options["c"] - 1])
+    return product(architecture)
+
+
+def interrupted(architecture: Architecture) -> float:
+    """Raises what Ctrl-C would, where a is 1."""
+    if SPACE.options(architecture)["a"] == 1:
+        raise KeyboardInterrupt
+    return product(architecture)
+
+
+def without_room(architecture: Architecture) -> float:
+    """Finds no room on the disk."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def unless_mended(architecture: Architecture) -> float:
+    """Raises as long as there is no file `mended` here."""
+    if not Path("mended").exists():
+        raise RuntimeError(f"no driver for {architecture.tokens}")
+    return product(architecture)
+
+
+def text(architecture: Architecture) -> str:
+    """The spelling of a number."""
+    return "0.7"
+
+
 def killed(architecture: Architecture) -> float:
     """Kills its own process where a is 1."""
     if SPACE.options(architecture)["a"] == 1:
@@ -176,6 +215,7 @@ def tabular(
     *,
     max_children: int = 24,
     controller: ControllerConfig | None = None,
+    children: dict[str, Any] | None = None,
     **rounds: Any,
 ) -> SearchConfig:
     """A search over `SPACE` whose evaluation any worker can import."""
@@ -183,7 +223,7 @@ def tabular(
         name="tabular",
         space=CustomSpaceConfig(object="searches:SPACE"),
         controller=controller or ReinforceConfig(learning_rate=0.02),
-        children=OwnChildrenConfig(evaluate=evaluate),
+        children=OwnChildrenConfig(evaluate=evaluate, **children or {}),
         search=RoundsConfig(max_children=max_children, **{"children_per_round": 4, **rounds}),
     )
 

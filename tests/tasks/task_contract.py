@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib
 import math
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from nas_lib.architecture import Architecture
 from nas_lib.config import SearchConfig
 from nas_lib.errors import (
     ArchitectureError,
+    ChildFailedError,
     ConfigError,
     CorruptStateError,
     DataError,
@@ -35,7 +38,7 @@ from nas_lib.training.epoch_trainer import EpochTrainer
 from nas_lib.training.network_file import NetworkInfo, read_info
 
 
-class KilledError(Exception):
+class KilledError(BaseException):
     """The process is ended."""
 
 
@@ -333,12 +336,35 @@ class TrainedTaskContract(TaskContract):
 
         assert (result.status, result.num_parameters) == ("out_of_memory", None)
 
-    def test_any_other_error_goes_to_the_caller(
+    def test_any_other_error_is_an_attempt_that_failed(
         self, task: Task, space: Space, store: SearchStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(self.trainer_class, "_train_epoch", failing(RuntimeError("bug")))
 
-        with pytest.raises(RuntimeError, match="bug"):
+        with pytest.raises(ChildFailedError, match=r"^RuntimeError: bug$"):
+            task.judge(self.child, space, store)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(errno.EMFILE, "Too many open files"),
+            FileNotFoundError("the copy of the data"),
+            RuntimeError("unable to open shared memory object: Too many open files (24)"),
+            RuntimeError("can't start new thread"),
+        ],
+        ids=str,
+    )
+    def test_what_the_machine_lacks_is_not_the_childs(
+        self,
+        task: Task,
+        space: Space,
+        store: SearchStore,
+        error: Exception,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(self.trainer_class, "_train_epoch", failing(error))
+
+        with pytest.raises(type(error), match=re.escape(str(error))):
             task.judge(self.child, space, store)
 
     def test_a_space_without_plans_is_refused(self, task: Task, store: SearchStore) -> None:

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import errno
 import math
+import re
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import searches
+import torch
 from task_contract import TaskContract, TrainedTaskContract, empty_store
 from toy_images import CHILD, IMAGE_SPACE, children, write_toy_images
 from toy_text import TEXT_CHILD, TEXT_SPACE, text_children, write_toy_text
 
+from nas_lib.architecture import Architecture
 from nas_lib.config import (
     CustomSpaceConfig,
     EnasMacroSpaceConfig,
@@ -23,7 +30,7 @@ from nas_lib.config import (
     TextWeightsConfig,
 )
 from nas_lib.data import BlobInfo, Manifest
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ChildFailedError, ConfigError
 from nas_lib.records import Child
 from nas_lib.spaces import CnnPlan
 from nas_lib.tasks import ImageTask, OwnTask, Task, TextTask, task_of
@@ -134,13 +141,14 @@ class TestOwnTask(TaskContract):
         with pytest.raises(ConfigError, match=sentence):
             task_of(self.config(Path(), evaluate=evaluate))
 
-    @pytest.mark.parametrize("reward", [math.nan, math.inf])
+    @pytest.mark.parametrize("reward", [math.nan, math.inf, 10**400], ids=["nan", "inf", "huge"])
     def test_what_is_no_finite_number_is_told(self, reward: float) -> None:
         task = task_of(self.config(Path(), evaluate="inline"), evaluate=lambda _: reward)
 
         result = task.judge(self.child, searches.SPACE, empty_store()).result
 
-        assert (result.status, result.message) == ("diverged", f"the evaluation returned {reward}")
+        number = math.nan if reward != reward else math.inf
+        assert (result.status, result.message) == ("diverged", f"the evaluation returned {number}")
 
     def test_a_reward_below_zero_is_the_users_fault(self) -> None:
         task = task_of(self.config(Path(), evaluate="searches:negative"))
@@ -148,11 +156,91 @@ class TestOwnTask(TaskContract):
         with pytest.raises(ConfigError, match=r"returned -1\.0: a reward is 0 or more"):
             task.judge(self.child, searches.SPACE, empty_store())
 
-    def test_an_error_of_the_evaluation_goes_to_the_caller(self) -> None:
-        task = task_of(self.config(Path(), evaluate="searches:long_winded"))
+    @pytest.mark.parametrize(
+        ("evaluate", "said"),
+        [
+            ("searches:long_winded", "RuntimeError: \N{SNOWMAN}"),
+            ("searches:leaves", "SystemExit: 0"),
+        ],
+    )
+    def test_an_error_of_the_evaluation_is_an_attempt_that_failed(
+        self, evaluate: str, said: str
+    ) -> None:
+        task = task_of(self.config(Path(), evaluate=evaluate))
 
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ChildFailedError, match=f"^{said}"):
             task.judge(self.child, searches.SPACE, empty_store())
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(errno.ENOSPC, "No space left on device"),
+            BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+        ],
+        ids=str,
+    )
+    def test_what_the_machine_lacks_is_not_the_childs(self, error: OSError) -> None:
+        def evaluate(architecture: Architecture) -> float:
+            raise error
+
+        task = task_of(self.config(Path(), evaluate="inline"), evaluate=evaluate)
+
+        with pytest.raises(OSError, match=re.escape(str(error))):
+            task.judge(self.child, searches.SPACE, empty_store())
+
+    @pytest.mark.parametrize(
+        "reward",
+        [
+            0.5,
+            Fraction(1, 2),
+            Decimal("0.5"),
+            np.float32(0.5),
+            np.array([0.5]),
+            torch.tensor(0.5, requires_grad=True),
+        ],
+        ids=repr,
+    )
+    def test_whatever_is_a_number_is_a_reward(self, reward: Any) -> None:
+        task = task_of(self.config(Path(), evaluate="inline"), evaluate=lambda _: reward)
+
+        result = task.judge(self.child, searches.SPACE, empty_store()).result
+
+        assert (type(result.reward), result.reward) == (float, 0.5)
+
+    @pytest.mark.parametrize(
+        ("returned", "said"),
+        [
+            ("0.7", r"returned '0\.7', a str: a reward is a number"),
+            (True, "returned True, a bool"),
+            (np.bool_(True), "a bool"),
+            (None, "returned None, a NoneType"),
+            ((0.7, 0.2), "a tuple"),
+            (1j, "a complex"),
+            (np.array([0.7, 0.2]), "an? ndarray"),
+            (torch.tensor(True), r"returned tensor\(True\), a Tensor"),
+            ("\x1b[2J" * 99, r"returned '\\x1b.*\.\.\., a str"),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_what_is_no_number_is_the_users_fault(self, returned: Any, said: str) -> None:
+        task = task_of(self.config(Path(), evaluate="inline"), evaluate=lambda _: returned)
+
+        with pytest.raises(ConfigError, match=said):
+            task.judge(self.child, searches.SPACE, empty_store())
+
+    @pytest.mark.parametrize(
+        ("evaluate", "said"),
+        [
+            (0.5, r"children\.evaluate should be a function of an architecture, got float"),
+            (lambda: 0.5, "function of an architecture: too many positional arguments"),
+            (lambda a, b: 0.5, "function of an architecture: missing a required argument: 'b'"),
+        ],
+    )
+    def test_what_cannot_be_called_with_an_architecture_is_refused_at_once(
+        self, evaluate: Any, said: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=said):
+            task_of(self.config(Path(), evaluate="inline"), evaluate=evaluate)
 
     def test_what_there_is_not_is_refused_with_a_sentence(self, task: Task) -> None:
         blob, plan = BlobInfo.of(b""), CnnPlan.parse("conv 1x1x1/1x1 <- image")

@@ -25,7 +25,13 @@ def work(folder: str, task: str) -> None:
         raise RuntimeError(argument)
     if verb == "lose":
         raise StoreError(argument)
+    if verb == "exit":
+        os._exit(int(argument))
+    if verb == "close":
+        os.closerange(3, 64)  # with it goes the way on which it would say how it ended
+    if verb == "interrupt":
+        raise KeyboardInterrupt
     if verb == "die":
         os.kill(os.getpid(), signal.Signals[argument])
     if verb in ("take", "wait"):
-        time.sleep(60)
+        time.sleep(0 if argument == "0" else 60)

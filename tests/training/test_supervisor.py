@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from fake_container import FakeContainer
 
-from nas_lib.errors import NasError
+from nas_lib.errors import MachineError, NasError
 from nas_lib.training.machine import ContainerMemory
 from nas_lib.training.supervisor import Ended, Supervisor
 
@@ -85,6 +86,41 @@ def test_every_worker_tells_how_it_ended(tmp_path: Path) -> None:
     assert (raised.exit_code, raised.message) == (1, "RuntimeError: no luck")
     assert (lost.exit_code, lost.message) == (2, "no store")
     assert raised.details.endswith("RuntimeError: no luck\n")
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3])
+def test_only_a_worker_that_says_so_is_done(tmp_path: Path, code: int) -> None:
+    with supervising(tmp_path) as supervisor:
+        ended = run(supervisor, f"exit:{code}", "close", "interrupt", "wait:0")
+
+    assert ended[f"exit:{code}"] == Ended(
+        f"exit:{code}", 1, f"it ended its process (exit code {code})"
+    )
+    assert ended["close"] == Ended("close", 1, "it ended its process (exit code 0)")
+    assert (ended["interrupt"].exit_code, ended["interrupt"].message) == (1, "KeyboardInterrupt")
+    assert ended["wait:0"].exit_code == 0  # no other worker is harmed
+
+
+def test_a_server_that_cannot_load_the_work_says_why(tmp_path: Path) -> None:
+    sentence = "no worker can be started on this machine: ModuleNotFoundError: No module named"
+    with (
+        Supervisor("no_such:work", (), memory_mb=ALL_MB) as supervisor,
+        pytest.raises(MachineError, match=sentence),
+    ):
+        supervisor.wait(30)
+
+
+def test_a_process_that_cannot_be_had_is_no_fault_of_the_work(tmp_path: Path) -> None:
+    with supervising(tmp_path) as supervisor:
+        supervisor.start("wait")
+        server = int(stat(begun(tmp_path, "wait"))[1])
+        resource.prlimit(server, resource.RLIMIT_NOFILE, (3, 3))
+        supervisor.start("more")
+        (ended,) = supervisor.wait(30)
+
+    assert (ended.task, ended.exit_code) == ("more", 2)
+    assert ended.message.startswith("no process can be started: OSError: [Errno 24] Too many open")
+    assert ended.message.endswith("allow more open files (ulimit -n)")
 
 
 def test_waiting_ends_after_its_time(tmp_path: Path) -> None:

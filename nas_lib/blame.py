@@ -1,0 +1,97 @@
+"""Whose fault it is where a child could not be judged: its own, or that of the machine.
+
+Only what a user's evaluation raises, or a training, is the child's. Everything around it is ours,
+and would fail for any child: then the search stops, and no child loses an attempt by it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nas_lib.errors import ChildFailedError, MachineError, NasError, described
+
+_MORE_FILES = "allow more open files (ulimit -n)"
+_MORE_PROCESSES = "allow more processes (ulimit -u, or the container's limit of them)"
+_SHORTAGES = {
+    os.strerror(errno.ENOSPC): "make room, or let TMPDIR and NAS_CACHE name folders with some",
+    os.strerror(errno.EDQUOT): "make room, or let TMPDIR and NAS_CACHE name folders with some",
+    os.strerror(errno.EROFS): "let TMPDIR and NAS_CACHE name folders that can be written",
+    os.strerror(errno.EMFILE): _MORE_FILES,
+    os.strerror(errno.ENFILE): _MORE_FILES,
+    os.strerror(errno.EAGAIN): _MORE_PROCESSES,  # a fork's answer
+    "can't start new thread": _MORE_PROCESSES,
+    "failed to map segment": "allow more address space (ulimit -v)",
+}
+"""What a machine may run out of, as errors of Python, torch and their libraries say it."""
+
+
+def shortage(err: BaseException) -> str:
+    """Say what the machine lacks and what to do, if that is what an error is about; else nothing.
+
+    Lack of memory is none: how much it takes is a child's own affair.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return "the working folder was deleted: start again in one that is there"
+    text = described(err)
+    return next((f"{text}: {todo}" for lack, todo in _SHORTAGES.items() if lack in text), "")
+
+
+@contextmanager
+def blamed_on_the_child(*, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Take what is raised in here for the child's failure, unless the machine lacks something.
+
+    Args:
+        but: These are not the child's either.
+
+    Raises:
+        ChildFailedError: It is the child's.
+    """
+    try:
+        yield
+    except NasError:
+        raise
+    except (Exception, SystemExit) as err:
+        if isinstance(err, but) or shortage(err):
+            raise
+        raise ChildFailedError(described(err)) from err
+
+
+@contextmanager
+def blamed_on_the_machine(what: str) -> Iterator[None]:
+    """Take what is raised in here and is no child's failure for that of the machine.
+
+    Args:
+        what: What could not be done on it, such as `training r000-000000-00`.
+
+    Raises:
+        MachineError: In one sentence.
+    """
+    try:
+        yield
+    except (NasError, ChildFailedError):
+        raise
+    except Exception as err:
+        reason = shortage(err) or described(err)
+        raise MachineError(f"{what} is not possible on this machine: {reason}") from err
+
+
+@contextmanager
+def shortage_told() -> Iterator[None]:
+    """Say in one sentence what the machine lacks, where that is what ends the work in here.
+
+    Raises:
+        MachineError: It lacks something.
+    """
+    try:
+        yield
+    except NasError:
+        raise
+    except Exception as err:
+        if reason := shortage(err):
+            raise MachineError(reason) from err
+        raise

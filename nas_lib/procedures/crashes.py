@@ -1,0 +1,57 @@
+"""Rounds all of whose children crashed alike: what they have in common is to blame, not they.
+
+Such a round stays open, so that nothing is learned from it and no budget is lost. The run that goes
+on with it tries its children again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import ChildResult, ChildRow, Proposed, Rewarded
+from nas_lib.store import layout
+
+Outcome = ChildResult | ChildRow | None
+_FEWEST = 2  # of one child nobody can tell whose fault it was
+_NUMBERED = re.compile(r"\w*\d\w*")  # numbers, addresses, ids, names of pods
+
+
+def crash_of_all(search: OpenSearch, proposed: Proposed, outcomes: Sequence[Outcome]) -> str:
+    """Return what the crashes of all of a round's children say, if it is the same but for numbers.
+
+    Empty if it is not, if some that the round waits for have no result yet, or if the search is to
+    go on with such rounds. A round of one child is taken together with the one before.
+    """
+    if search.config.children.when_all_crash == "go_on":
+        return ""
+    known = [outcome for outcome in outcomes if outcome is not None]
+    crashes = [outcome.message for outcome in known if outcome.status == "crashed"]
+    if not crashes or len(crashes) < max(
+        len(known), search.config.search.wait_for or len(outcomes)
+    ):
+        return ""
+    if len(outcomes) < _FEWEST:
+        crashes += _crashes_before(search, proposed)
+    alike = len({_NUMBERED.sub("#", message) for message in crashes}) == 1
+    return crashes[0] if alike and len(crashes) >= _FEWEST else ""
+
+
+def forget(search: OpenSearch, proposed: Proposed) -> None:
+    """Let the children of a round that is not closed begin anew."""
+    for child in proposed.children:
+        search.store.delete_below(layout.attempts_folder(child.id))  # before the result: a kill ...
+        search.store.objects.delete(layout.child_result(child.id))  # ... between does no harm
+
+
+def is_closed(search: OpenSearch, proposed: Proposed) -> bool:
+    """Say whether the round's results are collected."""
+    key = layout.round_state(proposed.replica, proposed.round, "rewarded")
+    return search.store.find(Rewarded, key) is not None
+
+
+def _crashes_before(search: OpenSearch, proposed: Proposed) -> list[str]:
+    key = layout.round_state(proposed.replica, proposed.round - 1, "rewarded")
+    before = search.store.find(Rewarded, key) if proposed.round else None
+    return [row.message for row in (before.rows if before else ()) if row.status == "crashed"]

@@ -1,0 +1,53 @@
+"""When the crashes of a round's children are taken for one and the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from searches import tabular
+
+from nas_lib import steps
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.crashes import crash_of_all
+from nas_lib.records import ChildResult, Proposed, Status
+from nas_lib.store import layout
+
+
+def outcomes(*said: tuple[Status, str] | None) -> list[ChildResult | None]:
+    return [each and ChildResult("r000-000000-00", each[0], 0.0, message=each[1]) for each in said]
+
+
+def told(uri: str, found: Sequence[ChildResult | None], **settings: object) -> str:
+    """Return what is told of a round with these outcomes."""
+    search = OpenSearch(f"memory://{uri}")
+    steps.prepare_data(search, config=tabular(**settings))
+    steps.sample_architectures(search, replica=0, run="run")
+    proposed = search.store.read(Proposed, layout.round_state(0, 0, "proposed"))
+    return crash_of_all(search, proposed, found)
+
+
+ALIKE = [("crashed", f"no slot at 0x7f{number} for pod-{number}x") for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "is_told"),
+    [
+        (outcomes(*ALIKE), {}, True),
+        (outcomes(*ALIKE[:3], ("crashed", "no driver")), {}, False),
+        (outcomes(*ALIKE[:3], ("ok", "")), {}, False),
+        (outcomes(*ALIKE[:3], ("diverged", ALIKE[3][1])), {}, False),
+        (outcomes(*ALIKE[:3], None), {}, False),
+        (outcomes(*ALIKE[:3], None), {"wait_for": 3}, True),
+        (outcomes(*ALIKE[:2], None, None), {"wait_for": 3}, False),
+        (outcomes(ALIKE[0]), {"children_per_round": 1}, False),  # whose fault it is, is unknown
+        (outcomes(*ALIKE), {"children": {"when_all_crash": "go_on"}}, False),
+    ],
+)
+def test_they_are_if_all_that_are_waited_for_say_the_same_but_for_numbers(
+    request: pytest.FixtureRequest,
+    found: list[ChildResult | None],
+    settings: dict[str, object],
+    is_told: bool,
+) -> None:
+    assert told(request.node.name, found, **settings) == (ALIKE[0][1] if is_told else "")
