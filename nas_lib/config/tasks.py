@@ -22,6 +22,11 @@ class ImageFolderData(Part):
     path: str = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
     size: PositiveInt = Field(32, description="Images are resized to size x size pixels.")
     grey: bool = Field(False, description="Read as grey instead of RGB.")
+    background: str = Field(
+        "white",
+        pattern=r"^(white|black|#[0-9a-fA-F]{6})$",
+        description="Seen through what is transparent: white, black or #rrggbb.",
+    )
 
 
 class NpzData(Part):

@@ -92,11 +92,16 @@ def file_within(folder: Path, path: Path) -> Path:
     Raises:
         DataError: It is none (a pipe, a device), or a link leads to it out of the folder.
     """
-    if leaves(folder, path):
-        raise DataError(
-            f"{path}: is a link that leaves {folder} and is not followed, put the file itself there"
-        )
-    return _expected("a file", path)
+    return _within(folder, path, "a file")
+
+
+def folder_within(folder: Path, path: Path) -> Path:
+    """Return a folder that was found below the data's folder.
+
+    Raises:
+        DataError: It is none, or a link leads to it out of the data's folder.
+    """
+    return _within(folder, path, "a folder")
 
 
 def leaves(folder: Path, path: Path) -> bool:
@@ -131,6 +136,14 @@ def _traits(root: Path, path: Path) -> bytes:
         return b""
     size_and_time = "" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} {found.st_mtime_ns}"
     return os.fsencode(path.relative_to(root)) + f"\0{size_and_time}\0".encode()
+
+
+def _within(folder: Path, path: Path, kind: str) -> Path:
+    if leaves(folder, path):
+        raise DataError(
+            f"{path}: is a link that leaves {folder} and is not followed, put {kind} itself there"
+        )
+    return _expected(kind, path)
 
 
 def _expected(kind: str, path: Path) -> Path:

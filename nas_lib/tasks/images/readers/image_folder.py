@@ -2,91 +2,175 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from nas_lib.config import ImageFolderData
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_folder
-from nas_lib.errors import DataError
+from nas_lib.errors import DataError, one_line
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
+from nas_lib.tasks.images.readers.class_folders import (
+    ClassFolder,
+    ClassFolders,
+    find_class_folders,
+)
+from nas_lib.tasks.images.readers.pictures import Facts, PictureReader, to_bytes
 
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+_RANGES: Final = ((0.0, 1.0), (0.0, 255.0), (0.0, 65_535.0))
+"""What values of 32 bits usually lie in."""
+_MOST_NAMED: Final = 5  # kinds of files in a notice
+_LONGEST_SUFFIX: Final = 12
 
 
 def read_image_folder(config: ImageFolderData, allowance: Allowance) -> RawImages:
-    """Read `<class>/*.png`, or `train/<class>/*.png` and `test/<class>/*.png` (test is optional).
+    """Read `<class>/*.png`, or `train/<class>/*.png` and the like for validation and test.
 
-    Hidden folders, and files that are no images by their suffix, are passed over; so is whatever
-    lies beside `train` and `test`.
+    Only `train` is needed; `val` (`valid`, `validation`) and `test` are used as what they are.
+    Files whose content is no picture, and those that lie in no folder of a class or deeper, are
+    left out, which is said.
 
     Raises:
-        DataError: A folder is missing or empty, an image cannot be read, or the test set has a
-            class that training lacks.
+        DataError: A folder is missing, or has no picture to train on; a picture cannot be read, or
+            is none in spite of its suffix; validation or test have a class that training lacks.
     """
     root = existing_folder(config.path)
-    train_root, test_root = _parts(root)
-    class_names = tuple(folder.name for folder in _subfolders(train_root))
+    source = f"image folder {root}"
+    found = find_class_folders(root)
+    class_names = tuple(sorted({folder.class_name for folder in found.parts["train"]}))
+    for folder in found:
+        if folder.class_name not in class_names:
+            name = one_line(folder.class_name)
+            raise DataError(f"{folder.path}: class {name!r} has no folder of training images")
+    files = [path for folder in found for path in folder.files]
+    decoded = _decode(files, config, allowance, source)
+    for folder in found.parts["train"]:
+        _check_not_empty(folder, decoded)
+    parts = {
+        part: _labelled(folders, decoded, class_names) for part, folders in found.parts.items()
+    }
     return RawImages(
-        source=f"image folder {root}",
-        class_names=class_names,
-        train=_read_part(train_root, class_names, config),
-        test=_read_part(test_root, class_names, config) if test_root else None,
+        source,
+        class_names,
+        parts["train"],
+        test=parts.get("test"),
+        valid=parts.get("valid"),
+        notices=tuple(_notices(found, decoded)),
     )
 
 
-def _parts(root: Path) -> tuple[Path, Path | None]:
-    """Return the folders that hold the classes of the training and of the test images."""
-    train, test = root / "train", root / "test"
-    if not (train.is_dir() and _subfolders(train)):  # "train" may be a class: cars, planes, trains
-        return root, None
-    return train, test if test.is_dir() else None
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """What became of the files in the folders of classes; N of them.
+
+    Attributes:
+        images: uint8 `[N, C, size, size]`, of no meaning where a file is no picture.
+        facts: On each file that is one.
+        index: Of each such file, among the images.
+        others: Files that are none.
+        range_32: What became 0 to 255 where pictures are of 32 bits.
+    """
+
+    images: npt.NDArray[np.uint8]
+    facts: dict[Path, Facts]
+    index: dict[Path, int]
+    others: tuple[Path, ...]
+    range_32: tuple[float, float]
 
 
-def _subfolders(root: Path) -> list[Path]:
-    return sorted(
-        entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+def _decode(
+    files: Sequence[Path], config: ImageFolderData, allowance: Allowance, source: str
+) -> _Decoded:
+    reader = PictureReader(config)
+    shape = (len(files), reader.num_channels, config.size, config.size)
+    allowance.take(math.prod(shape), source)
+    images = np.empty(shape, np.uint8)
+    facts, deep = {}, {}
+    for index, picture in enumerate(reader.read_all(files)):
+        if picture is None:
+            continue
+        facts[files[index]] = picture.facts
+        if picture.facts.bits == 32:
+            allowance.take(picture.pixels.nbytes, source)
+            deep[index] = picture.pixels
+        else:
+            images[index] = picture.pixels
+    range_32 = _range([each.limits for each in facts.values() if each.bits == 32])
+    for index, pixels in deep.items():
+        images[index] = to_bytes(pixels, range_32)
+    others = tuple(path for path in files if path not in facts)
+    return _Decoded(images, facts, {path: i for i, path in enumerate(files)}, others, range_32)
+
+
+def _range(limits: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the range of values of which all files tell the limits: a usual one, or their own."""
+    if not limits:
+        return _RANGES[1]
+    lowest, highest = min(low for low, _ in limits), max(high for _, high in limits)
+    usual = (each for each in _RANGES if each[0] <= lowest and highest <= each[1])
+    return next(usual, (lowest, highest if highest > lowest else lowest + 1))
+
+
+def _check_not_empty(folder: ClassFolder, decoded: _Decoded) -> None:
+    if any(path in decoded.facts for path in folder.files):
+        return
+    got = [f"other files ({_kinds(folder.files)})"] if folder.files else []
+    if folder.num_deeper:
+        got.append(f"subfolders with {folder.num_deeper:,} files, which are not read")
+    raise DataError(f"{folder.path}: expected images, got {' and '.join(got) or 'none'}")
+
+
+def _labelled(
+    folders: Sequence[ClassFolder], decoded: _Decoded, class_names: Sequence[str]
+) -> LabelledImages:
+    number = {name: index for index, name in enumerate(class_names)}
+    pictures = [
+        (decoded.index[path], number[folder.class_name])
+        for folder in folders
+        for path in folder.files
+        if path in decoded.facts
+    ]
+    indices, labels = np.array(pictures, np.int64).reshape(-1, 2).T
+    return LabelledImages(decoded.images[indices], np.ascontiguousarray(labels))
+
+
+def _notices(found: ClassFolders, decoded: _Decoded) -> Iterator[str]:
+    """Yield what was left out, and what was read otherwise than a user would guess."""
+    num_deeper = sum(folder.num_deeper for folder in found)
+    places = [(f"{num_deeper:,} in subfolders of classes", num_deeper)]
+    places += [(f"{num:,} {where}", num) for where, num in found.num_beside.items()]
+    num_left = len(decoded.others) + sum(num for _, num in places)
+    if num_left:
+        parts = [_kinds(decoded.others)] if decoded.others else []
+        parts += [text for text, num in places if num]
+        total = num_left + len(decoded.facts)
+        yield f"{num_left:,} of {total:,} files were left out: {', '.join(parts)}"
+    if cut := [path for path, each in decoded.facts.items() if each.has_more]:
+        name = one_line(cut[0].name, 40)
+        yield f"only the first picture was read of {len(cut):,} files with several, such as {name}"
+    for bits, limits in ((16, (0.0, 65_535.0)), (32, decoded.range_32)):
+        of_these = [each for each in decoded.facts.values() if each.bits == bits]
+        if of_these:
+            highest = max(each.limits[1] for each in of_these)
+            yield (
+                f"{len(of_these):,} images of {bits} bits were scaled to 8: {limits[0]:,g} to "
+                f"{limits[1]:,g} became 0 to 255, and the highest value is {highest:,g}"
+            )
+
+
+def _kinds(files: Sequence[Path]) -> str:
+    """Return how many files there are of each suffix, such as `10 .heic, 1 without suffix`."""
+    counts = Counter(
+        one_line(path.suffix.lower(), _LONGEST_SUFFIX) or "without suffix" for path in files
     )
-
-
-def _read_part(root: Path, class_names: tuple[str, ...], config: ImageFolderData) -> LabelledImages:
-    folders = _subfolders(root)
-    if not folders:
-        raise DataError(f"{root}: expected one subfolder of images per class, got none")
-    paths: list[Path] = []
-    labels: list[int] = []
-    for folder in folders:
-        if folder.name not in class_names:
-            raise DataError(f"{folder}: class {folder.name!r} has no folder of training images")
-        found = _image_files(folder)
-        paths += found
-        labels += [class_names.index(folder.name)] * len(found)
-    with ThreadPoolExecutor() as threads:  # Pillow decodes outside the interpreter's lock
-        images = list(threads.map(partial(_read_image, config=config), paths))
-    return LabelledImages(np.stack(images), np.array(labels, np.int64))
-
-
-def _image_files(folder: Path) -> list[Path]:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
-    if not paths:
-        raise DataError(f"{folder}: expected images ({', '.join(sorted(_SUFFIXES))}), got none")
-    return paths
-
-
-def _read_image(path: Path, config: ImageFolderData) -> npt.NDArray[Any]:
-    """Return the image resized to the config's size, uint8 `[C, H, W]`."""
-    mode, side = ("L" if config.grey else "RGB"), config.size
-    try:
-        with Image.open(path) as image:
-            image.draft(mode, (2 * side, 2 * side))  # a large JPEG is decoded at a lower resolution
-            small = image.convert(mode).resize((side, side), Image.Resampling.BILINEAR)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as err:
-        # Pillow raises SyntaxError for a broken PNG chunk.
-        raise DataError(f"{path}: expected an image, but it cannot be read: {err}") from err
-    return np.asarray(small).reshape(side, side, -1).transpose(2, 0, 1)
+    most = counts.most_common(_MOST_NAMED)
+    named = [f"{num:,} {suffix}" for suffix, num in most]
+    num_others = len(files) - sum(num for _, num in most)
+    return ", ".join([*named, f"{num_others:,} others"] if num_others else named)

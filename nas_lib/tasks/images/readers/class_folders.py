@@ -1,0 +1,155 @@
+"""Which folders of an image folder are of which part and class, and what lies beside them."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Final, Literal
+
+from nas_lib.data.paths import file_within, folder_within, is_of_a_system
+from nas_lib.errors import DataError, one_line
+
+PartName = Literal["train", "valid", "test"]
+
+_PARTS: Final[dict[str, PartName]] = {
+    "train": "train",
+    "training": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "test": "test",
+    "testing": "test",
+}
+"""What folders with the parts of a data set are called."""
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True)
+class ClassFolder:
+    """A folder whose pictures are of one class.
+
+    Attributes:
+        path: The folder.
+        class_name: Its name in Unicode's composed form: some systems store `é` as two characters.
+        files: In it, pictures or not.
+        num_deeper: Files in its subfolders.
+    """
+
+    path: Path
+    class_name: str
+    files: tuple[Path, ...]
+    num_deeper: int
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """All the folders of classes in an image folder.
+
+    Attributes:
+        parts: Of each part that there is, in order of their names.
+        num_beside: Files that lie in no folder of a class, by where they lie.
+    """
+
+    parts: dict[PartName, tuple[ClassFolder, ...]]
+    num_beside: Counter[str] = field(default_factory=Counter)
+
+    def __iter__(self) -> Iterator[ClassFolder]:
+        """Yield the folders of all parts."""
+        return chain.from_iterable(self.parts.values())
+
+
+def find_class_folders(root: Path) -> ClassFolders:
+    """Find `<class>/`, or `train/<class>/` and the like for validation and test.
+
+    Nothing of what systems leave in folders is looked at.
+
+    Raises:
+        DataError: There are no classes; a part is there twice; a folder cannot be listed; or there
+            is anything but files and folders of this image folder (a pipe, a link out of it).
+    """
+    folders, files = _entries(root, root)
+    part_folders = _part_folders(root, folders)
+    found = ClassFolders(parts={})
+    found.num_beside["beside the folders"] += len(files)
+    if not part_folders:
+        found.parts["train"] = tuple(_class_folders(root, root, found))
+        return found
+    for part, folder in part_folders.items():
+        found.parts[part] = tuple(_class_folders(root, folder, found))
+    for folder in folders:
+        if folder not in part_folders.values():
+            name = one_line(folder.name, _LONGEST_NAME)
+            found.num_beside[f"in the folder {name}"] += _num_files(folder)
+    return found
+
+
+def _part_folders(root: Path, folders: list[Path]) -> dict[PartName, Path]:
+    """Return the folder of each part; none where the folders themselves are classes."""
+    found: dict[PartName, Path] = {}
+    for folder in folders:
+        part = _PARTS.get(folder.name.lower())
+        if part is None:
+            continue
+        if part in found:
+            raise DataError(
+                f"{root}: expected one folder of {part} images, got {found[part].name} and "
+                f"{folder.name}"
+            )
+        found[part] = folder
+    if "train" in found and _entries(root, found["train"])[0]:
+        return found
+    return {}  # "train" may be a class: cars, planes, trains
+
+
+def _class_folders(root: Path, part: Path, found: ClassFolders) -> Iterator[ClassFolder]:
+    folders, files = _entries(root, part)
+    if not folders:
+        raise DataError(f"{part}: expected one subfolder of images per class, got none")
+    if part != root:
+        found.num_beside["beside the folders"] += len(files)
+    for folder in folders:
+        deeper, within = _entries(root, folder)
+        num_deeper = sum(map(_num_files, deeper))
+        yield ClassFolder(folder, _class_name(folder), tuple(within), num_deeper)
+
+
+def _class_name(folder: Path) -> str:
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError as err:
+        raise DataError(f"{folder}: expected a name in UTF-8: rename the folder") from err
+    return unicodedata.normalize("NFC", folder.name)
+
+
+def _entries(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders and the files in a folder by name, but for those of systems."""
+    try:
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+        folders, files = [], []
+        for entry in entries:
+            path = folder / entry.name
+            if is_of_a_system(entry.name):
+                continue
+            if entry.is_dir():
+                folders.append(folder_within(root, path) if entry.is_symlink() else path)
+            else:
+                is_plain = entry.is_file(follow_symlinks=False)
+                files.append(path if is_plain else file_within(root, path))
+    except OSError as err:
+        raise DataError(f"{folder}: expected a folder, but it cannot be listed: {err}") from err
+    return folders, files
+
+
+def _num_files(folder: Path) -> int:
+    """Return how many files lie in a folder, however deep, but for those of systems."""
+    count = 0
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not is_of_a_system(name)]
+        count += sum(not is_of_a_system(name) for name in files)
+    return count

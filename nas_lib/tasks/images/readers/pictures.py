@@ -1,0 +1,220 @@
+"""Picture files, decoded: what is in them decides, and not what they are called.
+
+Letters: N files, C channels; every picture becomes a square.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image
+
+from nas_lib.config import ImageFolderData
+from nas_lib.errors import DataError, one_line
+
+MAX_PIXELS: Final = 2**30 // 4 // 3
+"""Of one picture: 89 megapixels, from where on Pillow takes it for an attack."""
+
+_FORMATS: Final = (
+    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI"),
+    *("SGI", "TIFF", "WEBP"),
+)
+"""Those that begin with bytes of their own and are decoded without another program."""
+_LARGE: Final = 2**24  # pixels; decoded one at a time, so that threads do not add up
+
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_NO_PIXELS: Final = {b"tEXt", b"zTXt", b"iTXt", b"iCCP"}
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF's orientation: how to turn the stored picture so that it is upright."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a user might want to know of a picture.
+
+    Attributes:
+        bits: Of a value: 8, 16 or 32.
+        limits: The lowest and the highest value, if of more than 8 bits.
+        has_more: Whether it is the first of several pictures in the file.
+    """
+
+    bits: int = 8
+    limits: tuple[float, float] = (0.0, 255.0)
+    has_more: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded file.
+
+    Attributes:
+        pixels: uint8 `[C, side, side]`; float32 `[1, side, side]` where they are of 32 bits, whose
+            range no file tells.
+        facts: On the picture.
+    """
+
+    pixels: npt.NDArray[Any]
+    facts: Facts
+
+
+class PictureReader:
+    """Decodes pictures as the user's settings have them."""
+
+    def __init__(self, config: ImageFolderData) -> None:
+        self._side = config.size
+        self._mode = "L" if config.grey else "RGB"
+        self._background = config.background
+        self._one_at_a_time = threading.Lock()
+
+    @property
+    def num_channels(self) -> int:
+        """C."""
+        return len(self._mode)
+
+    def read_all(self, paths: Sequence[Path]) -> Iterator[Picture | None]:
+        """Yield what `read` returns for each path; what libraries warn of is not shown."""
+        with warnings.catch_warnings(), ThreadPoolExecutor() as threads:
+            warnings.simplefilter("ignore")
+            yield from threads.map(self.read, paths)  # Pillow decodes outside of Python's lock
+
+    def read(self, path: Path) -> Picture | None:
+        """Return the picture in a file, None where there is none.
+
+        Raises:
+            DataError: The file cannot be read, is a picture by its name and not by its content, is
+                damaged, or too large.
+        """
+        try:
+            with path.open("rb") as file:
+                return self._read(file, path)
+        except Image.DecompressionBombError as err:
+            raise _too_large(path, f"more than {2 * MAX_PIXELS / 1e6:.0f}") from err
+        except DataError:
+            raise
+        except Exception as err:  # decoders raise what they like at bytes they do not expect
+            why = one_line(err) or type(err).__name__
+            raise DataError(f"{path}: expected an image, but it cannot be read: {why}") from err
+
+    def _read(self, file: BinaryIO, path: Path) -> Picture | None:
+        formats, suffixes = _readable()
+        try:
+            image = Image.open(_needed_of(file), formats=formats)
+        except Image.DecompressionBombError:
+            raise
+        except Exception as err:
+            if path.suffix.lower() not in suffixes:
+                return None
+            raise DataError(
+                f"{path}: expected an image, but it cannot be read: it is of no known format"
+            ) from err
+        with image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise _too_large(path, f"{width * height / 1e6:.0f} ({width:,}x{height:,})")
+            # a photo's other pictures are depth maps and previews of it
+            has_more = image.format != "MPO" and getattr(image, "is_animated", False)
+            image.draft(self._mode, (2 * self._side, 2 * self._side))  # a large JPEG: fewer pixels
+            is_large = image.width * image.height > _LARGE
+            with self._one_at_a_time if is_large else nullcontext():
+                image.load()
+                return self._decoded(image, has_more)
+
+    def _decoded(self, image: Image.Image, has_more: bool) -> Picture:
+        turn = _turn(image)
+        if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+            return self._deep(image, turn, has_more)
+        small = self._turned(_flat(image, self._mode, self._background), turn)
+        pixels = np.asarray(small).reshape(self._side, self._side, -1).transpose(2, 0, 1)
+        return Picture(pixels, Facts(has_more=has_more))
+
+    def _deep(self, image: Image.Image, turn: Image.Transpose | None, has_more: bool) -> Picture:
+        """Return a picture of more than 8 bits, which is grey."""
+        values = np.asarray(image).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("it has values that are no finite numbers")
+        pixels = np.asarray(self._turned(Image.fromarray(values), turn))[np.newaxis]
+        limits = (float(values.min()), float(values.max()))
+        if not image.mode.startswith("I;16"):
+            return Picture(pixels, Facts(32, limits, has_more))
+        pixels = to_bytes(pixels, (0, 2**16 - 1)).repeat(self.num_channels, axis=0)
+        return Picture(pixels, Facts(16, limits, has_more))
+
+    def _turned(self, image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+        small = image.resize((self._side, self._side), Image.Resampling.BILINEAR)
+        return small if turn is None else small.transpose(turn)
+
+
+def to_bytes(values: npt.NDArray[Any], limits: tuple[float, float]) -> npt.NDArray[np.uint8]:
+    """Return values between these limits as 0 to 255."""
+    lowest, highest = limits
+    scaled = (values.astype(np.float64) - lowest) * (255 / (highest - lowest))
+    rounded: npt.NDArray[np.float64] = np.rint(scaled.clip(0, 255))
+    return rounded.astype(np.uint8)
+
+
+@cache
+def _readable() -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the formats that are read, as far as this Pillow knows them, and their suffixes."""
+    suffixes = Image.registered_extensions()  # which loads all plugins
+    formats = tuple(name for name in _FORMATS if name in Image.OPEN)
+    return formats, frozenset(suffix for suffix, name in suffixes.items() if name in formats)
+
+
+def _needed_of(file: BinaryIO) -> BinaryIO:
+    """Return a PNG without texts and profiles, any other file as it is.
+
+    No pixel depends on them, and Pillow refuses a picture for long ones.
+    """
+    kept = [file.read(len(_PNG))]
+    if kept[0] != _PNG:
+        file.seek(0)
+        return file
+    while len(head := file.read(8)) == 8:  # of a chunk: its length, and what it is
+        num_bytes = int.from_bytes(head[:4], "big") + 4  # with a checksum
+        if head[4:] in _NO_PIXELS:
+            file.seek(num_bytes, io.SEEK_CUR)
+        else:
+            kept += [head, file.read(num_bytes)]
+    return io.BytesIO(b"".join(kept))
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return how a loaded picture is to be turned; damaged EXIF does not tell."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # as for pixels
+        return None
+
+
+def _flat(image: Image.Image, mode: str, background: str) -> Image.Image:
+    """Return the picture in this mode, what is transparent over the background."""
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, background), image)
+    return image.convert(mode)
+
+
+def _too_large(path: Path, megapixels: str) -> DataError:
+    return DataError(
+        f"{path}: expected a picture of at most {MAX_PIXELS / 1e6:.0f} megapixels, got {megapixels}"
+    )
