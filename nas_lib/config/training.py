@@ -94,8 +94,8 @@ class TextTrainingConfig(Part):
     )
     average_after: PositiveInt | None = Field(
         None,
-        description="Average the weights of all steps once the validation loss has not improved "
-        "for so many epochs (children only).",
+        description="Average the weights of all steps once the validation loss is above the best "
+        "of those before the last so many epochs (children only).",
     )
 
 

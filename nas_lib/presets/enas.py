@@ -80,7 +80,7 @@ def micro_paper() -> SearchConfig:
             controller_steps=30,
             architectures_per_step=10,
         ),
-        children=_micro_children(weight_decay=1e-4),
+        children=_micro_children(weight_decay=1e-4, cutout=16),
     )
 
 
@@ -170,12 +170,12 @@ def rnn_official_code() -> SearchConfig:
         ),
         search=SharedConfig(
             weights=_rnn_weights(
-                TextTrainingConfig(), epochs=600, batch_size=128, clip_norm=0.1, weight_decay=8e-7
+                TextTrainingConfig(), epochs=600, batch_size=128, clip_norm=0.1, weight_decay=1.6e-6
             ),
             controller_steps=25,
             architectures_per_step=10,
         ),
-        children=_rnn_children(training, epochs=3000),
+        children=_rnn_children(training, epochs=3000, weight_decay=1.6e-6),
     )
 
 
@@ -292,7 +292,7 @@ def _macro_children(*, weight_decay: float) -> ImageChildrenConfig:
     )
 
 
-def _micro_children(*, weight_decay: float) -> ImageChildrenConfig:
+def _micro_children(*, weight_decay: float, cutout: int = 0) -> ImageChildrenConfig:
     return ImageChildrenConfig(
         epochs=630,
         batch_size=144,
@@ -303,7 +303,7 @@ def _micro_children(*, weight_decay: float) -> ImageChildrenConfig:
         dropout=0.2,
         drop_path=0.4,
         auxiliary_weight=0.4,
-        augment=AugmentConfig(cutout=16),
+        augment=AugmentConfig(cutout=cutout),
         reward=_ACCURACY,
     )
 
@@ -337,6 +337,7 @@ def _rnn_children(
     *,
     epochs: int,
     batch_size: int = 64,
+    weight_decay: float = 8e-7,
     schedule: Literal["constant", "exponential"] = "constant",
 ) -> TextChildrenConfig:
     return TextChildrenConfig(
@@ -346,7 +347,7 @@ def _rnn_children(
         schedule=schedule,
         momentum=0.0,
         nesterov=False,
-        weight_decay=8e-7,
+        weight_decay=weight_decay,
         clip_norm=0.25,
         text=training,
         reward=TextRewardConfig(power=1.0),

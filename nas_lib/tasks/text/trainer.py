@@ -139,24 +139,21 @@ class TextTrainer(EpochTrainer):
         return Validation(loss, perplexity(loss))
 
 
-def first_averaged_epoch(valid_losses: Sequence[float], patience: int | None) -> int | None:
+def first_averaged_epoch(valid_losses: Sequence[float], interval: int | None) -> int | None:
     """Return the epoch (from 1) at whose start averaging begins, None as long as it does not.
 
-    It is decided as in Merity et al. (2018), section 3: once validation stops to improve.
+    The trigger is non-monotonic (Merity et al. 2018, algorithm 1): a loss above the best of those
+    before the last `interval` ones. These may have been as bad, so that noise does not set it off.
 
     Args:
         valid_losses: Of the epochs so far.
-        patience: Epochs in a row without a lower loss than before, after which it begins; None for
-            never.
+        interval: How many losses before the newest one are passed over; None for never.
     """
-    if patience is None:
+    if interval is None:
         return None
-    best = 0
-    for epoch, loss in enumerate(valid_losses):
-        if loss < valid_losses[best]:
-            best = epoch
-        if epoch - best == patience:
-            return epoch + 2  # the epoch after this one, counted from 1
+    for number in range(interval + 1, len(valid_losses)):
+        if valid_losses[number] > min(valid_losses[: number - interval]):
+            return number + 2  # the epoch after this one, counted from 1
     return None
 
 

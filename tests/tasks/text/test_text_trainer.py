@@ -92,27 +92,32 @@ def test_the_size_counts_every_weight_once_for_a_word() -> None:
 
 class TestAverage:
     @pytest.mark.parametrize(
-        ("losses", "patience", "first"),
+        ("losses", "interval", "first"),
         [
             ([], 1, None),
             ([3, 2, 1], 1, None),
-            ([3, 2, 2], 1, 4),  # epoch 3 is no better than epoch 2
-            ([3, 2, 2.5, 1, 1.5, 1.2], 2, 7),  # best in epoch 4, then two worse ones
-            ([3, 2, 2.5, 1, 1.5, 1.2, 0.5, 0.4], 2, 7),  # it does not end again
-            ([3, 3, 3], 3, None),
+            ([3, 2, 2], 1, None),  # epoch 3 against the best before epoch 2: 2 < 3
+            ([1, 2], 1, None),  # before epoch 1 there is none
+            ([1, 2, 1.1], 1, 4),  # 1.1 > 1
+            ([1, 2, 1], 1, None),  # as good is not above
+            # interval 2, epoch 5: 1.5 < min(3, 2); epoch 6: 1.2 < min(3, 2, 2.5); 7: 1.1 > 1
+            ([3, 2, 2.5, 1, 1.5, 1.2], 2, None),
+            ([3, 2, 2.5, 1, 1.5, 1.2, 1.1], 2, 8),
+            ([3, 2, 2.5, 1, 1.5, 1.2, 1.1, 0.5, 0.4], 2, 8),  # it does not end again
+            ([3, 3, 3, 3], 3, None),
             ([1, 2, 3], None, None),
         ],
     )
-    def test_it_begins_once_validation_stops_to_improve(
-        self, losses: list[float], patience: int | None, first: int | None
+    def test_it_begins_once_a_loss_is_above_the_best_of_those_before_the_last_few(
+        self, losses: list[float], interval: int | None, first: int | None
     ) -> None:
-        assert first_averaged_epoch(losses, patience) == first
+        assert first_averaged_epoch(losses, interval) == first
 
     def test_it_is_judged_and_kept_while_training_goes_on_from_its_own_weights(self) -> None:
-        config = text_children(epochs=6, learning_rate=8.0, average_after=1)
+        config = text_children(epochs=7, learning_rate=8.0, average_after=1)
         averaged = text_trainer(config)
-        plain = text_trainer(text_children(epochs=6, learning_rate=8.0))
-        for _ in range(6):  # the fifth epoch is no better than the fourth
+        plain = text_trainer(text_children(epochs=7, learning_rate=8.0))
+        for _ in range(7):  # the sixth epoch is worse than the best of the first four
             assert not averaged.checkpoint().average
             averaged.run_epoch()
             plain.run_epoch()
@@ -128,7 +133,7 @@ class TestAverage:
     def test_it_is_the_mean_of_the_weights_after_each_step(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        one = text_trainer(text_children(epochs=7, learning_rate=8.0, average_after=1))
+        one = text_trainer(text_children(epochs=8, learning_rate=8.0, average_after=1))
         weights, step = list[Tensor](), one._optimizer.step
 
         def stepping() -> None:
@@ -139,7 +144,7 @@ class TestAverage:
         while not one.is_done:
             one.run_epoch()
 
-        num_steps = len(one._pieces(6)) + len(one._pieces(7))  # of the two epochs after the fifth
+        num_steps = len(one._pieces(7)) + len(one._pieces(8))  # of the two epochs after the sixth
         expected = torch.stack(weights[-num_steps:]).mean(dim=0)
         torch.testing.assert_close(one.checkpoint().average["embedding"], expected)
 

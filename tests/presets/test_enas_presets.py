@@ -1,0 +1,56 @@
+"""The presets of ENAS: figures of the paper and of its codes, and what they amount to here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from nas_lib.config import ImageChildrenConfig, ImageWeightsConfig, SharedConfig
+from nas_lib.presets import preset
+
+
+def weights(name: str) -> Any:
+    """How shared weights are trained."""
+    search = preset(name).search
+    assert isinstance(search, SharedConfig)
+    return search.weights
+
+
+def children(name: str) -> Any:
+    """How children are trained."""
+    return preset(name).children
+
+
+@pytest.mark.parametrize(
+    ("settings", "penalty"),
+    [
+        (weights("enas-macro-official-code"), 2.5e-4),
+        (children("enas-macro-official-code"), 2e-4),
+        (weights("enas-micro-official-code"), 1e-4),
+        (children("enas-micro-official-code"), 2e-4),
+        (weights("enas-rnn-official-code"), 8e-7),
+        (children("enas-rnn-official-code"), 8e-7),
+    ],
+)
+def test_a_weight_decays_as_by_the_codes_penalty_times_the_sum_of_squares(
+    settings: Any, penalty: float
+) -> None:
+    weight = torch.tensor([3.0], dtype=torch.float64)
+    weight.grad = torch.zeros_like(weight)
+
+    torch.optim.SGD([weight], lr=20.0, weight_decay=settings.weight_decay).step()
+
+    # A weight of 3 costs penalty x 9, so its gradient is penalty x 2 x 3. With 8e-7 that is 4.8e-6,
+    # and a step at a rate of 20 leaves 3 - 9.6e-5.
+    assert weight.item() == pytest.approx(3 - 20 * penalty * 2 * 3, abs=1e-12)
+
+
+def test_the_codes_cells_are_trained_without_cutout_and_the_papers_with_it() -> None:
+    for name, cutout in (("enas-micro-official-code", 0), ("enas-micro-paper", 16)):
+        found = children(name)
+        assert isinstance(found, ImageChildrenConfig)
+        assert found.augment.cutout == cutout
+        assert isinstance(shared := weights(name), ImageWeightsConfig)
+        assert shared.augment.cutout == 0  # neither has it while weights are shared
