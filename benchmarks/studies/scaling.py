@@ -219,7 +219,7 @@ def _measure(cell: Cell, uri: str, environment: Mapping[str, str]) -> dict[str, 
 def _check_exactly_once(search: OpenSearch, num_rounds: int) -> None:
     """Check that each shard has one version for each round, and the first one."""
     for index in range(search.config.search.shards):
-        newest = search.store.newest(layout.shard_folder(index), ".safetensors")
+        newest = search.store.newest(layout.versions(index))
         assert newest == num_rounds, f"shard {index}: version {newest} after {num_rounds} rounds"
 
 

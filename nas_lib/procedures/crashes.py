@@ -41,7 +41,7 @@ def crash_of_all(search: OpenSearch, proposed: Proposed, outcomes: Sequence[Outc
 def forget(search: OpenSearch, proposed: Proposed) -> None:
     """Let the children of a round that is not closed begin anew."""
     for child in proposed.children:
-        search.store.delete_below(layout.attempts_folder(child.id))  # before the result: a kill ...
+        search.store.delete_attempts(child.id)  # before the result: a kill ...
         search.store.objects.delete(layout.child_result(child.id))  # ... between does no harm
 
 

@@ -61,7 +61,7 @@ def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
     proposed = search.store.find(Proposed, key)
     if proposed is None:
         proposed = search.store.settle(key, _proposed(search, _derived(search, run)))
-    search.store.delete_below(layout.SHARED_CHECKPOINTS)
+    search.store.delete_checkpoints(layout.SHARED_CHECKPOINTS)
     return unfinished(search, proposed)
 
 

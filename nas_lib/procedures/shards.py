@@ -32,7 +32,7 @@ class PrunedError(NasError):
 def store_first_shards(search: OpenSearch) -> None:
     """Store version 0 of every shard, unless a controller is there already."""
     config = search.config
-    if search.store.newest(*_versions(config.search.shards - 1)) is not None:
+    if search.store.newest(layout.versions(config.search.shards - 1)) is not None:
         return
     shards = search.controller.init(
         seed=seed_for(config.seed, Stream.CONTROLLER), num_shards=config.search.shards
@@ -52,8 +52,9 @@ def pull(search: OpenSearch, *, known: Sequence[int] | None) -> tuple[Shard, ...
     Raises:
         CorruptStateError: There is none, or it is damaged.
     """
-    keys = _keys(search, known)
-    return tuple(_each_shard(search, lambda index: _newest(search, index, keys[index])))
+    return tuple(
+        _each_shard(search, lambda index: _newest(search, index, known[index] if known else None))
+    )
 
 
 def pull_versions(search: OpenSearch, versions: Sequence[int]) -> tuple[Shard, ...]:
@@ -103,17 +104,16 @@ def push(
     Raises:
         PrunedError: The replica is rounds further by now, in another run.
     """
-    keys = _keys(search, known)
     pushes = _each_shard(
         search,
-        lambda index: _push(search, index, lesson, replica, round, keys[index]),
+        lambda index: _push(search, index, lesson, replica, round, known[index]),
         first=replica,
     )
     return tuple(shard for shard, _ in pushes), sum(conflicts for _, conflicts in pushes)
 
 
 def _push(
-    search: OpenSearch, index: int, lesson: Lesson, replica: int, round: int, known: str
+    search: OpenSearch, index: int, lesson: Lesson, replica: int, round: int, known: int
 ) -> tuple[Shard, int]:
     conflicts = 0
     while True:
@@ -126,7 +126,7 @@ def _push(
         if search.store.objects.create(key, pushed.to_bytes()):
             _prune(search, before=shard, after=pushed)
             return pushed, conflicts
-        known = key
+        known = pushed.version
         _pause(conflicts, time.monotonic() - started_s)
         conflicts += 1
 
@@ -156,13 +156,16 @@ def _prune(search: OpenSearch, *, before: Shard, after: Shard) -> None:
         search.store.objects.replace(layout.shard(after.index, version), TOMBSTONE)
 
 
-def _newest(search: OpenSearch, index: int, known: str) -> Shard:
-    folder, suffix = _versions(index)
+def _newest(search: OpenSearch, index: int, known: int | None) -> Shard:
+    row = layout.versions(index)
     seen = -1
     while True:
-        version = search.store.newest(folder, suffix, known=known)
+        version = search.store.newest(row, known=known)
         if version is None:
-            raise CorruptStateError(f"{search.uri} has no version of {folder}: it was deleted")
+            raise CorruptStateError(
+                f"{search.uri} has no version of {row.folder}, in its listing or under the key "
+                f"{row.key(row.first)}: it was deleted"
+            )
         try:
             return read_shard(search, index, version)
         except PrunedError as err:  # there must be a newer one
@@ -172,16 +175,6 @@ def _newest(search: OpenSearch, index: int, known: str) -> Shard:
                     "there is no later version"
                 ) from err
             seen = version
-
-
-def _keys(search: OpenSearch, versions: Sequence[int] | None) -> list[str]:
-    if versions is None:
-        return [""] * search.config.search.shards
-    return [layout.shard(index, version) for index, version in enumerate(versions)]
-
-
-def _versions(index: int) -> tuple[str, str]:
-    return layout.shard_folder(index), ".safetensors"
 
 
 def _each_shard(search: OpenSearch, work: Callable[[int], T], *, first: int = 0) -> list[T]:

@@ -86,7 +86,8 @@ class Shared(Procedure[SharedConfig]):
 
     def complete_view(self, view: SearchView, search: OpenSearch) -> SearchView:
         """Return the view with all epochs, and what was derived."""
-        keys = search.store.objects.keys(layout.SHARED_EPOCHS)
+        num_epochs = search.store.newest(layout.SHARED_EPOCHS) or 0
+        keys = [layout.shared_epoch(number + 1) for number in range(num_epochs)]
         blobs = zip(keys, search.store.objects.get_many(keys), strict=True)
         derived = search.store.find(Derived, layout.DERIVED)
         return replace(

@@ -51,7 +51,7 @@ def weights_progress(search: OpenSearch) -> WeightsProgress:
     Raises:
         ConfigError: The search has no shared weights.
     """
-    newest = search.store.newest(layout.SHARED_EPOCHS, ".json")
+    newest = search.store.newest(layout.SHARED_EPOCHS)
     return WeightsProgress(newest or 0, settings_of(search, SharedConfig).weights.epochs)
 
 
@@ -124,7 +124,10 @@ def restored(search: OpenSearch, run: str) -> tuple[SharedTrainer, Workload]:
         beat=lambda: search.show_life(REPLICA, run),
     )
     folder = _checkpoints(search)
-    checkpoint = folder.latest(partial(SharedCheckpoint.checked, network=workload.network))
+    checkpoint = folder.latest(
+        partial(SharedCheckpoint.checked, network=workload.network),
+        known=weights_progress(search).epoch,
+    )
     for problem in folder.problems:
         search.store.note_problem(run=run, step="train_shared_weights", message=problem)
     if checkpoint is not None:

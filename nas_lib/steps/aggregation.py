@@ -116,7 +116,7 @@ def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:
         key = layout.round_state(rewarded.replica, rewarded.round - 1, "rewarded")
         rows.extend(search.store.read(Rewarded, key).best)
     for row in rewarded.rows:  # a kill may have left some there
-        search.store.delete_below(layout.checkpoints_folder(row.id))
+        search.store.delete_checkpoints(layout.checkpoints_folder(row.id))
     for row in rows:
         if row.id not in kept:
             search.store.objects.delete(layout.child_weights(row.id))

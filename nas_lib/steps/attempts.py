@@ -69,23 +69,30 @@ def begin_attempt(
     store: SearchStore, child: str, run: str, *, max_attempts: int
 ) -> ChildResult | None:
     """Note a new attempt; return the result `crashed` where there have been too many."""
-    epochs = store.numbers(layout.checkpoints_folder(child), ".safetensors")
+    epochs = store.numbers(layout.checkpoints(layout.checkpoints_folder(child)))
     from_epoch = epochs[-1] if epochs else 0
-    numbers = store.numbers(layout.attempts_folder(child), ".json")
+    num_before = _num_attempts(store, child)
+    numbers = range(1, num_before + 1)
     found = (_failure(store, child, number, run, from_epoch) for number in numbers)
     failures = [failure for failure in found if failure is not None]
     if len(failures) >= max_attempts:
         message = f"{len(failures)} attempts failed, the last one: {failures[-1]}"
         return ChildResult(child, "crashed", 0.0, where=socket.gethostname(), message=message)
     attempt = Attempt.begun_here(run, from_epoch)
-    store.settle(layout.attempt(child, len(numbers) + 1), attempt)
+    number = num_before + 1
+    while store.settle(layout.attempt(child, number), attempt) != attempt:
+        number += 1  # another run began one just now
     return None
+
+
+def _num_attempts(store: SearchStore, child: str) -> int:
+    return store.newest(layout.attempts(child)) or 0
 
 
 def fail_attempt(search: OpenSearch, *, child: str, message: str, details: str = "") -> None:
     """Note that the child's newest attempt failed, and where (`details`: a traceback)."""
     store = search.store
-    number = len(store.numbers(layout.attempts_folder(child), ".json"))
+    number = _num_attempts(store, child)
     failure = Failure(one_line(message, 500), details)
     store.settle(layout.attempt(child, number, end="failed"), failure)
 
@@ -93,7 +100,7 @@ def fail_attempt(search: OpenSearch, *, child: str, message: str, details: str =
 def stop_attempt(search: OpenSearch, *, child: str) -> None:
     """Note that the child's newest attempt was stopped with its engine: it does not count."""
     store = search.store
-    number = len(store.numbers(layout.attempts_folder(child), ".json"))
+    number = _num_attempts(store, child)
     if number:  # else the worker had not come so far
         store.settle(layout.attempt(child, number, end="stopped"), Stop())
 

@@ -32,7 +32,7 @@ def train_child(search: OpenSearch, *, child: str, run: str) -> float:
         result = store.settle(layout.child_result(child), result)
         if result.status == "missing":  # the round went on without this child
             store.objects.delete(layout.child_weights(child))
-    store.delete_below(layout.checkpoints_folder(child))
+    store.delete_checkpoints(layout.checkpoints_folder(child))
     return result.reward
 
 
@@ -41,7 +41,7 @@ def end_out_of_memory(search: OpenSearch, *, child: str, message: str) -> None:
     where = socket.gethostname()
     result = ChildResult(child, "out_of_memory", 0.0, where=where, message=message)
     search.store.settle(layout.child_result(child), result)
-    search.store.delete_below(layout.checkpoints_folder(child))
+    search.store.delete_checkpoints(layout.checkpoints_folder(child))
 
 
 def _judge(search: OpenSearch, child: str, run: str) -> ChildResult:

@@ -29,7 +29,7 @@ def write_report(search: OpenSearch, *, run: str) -> SearchView:
 
 def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
     """Return all that reports and tables show of a search, to this run if one asks."""
-    history = History(search.store)
+    history = History(search.store, search.config.search.replicas)
     procedure = procedure_of(search.config)
     rows: list[ChildRow] = []
     ever_best: dict[str, None] = {}  # in order

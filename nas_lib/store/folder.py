@@ -7,6 +7,7 @@ tells a full disk from a forbidden one only in its texts, and has threads, which
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,13 @@ class FolderStore:
         """Return the object."""
         with explained("read", key, self.uri), open(self._path(key), "rb") as file:
             return file.read()
+
+    def has(self, key: str) -> bool:
+        """Return whether there is such an object."""
+        path = self._path(key)
+        with explained("read", key, self.uri), suppress(FileNotFoundError, NotADirectoryError):
+            return stat.S_ISREG(os.stat(path).st_mode)
+        return False
 
     def create(self, key: str, data: bytes) -> bool:
         """Store the object if there is none; return whether it did."""
@@ -100,12 +108,12 @@ class FolderStore:
     def _infos(self, prefix: str) -> Iterator[ObjectInfo]:
         for entry in self._files(prefix):
             with suppress(FileNotFoundError):  # deleted meanwhile
-                stat = entry.stat()
+                found = entry.stat()
                 yield ObjectInfo(
                     key=self._key(entry),
-                    size=stat.st_size,
-                    version=f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}",
-                    modified_s=stat.st_mtime,
+                    size=found.st_size,
+                    version=f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}",
+                    modified_s=found.st_mtime,
                 )
 
 

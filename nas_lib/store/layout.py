@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 from nas_lib.records import ChildId
+from nas_lib.store.row import Row
 
 SEARCH = "search.json"
 PROBE = "store-check"  # is created again and again, see `create_only`
@@ -19,18 +20,20 @@ ROUNDS = "rounds"
 CHILDREN = "children"
 LEASES = "leases"
 RUNS = "runs"
-SHARED_EPOCHS = "shared/epochs"
+SETTINGS = Row("settings", ".json", first=1, digits=8)  # later configurations
+SHARED_EPOCHS = Row("shared/epochs", ".json", first=1, digits=6)
 SHARED_SCORES = "shared/scores"  # of the samples, in chunks, while they are made
 DERIVED = "shared/derived.json"
 SHARED_CHECKPOINTS = "checkpoints/shared"
 CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know only prefixes
 
+AttemptEnd = Literal["", "failed", "stopped"]
 State = Literal["proposed", "rewarded", "learned"]
 
 
 def settings(number: int) -> str:
     """Return the key of a later configuration: another budget, resources, device or path."""
-    return f"settings/{number:08d}.json"
+    return SETTINGS.key(number)
 
 
 def data_files(files_hash: str) -> str:
@@ -40,7 +43,7 @@ def data_files(files_hash: str) -> str:
 
 def shard(index: int, version: int) -> str:
     """Return the key of one version of a controller shard."""
-    return f"{shard_folder(index)}/{version:08d}.safetensors"
+    return versions(index).key(version)
 
 
 def shard_folder(index: int) -> str:
@@ -48,19 +51,34 @@ def shard_folder(index: int) -> str:
     return f"controller/shard-{index:03d}"
 
 
+def versions(index: int) -> Row:
+    """Return a controller shard's versions."""
+    return Row(shard_folder(index), ".safetensors", first=0, digits=8, loses_old=True)
+
+
 def rounds_folder(replica: int) -> str:
     """Return the prefix of a replica's rounds."""
     return f"{ROUNDS}/r{replica:03d}"
 
 
+def rounds(replica: int, state: State) -> Row:
+    """Return a replica's rounds that have come to a state."""
+    return Row(rounds_folder(replica), f".{state}.json", first=0, digits=6)
+
+
 def round_state(replica: int, round_: int, state: State) -> str:
     """Return the key of one state of a round."""
-    return f"{rounds_folder(replica)}/{round_:06d}.{state}.json"
+    return rounds(replica, state).key(round_)
+
+
+def lessons(replica: int) -> Row:
+    """Return what a replica's rounds teach; each exists while it is being pushed."""
+    return Row(rounds_folder(replica), ".lesson.safetensors", first=0, digits=6, loses_old=True)
 
 
 def round_lesson(replica: int, round_: int) -> str:
-    """Return the key of what a round teaches, which exists while it is being pushed."""
-    return f"{rounds_folder(replica)}/{round_:06d}.lesson.safetensors"
+    """Return the key of what a round teaches."""
+    return lessons(replica).key(round_)
 
 
 def child_result(child: str) -> str:
@@ -83,7 +101,12 @@ def attempts_folder(child: str) -> str:
     return f"{CHILDREN}/{_checked(child)}/attempts"
 
 
-def attempt(child: str, number: int, *, end: Literal["", "failed", "stopped"] = "") -> str:
+def attempts(child: str) -> Row:
+    """Return the notes that an attempt at a child began."""
+    return Row(attempts_folder(child), ".json", first=1, digits=4, starts_anew=True)
+
+
+def attempt(child: str, number: int, *, end: AttemptEnd = "") -> str:
     """Return the key of the note that an attempt began, or how it ended."""
     return f"{attempts_folder(child)}/{number:04d}{'.' if end else ''}{end}.json"
 
@@ -93,19 +116,34 @@ def checkpoints_folder(child: str) -> str:
     return f"{CHECKPOINTS}/{_checked(child)}"
 
 
+def checkpoints(folder: str) -> Row:
+    """Return the checkpoints of a child or of shared weights, by their epochs."""
+    return Row(folder, ".safetensors", first=1, digits=4, loses_old=True)
+
+
+def damaged_checkpoints(folder: str) -> Row:
+    """Return those of them that were set aside."""
+    return Row(f"{folder}/damaged", ".safetensors", first=1, digits=4, loses_old=True)
+
+
 def leases_folder(replica: int) -> str:
     """Return the prefix of a replica's leases."""
     return f"{LEASES}/r{replica:03d}"
 
 
+def leases(replica: int) -> Row:
+    """Return a replica's leases."""
+    return Row(leases_folder(replica), ".json", first=1, digits=8, loses_old=True)
+
+
 def lease(replica: int, number: int) -> str:
     """Return the key of one lease."""
-    return f"{leases_folder(replica)}/{number:08d}.json"
+    return leases(replica).key(number)
 
 
 def shared_epoch(epoch: int) -> str:
     """Return the key of what an epoch of shared-weight training came to."""
-    return f"{SHARED_EPOCHS}/{epoch:06d}.json"
+    return SHARED_EPOCHS.key(epoch)
 
 
 def shared_scores(chunk: int) -> str:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from nas_lib.records import STRICT, from_json
+from nas_lib.records import STRICT
 from nas_lib.store import layout
 from nas_lib.store.search_store import SearchStore
 
@@ -106,16 +106,14 @@ def holder(store: SearchStore, replica: int) -> Lease | None:
 
 
 def holders(store: SearchStore, num_replicas: int) -> dict[int, Lease]:
-    """Return who is at work on each replica, as far as can be told at once, in one listing.
+    """Return who is at work on each replica, as far as can be told at once.
 
     A lease whose process is gone from this machine counts no more; one from elsewhere does.
     """
-    newest = {key.rpartition("/")[0]: key for key in store.objects.keys(layout.LEASES)}
-    keys = {layout.leases_folder(replica): replica for replica in range(num_replicas)}
-    held = {keys[folder]: key for folder, key in newest.items() if folder in keys}
-    blobs = zip(held.items(), store.objects.get_many(list(held.values())), strict=True)
-    leases = {replica: from_json(Lease, data, key=key) for (replica, key), data in blobs}
-    return {replica: lease for replica, lease in leases.items() if not _is_over(lease)}
+    replicas = range(num_replicas)
+    newest = store.each(lambda replica: _newest(store, replica)[1], replicas)
+    found = zip(replicas, newest, strict=True)
+    return {replica: lease for replica, lease in found if lease and not _is_over(lease)}
 
 
 def process_start(pid: int) -> str:
@@ -159,7 +157,7 @@ def _is_over(lease: Lease) -> bool:
 
 
 def _newest(store: SearchStore, replica: int) -> tuple[int, Lease | None]:
-    number = store.newest(layout.leases_folder(replica), ".json")
+    number = store.newest(layout.leases(replica))
     if number is None:
         return 0, None
     return number, store.read(Lease, layout.lease(replica, number))

@@ -13,8 +13,6 @@ from datetime import timedelta
 from functools import cache, wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-import obstore
-
 from nas_lib.errors import ConfigError, StoreError
 from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key
@@ -131,17 +129,9 @@ class NetworkStore(ObstoreStore):
         for _ in range(_TRIES):
             if super().create(key, data):
                 return True
-            if self._is_there(key):
+            if self.has(key):
                 return False
         raise StoreError(f"cannot write {key} in {self.uri}: it is there, and it is not")
-
-    def _is_there(self, key: str) -> bool:
-        with explained("read", key, self.uri):
-            try:
-                obstore.head(self._client, key)
-            except FileNotFoundError:
-                return False
-            return True
 
     def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
         """Return several objects, in the order of the keys, fetched at the same time."""

@@ -39,6 +39,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def has(self, key: str) -> bool:
+        """Return whether there is such an object now. A listing may be late, this is not."""
+        ...
+
     def create(self, key: str, data: bytes) -> bool:
         """Store the object if there is none under this key, atomically; return whether it did.
 

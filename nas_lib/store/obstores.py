@@ -37,6 +37,15 @@ class ObstoreStore(ABC):
         with explained("read", key, self.uri):
             return bytes(obstore.get(self._client, check_key(key)).bytes())
 
+    def has(self, key: str) -> bool:
+        """Return whether there is such an object."""
+        with explained("read", key, self.uri):
+            try:
+                obstore.head(self._client, check_key(key))
+            except FileNotFoundError:
+                return False
+            return True
+
     def create(self, key: str, data: bytes) -> bool:
         """Store the object if there is none; return whether it did."""
         with explained("write", key, self.uri):

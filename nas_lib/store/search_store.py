@@ -8,9 +8,9 @@ repeated create finds its own object.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
@@ -29,6 +29,7 @@ from nas_lib.records import (
 from nas_lib.store import create_only, layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
+from nas_lib.store.row import Row
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class SearchStore:
     def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
         self._is_create_only = False  # as far as we know
-        self._newest: dict[tuple[str, str], str] = {}  # numbers only grow: where to look from
+        self._newest: dict[Row, int] = {}  # numbers only grow: where to look from
 
     @classmethod
     def open(cls, uri: str) -> SearchStore:
@@ -93,29 +94,44 @@ class SearchStore:
             return record
         return self.read(type(record), key)
 
-    def numbers(self, folder: str, suffix: str) -> list[int]:
-        """Return the numbers of the objects `<folder>/<number><suffix>`, ascending."""
-        stems = (key.removeprefix(f"{folder}/") for key in self.objects.keys(folder))
-        return [int(stem.removesuffix(suffix)) for stem in stems if _is_number(stem, suffix)]
+    def numbers(self, row: Row) -> list[int]:
+        """Return the numbers of a row's objects that are listed, ascending; new ones may lack."""
+        return sorted(self._listed(row))
 
-    def newest(self, folder: str, suffix: str, *, known: str = "") -> int | None:
-        """Return the highest number of the objects `<folder>/<number><suffix>`, None for none.
-
-        Only what comes after the highest one that this object found before is listed.
+    def newest(self, row: Row, *, known: int | None = None) -> int | None:
+        """Return the highest number of a row, None where there is none; a late listing is no harm.
 
         Args:
-            folder: Their prefix.
-            suffix: What follows the number.
-            known: The key of one that is known to be there.
+            row: Which objects.
+            known: One that is known to have been there.
         """
-        newest = max(known, self._newest.get((folder, suffix), ""))
-        for key in self.objects.keys(folder, after=newest):
-            if _is_number(key.removeprefix(f"{folder}/"), suffix):
-                newest = key
-        if not newest:
+        number = max(row.first - 1 if known is None else known, self._newest.get(row, -1))
+        if row.loses_old:  # the next one may be gone, and later ones there
+            after = row.key(number) if number >= row.first else ""
+            number = max([number, *self._listed(row, after=after)])
+        number = self.newest_from(row, number)
+        if number < row.first:
             return None
-        self._newest[folder, suffix] = newest
-        return int(newest.removeprefix(f"{folder}/").removesuffix(suffix))
+        if not row.starts_anew:
+            self._newest[row] = number
+        return number
+
+    def newest_from(self, row: Row, number: int) -> int:
+        """Return the highest number of a row from this one on, which is there, by asking."""
+        step = 1
+        while self.objects.has(row.key(number + step)):
+            number, step = number + step, 2 * step
+        while step > 1:  # the number is there, and the one a step further is not
+            step //= 2
+            if self.objects.has(row.key(number + step)):
+                number += step
+        return number
+
+    def _listed(self, row: Row, *, after: str = "") -> Iterator[int]:
+        for key in self.objects.keys(row.folder, after=after):
+            number = row.number(key)
+            if number is not None:
+                yield number
 
     def each(self, work: Callable[[A], T], items: Sequence[A]) -> list[T]:
         """Return the work's results in the order of the items.
@@ -128,10 +144,18 @@ class SearchStore:
         with ThreadPoolExecutor(concurrency) as threads:
             return list(threads.map(work, items))
 
-    def delete_below(self, folder: str) -> None:
-        """Delete every object of this prefix."""
+    def delete_attempts(self, child: str) -> None:
+        """Delete what is noted of attempts at a child, the last one first."""
+        for number in range(self.newest(layout.attempts(child)) or 0, 0, -1):
+            for end in get_args(layout.AttemptEnd):
+                self.objects.delete(layout.attempt(child, number, end=end))
+
+    def delete_checkpoints(self, folder: str) -> None:
+        """Delete the checkpoints of this prefix, and what was set aside of them."""
+        rows = layout.checkpoints(folder), layout.damaged_checkpoints(folder)
         for key in self.objects.keys(folder):
-            self.objects.delete(key)
+            if any(row.number(key) is not None for row in rows):
+                self.objects.delete(key)
 
     # --- the search --------------------------------------------------------------------------
 
@@ -168,20 +192,20 @@ class SearchStore:
         stored = self.find_search()
         if stored is None:
             raise ConfigError(f"there is no search at {self.objects.uri}")
-        number = self.newest("settings", ".json")
+        number = self.newest(layout.SETTINGS)
         return stored.config if number is None else self.read(SearchConfig, layout.settings(number))
 
     def change_settings(self, config: SearchConfig) -> None:
         """Let this configuration count from now on; its identity is that of the search."""
         while self.config() != config:
-            newest = self.newest("settings", ".json") or 0
+            newest = self.newest(layout.SETTINGS) or 0
             self.settle(layout.settings(newest + 1), config)
 
     # --- rounds --------------------------------------------------------------------------------
 
     def open_round(self, replica: int) -> int:
         """Return the replica's first round that is not learned from yet."""
-        learned = self.newest(layout.rounds_folder(replica), ".learned.json")
+        learned = self.newest(layout.rounds(replica, "learned"))
         return 0 if learned is None else learned + 1
 
     def proposed(self, child: str) -> Proposed:
@@ -191,7 +215,7 @@ class SearchStore:
 
     def newest_rewarded(self, replica: int) -> Rewarded | None:
         """Return the replica's last round whose results are in, None before the first."""
-        number = self.newest(layout.rounds_folder(replica), ".rewarded.json")
+        number = self.newest(layout.rounds(replica, "rewarded"))
         if number is None:
             return None
         return self.read(Rewarded, layout.round_state(replica, number, "rewarded"))
@@ -216,7 +240,3 @@ class SearchStore:
         blobs = zip(keys, self.objects.get_many(keys), strict=True)
         found = [from_json(Problem, data, key=key) for key, data in blobs]
         return sorted(found, key=lambda problem: problem.created_s)
-
-
-def _is_number(stem: str, suffix: str) -> bool:
-    return stem.endswith(suffix) and stem.removesuffix(suffix).isdigit()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,13 +12,12 @@ from torch import Tensor, nn
 
 from nas_lib.errors import CorruptStateError, ObjectNotFoundError
 from nas_lib.records import EpochMetrics, from_json, to_json
-from nas_lib.store import layout
+from nas_lib.store import SearchStore, layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.training.tensors import pack, unpack
 
 Tensors = Mapping[str, Tensor]
 T = TypeVar("T")
-_NAME = re.compile(r"(\d{4,})\.safetensors")
 _PARTS = ("model", "momentum", "best", "average")  # of a checkpoint, in the order of its fields
 _KEPT = 2  # the newest, and the one before it should the newest be damaged
 
@@ -93,9 +91,9 @@ class CheckpointFolder:
     def __init__(self, store: ObjectStore, prefix: str) -> None:
         self.problems: list[str] = []
         self._store = store
-        self._prefix = prefix
+        self._row = layout.checkpoints(prefix)
 
-    def latest(self, parse: Callable[[bytes, int, str], T]) -> T | None:
+    def latest(self, parse: Callable[[bytes, int, str], T], *, known: int = 0) -> T | None:
         """Return the newest checkpoint that is whole; damaged ones are set aside.
 
         They are moved to `damaged/` beside the others, because their epoch will be stored again.
@@ -103,14 +101,15 @@ class CheckpointFolder:
         Args:
             parse: From a checkpoint's bytes, its epoch and its key to the checkpoint; raises
                 `CorruptStateError` for a damaged one.
+            known: An epoch that was finished, whose checkpoint may not be listed yet; 0 for none.
         """
-        for epoch in reversed(self._epochs()):
+        for epoch in sorted({*self._epochs(), known} - {0}, reverse=True):
             try:
-                data = self._store.get(self._key(epoch))
+                data = self._store.get(self._row.key(epoch))
             except ObjectNotFoundError:  # another run of this search has gone on and removed it
                 continue
             try:
-                return parse(data, epoch, self._key(epoch))
+                return parse(data, epoch, self._row.key(epoch))
             except CorruptStateError as err:
                 self._set_aside(epoch, data)
                 self.problems.append(f"{err}; training goes on from before it")
@@ -121,21 +120,17 @@ class CheckpointFolder:
 
         If there is one of this epoch it is another run's, and equal.
         """
-        self._store.create(self._key(epoch), data)
+        self._store.create(self._row.key(epoch), data)
         for older in self._epochs()[:-_KEPT]:
-            self._store.delete(self._key(older))
+            self._store.delete(self._row.key(older))
 
     def _epochs(self) -> list[int]:
         """Return the epochs of the stored checkpoints, ascending."""
-        names = (key.removeprefix(f"{self._prefix}/") for key in self._store.keys(self._prefix))
-        return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
-
-    def _key(self, epoch: int) -> str:
-        return f"{self._prefix}/{epoch:04d}.safetensors"
+        return SearchStore(self._store).numbers(self._row)
 
     def _set_aside(self, epoch: int, data: bytes) -> None:
-        self._store.replace(f"{self._prefix}/damaged/{epoch:04d}.safetensors", data)
-        self._store.delete(self._key(epoch))
+        self._store.replace(layout.damaged_checkpoints(self._row.folder).key(epoch), data)
+        self._store.delete(self._row.key(epoch))
 
 
 class Checkpoints:

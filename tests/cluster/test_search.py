@@ -103,7 +103,8 @@ def use_up_the_memory_of_a_pod(place: Place, uri: str) -> None:
 def pod_in_the_middle(place: Place, uri: str, child: str) -> str:
     """Return the pod of a child, once that has a checkpoint."""
     state = SearchStore.open(uri)
-    eventually(lambda: state.numbers(layout.checkpoints_folder(child), ".safetensors"))
+    checkpoints = layout.checkpoints(layout.checkpoints_folder(child))
+    eventually(lambda: state.numbers(checkpoints))
     (pod,) = place.get("pods", "--selector", f"kfp-nas/child={child}")
     return pod["metadata"]["name"]
 
@@ -118,5 +119,5 @@ def eventually(found: Callable[[], Any], timeout_s: float = 120) -> Any:
 
 def attempts(uri: str, child: str) -> list[Attempt]:
     state = SearchStore.open(uri)
-    folder = layout.attempts_folder(child)
-    return [state.read(Attempt, layout.attempt(child, n)) for n in state.numbers(folder, ".json")]
+    row = layout.attempts(child)
+    return [state.read(Attempt, row.key(number)) for number in state.numbers(row)]

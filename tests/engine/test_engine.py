@@ -207,7 +207,7 @@ def test_a_child_that_raises_is_tried_again_and_then_stays_out(
 
 def _crashed_children_stay_out(handle: SearchHandle) -> None:
     for learned, rewarded in zip(
-        handle.view.learned, History(store_of(handle)).read(Rewarded), strict=True
+        handle.view.learned, History(store_of(handle), 1).read(Rewarded), strict=True
     ):
         counted = [row.reward for row in rewarded.rows if row.status != "crashed"]
         mean = sum(counted) / len(counted) if counted else None
@@ -339,7 +339,7 @@ def test_a_push_whose_end_was_not_noted_is_not_done_twice(unwritten: str) -> Non
 
     resumed = search(tabular(shards=3), store=uri)
 
-    again = list(History(store_of(resumed)).read(Learned))
+    again = list(History(store_of(resumed), 1).read(Learned))
     assert [each.versions for each in again] == [(n, n, n) for n in range(1, 7)]
     assert account(resumed) == account(search(tabular(shards=3), store=whole))
 

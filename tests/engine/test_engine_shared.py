@@ -121,7 +121,7 @@ def test_a_kill_at_any_moment_changes_nothing(tmp_path: Path, undisturbed: str, 
         uri = str(tmp_path / f"{number}")
         if not run_until_killed(uri, CONFIG, kill_before(number)):
             break  # it has fewer calls to its store
-        epochs_at_death.add(SearchStore.open(uri).newest(layout.SHARED_EPOCHS, ".json") or 0)
+        epochs_at_death.add(SearchStore.open(uri).newest(layout.SHARED_EPOCHS) or 0)
 
         run_watched(uri, CONFIG)
 

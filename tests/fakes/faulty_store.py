@@ -6,19 +6,19 @@ import errno
 import os
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from nas_lib.config import SearchConfig
-from nas_lib.engine import Engine, Listener
+from nas_lib.engine import Engine, Listener, SearchHandle
 from nas_lib.engine.workers import this_process
 from nas_lib.errors import StoreError
 from nas_lib.open_search import OpenSearch
 from nas_lib.steps import prepare_data
-from nas_lib.store import ObjectStore
+from nas_lib.store import ObjectInfo, ObjectStore
 from nas_lib.store import folder as folder_module
 
-CALLS = ("get", "create", "replace", "delete", "list", "keys", "get_many")
+CALLS = ("get", "has", "create", "replace", "delete", "list", "keys", "get_many")
 OnCall = Callable[[int, str, str], None]
 """Is told before each call: its number from 1, its name, and the key or prefix."""
 
@@ -44,6 +44,26 @@ class WatchedStore:
         return call
 
 
+class LateListing:
+    """A store whose listing lacks all that was created since, as some servers have it for a while.
+
+    To ask for an object is never late.
+    """
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+        self._listed = set(objects.keys(""))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return (info for info in self._objects.list(prefix) if info.key in self._listed)
+
+    def keys(self, prefix: str, *, after: str = "") -> list[str]:
+        return [key for key in self._objects.keys(prefix, after=after) if key in self._listed]
+
+
 def nothing(called: int, name: str, key: str) -> None:
     """Let the call be."""
 
@@ -52,12 +72,20 @@ def run_watched(uri: str, config: SearchConfig, on_call: OnCall = nothing) -> li
     """Run a search to its end in this process; return the names of the calls that it made."""
     search = OpenSearch(uri)
     search.store.objects = watched = WatchedStore(search.store.objects, on_call)
-    prepare_data(search, config=config)
-    listener = Listener()
-    Engine(
-        search, make_workers=lambda run: this_process(search, run, listener), listener=listener
-    ).run()
+    run_here(search, config)
     return watched.calls
+
+
+def run_here(
+    search: OpenSearch, config: SearchConfig, *, rounds: int | None = None
+) -> SearchHandle:
+    """Run a search in this process, in the store that it has now."""
+    prepare_data(search, config=config, settles=False)
+    listener = Listener()
+    engine = Engine(
+        search, make_workers=lambda run: this_process(search, run, listener), listener=listener
+    )
+    return SearchHandle(search.uri, engine.run_id, engine.run(rounds))
 
 
 def run_until_killed(uri: str, config: SearchConfig, on_call: OnCall) -> bool:

@@ -122,8 +122,8 @@ def test_a_preempted_child_ends_with_the_same_bits(
     engine = start(tmp_path / "preempted", config, workers=1)
     preempted = store_in(tmp_path / "preempted")
     folder = tmp_path / "preempted" / "state"
-    checkpoints = layout.checkpoints_folder(child)
-    wait_until(lambda: preempted.numbers(checkpoints, ".safetensors")[-1:] >= [2], of=engine)
+    checkpoints = layout.checkpoints(layout.checkpoints_folder(child))
+    wait_until(lambda: preempted.numbers(checkpoints)[-1:] >= [2], of=engine)
     worker = preempted.read(Attempt, layout.attempt(child, 1)).pid
     os.kill(worker if victim == "worker" else engine.pid, signal.SIGKILL)
     tally.kills[victim] += 1

@@ -84,7 +84,7 @@ def train(uri: str) -> None:
 
 
 def epochs(uri: str) -> list[SharedEpoch]:
-    numbers = store(uri).numbers(layout.SHARED_EPOCHS, ".json")
+    numbers = store(uri).numbers(layout.SHARED_EPOCHS)
     return [store(uri).read(SharedEpoch, layout.shared_epoch(number)) for number in numbers]
 
 

@@ -159,7 +159,7 @@ def test_learning_again_changes_nothing(uri: str) -> None:
     again = steps.update_controller(OpenSearch(uri), replica=0, round=0, run="other")
 
     assert again == learned
-    assert store(uri).numbers(layout.shard_folder(0), ".safetensors") == [0, 1]
+    assert store(uri).numbers(layout.versions(0)) == [0, 1]
 
 
 def test_the_lesson_is_gone_once_it_is_learned(uri: str) -> None:
@@ -174,7 +174,7 @@ def test_training_again_returns_the_stored_reward(uri: str) -> None:
     reward = steps.train_child(OpenSearch(uri), child=child, run="a")
 
     assert steps.train_child(OpenSearch(uri), child=child, run="b") == reward
-    assert store(uri).numbers(layout.attempts_folder(child), ".json") == [1]
+    assert store(uri).numbers(layout.attempts(child)) == [1]
 
 
 def test_the_best_children_are_carried_from_round_to_round(uri: str) -> None:
@@ -204,7 +204,7 @@ def test_damaged_state_stops_the_step_and_is_named(uri: str, key: str, sentence:
 
     store(uri).objects.replace(key, data)  # once it is restored, the search goes on
     do_round(uri)
-    assert len(list(History(store(uri)).read(Rewarded))) == 1
+    assert len(list(History(store(uri), 1).read(Rewarded))) == 1
 
 
 def test_a_shard_that_was_deleted_is_named(uri: str) -> None:

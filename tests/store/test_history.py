@@ -49,7 +49,7 @@ def test_every_replicas_open_round_is_found_with_its_finished_children(store: Se
     learn(store, 1, 0)
     propose(store, 2, 0)
 
-    first, second = History(store).open_rounds()
+    first, second = History(store, 3).open_rounds()
 
     assert (first.replica, [row.id for row in first.rows]) == (0, ["r000-000001-01"])
     assert first.num_left == 1
@@ -59,7 +59,7 @@ def test_every_replicas_open_round_is_found_with_its_finished_children(store: Se
 def test_a_rewarded_round_is_open_but_its_children_are_in_rewarded(store: SearchStore) -> None:
     reward(store, 0, 0)
 
-    history = History(store)
+    history = History(store, 3)
     (opened,) = history.open_rounds()
 
     assert (opened.replica, opened.rows, opened.num_left) == (0, (), 0)
@@ -68,7 +68,7 @@ def test_a_rewarded_round_is_open_but_its_children_are_in_rewarded(store: Search
 
 def test_what_happens_later_is_not_seen(store: SearchStore) -> None:
     learn(store, 0, 0)
-    history = History(store)
+    history = History(store, 3)
     learn(store, 0, 1)
 
     assert [each.round for each in history.read(Learned)] == [0]

@@ -125,7 +125,7 @@ def test_only_the_holder_can_renew_or_release(store: SearchStore, clock: Clock) 
     lease.renew(store, 0, "second", lease_s=0)
     lease.release(store, 0, "second")
 
-    assert store.numbers(layout.leases_folder(0), ".json") == [1]
+    assert store.numbers(layout.leases(0)) == [1]
     assert take(store, "second", clock) is not None
 
 
@@ -139,7 +139,7 @@ def test_it_is_renewed_four_times_in_a_time_to_live_at_most(
         monkeypatch.setattr("time.time", lambda now=now: now)
         lease.renew(store, 0, "mine", lease_s=LEASE_S)
 
-    assert store.numbers(layout.leases_folder(0), ".json") == [1, 2, 3]
+    assert store.numbers(layout.leases(0)) == [1, 2, 3]
 
 
 def test_replicas_have_leases_of_their_own(store: SearchStore, clock: Clock) -> None:

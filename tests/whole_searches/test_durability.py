@@ -58,9 +58,11 @@ def test_kill_9_at_any_moment_loses_nothing_and_counts_nothing_twice(tmp_path: P
     assert [(row.id, row.architecture.config, row.reward) for row in view.rows] == account(whole)
     store = SearchStore.open(str(tmp_path / "state"))
     assert Counter(row.id for row in view.rows).most_common(1)[0][1] == 1
-    assert [each.round for each in History(store).read(Rewarded)] == list(range(12))
-    assert [each.versions for each in History(store).read(Learned)] == [(n,) for n in range(1, 13)]
-    assert store.numbers(layout.shard_folder(0), ".safetensors") == list(range(13))
+    assert [each.round for each in History(store, 1).read(Rewarded)] == list(range(12))
+    assert [each.versions for each in History(store, 1).read(Learned)] == [
+        (n,) for n in range(1, 13)
+    ]
+    assert store.numbers(layout.versions(0)) == list(range(13))
 
 
 def test_workers_die_with_an_engine_that_is_killed(tmp_path: Path) -> None:
