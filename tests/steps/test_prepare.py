@@ -183,7 +183,9 @@ class TestChangedData:
 
     def test_searches_that_did_not_note_their_files_go_on(self, uri: str, path: Path) -> None:
         steps.prepare_data(OpenSearch(uri), config=config_of(path))
-        SearchStore.open(uri).delete_below(layout.DATA_FILES)
+        objects = SearchStore.open(uri).objects
+        for key in objects.keys(layout.DATA_FILES):
+            objects.delete(key)
         archive(path, seed=1)
 
         assert self.warnings(uri, config_of(path)) == []

@@ -33,6 +33,13 @@ class StoreContract:
         assert store.get(key) == b"x"
         assert [info.key for info in store.list("J\u00f6rg \u65e5\u672c")] == [key]
 
+    def test_one_may_ask_whether_an_object_is_there(self, store: ObjectStore) -> None:
+        store.create("a/b", b"x")
+        keys = ["a/b", "a", "a/c", "a/b/c", "nowhere/b"]
+        assert [key for key in keys if store.has(key)] == ["a/b"]
+        store.delete("a/b")
+        assert not store.has("a/b")
+
     def test_a_missing_object_is_named(self, store: ObjectStore) -> None:
         with pytest.raises(ObjectNotFoundError) as caught:
             store.get("rounds/r000/000001.json")
@@ -50,6 +57,7 @@ class StoreContract:
     def test_a_key_may_not_leave_the_store(self, store: ObjectStore, key: str) -> None:
         for call in (
             lambda: store.get(key),
+            lambda: store.has(key),
             lambda: store.create(key, b"x"),
             lambda: store.replace(key, b"x"),
             lambda: store.delete(key),

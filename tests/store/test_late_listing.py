@@ -11,9 +11,11 @@ from nas_lib.config_file import resolve_config
 from nas_lib.errors import CorruptStateError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.shards import pull
-from nas_lib.records import ChildResult
+from nas_lib.procedures.shared_training import weights_progress
+from nas_lib.records import ChildResult, SharedEpoch
 from nas_lib.steps.attempts import begin_attempt
 from nas_lib.store import SearchStore, layout, lease
+from nas_lib.training.checkpoints import CheckpointFolder
 
 
 def late(uri: str) -> OpenSearch:
@@ -55,18 +57,24 @@ def test_a_later_budget_counts_at_once() -> None:
     assert run_here(late(uri), tabular(max_children=16)).view.finished
 
 
-def test_shared_weights_go_on_after_their_last_epoch() -> None:
+def test_epochs_of_shared_weights_are_all_there() -> None:
+    search = late("memory://late-epochs")
     config = resolve_config("enas-macro-digits", SMALL_SHARED, stored=None)
-    uri = "memory://late-epochs"
-    steps.prepare_data(OpenSearch(uri), config=config)
-    steps.train_shared_weights(late(uri), run="first", minutes=0)
-    seconds = late(uri).store.objects.get(layout.shared_epoch(1))
+    steps.prepare_data(search, config=config)
+    for number in (1, 2):
+        epoch = SharedEpoch(number, "run", 2.0, 0.05, 10, 4, 0.4, {}, 3.0, 1.0, created_s=2.5)
+        search.store.settle(layout.shared_epoch(number), epoch)
 
-    found = steps.train_shared_weights(late(uri), run="second")
+    assert weights_progress(search).is_complete
+    assert [epoch.epoch for epoch in steps.view_search(search).shared_epochs] == [1, 2]
 
-    assert (found.epoch, found.is_complete) == (2, True)
-    assert late(uri).store.objects.get(layout.shared_epoch(1)) == seconds
-    assert [epoch.epoch for epoch in steps.view_search(late(uri)).shared_epochs] == [1, 2]
+
+def test_a_checkpoint_that_is_known_of_is_read() -> None:
+    folder = CheckpointFolder(late("memory://late-checkpoint").store.objects, "checkpoints/shared")
+    folder.create(7, b"seven")
+
+    assert folder.latest(lambda data, epoch, key: (data, epoch)) is None
+    assert folder.latest(lambda data, epoch, key: (data, epoch), known=7) == (b"seven", 7)
 
 
 def test_attempts_are_counted_until_there_are_too_many() -> None:
