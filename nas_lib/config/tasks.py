@@ -41,18 +41,22 @@ class NpzData(Part):
 
 
 class IdxData(Part):
-    """A folder with the four idx files of the MNIST family, gzipped or not."""
+    """The four idx files of the MNIST family, packed or not, by the names they are published by."""
 
     format: Literal["idx"] = "idx"
-    path: str = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
+    path: str = Field(
+        description="Their folder or one above it, or an archive of them (zip, tar, tar.gz, ...).",
+        json_schema_extra=MAY_CHANGE,
+    )
 
 
 class Cifar10Data(Part):
-    """CIFAR-10 as published: the python or binary version's .tar.gz, or the unpacked folder."""
+    """CIFAR-10 as published: the python or the binary version, packed or unpacked."""
 
     format: Literal["cifar10"] = "cifar10"
     path: str = Field(
-        description="The archive, or the folder unpacked from it.", json_schema_extra=MAY_CHANGE
+        description="The archive (tar.gz, zip, ...), the folder unpacked from it, or one above.",
+        json_schema_extra=MAY_CHANGE,
     )
 
 
@@ -88,10 +92,14 @@ class PydocTopicsData(Part):
 
 
 class TextFilesData(Part):
-    """A folder with train.txt, valid.txt and test.txt: words between blanks, a sentence a line."""
+    """Three texts to train, validate and test: words between blanks, a sentence a line."""
 
     format: Literal["text_files"] = "text_files"
-    path: str = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
+    path: str = Field(
+        description="The folder with train.txt, valid.txt and test.txt (or as Penn Treebank's and "
+        "WikiText's are called), one above it, or an archive (zip, tar, tar.gz, ...).",
+        json_schema_extra=MAY_CHANGE,
+    )
 
 
 TextDataConfig = Annotated[PydocTopicsData | TextFilesData, Field(discriminator="format")]

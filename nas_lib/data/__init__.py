@@ -1,6 +1,7 @@
-"""What the prepared data of all tasks have in common: their names, this machine's copies.
+"""What data of all tasks have in common: how they come; once prepared, their names and copies.
 
-What needs torch is imported from its own module, `nas_lib.data.tensors`.
+Readers import `nas_lib.data.paths`, `file_sets` and `allowance`. What needs torch is imported from
+its own module, `nas_lib.data.tensors`.
 """
 
 from nas_lib.data.blobs import BlobInfo, Manifest, Prepared, cached_blob, prepared

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from nas_lib.errors import DataError
 
 _MIB: Final = 2**20
-_PIECE: Final = 4 * _MIB
+PIECE: Final = _MIB
+"""Bytes of a stream that are read at a time."""
 
 
 class Allowance:
@@ -40,16 +42,20 @@ class Allowance:
             DataError: It is more than is left.
         """
         with self._lock:
-            needed = self._taken + num_bytes
-            if needed > self.max_bytes:
-                raise DataError(
-                    f"{what}: with it the data would take {_mib(needed)} MiB or more unpacked, "
-                    f"more than the {_mib(self.max_bytes)} MiB allowed: set resources.unpacked_mb"
-                )
-            self._taken = needed
+            self.expect(num_bytes, what)
+            self._taken += num_bytes
 
-    def read(self, file: BinaryIO, what: str) -> bytes:
-        """Read a stream to its end, however long it says or does not say that it is.
+    def expect(self, num_bytes: int, what: str) -> None:
+        """Refuse what would be more than is left, without taking any of it."""
+        if num_bytes > self.left:
+            needed = self._taken + num_bytes
+            raise DataError(
+                f"{what}: with it the data would take {_mib(needed)} MiB or more unpacked, more "
+                f"than the {_mib(self.max_bytes)} MiB allowed: set resources.unpacked_mb"
+            )
+
+    def pieces(self, file: BinaryIO, what: str) -> Iterator[bytes]:
+        """Read a stream to its end, however long it says that it is, and take what comes.
 
         Args:
             file: The stream.
@@ -58,11 +64,16 @@ class Allowance:
         Raises:
             DataError: It is longer than what is left.
         """
-        pieces = []
-        while piece := file.read(min(_PIECE, self.left + 1)):
+        while piece := file.read(PIECE):
             self.take(len(piece), what)
-            pieces.append(piece)
-        return b"".join(pieces)
+            yield piece
+
+    def read(self, file: BinaryIO, what: str) -> bytearray:
+        """Return all of a stream, as `pieces` reads it."""
+        data = bytearray()
+        for piece in self.pieces(file, what):
+            data += piece
+        return data
 
 
 def _mib(num_bytes: int) -> str:

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from nas_lib.errors import DataError
+from nas_lib.errors import DataError, one_line
 
 _KINDS: Final = (
     (stat.S_ISREG, "a file"),
@@ -37,7 +37,7 @@ def user_path(text: str | Path) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError as err:
-        raise DataError(f"{text}: there is no such home folder") from err
+        raise DataError(f"{one_line(text)}: there is no such home folder") from err
 
 
 def kind_of(path: Path) -> str:
@@ -51,7 +51,7 @@ def kind_of(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return "a link to nothing" if path.is_symlink() else "nothing"
     except (OSError, ValueError) as err:  # ValueError: a NUL in the path
-        raise DataError(f"{path}: cannot be looked at: {err}") from err
+        raise DataError(f"{one_line(path)}: cannot be looked at: {one_line(err)}") from err
     return next((kind for is_kind, kind in _KINDS if is_kind(mode)), "something else")
 
 
@@ -141,12 +141,13 @@ def _traits(root: Path, path: Path) -> bytes:
 def _within(folder: Path, path: Path, kind: str) -> Path:
     if leaves(folder, path):
         raise DataError(
-            f"{path}: is a link that leaves {folder} and is not followed, put {kind} itself there"
+            f"{one_line(path)}: is a link that leaves {one_line(folder)} and is not followed, put "
+            f"{kind} itself there"
         )
     return _expected(kind, path)
 
 
 def _expected(kind: str, path: Path) -> Path:
     if (found := kind_of(path)) != kind:
-        raise DataError(f"{path}: expected {kind}, got {found}")
+        raise DataError(f"{one_line(path)}: expected {kind}, got {found}")
     return path

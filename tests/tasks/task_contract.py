@@ -18,7 +18,7 @@ import torch
 
 from nas_lib import steps
 from nas_lib.architecture import Architecture
-from nas_lib.config import SearchConfig
+from nas_lib.config import ResourcesConfig, SearchConfig
 from nas_lib.errors import (
     ArchitectureError,
     ChildFailedError,
@@ -35,6 +35,7 @@ from nas_lib.store import SearchStore, layout
 from nas_lib.tasks import Judged, Task, task_of
 from nas_lib.tasks.trained import TrainedTask
 from nas_lib.training.epoch_trainer import EpochTrainer
+from nas_lib.training.machine import memory_limit_mb
 from nas_lib.training.network_file import NetworkInfo, read_info
 
 
@@ -190,6 +191,14 @@ class TrainedTaskContract(TaskContract):
         return task
 
     # --- data ------------------------------------------------------------------------------------
+
+    def test_data_may_take_half_of_the_memory_or_what_is_set(self, folder: Path) -> None:
+        config, set_to = self.config(folder), ResourcesConfig(unpacked_mb=7)
+        changed = config.model_copy(update={"resources": set_to})
+
+        here = self.trained_task(config).allowance()
+        assert here.max_bytes == memory_limit_mb() // 2 * 2**20
+        assert self.trained_task(changed).allowance().max_bytes == 7 * 2**20
 
     def test_what_was_prepared_is_told_in_a_sentence(self, task: Task, folder: Path) -> None:
         prepared = task.prepare()

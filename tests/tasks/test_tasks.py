@@ -25,12 +25,13 @@ from nas_lib.config import (
     HiddenConfig,
     ImageWeightsConfig,
     OwnChildrenConfig,
+    ResourcesConfig,
     SearchConfig,
     SharedConfig,
     TextWeightsConfig,
 )
 from nas_lib.data import BlobInfo, Manifest
-from nas_lib.errors import ChildFailedError, ConfigError
+from nas_lib.errors import ChildFailedError, ConfigError, DataError
 from nas_lib.records import Child
 from nas_lib.spaces import CnnPlan
 from nas_lib.tasks import ImageTask, OwnTask, Task, TextTask, task_of
@@ -93,9 +94,21 @@ class TestTextTask(TrainedTaskContract):
 
     def description(self, folder: Path) -> str:
         return (
-            f"text folder {folder}: 601 training, 212 validation and 152 test words, "
-            "10 different ones"
+            f"texts in {folder}: 601 training, 212 validation and 152 test words, 10 different ones"
         )
+
+    def test_a_text_larger_than_allowed_is_refused_and_the_setting_named(
+        self, folder: Path
+    ) -> None:
+        config = self.config(folder).model_copy(
+            update={"resources": ResourcesConfig(unpacked_mb=1)}
+        )
+        with (folder / "test.txt").open("ab") as file:
+            file.truncate(2**21)
+        with pytest.raises(
+            DataError, match=r"more than the 1 MiB allowed: set resources\.unpacked"
+        ):
+            task_of(config).prepare()
 
     def reward(self, score: float) -> float:
         return (6 / score) * (6 / score)

@@ -94,7 +94,7 @@ class TestTextFiles:
     @pytest.mark.parametrize(
         ("name", "data", "message"),
         [
-            ("valid.txt", None, r"valid\.txt: expected a file, got nothing"),
+            ("valid.txt", None, r"valid\.txt is not there"),
             ("train.txt", b"", r"train\.txt: expected words, got an empty file"),
             ("test.txt", b" \n\n", r"test\.txt: expected words, got an empty file"),
             (
@@ -116,7 +116,9 @@ class TestTextFiles:
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         task = TextTaskConfig(data=TextFilesData(path=str(tmp_path / "nowhere")))
-        with pytest.raises(DataError, match="nowhere: expected a folder, got nothing"):
+        with pytest.raises(
+            DataError, match="nowhere: expected a folder or an archive, got nothing"
+        ):
             prepare_text(task, AMPLE)
 
     def test_a_training_text_cut_too_short_is_refused(self, tmp_path: Path) -> None:

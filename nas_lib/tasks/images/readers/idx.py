@@ -1,35 +1,45 @@
-"""The four idx files of MNIST and its family (Fashion-MNIST, KMNIST), gzipped or not."""
+"""The four idx files of MNIST and its family (Fashion-MNIST, KMNIST, EMNIST), packed or not."""
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
-from pathlib import Path
-from typing import Any
+import re
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from nas_lib.config import IdxData
-from nas_lib.data.allowance import Allowance
-from nas_lib.data.paths import existing_folder
+from nas_lib.data.allowance import PIECE, Allowance
+from nas_lib.data.data_file import DataFile
+from nas_lib.data.file_sets import FileSet, choose, open_files
 from nas_lib.errors import DataError
 from nas_lib.tasks.images.raw import LabelledImages, RawImages, number_classes
 
 _Array = npt.NDArray[Any]
+
+_NUM_DIMS = {
+    "train-images-idx3-ubyte": 3,
+    "train-labels-idx1-ubyte": 1,
+    "t10k-images-idx3-ubyte": 3,
+    "t10k-labels-idx1-ubyte": 1,
+}
+_NAME = re.compile(r"(.*?)(train|t10k|test)-(images|labels)[-.](idx[13]-ubyte)")
 
 
 def read_idx(config: IdxData, allowance: Allowance) -> RawImages:
     """Read the training and the test set; classes are the labels found.
 
     Raises:
-        DataError: A file is missing, damaged, or of another kind than its name says.
+        DataError: A file is missing, damaged, larger than allowed, or of another kind than its
+            name says; or more than one may be meant.
     """
-    folder = existing_folder(config.path)
-    source = f"idx folder {folder}"
-    train_images, train_labels = _read_pair(folder, "train")
-    test_images, test_labels = _read_pair(folder, "t10k")
+    wanted = FileSet("the four idx files of MNIST's family", tuple(_NUM_DIMS), _role)
+    with open_files(config.path, allowance) as files:
+        chosen = choose(config.path, files, wanted)
+        arrays = {name: _read(file, _NUM_DIMS[name]) for name, file in chosen.items()}
+        source = f"idx files in {chosen[wanted.names[0]].place}"
+    train_images, train_labels, test_images, test_labels = (arrays[name] for name in wanted.names)
     class_names, train_classes, test_classes = number_classes(source, train_labels, test_labels)
     assert test_classes is not None
     return RawImages(
@@ -40,42 +50,41 @@ def read_idx(config: IdxData, allowance: Allowance) -> RawImages:
     )
 
 
-def _read_pair(folder: Path, part: str) -> tuple[_Array, _Array]:
-    """Return images `[N, H, W]` and labels `[N]`, both uint8."""
-    return (
-        _read_file(folder, f"{part}-images-idx3-ubyte", num_dims=3),
-        _read_file(folder, f"{part}-labels-idx1-ubyte", num_dims=1),
-    )
+def _role(name: str) -> tuple[str, str] | None:
+    """Know MNIST's names, with a dot as well as a dash, and EMNIST's (emnist-letters-test-...)."""
+    if (match := _NAME.fullmatch(name)) is None:
+        return None
+    prefix, part, what, kind = match.groups()
+    return prefix, f"{'t10k' if part == 'test' else part}-{what}-{kind}"
 
 
-def _read_file(folder: Path, name: str, *, num_dims: int) -> _Array:
-    path = folder / name
-    if not path.exists():
-        path = folder / f"{name}.gz"
-    if not path.exists():
-        raise DataError(f"{folder}: expected a file {name} or {name}.gz, got neither")
-    try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as err:
-        raise DataError(f"{path}: expected an idx file, but it cannot be read: {err}") from err
-    return _parse(data, path, num_dims)
-
-
-def _parse(data: bytes, path: Path, num_dims: int) -> _Array:
+def _read(file: DataFile, num_dims: int) -> _Array:
     """Return the array; an idx file is a magic number, its dimensions, and its elements."""
     magic = bytes((0, 0, 8, num_dims))  # 8 stands for unsigned bytes
-    header_size = 4 + 4 * num_dims
-    if data[:4] != magic or len(data) < header_size:
+    with file.open() as stream:
+        header = stream.read(4 + 4 * num_dims)
+        if header[:4] != magic or len(header) < 4 + 4 * num_dims:
+            raise DataError(
+                f"{file.where}: expected the idx magic number {magic.hex()} and {num_dims} "
+                f"dimension(s), got {header[:4].hex() or 'an empty file'}"
+            )
+        shape = tuple(int(size) for size in np.frombuffer(header, ">u4", num_dims, offset=4))
+        file.allowance.take(math.prod(shape), file.where)
+        return _fill(np.empty(math.prod(shape), np.uint8), stream, file.where, shape)
+
+
+def _fill(array: _Array, stream: BinaryIO, where: str, shape: tuple[int, ...]) -> _Array:
+    """Read all elements and no more: memory is used only as far as there are any."""
+    num_read = 0
+    while piece := stream.read(PIECE):
+        if num_read + len(piece) > len(array):
+            raise DataError(
+                f"{where}: expected {len(array):,} elements for shape {shape}, got more"
+            )
+        array[num_read : num_read + len(piece)] = np.frombuffer(piece, np.uint8)
+        num_read += len(piece)
+    if num_read < len(array):
         raise DataError(
-            f"{path}: expected the idx magic number {magic.hex()} and {num_dims} dimension(s), "
-            f"got {data[:4].hex() or 'an empty file'}"
+            f"{where}: expected {len(array):,} elements for shape {shape}, got {num_read:,}"
         )
-    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", num_dims, offset=4))
-    if len(data) != header_size + math.prod(shape):
-        raise DataError(
-            f"{path}: expected {header_size + math.prod(shape)} bytes for shape {shape}, "
-            f"got {len(data)}"
-        )
-    return np.frombuffer(data, np.uint8, offset=header_size).reshape(shape)
+    return array.reshape(shape)

@@ -1,0 +1,140 @@
+"""What lies in a zip or tar, without unpacking it to a disk and without believing what it says.
+
+Sizes are held against the allowance before anything is read. What is no plain file, or has a name
+that leads out of the archive, is listed, and refused when it is opened.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Final, cast
+
+from nas_lib.data.allowance import Allowance
+from nas_lib.data.data_file import DataFile, unpacked
+from nas_lib.data.paths import is_of_a_system
+from nas_lib.errors import DataError, one_line
+
+SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_ZIP: Final = re.compile(rb"PK(\x03\x04|\x05\x06)")
+_LARGEST_HEADER: Final = 2**14  # of a member of a tar: a path of 4,096 bytes, and some attributes
+
+
+@dataclass(frozen=True)
+class _Archive:
+    """The archive that a file is in."""
+
+    path: Path
+    allowance: Allowance
+
+    def file(
+        self, name: str, num_bytes: int, refusal: str, stream: Callable[[], IO[bytes]]
+    ) -> Iterator[DataFile]:
+        """Yield one of its files, unless a system left it there.
+
+        Args:
+            name: Its path in the archive.
+            num_bytes: How long it says that it is.
+            refusal: Why it is not to be read; empty for a plain file.
+            stream: Opens it.
+        """
+        inside = PurePosixPath(name)
+        if any(part != ".." and is_of_a_system(part) for part in inside.parts):
+            return
+        where = one_line(f"{self.path}: {inside}")
+        place = one_line(f"{self.path}: {inside.parent}").removesuffix(": .")
+        if inside.is_absolute() or ".." in inside.parts:
+            refusal = "has a name that leads out of the archive"
+
+        def opened() -> IO[bytes]:
+            if refusal:
+                raise DataError(f"{where}: {refusal}, and is not read")
+            return stream()
+
+        yield DataFile(inside, where, place, num_bytes, opened, self.allowance)
+
+
+def in_archive(path: Path, allowance: Allowance, stack: ExitStack) -> Iterator[DataFile]:
+    """Return the files in the order in which they lie there: a tar is best read in that.
+
+    Args:
+        path: The archive.
+        allowance: What may be unpacked.
+        stack: Closes the archive.
+
+    Raises:
+        DataError: It is no archive, or holds too much.
+    """
+    archive = _Archive(path, allowance)
+    file = stack.enter_context(path.open("rb"))
+    if _ZIP.match(file.peek(4)):
+        return _in_zip(stack.enter_context(zipfile.ZipFile(file)), archive)
+    stream = stack.enter_context(unpacked(file))
+    headers = _Headers(stream)
+    try:
+        tar = stack.enter_context(tarfile.TarFile(fileobj=cast(IO[bytes], headers)))
+    except tarfile.ReadError as err:
+        raise DataError(
+            f"{one_line(path)}: expected a folder, or an archive (zip, tar, tar.gz, tar.bz2, "
+            f"tar.xz), got another file ({one_line(err, 100)}); of data that are not packed "
+            "together, give the folder"
+        ) from err
+    return _in_tar(tar, archive, headers, is_packed=stream is not file)
+
+
+def _in_zip(zipped: zipfile.ZipFile, archive: _Archive) -> Iterator[DataFile]:
+    for info in sorted(zipped.infolist(), key=lambda info: info.header_offset):
+        if not info.is_dir():
+
+            def stream(info: zipfile.ZipInfo = info) -> IO[bytes]:
+                return zipped.open(info)
+
+            yield from archive.file(info.filename, info.file_size, _refusal(info), stream)
+
+
+def _refusal(info: zipfile.ZipInfo) -> str:
+    if info.flag_bits & 1:
+        return "is encrypted"
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+        return "is a link or a device"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed by another method than deflate"  # zipfile unpacks others without a bound
+    return ""
+
+
+def _in_tar(
+    tar: tarfile.TarFile, archive: _Archive, headers: _Headers, *, is_packed: bool
+) -> Iterator[DataFile]:
+    total = 0
+    for info in tar:
+        total += info.size
+        if is_packed:  # then what is passed over must be unpacked, too
+            archive.allowance.expect(total, one_line(f"{archive.path}: {info.name}"))
+        if not info.isdir():
+
+            def stream(info: tarfile.TarInfo = info) -> IO[bytes]:
+                return cast(IO[bytes], tar.extractfile(info))
+
+            refusal = "" if info.isreg() else "is a link or a device"
+            yield from archive.file(info.name, info.size, refusal, stream)
+    headers.are_read = True
+
+
+class _Headers:
+    """A tar's bytes; tarfile would read a header of any length into memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+        self.are_read = False
+
+    def read(self, size: int) -> bytes:
+        if size > _LARGEST_HEADER and not self.are_read:
+            raise tarfile.ReadError(f"a header of {size:,} bytes")
+        return self._file.read(size)
