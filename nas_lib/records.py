@@ -21,7 +21,7 @@ Status = Literal["ok", "diverged", "out_of_memory", "crashed", "missing"]
 COUNTED: tuple[Status, ...] = ("ok", "diverged", "out_of_memory")
 """A child that ended like this has a reward that the controller learns from."""
 
-_CHILD_ID = re.compile(r"r(\d{3,})-(\d{6,})-(\d{2,})")
+_CHILD_ID = re.compile(r"r(\d{3,9})-(\d{6,9})-(\d{2,9})", re.ASCII)
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Of every record: an unknown field, and what JSON has no number for, are errors."""
 
@@ -36,6 +36,11 @@ class ChildId:
 
     def __str__(self) -> str:
         return f"r{self.replica:03d}-{self.round:06d}-{self.index:02d}"
+
+    @classmethod
+    def matches(cls, text: str) -> bool:
+        """Say whether the text is a child's id."""
+        return _CHILD_ID.fullmatch(text) is not None and str(cls.parse(text)) == text
 
     @classmethod
     def parse(cls, text: str) -> ChildId:

@@ -9,6 +9,7 @@ read afterwards.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.shards import TOMBSTONE, pull
 from nas_lib.records import ChildId, Proposed
 from nas_lib.store import ObjectInfo, layout
+from nas_lib.store.row import Row
 
 DAY_S = 24 * 3600.0
 
@@ -74,7 +76,7 @@ def collect_garbage(
         "shard versions": candidates.versions(shards, opened),
         "tombstones": candidates.tombstones(shards),
         "leases": candidates.leases(search.config.search.replicas),
-        "lessons": candidates.lessons(),
+        "lessons": candidates.lessons(search.config.search.replicas),
         "checkpoints": candidates.checkpoints(),
         "weights": candidates.weights(kept),
         "leftovers": leftovers,
@@ -107,6 +109,9 @@ class _Candidates:
 
     def __init__(self, infos: list[ObjectInfo], before_s: float) -> None:
         self._infos = {info.key: info for info in infos}
+        self._folders: dict[str, list[ObjectInfo]] = defaultdict(list)
+        for info in infos:
+            self._folders[info.key.rpartition("/")[0]].append(info)
         self._before_s = before_s
 
     def versions(self, shards: Iterable[Shard], opened: list[Proposed]) -> Iterator[ObjectInfo]:
@@ -119,56 +124,64 @@ class _Candidates:
             needed = {each.versions[shard.index] for each in opened if each.versions}
             needed |= {applied.version for applied in shard.applied.values()}
             keys = {layout.shard(shard.index, version) for version in needed}
-            for info, after in pairwise(self._below(layout.shard_folder(shard.index))):
+            for info, after in pairwise(self._in(layout.versions(shard.index))):
                 if info.size and info.key not in keys and self._old(after):
                     yield info
 
     def tombstones(self, shards: Iterable[Shard]) -> Iterator[ObjectInfo]:
         """Yield the old ones."""
         for shard in shards:
-            for info in self._below(layout.shard_folder(shard.index))[:-1]:
+            for info in self._in(layout.versions(shard.index))[:-1]:
                 if not info.size and self._old(info):
                     yield info
 
     def leases(self, num_replicas: int) -> Iterator[ObjectInfo]:
         """Yield all but each replica's newest."""
         for replica in range(num_replicas):
-            yield from filter(self._old, self._below(layout.leases_folder(replica))[:-1])
+            yield from filter(self._old, self._in(layout.leases(replica))[:-1])
 
-    def lessons(self) -> Iterator[ObjectInfo]:
+    def lessons(self, num_replicas: int) -> Iterator[ObjectInfo]:
         """Yield those of learned rounds."""
-        for info in self._below(layout.ROUNDS):
-            stem, _, state = info.key.partition(".")
-            if state == "lesson.safetensors" and f"{stem}.learned.json" in self._infos:
-                yield info
+        for replica in range(num_replicas):
+            row, learned = layout.lessons(replica), layout.rounds(replica, "learned")
+            for info in self._in(row):
+                number = row.number(info.key)
+                if number is not None and learned.key(number) in self._infos:
+                    yield info
 
     def checkpoints(self) -> Iterator[ObjectInfo]:
         """Yield those of children that have a result, and of shared weights that told theirs."""
-        for info in self._below(layout.CHECKPOINTS):
-            if info.key.startswith(f"{layout.SHARED_CHECKPOINTS}/"):
-                if layout.DERIVED in self._infos:
-                    yield info
-                continue
-            child = info.key.split("/")[1]
+        if layout.DERIVED in self._infos:
+            yield from self._checkpoints_in(layout.SHARED_CHECKPOINTS)
+        for child in self._children_below(layout.CHECKPOINTS):
             if layout.child_result(child) in self._infos:
-                yield info
+                yield from self._checkpoints_in(layout.checkpoints_folder(child))
 
     def weights(self, kept: set[str]) -> Iterator[ObjectInfo]:
         """Yield those of children in rewarded rounds that are neither kept nor tested."""
-        for info in self._below(layout.CHILDREN):
-            child = info.key.split("/")[1]
+        for child in self._children_below(layout.CHILDREN):
+            info = self._infos.get(layout.child_weights(child))
             which = ChildId.parse(child)
             state = layout.round_state(which.replica, which.round, "rewarded")
             if (
-                info.key == layout.child_weights(child)
+                info is not None
                 and child not in kept
                 and state in self._infos
                 and layout.child_test(child) not in self._infos
             ):
                 yield info
 
-    def _below(self, folder: str) -> list[ObjectInfo]:
-        return [info for key, info in self._infos.items() if key.startswith(f"{folder}/")]
+    def _in(self, row: Row) -> list[ObjectInfo]:
+        """Return a row's objects; what else lies in its folder is not ours."""
+        return [info for info in self._folders[row.folder] if row.number(info.key) is not None]
+
+    def _checkpoints_in(self, folder: str) -> list[ObjectInfo]:
+        return self._in(layout.checkpoints(folder)) + self._in(layout.damaged_checkpoints(folder))
+
+    def _children_below(self, folder: str) -> list[str]:
+        """Return the children that have anything below this prefix."""
+        names = (key.split("/")[1] for key in self._infos if key.startswith(f"{folder}/"))
+        return [name for name in dict.fromkeys(names) if ChildId.matches(name)]
 
     def _old(self, info: ObjectInfo) -> bool:
         return info.modified_s < self._before_s

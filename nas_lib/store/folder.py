@@ -7,6 +7,7 @@ tells a full disk from a forbidden one only in its texts, and has threads, which
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key
 
 _STAGING = ".staging"  # half-written objects, and what a killed writer left; never listed
+_PART = re.compile(rf"{re.escape(_STAGING)}/[0-9a-f]{{32}}")
 
 
 class FolderStore:
@@ -77,7 +79,8 @@ class FolderStore:
     def leftovers(self) -> Sequence[ObjectInfo]:
         """Return what killed writers left half-written; it may be deleted by its key."""
         with explained("list", _STAGING, self.uri):
-            return sorted(self._infos(_STAGING), key=lambda info: info.key)
+            found = (info for info in self._infos(_STAGING) if _PART.fullmatch(info.key))
+            return sorted(found, key=lambda info: info.key)
 
     def _path(self, key: str) -> str:
         return f"{self.uri}/{check_key(key)}"

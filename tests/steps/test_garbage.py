@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from searches import account, tabular
@@ -164,7 +165,8 @@ def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
     ]
     for key in (*gone, *kept):
         objects.create(key, b"left")
-    (tmp_path / ".staging" / "half").write_bytes(b"written")
+    half = uuid4().hex
+    (tmp_path / ".staging" / half).write_bytes(b"written")
 
     found = collected(uri, delete=True)
 
@@ -172,7 +174,7 @@ def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
     assert found == {
         "lessons": gone[:1],
         "checkpoints": gone[1:],
-        "leftovers": [".staging/half"],
+        "leftovers": [f".staging/{half}"],
     }
     assert set(kept) <= set(objects.keys(""))
     assert not list((tmp_path / ".staging").iterdir())
