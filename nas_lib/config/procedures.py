@@ -172,6 +172,7 @@ class SharedConfig(OneReplicaPart):
             yield f"search.kind shared needs a space that shares weights, got {space.kind}"
         if self.weights.kind != task:
             yield f"search.weights.kind should be that of the task, {task}, got {self.weights.kind}"
+        yield from self.weights.strays("search.weights", space)
 
     @model_validator(mode="after")
     def _check(self) -> SharedConfig:

@@ -17,7 +17,13 @@ Schedule = Literal["constant", "cosine", "cosine_restarts", "exponential"]
 
 
 class SgdConfig(Part):
-    """Stochastic gradient descent, whatever is learnt."""
+    """Stochastic gradient descent, whatever is learnt.
+
+    Attributes:
+        for_cells: Which settings only networks of cells have a use for.
+    """
+
+    for_cells: ClassVar[tuple[str, ...]] = ()
 
     kind: str
     epochs: PositiveInt = Field(50, description="Passes over the training data.")
@@ -55,6 +61,12 @@ class SgdConfig(Part):
             )
         return self
 
+    def strays(self, where: str, space: SpacePart) -> Iterator[str]:
+        """Yield which settings, those of `where`, are for other networks than this space's."""
+        for name in self.for_cells:
+            if getattr(self, name) and not space.has_cells:
+                yield f"{where}.{name} is for networks of cells, got space.kind {space.kind}"
+
 
 class AugmentConfig(Part):
     """Random changes to training images."""
@@ -67,7 +79,12 @@ class AugmentConfig(Part):
 class ImageTraining(SgdConfig):
     """What training on images has besides."""
 
+    for_cells: ClassVar[tuple[str, ...]] = ("auxiliary_weight",)
+
     dropout: Rate = Field(0.0, description="Before the classifier.")
+    auxiliary_weight: float = Field(
+        0.0, ge=0, description="Of the loss of a second classifier at two thirds of the cells."
+    )
     augment: AugmentConfig = Field(default_factory=AugmentConfig)
 
 
@@ -171,22 +188,18 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
     """How each child is trained on images, and judged."""
 
     task: ClassVar[str] = "images"
+    for_cells: ClassVar[tuple[str, ...]] = ("drop_path", "auxiliary_weight")
 
     kind: Literal["images"] = "images"
     drop_path: Rate = Field(
         0.0, description="Of a cell's edges at the end of training and in the last cell."
-    )
-    auxiliary_weight: float = Field(
-        0.0, ge=0, description="Of the loss of a second classifier at two thirds of the cells."
     )
     reward: RewardConfig = Field(default_factory=RewardConfig)
 
     def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
         """Yield what does not go with this kind of task, or with this space."""
         yield from super().misfits(task, space)
-        for name in ("drop_path", "auxiliary_weight"):
-            if getattr(self, name) and not space.has_cells:
-                yield f"children.{name} is for networks of cells, got space.kind {space.kind}"
+        yield from self.strays("children", space)
 
 
 class TextChildrenConfig(TrainedChildrenPart, TextTraining):

@@ -102,7 +102,11 @@ def micro_official_code() -> SearchConfig:
         ),
         search=SharedConfig(
             weights=ImageWeightsConfig(
-                epochs=150, batch_size=160, weight_decay=2e-4, clip_norm=None
+                epochs=150,
+                batch_size=160,
+                weight_decay=2e-4,
+                clip_norm=None,
+                auxiliary_weight=0.4,
             ),
             controller_steps=30,
             architectures_per_step=10,

@@ -10,6 +10,7 @@ alone, with a window of V x V pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,6 +22,23 @@ from nas_lib.networks.layers import convolution
 from nas_lib.shared_weights.norm import Norm, Statistics
 
 _MAX_COLUMNS = 3  # of a window, for oneDNN's fast gradient
+
+
+class ImageSuperNetwork(nn.Module):
+    """What training asks of every super-network for images.
+
+    `forward` takes images, an architecture's tokens, and statistics for BatchNorm: by default those
+    for training, or the running averages.
+    """
+
+    def both_logits(
+        self, images_BCHW: Tensor, tokens: Sequence[int]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the logits `[B, K]`, and those of an auxiliary classifier, None if there is none.
+
+        That classifier is for training only: `forward` does without, and whoever is judged too.
+        """
+        return self(images_BCHW, tokens), None
 
 
 class ConvNorm(nn.Module):

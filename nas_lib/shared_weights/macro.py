@@ -12,8 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from nas_lib.config import EnasMacroSpaceConfig
+from nas_lib.networks.image_network import NOTHING, Regularisation
 from nas_lib.networks.layers import Head, Pool
-from nas_lib.shared_weights.image_layers import ConvNorm, FactorisedReduction, SeparableConvNorm
+from nas_lib.shared_weights.image_layers import (
+    ConvNorm,
+    FactorisedReduction,
+    ImageSuperNetwork,
+    SeparableConvNorm,
+)
 from nas_lib.shared_weights.norm import Norm, Running, Statistics, Training
 from nas_lib.spaces.enas_macro import MacroOperation, pools_after
 
@@ -43,7 +49,7 @@ def layer_choices(tokens: Sequence[int], num_layers: int) -> list[LayerChoice]:
     return choices
 
 
-class MacroSuperNetwork(nn.Module):
+class MacroSuperNetwork(ImageSuperNetwork):
     """Owns the weights of all architectures; computes the one that it is asked for.
 
     An architecture uses the stem, one operation of each layer, the BatchNorm behind every layer but
@@ -56,7 +62,7 @@ class MacroSuperNetwork(nn.Module):
         *,
         image_channels: int,
         num_classes: int,
-        dropout: float,
+        regularisation: Regularisation = NOTHING,
     ) -> None:
         super().__init__()
         # All layers have the same width, also behind a reduction: 36 in the code, of 12 layers.
@@ -73,7 +79,7 @@ class MacroSuperNetwork(nn.Module):
             nn.ModuleList(FactorisedReduction(filters, filters) for _ in range(layer + 2))
             for layer in self._reduced_after
         )
-        self.head = Head(filters, num_classes, dropout=dropout)
+        self.head = Head(filters, num_classes, dropout=regularisation.dropout)
 
     def forward(
         self, images_BCHW: Tensor, tokens: Sequence[int], statistics: Statistics | None = None

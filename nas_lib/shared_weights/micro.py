@@ -12,10 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from nas_lib.config import EnasMicroSpaceConfig
+from nas_lib.networks.enas_micro import AuxiliaryClassifier
+from nas_lib.networks.image_network import NOTHING, Regularisation
 from nas_lib.networks.layers import Head, Pool, convolution
 from nas_lib.shared_weights.image_layers import (
     ConvNorm,
     FactorisedReduction,
+    ImageSuperNetwork,
     SeparableConvNorm,
     convolve_and_norm,
 )
@@ -47,7 +50,7 @@ def cell_choices(
     return nodes[:num_nodes], nodes[num_nodes:]
 
 
-class MicroSuperNetwork(nn.Module):
+class MicroSuperNetwork(ImageSuperNetwork):
     """Owns the weights of all architectures; computes the one that it is asked for.
 
     A reduction cell is a factorised reduction of the layer before, and then a cell as any other.
@@ -59,7 +62,7 @@ class MicroSuperNetwork(nn.Module):
         *,
         image_channels: int,
         num_classes: int,
-        dropout: float,
+        regularisation: Regularisation = NOTHING,
     ) -> None:
         super().__init__()
         # Section 2.4: the cells of one kind compute the same, each place with its own weights.
@@ -80,18 +83,32 @@ class MicroSuperNetwork(nn.Module):
             calibration = Calibration(channels, filters, is_larger=is_reduced)
             self.cells.append(MicroCell(space.operations, space.nodes, filters, calibration))
             channels = [channels[1], filters]  # whatever is loose, a cell has `filters` channels
-        self.head = Head(filters, num_classes, dropout=dropout)
+        self.head = Head(filters, num_classes, dropout=regularisation.dropout)
+        self._auxiliary_at = self._reduced_before[-1] + 1
+        self.auxiliary: AuxiliaryClassifier | None = None
+        if regularisation.auxiliary:  # made last: all else begins as it does without
+            self.auxiliary = AuxiliaryClassifier(filters, num_classes)
 
     def forward(
         self, images_BCHW: Tensor, tokens: Sequence[int], statistics: Statistics | None = None
     ) -> Tensor:
-        """Return an architecture's logits, `[B, K]`.
+        """Return an architecture's logits, `[B, K]`."""
+        last_BCHW, _ = self._features(images_BCHW, tokens, statistics)
+        logits_BK: Tensor = self.head(last_BCHW.relu())
+        return logits_BK
 
-        Args:
-            images_BCHW: The images.
-            tokens: The architecture.
-            statistics: For BatchNorm; by default those for training, or the running averages.
-        """
+    def both_logits(
+        self, images_BCHW: Tensor, tokens: Sequence[int]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the logits, and those of the auxiliary classifier, None if there is none."""
+        last_BCHW, middle_BCHW = self._features(images_BCHW, tokens, None)
+        auxiliary_BK = None if self.auxiliary is None else self.auxiliary(middle_BCHW.relu())
+        return self.head(last_BCHW.relu()), auxiliary_BK
+
+    def _features(
+        self, images_BCHW: Tensor, tokens: Sequence[int], statistics: Statistics | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the outputs of the last cell and of the one that the auxiliary classifier sees."""
         statistics = statistics or (Training() if self.training else Running())
         normal, reduced = cell_choices(tokens, self._num_nodes)
         # layers keep what they are given: once here, not in every one of them
@@ -104,8 +121,9 @@ class MicroSuperNetwork(nn.Module):
                 x_BCHW, y_BCHW = y_BCHW, next(reductions)(y_BCHW, statistics)
             choices = reduced if is_reduced else normal
             x_BCHW, y_BCHW = y_BCHW, cell(x_BCHW, y_BCHW, choices, statistics)
-        logits_BK: Tensor = self.head(y_BCHW.relu())
-        return logits_BK
+            if number == self._auxiliary_at:
+                middle_BCHW = y_BCHW
+        return y_BCHW, middle_BCHW
 
 
 class Calibration(nn.Module):

@@ -154,6 +154,10 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             "unknown setting search.weights.text",
         ),
         (
+            "{space: {kind: enas-macro}, search: {kind: shared, weights: {auxiliary_weight: 0.4}}}",
+            "search.weights.auxiliary_weight is for networks of cells, got space.kind enas-macro",
+        ),
+        (
             "{space: {kind: enas-micro}, search: {kind: shared, weights: {kind: text}}}",
             "search.weights.kind should be that of the task, images, got text",
         ),

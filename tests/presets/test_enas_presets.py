@@ -47,6 +47,12 @@ def test_a_weight_decays_as_by_the_codes_penalty_times_the_sum_of_squares(
     assert weight.item() == pytest.approx(3 - 20 * penalty * 2 * 3, abs=1e-12)
 
 
+def test_the_codes_cells_have_a_second_classifier_while_they_share_weights_too() -> None:
+    assert weights("enas-micro-official-code").auxiliary_weight == 0.4
+    assert children("enas-micro-official-code").auxiliary_weight == 0.4
+    assert weights("enas-micro-paper").auxiliary_weight == 0  # the paper tells of none
+
+
 def test_the_codes_cells_are_trained_without_cutout_and_the_papers_with_it() -> None:
     for name, cutout in (("enas-micro-official-code", 0), ("enas-micro-paper", 16)):
         found = children(name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from toy_images import IMAGES, MANIFEST, toy_images
 from workload_contract import Make, WorkloadContract, train
 
@@ -74,13 +75,15 @@ class TestMacroWorkload(ImageWorkloadContract):
 
 
 class TestMicroWorkload(ImageWorkloadContract):
+    """With an auxiliary classifier, which is there in training only."""
+
     one, other = TOKENS[MICRO], (0, 1, 0, 2, 2, 0, 2, 1) * 2
     of_one = "cells.0.separables.node1_x_from2_sep5"
     of_other = "cells.0.separables.node1_y_from0_sep5"
 
     @pytest.fixture
     def make(self) -> Make:
-        return partial(workload, MICRO, weights=2)
+        return partial(workload, MICRO, weights=2, auxiliary_weight=0.4)
 
 
 def test_an_epoch_has_every_image_once() -> None:
@@ -105,6 +108,42 @@ def test_the_loss_is_the_mean_cross_entropy_in_training() -> None:
     assert not loss.requires_grad
     again = workload().network(batch.inputs, A)
     torch.testing.assert_close(loss, F.cross_entropy(again, batch.targets).detach())
+
+
+def test_an_auxiliary_classifiers_loss_counts_by_its_weight_and_is_not_the_loss_that_is_told() -> (
+    None
+):
+    images = workload(MICRO, auxiliary_weight=0.4)
+    named = dict(images.network.named_parameters())
+    last = named["head.linear.weight"], named["auxiliary.linear.weight"]
+    with torch.no_grad():
+        for weight in last:
+            weight.zero_()  # so that all three classes are as likely
+    batch = next(images.batches(1))
+
+    objective, loss = images.loss(batch, TOKENS[MICRO])
+    objective.backward()
+
+    assert loss.item() == pytest.approx(math.log(3))  # 1.0986
+    assert objective.item() == pytest.approx(1.4 * math.log(3))  # 1.0986 + 0.4 x 1.0986 = 1.5381
+    # Of a logit of 0 the gradient is the mean of (1/3 - whether it is the class) x the feature
+    # that it is a sum of, and 0.4 of that in the auxiliary classifier.
+    excess_BK = 1 / 3 - F.one_hot(batch.targets, 3).float()
+    features_BC = auxiliary_features(images.network, batch.inputs)
+    expected_KC = 0.4 * excess_BK.T @ features_BC / len(batch.targets)
+    gradient = last[1].grad
+    assert gradient is not None
+    torch.testing.assert_close(gradient, expected_KC, atol=1e-5, rtol=1e-4)
+
+
+def auxiliary_features(network: nn.Module, images_BCHW: Tensor) -> Tensor:
+    """Return what the last layer of the auxiliary classifier is given, `[B, C]`."""
+    features: list[Tensor] = []
+    layer = network.get_submodule("auxiliary.linear")
+    hook = layer.register_forward_pre_hook(lambda _, given: features.append(given[0].detach()))
+    network.both_logits(images_BCHW, TOKENS[MICRO])  # type: ignore[operator]
+    hook.remove()
+    return features[0]
 
 
 def test_quick_scores_go_through_all_validation_images_again_and_again() -> None:

@@ -91,6 +91,32 @@ def plain_cell(
     return layers.norm(sum(parts, torch.zeros(())), f"{cell}.norm")
 
 
+def test_an_auxiliary_classifier_sits_behind_the_last_reduction_and_changes_nothing_else() -> None:
+    space = EnasMicroSpaceConfig(nodes=3, shared=CellsConfig(cells=6, filters=4))
+    networks = []
+    for auxiliary in (False, True):
+        torch.manual_seed(0)
+        networks.append(
+            build_super_network(space, image_shape=(3, 8, 8), num_classes=5, auxiliary=auxiliary)
+        )
+    without, with_it = networks
+    images = torch.randn(4, 3, 8, 8)
+
+    logits, none = without.both_logits(images, TOKENS)
+    same_logits, auxiliary_BK = with_it.both_logits(images, TOKENS)
+
+    assert none is None
+    assert torch.equal(logits, same_logits)
+    assert auxiliary_BK is not None
+    auxiliary_BK.square().sum().backward()
+    # cells N N R N N R N N: 0 to 6 lie before it, 7 behind
+    cells = with_it.get_submodule("cells").children()
+    has_gradient = [any(x.grad is not None for x in cell.parameters()) for cell in cells]
+    assert has_gradient == [True] * 7 + [False]
+    own = with_it.get_submodule("auxiliary").parameters()
+    assert all(x.grad is not None for x in own)
+
+
 @given(ANY_TOKENS, st.sampled_from([(9, 9), (8, 8), (5, 6), (4, 1)]), st.booleans())
 @settings(max_examples=25, deadline=None)
 def test_an_architecture_is_what_a_plain_loop_over_its_cells_computes(

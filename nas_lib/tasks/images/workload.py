@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from nas_lib.config import AugmentConfig, ImageWeightsConfig, SharedConfig
 from nas_lib.named_objects import imported
+from nas_lib.networks import Regularisation
 from nas_lib.results.measure import ACCURACY
 from nas_lib.seeds import Stream, seed_for
+from nas_lib.shared_weights.image_layers import ImageSuperNetwork
 from nas_lib.shared_weights.norm import (
     BatchNormMode,
     Fitted,
@@ -71,6 +72,7 @@ class ImageWorkload:
             image_shape=manifest.image_shape,
             num_classes=manifest.num_classes,
             dropout=shared.weights.dropout,
+            auxiliary=shared.weights.auxiliary_weight > 0,
         ).to(device)
         num_valid = len(images.valid.labels)
         self.num_validation_batches = max(1, num_valid // shared.weights.batch_size)
@@ -89,11 +91,18 @@ class ImageWorkload:
             yield Batch(x_BCHW, y_B)
 
     def loss(self, batch: Batch, tokens: Tokens) -> tuple[Tensor, Tensor]:
-        """Return the mean cross-entropy, twice: once with the graph that leads to it."""
+        """Return the mean cross-entropy, with an auxiliary classifier's by its weight, and alone.
+
+        The first one has the graph that leads to it.
+        """
         self._set_training(True)
-        logits_BK = self._logits(batch.inputs, tokens, None)
-        loss = F.cross_entropy(logits_BK, batch.targets)
-        return loss, loss.detach()
+        with self._autocast():
+            logits_BK, auxiliary_BK = self.network.both_logits(batch.inputs, tokens)
+        loss = objective = F.cross_entropy(logits_BK.float(), batch.targets)
+        if auxiliary_BK is not None:
+            auxiliary_loss = F.cross_entropy(auxiliary_BK.float(), batch.targets)
+            objective = loss + self._weights.auxiliary_weight * auxiliary_loss
+        return objective, loss.detach()
 
     @torch.inference_mode()
     def quick_score(self, tokens: Tokens, *, number: int) -> float:
@@ -167,12 +176,15 @@ class ImageWorkload:
         if self.network.training != is_training:  # telling thousands of modules takes its time
             self.network.train(is_training)
 
-    def _logits(self, x_BCHW: Tensor, tokens: Tokens, statistics: Statistics | None) -> Tensor:
+    def _logits(self, x_BCHW: Tensor, tokens: Tokens, statistics: Statistics) -> Tensor:
         """Return logits, `[B, K]`, in float32 whatever the network computes in."""
-        is_short = self._weights.precision == "bfloat16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=is_short):
+        with self._autocast():
             logits_BK: Tensor = self.network(x_BCHW, tokens, statistics)
         return logits_BK.float()
+
+    def _autocast(self) -> torch.autocast:
+        is_short = self._weights.precision == "bfloat16"
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=is_short)
 
     def _generator(self, stream: Stream, number: int) -> Generator:
         """Return a generator on the device, so that what it draws need not travel there."""
@@ -180,8 +192,13 @@ class ImageWorkload:
 
 
 def build_super_network(
-    space: SpacePart, *, image_shape: tuple[int, int, int], num_classes: int, dropout: float = 0.0
-) -> nn.Module:
+    space: SpacePart,
+    *,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    dropout: float = 0.0,
+    auxiliary: bool = False,
+) -> ImageSuperNetwork:
     """Return the super-network of a space, with its first, random weights.
 
     Args:
@@ -189,9 +206,13 @@ def build_super_network(
         image_shape: Channels, height, width; the network runs on images of any size.
         num_classes: Classes.
         dropout: Fraction of the features before the classifier that is dropped in training.
+        auxiliary: Whether one of cells has a second classifier in training.
     """
-    network = imported(space.super_network)(
-        space, image_channels=image_shape[0], num_classes=num_classes, dropout=dropout
+    network: ImageSuperNetwork = imported(space.super_network)(
+        space,
+        image_channels=image_shape[0],
+        num_classes=num_classes,
+        regularisation=Regularisation(dropout, auxiliary=auxiliary),
     )
-    network.to(memory_format=torch.channels_last)
-    return cast(nn.Module, network)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
