@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas_lib import steps
+from nas_lib.blame import shortage_told
 from nas_lib.config import SearchConfig, SharedConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.data import Manifest
@@ -38,7 +39,8 @@ def pod_step(search_uri: str, step: str, run: str) -> Iterator[OpenSearch]:
     except NasError as err:
         raise SystemExit(f"nas: {err}") from None
     try:
-        yield search
+        with shortage_told():
+            yield search
     except NasError as err:
         _note(search, step, run, str(err))
         raise SystemExit(f"nas: {err}") from None

@@ -1,14 +1,17 @@
 """Rounds all of whose children crashed alike: what they have in common is to blame, not they.
 
-Such a round stays open, so that nothing is learned from it and no budget is lost. The run that goes
-on with it tries its children again.
+Such a round stays open, so that nothing is learned from it and no budget is lost. Its run has come
+to its end: on Kubeflow, where ticks follow on one that failed, those fail too. The next run that
+goes on with the round tries its children again.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
+from nas_lib.errors import CrashedRoundError
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult, ChildRow, Proposed, Rewarded
 from nas_lib.store import layout
@@ -38,8 +41,23 @@ def crash_of_all(search: OpenSearch, proposed: Proposed, outcomes: Sequence[Outc
     return crashes[0] if alike and len(crashes) >= _FEWEST else ""
 
 
-def forget(search: OpenSearch, proposed: Proposed) -> None:
-    """Let the children of a round that is not closed begin anew."""
+def crashed_round(proposed: Proposed, crash: str) -> CrashedRoundError:
+    """Return the error that stops a run: what happened, and what to do."""
+    return CrashedRoundError(
+        f"all children of round {proposed.round + 1} of replica {proposed.replica} crashed "
+        f"alike ({crash}): mend the cause and go on with the search, which tries them again; "
+        "with children.when_all_crash: go_on they count as crashed"
+    )
+
+
+def forget(search: OpenSearch, proposed: Proposed, crash: str, *, run: str) -> None:
+    """Let the children of a round that is not closed, and all crashed alike, begin anew.
+
+    Raises:
+        CrashedRoundError: It was in this very run.
+    """
+    if _run_of(search, proposed.children[0].id) == run:
+        raise crashed_round(proposed, crash)
     for child in proposed.children:
         search.store.delete_attempts(child.id)  # before the result: a kill ...
         search.store.objects.delete(layout.child_result(child.id))  # ... between does no harm
@@ -49,6 +67,14 @@ def is_closed(search: OpenSearch, proposed: Proposed) -> bool:
     """Say whether the round's results are collected."""
     key = layout.round_state(proposed.replica, proposed.round, "rewarded")
     return search.store.find(Rewarded, key) is not None
+
+
+def _run_of(search: OpenSearch, child: str) -> str:
+    """Return the run of a child's newest attempt, empty if there is none."""
+    number = search.store.newest(layout.attempts(child))
+    if number is None:
+        return ""
+    return str(search.store.read(dict[str, Any], layout.attempt(child, number))["run"])
 
 
 def _crashes_before(search: OpenSearch, proposed: Proposed) -> list[str]:

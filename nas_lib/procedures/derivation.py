@@ -62,7 +62,7 @@ def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
     if proposed is None:
         proposed = search.store.settle(key, _proposed(search, _derived(search, run)))
     search.store.delete_checkpoints(layout.SHARED_CHECKPOINTS)
-    return unfinished(search, proposed)
+    return unfinished(search, proposed, run=run)
 
 
 def may_derive(search: OpenSearch, *, run: str) -> bool:

@@ -46,16 +46,20 @@ def proposal(
     return Proposed(replica, number, run, depth, tuple(versions), children, created_s=created_s)
 
 
-def unfinished(search: OpenSearch, proposed: Proposed) -> list[str]:
+def unfinished(search: OpenSearch, proposed: Proposed, *, run: str) -> list[str]:
     """Return the round's children that have no result, or its first one where all have.
 
     So there is always one, whose training may be a no-op: a Kubeflow loop must not be empty.
-    Where all crashed alike, which stopped the search, they are tried again.
+    Where all crashed alike, which stopped a run before this one, they are tried again.
+
+    Raises:
+        CrashedRoundError: It was this run.
     """
     ids = [child.id for child in proposed.children]
     results = [search.store.find(ChildResult, layout.child_result(child)) for child in ids]
-    if crash_of_all(search, proposed, results) and not is_closed(search, proposed):
-        forget(search, proposed)
+    crash = crash_of_all(search, proposed, results)
+    if crash and not is_closed(search, proposed):
+        forget(search, proposed, crash, run=run)
         return ids
     left = [child for child, result in zip(ids, results, strict=True) if result is None]
     return left or ids[:1]

@@ -117,7 +117,7 @@ def sample_architectures(search: OpenSearch, *, replica: int, run: str) -> list[
         proposed = search.store.settle(key, fresh)
         if proposed is fresh:
             return [child.id for child in fresh.children]
-    return unfinished(search, proposed)
+    return unfinished(search, proposed, run=run)
 
 
 def update_controller(search: OpenSearch, *, replica: int, round: int, run: str) -> Learned | None:

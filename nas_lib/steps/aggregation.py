@@ -6,9 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas_lib.errors import CrashedRoundError
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures.crashes import crash_of_all
+from nas_lib.procedures.crashes import crash_of_all, crashed_round
 from nas_lib.records import ChildId, ChildResult, ChildRow, Proposed, Rewarded
 from nas_lib.results import leaderboard
 from nas_lib.store import layout
@@ -63,21 +62,10 @@ def aggregate_rewards(search: OpenSearch, *, children: Sequence[str], run: str) 
     return RoundSummary(which.replica, which.round, 0, rewarded)
 
 
-def _stop_if_all_crashed(
-    search: OpenSearch, proposed: Proposed, rows: Sequence[ChildRow | None]
-) -> None:
-    crash = crash_of_all(search, proposed, rows)
-    if crash:
-        raise CrashedRoundError(
-            f"all children of round {proposed.round + 1} of replica {proposed.replica} crashed "
-            f"alike ({crash}): mend the cause and go on with the search, which tries them again; "
-            "with children.when_all_crash: go_on they count as crashed"
-        )
-
-
 def _rows_or_missing(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
     rows = _rows(search, proposed)
-    _stop_if_all_crashed(search, proposed, rows)
+    if crash := crash_of_all(search, proposed, rows):
+        raise crashed_round(proposed, crash)
     wait_for = search.config.search.wait_for
     num_results = len(rows) - rows.count(None)
     if wait_for is None or num_results < wait_for or num_results == len(rows):

@@ -126,3 +126,33 @@ def test_a_childs_job_does_not_keep_its_run_alive(tmp_path: Path) -> None:
     assert signs_of_life() == before
     pods.train_child(OpenSearch(uri), child=second, run="run")
     assert signs_of_life() > before
+
+
+def test_the_ticks_of_a_run_whose_children_all_crashed_alike_fail_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubeflow goes on with the next one; the next run tries the children again."""
+    monkeypatch.chdir(tmp_path)
+    uri = str(tmp_path / "state")
+    steps.prepare_data(OpenSearch(uri), config=tabular("searches:unless_mended"))
+
+    def proposed(run: str) -> list[str]:
+        with pods.pod_step(uri, "sample_architectures", run) as search:
+            return steps.sample_architectures(search, replica=0, run=run)
+
+    children = proposed("first")
+    pods.train_children(OpenSearch(uri), children=children, run="first")
+    sentence = "nas: all children of round 1 of replica 0 crashed alike"
+    with (
+        pytest.raises(SystemExit, match=sentence),
+        pods.pod_step(uri, "aggregate_rewards", "first") as search,
+    ):
+        steps.aggregate_rewards(search, children=children, run="first")
+    with pytest.raises(SystemExit, match=sentence):
+        proposed("first")
+
+    (tmp_path / "mended").touch()
+    assert proposed("second") == children
+    assert all(pods.train_children(OpenSearch(uri), children=children, run="second"))
+    noted = [problem.step for problem in SearchStore.open(uri).problems()]
+    assert noted == ["aggregate_rewards", "sample_architectures"]
