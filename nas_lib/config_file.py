@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from nas_lib.config import SearchConfig
-from nas_lib.errors import ConfigError
+from nas_lib.config.sections import TAGS, section_paths
+from nas_lib.document import MOST_BYTES, check_document, parse_yaml, place_text, shown
+from nas_lib.errors import ConfigError, one_line
 from nas_lib.part import MAY_CHANGE
 from nas_lib.presets import PRESETS, preset
-
-_MOST_SHOWN = 60  # characters of a value
-_UNION_TAGS = ("kind", "format")
-_OLD_KINDS = {"task": ("image_classification", "language_modelling"), "controller": ("enas",)}
+from nas_lib.wrong_settings import explain
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
@@ -31,14 +26,23 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     Raises:
         ConfigError: The file cannot be read, is not YAML, or says something impossible.
     """
+    source = one_line(path)
+    document = parse_yaml(_text_of(path), source=source)
+    if document is None:  # an empty file
+        document = {}
+    return parse_config(apply_overrides(document, overrides), source=source)
+
+
+def _text_of(path: Path) -> str:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as err:
-        raise ConfigError(f"cannot read the configuration {path}: {err}") from err
-    except yaml.YAMLError as err:
-        reason = " ".join(str(err).split())
-        raise ConfigError(f"{path} is not valid YAML: {reason}") from err
-    return parse_config(apply_overrides(document or {}, overrides), source=str(path))
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)  # of whatever it is
+        if len(data) > MOST_BYTES:
+            raise ValueError(f"expected at most {MOST_BYTES:,} bytes")
+        return data.decode("utf-8-sig")
+    except (OSError, ValueError) as err:
+        message = f"cannot read the configuration {one_line(path)}: {one_line(err)}"
+        raise ConfigError(message) from err
 
 
 def parse_config(document: object, *, source: str) -> SearchConfig:
@@ -51,12 +55,13 @@ def parse_config(document: object, *, source: str) -> SearchConfig:
     Raises:
         ConfigError: An unknown key, a wrong type or an impossible value.
     """
+    check_document(document, source=source)
     if not isinstance(document, Mapping):
-        raise ConfigError(f"{source}: expected settings (key: value), got {_shown(document)}")
+        raise ConfigError(f"{source}: expected settings (key: value), got {shown(document)}")
     try:
         return SearchConfig.model_validate(document)
     except ValidationError as err:
-        raise ConfigError(f"{source}: {_old_form(document) or _sentence(err)}") from err
+        raise ConfigError(f"{source}: {explain(document, err)}") from err
 
 
 def apply_overrides(document: object, overrides: Sequence[str]) -> Any:
@@ -69,15 +74,21 @@ def apply_overrides(document: object, overrides: Sequence[str]) -> Any:
     """
     changed = copy.deepcopy(document)
     for override in sorted(overrides, key=_is_no_tag):
-        key, equals, text = override.partition("=")
-        if not equals or not key:
-            raise ConfigError(f"an override looks like children.epochs=5, got {override!r}")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as err:
-            raise ConfigError(f"the value in {override!r} is not valid YAML") from err
+        key, value = parse_override(override)
         _set(changed, key.split("."), value, override)
     return changed
+
+
+def parse_override(override: str) -> tuple[str, Any]:
+    """Return where the setting stands that `section.key=value` is about, and its value.
+
+    Raises:
+        ConfigError: It is not of this form, or its value is not YAML.
+    """
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"an override looks like children.epochs=5, got {shown(override)}")
+    return key, parse_yaml(text, source=f"the value in {shown(override)}")
 
 
 def resolve_config(
@@ -96,6 +107,7 @@ def resolve_config(
     Raises:
         ConfigError: Nothing to start from, an unknown preset or a bad setting.
     """
+    check_document(overrides, source="overrides")
     base = preset(preset_name) if preset_name else stored
     if not preset_name and not overrides:
         return None
@@ -103,7 +115,7 @@ def resolve_config(
         raise ConfigError("there is no search yet: name a preset to start from")
     document = base.model_dump(mode="json")
     for key, value in _dotted(overrides):
-        _set(document, key.split("."), value, f"{key}={_shown(value)}")
+        _set(document, key.split("."), value, f"{key}={shown(value)}")
     return parse_config(document, source="preset and overrides")
 
 
@@ -125,11 +137,11 @@ def _changes(
     old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Any]]:
     """Yield the settings that differ; where a section is of another kind, all that it has."""
-    if any(old.get(tag) != new.get(tag) for tag in _UNION_TAGS):
+    if any(old.get(tag) != new.get(tag) for tag in TAGS):
         old = {}
     for key, value in new.items():
         place = (*path, key)
-        if place in _section_paths() and value is not None:
+        if place in section_paths() and value is not None:
             yield from _changes(old.get(key) or {}, value, place)
         elif key not in old or old[key] != value:
             yield ".".join(place), _exact_as_float(value)
@@ -149,7 +161,7 @@ def _dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
     """
     for key in sorted(settings, key=lambda key: (_is_no_tag(key), key.count("."))):
         value = settings[key]
-        if isinstance(value, Mapping) and tuple(f"{prefix}{key}".split(".")) in _section_paths():
+        if isinstance(value, Mapping) and tuple(f"{prefix}{key}".split(".")) in section_paths():
             yield from _dotted(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
@@ -200,7 +212,7 @@ def differences(stored: SearchConfig, given: SearchConfig) -> list[str]:
     """Return, in words, which settings of the identity differ."""
     old, new = identity_settings(stored), identity_settings(given)
     return [
-        f"{key} is {_shown(old.get(key, 'absent'))} there and {_shown(new.get(key, 'absent'))} here"
+        f"{key} is {shown(old.get(key, 'absent'))} there and {shown(new.get(key, 'absent'))} here"
         for key in dict.fromkeys([*old, *new])
         if old.get(key, "absent") != new.get(key, "absent")
     ]
@@ -213,14 +225,19 @@ def _yaml_lines(part: BaseModel, indent: str) -> Iterator[str]:
             yield f"{indent}{name}:"
             yield from _yaml_lines(value, indent + "  ")
         else:
-            shown = json.dumps(value)  # JSON is YAML
             comment = f"  # {field.description}" if field.description else ""
-            yield f"{indent}{name}: {shown}{comment}"
+            yield f"{indent}{name}: {_inline(value)}{comment}"
+
+
+def _inline(value: object) -> str:
+    """Return a value as JSON in ASCII, with escapes as YAML has them: no halves of characters."""
+    escaped = json.dumps(value, ensure_ascii=False).encode("ascii", "backslashreplace").decode()
+    return escaped.replace("\x7f", "\\x7f")
 
 
 def _is_no_tag(override: str) -> bool:
     """Put a `kind` or `format` first, as it drops the others of its section."""
-    return override.partition("=")[0].rpartition(".")[2] not in _UNION_TAGS
+    return override.partition("=")[0].rpartition(".")[2] not in TAGS
 
 
 def _set(document: Any, path: Sequence[str], value: object, override: str) -> None:
@@ -232,8 +249,10 @@ def _set(document: Any, path: Sequence[str], value: object, override: str) -> No
             section[key] = {}
         section = section[key]
     if not isinstance(section, dict):
-        raise ConfigError(f"cannot apply {override!r}: no settings lie below {path[0]}")
-    if path[-1] in _UNION_TAGS and section.get(path[-1]) != value:
+        raise ConfigError(
+            f"cannot apply {shown(override)}: no settings lie below {place_text(path[:1])}"
+        )
+    if path[-1] in TAGS and section.get(path[-1]) != value:
         section.clear()
     section[path[-1]] = value
 
@@ -244,126 +263,3 @@ def _leaves(document: Any, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield from _leaves(value, f"{prefix}.{key}" if prefix else key)
     else:
         yield prefix, document
-
-
-def _old_form(document: Mapping[str, Any]) -> str:
-    """Say that a document is written as it was before tasks and procedures; empty if it is not."""
-    found = ["shared"] if "shared" in document else []
-    for name, kinds in _OLD_KINDS.items():
-        part = document.get(name)
-        kind = part.get("kind") if isinstance(part, Mapping) else None
-        found += [f"{name}.kind {kind}"] if kind in kinds else []
-    if not found:
-        return ""
-    return (
-        f"{found[0]} is of an earlier form of this document: `nas init PRESET` writes one as it is "
-        "now, and the changelog says where each setting went"
-    )
-
-
-def _sentence(error: ValidationError) -> str:
-    """Turn the first problem into one sentence: where, what was expected, what came."""
-    problems = error.errors()
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return _problem(problems[0]) + more
-
-
-def _problem(problem: ErrorDetails) -> str:
-    place = _place(problem["loc"])
-    where = ".".join(place) or "the configuration"
-    context = problem.get("ctx", {})
-    tag = str(context.get("discriminator", "")).strip("'")
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"unknown setting {where}{_suggestion(place)}"
-        case "missing":
-            return f"{where} is missing"
-        case "value_error":
-            return f"{where}: {context['error']}"
-        case "union_tag_not_found":
-            return f"{where}.{tag} is missing"
-        case "union_tag_invalid":
-            expected = context["expected_tags"].replace("'", "")
-            return f"{where}.{tag} should be one of {expected}, got {_shown(context['tag'])}"
-        case "string_pattern_mismatch":
-            expected = "lower-case letters, digits and dashes"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            expected = "a section of settings (key: value)"
-        case "int_parsing" | "int_type" | "int_from_float":
-            expected = "a whole number"
-        case _:
-            expected = problem["msg"].removeprefix("Input should be ")
-    return f"{where} should be {expected}, got {_shown(problem['input'])}"
-
-
-def _place(loc: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Return a place in the document, without the union tags that pydantic puts in between."""
-    place: list[str] = []
-    parts: list[type[BaseModel]] = [SearchConfig]
-    for name in loc:
-        tagged = [part for part in parts if name == _tag(part)[1]]
-        if len(parts) > 1 and tagged:
-            parts = tagged
-            continue
-        place.append(str(name))
-        fields = [part.model_fields[str(name)] for part in parts if name in part.model_fields]
-        parts = [part for field in fields for part in _models(field.annotation)]
-    return tuple(place)
-
-
-def _suggestion(place: tuple[str, ...]) -> str:
-    """Say which setting was meant by an unknown one, or what else has one of this name."""
-    beside = [section for section in _sections(SearchConfig) if section.path == place[:-1]]
-    having = [section.choice for section in beside if place[-1] in section.names]
-    if having:
-        return f"; it goes with {' or '.join(dict.fromkeys(having))}"
-    names = {name for section in beside for name in section.names}
-    close = difflib.get_close_matches(place[-1], names, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-@cache
-def _section_paths() -> frozenset[tuple[str, ...]]:
-    return frozenset(section.path for section in _sections(SearchConfig))
-
-
-class _Section(NamedTuple):
-    """A section that a document may have, as one of the kinds that it may be of."""
-
-    path: tuple[str, ...]
-    names: tuple[str, ...]
-    choice: str  # which kind leads to it, as `search.kind shared`; empty where it is always there
-
-
-def _sections(
-    model: type[BaseModel], path: tuple[str, ...] = (), choice: str = ""
-) -> Iterator[_Section]:
-    tag, value = _tag(model)
-    if tag:
-        choice = f"{'.'.join((*path, tag))} {value}"
-    yield _Section(path, tuple(model.model_fields), choice)
-    for name, field in model.model_fields.items():
-        for part in _models(field.annotation):
-            yield from _sections(part, (*path, name), choice)
-
-
-def _tag(part: type[BaseModel]) -> tuple[str, str]:
-    """Return the setting that tells a part from others of its section, and its value; or blanks."""
-    fields = part.model_fields
-    return next(((tag, fields[tag].default) for tag in _UNION_TAGS if tag in fields), ("", ""))
-
-
-def _models(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]
-
-
-def _shown(value: object) -> str:
-    """Return a value as JSON, and of a long one its beginning: aliases can stand for gigabytes."""
-    text = ""
-    for piece in json.JSONEncoder(default=str).iterencode(value):
-        text += piece
-        if len(text) > _MOST_SHOWN:
-            return text[: _MOST_SHOWN - 3] + "..."
-    return text

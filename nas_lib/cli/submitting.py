@@ -190,9 +190,8 @@ def _submission(
     store_secret: str | None,
     store_settings: str | None,
 ) -> Submission:
-    import yaml
-
     from nas_lib.cluster.submission import check_reachable, new_submission, next_submission
+    from nas_lib.config_file import parse_override
 
     check_reachable(store)
     names = {"store_secret": store_secret, "store_settings": store_settings}
@@ -200,8 +199,7 @@ def _submission(
     if config is not None:
         return new_submission(store, load(config, overrides), options, per_run=per_run)
     settings = load_stored(store, overrides)
-    pairs = (override.partition("=") for override in overrides)
-    changes = {key: yaml.safe_load(text) for key, _, text in pairs}
+    changes = dict(map(parse_override, overrides))
     return next_submission(store, settings, changes, options, per_run=per_run)
 
 

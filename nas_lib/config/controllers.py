@@ -4,47 +4,55 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
+from nas_lib.bounds import Count, Positive, Rate, Weight
 from nas_lib.part import Part
+
+Units = Annotated[int, Field(ge=1, le=4096)]
+Layers = Annotated[int, Field(ge=1, le=16)]
+Temperature = Annotated[float, Field(ge=1e-3, le=1e6)]
 
 
 class NasPolicyConfig(Part):
     """The LSTM policy of NAS (Zoph & Le 2017, sections 3.1 and 3.3)."""
 
     kind: Literal["nas"] = "nas"
-    hidden_size: PositiveInt = Field(35, description="Units of each LSTM layer.")
-    num_layers: PositiveInt = Field(2, description="LSTM layers.")
-    init_range: PositiveFloat = Field(0.08, description="Parameters start in +- this, uniformly.")
+    hidden_size: Units = Field(35, description="Units of each LSTM layer.")
+    num_layers: Layers = Field(2, description="LSTM layers.")
+    init_range: Positive = Field(0.08, description="Parameters start in +- this, uniformly.")
 
 
 class EnasPolicyConfig(Part):
     """The LSTM policy of ENAS (Pham et al. 2018, section 2)."""
 
     kind: Literal["enas"] = "enas"
-    hidden_size: PositiveInt = Field(100, description="Units of each LSTM layer.")
-    num_layers: PositiveInt = Field(1, description="LSTM layers.")
-    init_range: PositiveFloat = Field(0.1, description="Parameters start in +- this, uniformly.")
-    tanh_constant: PositiveFloat | None = Field(
+    hidden_size: Units = Field(100, description="Units of each LSTM layer.")
+    num_layers: Layers = Field(1, description="LSTM layers.")
+    init_range: Positive = Field(0.1, description="Parameters start in +- this, uniformly.")
+    tanh_constant: Positive | None = Field(
         2.5, description="Logits are this times their tanh; null: as they are."
     )
-    operation_tanh_constant: PositiveFloat | None = Field(
+    operation_tanh_constant: Positive | None = Field(
         None, description="The same for choices, as of operations; null: as tanh_constant."
     )
-    temperature: PositiveFloat | None = Field(
+    temperature: Temperature | None = Field(
         5.0, description="Logits are divided by this before that; null: as they are."
     )
-    operation_bias: tuple[float, ...] = Field(
+    operation_bias: tuple[Annotated[float, Field(ge=-1e6, le=1e6)], ...] = Field(
         (), description="Added to the logits of choices, one for each option."
     )
-    distance_weight: float = Field(
-        0.0, ge=0, description="Lowers the logit of a node by this times its squared distance."
+    distance_weight: Weight = Field(
+        0.0, description="Lowers the logit of a node by this times its squared distance."
     )
     skip_prior: float = Field(
-        0.4, gt=0, lt=1, description="Skip connections are drawn towards this probability ..."
+        0.4,
+        ge=1e-6,
+        le=1 - 1e-6,
+        description="Skip connections are drawn towards this probability ...",
     )
-    skip_weight: float = Field(
-        0.8, ge=0, description="... by this times the KL divergence, mean over layers, in the loss."
+    skip_weight: Weight = Field(
+        0.8, description="... by this times the KL divergence, mean over layers, in the loss."
     )
 
 
@@ -73,18 +81,18 @@ class ReinforceConfig(ControllerPart):
 
     kind: Literal["reinforce"] = "reinforce"
     policy: PolicyConfig = Field(default_factory=NasPolicyConfig)
-    learning_rate: PositiveFloat = Field(6e-4, description="Of Adam.")
-    adam_beta_1: float = Field(0.9, ge=0, lt=1, description="Decay of Adam's mean gradient.")
-    adam_epsilon: PositiveFloat = Field(1e-8, description="Of Adam.")
-    baseline_decay: float = Field(
-        0.95, ge=0, lt=1, description="Decay of the moving-average reward, for each child."
+    learning_rate: Positive = Field(6e-4, description="Of Adam.")
+    adam_beta_1: Rate = Field(0.9, description="Decay of Adam's mean gradient.")
+    adam_epsilon: float = Field(1e-8, ge=1e-30, le=1, description="Of Adam.")
+    baseline_decay: Rate = Field(
+        0.95, description="Decay of the moving-average reward, for each child."
     )
-    entropy_weight: float = Field(0.0, ge=0, description="Of the policy's entropy, in nats ...")
+    entropy_weight: Weight = Field(0.0, description="Of the policy's entropy, in nats ...")
     entropy_in: Literal["objective", "reward"] = Field(
         "objective",
         description="... in the objective, with a gradient (NAS); or in rewards, as data (ENAS).",
     )
-    gradients_per_update: PositiveInt = Field(
+    gradients_per_update: Count = Field(
         1, description="Rounds, of all replicas, whose gradients make one step of Adam."
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
+from nas_lib.bounds import Count, Few, Seconds
 from nas_lib.config.training import ChildrenPart, WeightsConfig
 from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import SpacePart
@@ -26,8 +27,9 @@ class ProcedurePart(Part):
     yardstick: ClassVar[str] = "nas_lib.results.yardsticks:CHILDREN"
 
     kind: str
-    lease_s: PositiveFloat = Field(
+    lease_s: Seconds = Field(
         600.0,
+        gt=0,
         description="A run on another machine that shows no life this long is dead.",
         json_schema_extra=MAY_CHANGE,
     )
@@ -44,37 +46,50 @@ class RoundsConfig(ProcedurePart):
     reporter: ClassVar[str] = "nas_lib.report.rounds:RoundsReporter"
 
     kind: Literal["rounds"] = "rounds"
-    max_children: PositiveInt = Field(
+    max_children: Count = Field(
         12_800, description="The budget, over all replicas.", json_schema_extra=MAY_CHANGE
     )
-    children_per_round: PositiveInt = Field(8, description="m: one policy update from each m.")
-    replicas: PositiveInt = Field(1, description="K: controller replicas.")
-    shards: PositiveInt = Field(1, description="S: shards of the controller's parameters.")
+    children_per_round: int = Field(
+        8, ge=1, le=10_000, description="m: one policy update from each m."
+    )
+    replicas: Few = Field(1, description="K: controller replicas.")
+    shards: Few = Field(1, description="S: shards of the controller's parameters.")
     stop_at_score: float | None = Field(
         None,
         description="Stop once a child's score reaches this: accuracies are fractions.",
         json_schema_extra=MAY_CHANGE,
     )
-    wait_for: PositiveInt | None = Field(
+    wait_for: Count | None = Field(
         None,
         description="As Jobs or in one pod, results that are enough for a round; unset: those of "
         "all children. Once there are so many ...",
         json_schema_extra=MAY_CHANGE,
     )
-    grace_s: float = Field(
+    grace_s: Seconds = Field(
         600.0,
-        ge=0,
         description="... the other children have this long; then they are missing.",
         json_schema_extra=MAY_CHANGE,
     )
 
     @property
     def rounds(self) -> int:
-        """Rounds of each replica: as many full rounds as the budget holds, at least one."""
-        return max(1, self.max_children // (self.children_per_round * self.replicas))
+        """Rounds of each replica: as many full rounds as the budget holds."""
+        return self.max_children // (self.children_per_round * self.replicas)
+
+    def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
+        """Yield what does not go with this kind of task, this space or these children."""
+        if self.stop_at_score is not None and not children.may_score(self.stop_at_score):
+            yield f"search.stop_at_score should be {children.scores}, got {self.stop_at_score:g}"
 
     @model_validator(mode="after")
     def _check(self) -> RoundsConfig:
+        of_one_round = self.children_per_round * self.replicas
+        if self.max_children < of_one_round:
+            raise ValueError(
+                f"max_children ({self.max_children}) should hold a round of each replica, "
+                f"{self.replicas} x {self.children_per_round}: set search.max_children to "
+                f"{of_one_round} or more, or search.children_per_round to fewer"
+            )
         if self.wait_for is not None and self.wait_for > self.children_per_round:
             raise ValueError(
                 f"wait_for ({self.wait_for}) must be at most children_per_round "
@@ -110,18 +125,19 @@ class OneReplicaPart(ProcedurePart):
 class DeriveConfig(Part):
     """Which architectures are trained from scratch (ENAS, 2.2, "Deriving architectures")."""
 
-    num_samples: PositiveInt = Field(
+    num_samples: int = Field(
         100,
+        ge=1,
+        le=100_000,
         description="Architectures that the controller proposes, each scored with the shared "
         "weights on all validation data. Random search scores more: as many as make up for what a "
         "controller's steps would have cost.",
     )
-    keep: PositiveInt = Field(
-        5, description="The best so many different ones are trained from scratch."
-    )
+    keep: Few = Field(5, description="The best so many different ones are trained from scratch.")
     probes: int = Field(
         20,
         ge=0,
+        le=1000,
         description="Architectures drawn uniformly that are trained from scratch too: for the "
         "rank correlation of both scores, and as random search.",
     )
@@ -142,12 +158,13 @@ class SharedConfig(OneReplicaPart):
     controller_after: int = Field(
         0,
         ge=0,
+        le=100_000,
         description="Epochs before the controller begins to learn: it is as good as random.",
     )
-    controller_steps: PositiveInt = Field(
+    controller_steps: Count = Field(
         50, description="Updates of the controller after each later epoch ..."
     )
-    architectures_per_step: PositiveInt = Field(
+    architectures_per_step: Few = Field(
         20, description="... each from so many architectures, each on one validation batch."
     )
     batch_norm: Literal["refit", "batch", "running"] = Field(
@@ -155,10 +172,11 @@ class SharedConfig(OneReplicaPart):
         description="Statistics that an architecture is judged with: refitted for it on training "
         "batches; of the validation batch itself; or averages over all architectures.",
     )
-    refit_batches: PositiveInt = Field(1, description="Training batches that refit takes.")
+    refit_batches: Count = Field(1, description="Training batches that refit takes.")
     derive: DeriveConfig = Field(default_factory=DeriveConfig)
-    tick_minutes: PositiveFloat = Field(
+    tick_minutes: Seconds = Field(
         20.0,
+        gt=0,
         description="A pod ends at the first end of an epoch after this.",
         json_schema_extra=MAY_CHANGE,
     )

@@ -5,22 +5,35 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator
+from pydantic import BeforeValidator, Field, PlainValidator, field_validator
+from pydantic_core import PydanticCustomError
 
+from nas_lib.bounds import Label, Mebibytes
 from nas_lib.part import Part
 
-_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kMGTPE]|[KMGTPE]i)?")
+_QUANTITY = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?(m|[kMGTPE]|[KMGTPE]i)?")
 
 
 def _quantity(value: object) -> str:
-    text = f"{value:g}" if isinstance(value, int | float) else str(value)
+    text = f"{value:.15g}" if isinstance(value, float) else str(value)  # Kubeflow: 2 is 2.0
     if not _QUANTITY.fullmatch(text):
-        raise ValueError(f"expected an amount such as 500m, 2 or 8Gi, got {value!r}")
+        raise PydanticCustomError("quantity", "an amount such as 500m, 2 or 8Gi")
     return text
 
 
 Quantity = Annotated[str, BeforeValidator(_quantity)]
 """An amount as Kubernetes writes it."""
+
+
+def _toleration_value(value: object) -> str | int:
+    if isinstance(value, float) and value.is_integer():  # Kubeflow: 300 is 300.0
+        return int(value)
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return value
+    raise PydanticCustomError("toleration", "text or a whole number")
+
+
+TolerationValue = Annotated[str | int, PlainValidator(_toleration_value)]
 
 FanOut = Literal["tasks", "jobs", "pod"]
 MOST_TASKS = 32
@@ -34,11 +47,11 @@ class ResourcesConfig(Part):
     which all children of a round do.
     """
 
-    memory_mb: PositiveInt | None = Field(
+    memory_mb: Mebibytes | None = Field(
         None,
         description="Memory of each child, in MiB; unset: its share of what is here.",
     )
-    unpacked_mb: PositiveInt | None = Field(
+    unpacked_mb: Mebibytes | None = Field(
         None,
         description="Memory that the data may take once they are read and unpacked, in MiB; unset: "
         "half of the memory that may be used.",
@@ -56,26 +69,28 @@ class ResourcesConfig(Part):
     shared_memory: Quantity | None = Field(
         None, description="Of /dev/shm; unset: as much as the memory (jobs only)."
     )
-    gpu_count: int = Field(0, ge=0, description="GPUs of a pod.")
-    gpu_type: str = Field(
+    gpu_count: int = Field(0, ge=0, le=1000, description="GPUs of a pod.")
+    gpu_type: Label = Field(
         "nvidia.com/gpu", min_length=1, description="What the cluster calls a GPU."
     )
-    node_selector: dict[str, str] = Field({}, description="Labels of the nodes to run on.")
-    tolerations: tuple[dict[str, str | int], ...] = Field(
+    node_selector: dict[Label, Label] = Field({}, description="Labels of the nodes to run on.")
+    tolerations: tuple[dict[Label, TolerationValue], ...] = Field(
         (), description="Taints of nodes to put up with, such as those of spot nodes."
     )
-    image_pull_secrets: tuple[str, ...] = Field(
+    image_pull_secrets: tuple[Label, ...] = Field(
         (), description="Secrets for the image's registry (jobs only)."
     )
-    priority_class: str = Field("", description="The pods' PriorityClass (jobs only).")
-    queue: str = Field("", description="The Kueue LocalQueue to wait in (jobs only).")
-    deadline_s: PositiveInt = Field(
+    priority_class: Label = Field("", description="The pods' PriorityClass (jobs only).")
+    queue: Label = Field("", description="The Kueue LocalQueue to wait in (jobs only).")
+    deadline_s: int = Field(
         24 * 3600,
+        ge=1,
+        le=10**9,
         description="A child's Job that is not done by then is ended (jobs only); the time "
         "in which it waits for a node counts.",
     )
     ttl_s: int = Field(
-        3600, ge=0, description="A finished Job is deleted after this long (jobs only)."
+        3600, ge=0, le=10**9, description="A finished Job is deleted after this long (jobs only)."
     )
 
     @field_validator("tolerations")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
+from nas_lib.bounds import Name
 from nas_lib.config.controllers import ControllerConfig, ReinforceConfig
 from nas_lib.config.procedures import ProcedureConfig, RoundsConfig
 from nas_lib.config.resources import ResourcesConfig
@@ -18,16 +19,31 @@ from nas_lib.spaces import CnnSpaceConfig, SpaceConfig
 _TASKS = by_kind(TaskConfig)
 
 
+class Misfit(NamedTuple):
+    """What does not go together.
+
+    Attributes:
+        sections: Those that were looked at.
+        sentence: What is wrong.
+    """
+
+    sections: tuple[str, ...]
+    sentence: str
+
+
+class MisfitsError(ValueError):
+    """Sections are right by themselves and do not go together."""
+
+    def __init__(self, misfits: Sequence[Misfit]) -> None:
+        super().__init__("; ".join(misfit.sentence for misfit in misfits))
+        self.misfits = misfits
+
+
 class SearchConfig(Part):
     """A whole search."""
 
-    name: str = Field(
-        "search",
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        max_length=40,
-        json_schema_extra=MAY_CHANGE,
-    )
-    seed: int = Field(0, ge=0, lt=2**63)
+    name: Name = Field("search", json_schema_extra=MAY_CHANGE)
+    seed: int = Field(0, ge=0, lt=10**18)
     task: TaskConfig = Field(default_factory=ImageTaskConfig)
     space: SpaceConfig = Field(default_factory=CnnSpaceConfig)
     controller: ControllerConfig = Field(default_factory=ReinforceConfig)
@@ -45,15 +61,19 @@ class SearchConfig(Part):
 
     @model_validator(mode="after")
     def _fit_together(self) -> SearchConfig:
-        for misfit in self._misfits():
-            raise ValueError(misfit)
+        if misfits := [*self._misfits()]:
+            raise MisfitsError(misfits)
         return self
 
-    def _misfits(self) -> Iterator[str]:
+    def _misfits(self) -> Iterator[Misfit]:
         """Yield what is right by itself and goes not with the other parts."""
-        yield from self._misfits_of_controller()
-        yield from self.children.misfits(self.task.kind, self.space)
-        yield from self.search.misfits(self.task.kind, self.space, self.children)
+        task, space, children = self.task.kind, self.space, self.children
+        for sentence in self._misfits_of_controller():
+            yield Misfit(("controller", "space"), sentence)
+        for sentence in children.misfits(task, space):
+            yield Misfit(("children", "task", "space"), sentence)
+        for sentence in self.search.misfits(task, space, children):
+            yield Misfit(("search", "task", "space", "children"), sentence)
 
     def _misfits_of_controller(self) -> Iterator[str]:
         policy = getattr(self.controller, "policy", None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
+from nas_lib.bounds import Colour, Fraction, Many, Side, Text
 from nas_lib.part import MAY_CHANGE, Part
 
 
@@ -19,12 +20,11 @@ class ImageFolderData(Part):
     """A folder with one subfolder of images per class."""
 
     format: Literal["image_folder"] = "image_folder"
-    path: str = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
-    size: PositiveInt = Field(32, description="Images are resized to size x size pixels.")
+    path: Text = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
+    size: Side = Field(32, description="Images are resized to size x size pixels.")
     grey: bool = Field(False, description="Read as grey instead of RGB.")
-    background: str = Field(
+    background: Colour = Field(
         "white",
-        pattern=r"^(white|black|#[0-9a-fA-F]{6})$",
         description="Seen through what is transparent: white, black or #rrggbb.",
     )
 
@@ -33,18 +33,18 @@ class NpzData(Part):
     """A numpy archive with images [N, H, W] or [N, H, W, C] and integer labels [N]."""
 
     format: Literal["npz"] = "npz"
-    path: str = Field(description="The .npz file.", json_schema_extra=MAY_CHANGE)
-    images: str = Field("x_train", description="Key of the training images.")
-    labels: str = Field("y_train", description="Key of the training labels.")
-    test_images: str = Field("x_test", description="Key of the test images; may be absent.")
-    test_labels: str = Field("y_test", description="Key of the test labels; may be absent.")
+    path: Text = Field(description="The .npz file.", json_schema_extra=MAY_CHANGE)
+    images: Text = Field("x_train", description="Key of the training images.")
+    labels: Text = Field("y_train", description="Key of the training labels.")
+    test_images: Text = Field("x_test", description="Key of the test images; may be absent.")
+    test_labels: Text = Field("y_test", description="Key of the test labels; may be absent.")
 
 
 class IdxData(Part):
     """The four idx files of the MNIST family, packed or not, by the names they are published by."""
 
     format: Literal["idx"] = "idx"
-    path: str = Field(
+    path: Text = Field(
         description="Their folder or one above it, or an archive of them (zip, tar, tar.gz, ...).",
         json_schema_extra=MAY_CHANGE,
     )
@@ -54,7 +54,7 @@ class Cifar10Data(Part):
     """CIFAR-10 as published: the python or the binary version, packed or unpacked."""
 
     format: Literal["cifar10"] = "cifar10"
-    path: str = Field(
+    path: Text = Field(
         description="The archive (tar.gz, zip, ...), the folder unpacked from it, or one above.",
         json_schema_extra=MAY_CHANGE,
     )
@@ -70,16 +70,14 @@ class ImageTaskConfig(Part):
 
     kind: Literal["images"] = "images"
     data: DataConfig = Field(default_factory=DigitsData)
-    valid_fraction: float = Field(
+    valid_fraction: Fraction = Field(
         0.1,
-        gt=0,
-        lt=1,
         description="Of the training images, held out for the reward, of each class its share.",
     )
-    test_fraction: float = Field(
-        0.2, gt=0, lt=1, description="Held out for the test where the data has no test set."
+    test_fraction: Fraction = Field(
+        0.2, description="Held out for the test where the data has no test set."
     )
-    max_train: PositiveInt | None = Field(
+    max_train: Many | None = Field(
         None,
         description="Use at most this many training images (validation included), stratified.",
     )
@@ -95,7 +93,7 @@ class TextFilesData(Part):
     """Three texts to train, validate and test: words between blanks, a sentence a line."""
 
     format: Literal["text_files"] = "text_files"
-    path: str = Field(
+    path: Text = Field(
         description="The folder with train.txt, valid.txt and test.txt (or as Penn Treebank's and "
         "WikiText's are called), one above it, or an archive (zip, tar, tar.gz, ...).",
         json_schema_extra=MAY_CHANGE,
@@ -110,10 +108,10 @@ class TextTaskConfig(Part):
 
     kind: Literal["text"] = "text"
     data: TextDataConfig = Field(default_factory=PydocTopicsData)
-    max_words: PositiveInt = Field(
-        10_000, ge=2, description="Different words at most; rarer ones become <unk>."
+    max_words: int = Field(
+        10_000, ge=2, le=1_000_000, description="Different words at most; rarer ones become <unk>."
     )
-    max_train: PositiveInt | None = Field(
+    max_train: Many | None = Field(
         None, description="Use at most this many words of the training text, from its start."
     )
 

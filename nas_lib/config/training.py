@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
+from nas_lib.bounds import Count, Device, Epochs, Few, Positive, Rate, Seconds, Text, Weight
 from nas_lib.part import MAY_CHANGE, Part
 from nas_lib.spaces import SpacePart
-
-Rate = Annotated[float, Field(ge=0, lt=1)]
-"""A fraction that is dropped."""
 
 Schedule = Literal["constant", "cosine", "cosine_restarts", "exponential"]
 
@@ -26,29 +24,31 @@ class SgdConfig(Part):
     for_cells: ClassVar[tuple[str, ...]] = ()
 
     kind: str
-    epochs: PositiveInt = Field(50, description="Passes over the training data.")
-    batch_size: int = Field(128, ge=2, description="Examples, or rows of text, per gradient step.")
-    learning_rate: PositiveFloat = Field(0.1, description="Of SGD, at the start (of a cycle).")
+    epochs: Epochs = Field(50, description="Passes over the training data.")
+    batch_size: int = Field(
+        128, ge=2, le=1_000_000, description="Examples, or rows of text, per gradient step."
+    )
+    learning_rate: Positive = Field(0.1, description="Of SGD, at the start (of a cycle).")
     schedule: Schedule = Field("constant", description="Learning rate over the steps.")
-    min_learning_rate: float = Field(0.0, ge=0, description="Where cosine ends.")
-    first_cycle: PositiveInt = Field(
+    min_learning_rate: Weight = Field(0.0, description="Where cosine ends.")
+    first_cycle: Epochs = Field(
         10,
         description="cosine_restarts: epochs of the first cycle; each next one takes twice that.",
     )
     decay: float = Field(0.96, gt=0, le=1, description="exponential: the rate's factor ...")
-    decay_after: int = Field(15, ge=0, description="... in each epoch after so many.")
-    momentum: float = Field(0.9, ge=0, lt=1)
+    decay_after: int = Field(15, ge=0, le=100_000, description="... in each epoch after so many.")
+    momentum: Rate = 0.9
     nesterov: bool = True
-    weight_decay: float = Field(1e-4, ge=0, description="L2 penalty, as torch's weight_decay.")
-    clip_norm: PositiveFloat | None = Field(
+    weight_decay: Weight = Field(1e-4, description="L2 penalty, as torch's weight_decay.")
+    clip_norm: Positive | None = Field(
         None, description="Longer gradients, of all weights in use together, are shortened to this."
     )
-    device: str = Field(
+    device: Device = Field(
         "auto",
         description="A torch device, or auto: a GPU if there is one.",
         json_schema_extra=MAY_CHANGE,
     )
-    threads: PositiveInt = Field(1, description="Torch threads on a CPU.")
+    threads: Few = Field(1, description="Torch threads on a CPU.")
 
     @model_validator(mode="after")
     def _check_sgd(self) -> SgdConfig:
@@ -71,9 +71,13 @@ class SgdConfig(Part):
 class AugmentConfig(Part):
     """Random changes to training images."""
 
-    pad: int = Field(4, ge=0, description="Zero-pad by this many pixels, then crop at random.")
+    pad: int = Field(
+        4, ge=0, le=256, description="Zero-pad by this many pixels, then crop at random."
+    )
     flip: bool = Field(True, description="Flip half of the images left to right.")
-    cutout: int = Field(0, ge=0, description="Blank a square with sides of this many pixels.")
+    cutout: int = Field(
+        0, ge=0, le=4096, description="Blank a square with sides of this many pixels."
+    )
 
 
 class ImageTraining(SgdConfig):
@@ -82,8 +86,8 @@ class ImageTraining(SgdConfig):
     for_cells: ClassVar[tuple[str, ...]] = ("auxiliary_weight",)
 
     dropout: Rate = Field(0.0, description="Before the classifier.")
-    auxiliary_weight: float = Field(
-        0.0, ge=0, description="Of the loss of a second classifier at two thirds of the cells."
+    auxiliary_weight: Weight = Field(
+        0.0, description="Of the loss of a second classifier at two thirds of the cells."
     )
     augment: AugmentConfig = Field(default_factory=AugmentConfig)
 
@@ -91,25 +95,25 @@ class ImageTraining(SgdConfig):
 class TextTrainingConfig(Part):
     """What training on a text has besides (ENAS's code for Penn Treebank)."""
 
-    bptt: PositiveInt = Field(35, description="Words through which gradients flow back ...")
+    bptt: int = Field(
+        35, ge=1, le=10_000, description="Words through which gradients flow back ..."
+    )
     random_bptt: bool = Field(
         True,
         description="... on average: drawn for each batch, about half of it in one of 20, and the "
         "learning rate in proportion.",
     )
-    init_range: PositiveFloat = Field(0.04, description="Weights start in +- this, uniformly.")
+    init_range: Positive = Field(0.04, description="Weights start in +- this, uniformly.")
     word_dropout: Rate = Field(0.1, description="Of whole words' embeddings.")
     embedding_dropout: Rate = Field(0.2, description="Of embeddings' units.")
     input_dropout: Rate = Field(0.75, description="Of what the cell takes from the word.")
     state_dropout: Rate = Field(0.25, description="Of what nodes take from each other.")
     output_dropout: Rate = Field(0.75, description="Of what the softmax takes from the cell.")
-    activation_weight: float = Field(
-        0.0, ge=0, description="Penalty on the mean square of the output."
+    activation_weight: Weight = Field(0.0, description="Penalty on the mean square of the output.")
+    slowness_weight: Weight = Field(
+        1.0, description="Penalty on the mean square of its change from word to word."
     )
-    slowness_weight: float = Field(
-        1.0, ge=0, description="Penalty on the mean square of its change from word to word."
-    )
-    average_after: PositiveInt | None = Field(
+    average_after: Epochs | None = Field(
         None,
         description="Average the weights of all steps once the validation loss is above the best "
         "of those before the last so many epochs (children only).",
@@ -125,15 +129,15 @@ class TextTraining(SgdConfig):
 class RewardConfig(Part):
     """From validation results to one number (Zoph & Le 2017, sections 4.1 and 4.2)."""
 
-    last_epochs: PositiveInt = Field(5, description="Best result of this many last epochs ...")
-    power: PositiveFloat = Field(3.0, description="... raised to this power.")
+    last_epochs: Epochs = Field(5, description="Best result of this many last epochs ...")
+    power: float = Field(3.0, gt=0, le=10, description="... raised to this power.")
 
 
 class TextRewardConfig(RewardConfig):
     """The same for perplexities, of which fewer are better: (constant / perplexity)^power."""
 
-    perplexity_constant: PositiveFloat = Field(
-        80.0, description="Divided by the validation perplexity."
+    perplexity_constant: float = Field(
+        80.0, gt=0, le=1000, description="Divided by the validation perplexity."
     )
 
 
@@ -142,19 +146,20 @@ class ChildrenPart(Part):
 
     Attributes:
         task: Kind of the task that they learn, None for any.
+        scores: What a score of theirs is.
     """
 
     task: ClassVar[str | None] = None
+    scores: ClassVar[str] = "a number"
 
     kind: str
 
-    keep: int = Field(
+    keep: Count = Field(
         5,
-        ge=1,
         description="Keep the weights of this many best children.",
         json_schema_extra=MAY_CHANGE,
     )
-    max_attempts: PositiveInt = Field(
+    max_attempts: Few = Field(
         3,
         description="Attempts without a new checkpoint before a child counts as crashed.",
         json_schema_extra=MAY_CHANGE,
@@ -172,13 +177,16 @@ class ChildrenPart(Part):
             if part.task not in (None, task):
                 yield f"{name}.kind {part.kind} is for task.kind {part.task}, got task.kind {task}"
 
+    def may_score(self, score: float) -> bool:
+        """Say whether a child could have this score, any finite number here."""
+        return True
+
 
 class TrainedChildrenPart(ChildrenPart):
     """What children have in common that are trained here."""
 
-    checkpoint_every_s: float = Field(
+    checkpoint_every_s: Seconds = Field(
         10.0,
-        ge=0,
         description="At the end of an epoch, if this long since the last checkpoint.",
         json_schema_extra=MAY_CHANGE,
     )
@@ -189,6 +197,7 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
 
     task: ClassVar[str] = "images"
     for_cells: ClassVar[tuple[str, ...]] = ("drop_path", "auxiliary_weight")
+    scores: ClassVar[str] = "an accuracy, a fraction above 0 and at most 1"
 
     kind: Literal["images"] = "images"
     drop_path: Rate = Field(
@@ -201,14 +210,23 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         yield from super().misfits(task, space)
         yield from self.strays("children", space)
 
+    def may_score(self, score: float) -> bool:
+        """Say whether this is an accuracy that a child could have."""
+        return 0 < score <= 1
+
 
 class TextChildrenConfig(TrainedChildrenPart, TextTraining):
     """How each child is trained on a text, and judged."""
 
     task: ClassVar[str] = "text"
+    scores: ClassVar[str] = "a perplexity, above 1"
 
     kind: Literal["text"] = "text"
     reward: TextRewardConfig = Field(default_factory=TextRewardConfig)
+
+    def may_score(self, score: float) -> bool:
+        """Say whether this is a perplexity that a child could have."""
+        return score > 1
 
 
 class OwnChildrenConfig(ChildrenPart):
@@ -221,11 +239,11 @@ class OwnChildrenConfig(ChildrenPart):
     device: ClassVar[str] = "cpu"
 
     kind: Literal["own"] = "own"
-    evaluate: str = Field(
+    evaluate: Text = Field(
         description="`module:name` of a function from architecture to reward; `inline` for one "
         "handed to nas_lib.search in this process."
     )
-    threads: PositiveInt = Field(1, description="CPUs that one evaluation takes.")
+    threads: Few = Field(1, description="CPUs that one evaluation takes.")
 
     def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
         """Yield nothing: whatever the task would be, the function judges architectures of any."""
@@ -240,14 +258,14 @@ ChildrenConfig = Annotated[
 class _SharedDefaults(SgdConfig):
     """How shared weights are trained, where ENAS says it for images (section 3.2)."""
 
-    epochs: PositiveInt = Field(310, description="Passes over the training data.")
-    learning_rate: PositiveFloat = Field(0.05, description="Of SGD, at the start of a cycle.")
-    min_learning_rate: float = Field(0.0005, ge=0, description="At the end of a cycle.")
+    epochs: Epochs = Field(310, description="Passes over the training data.")
+    learning_rate: Positive = Field(0.05, description="Of SGD, at the start of a cycle.")
+    min_learning_rate: Weight = Field(0.0005, description="At the end of a cycle.")
     schedule: Schedule = Field("cosine_restarts", description="Learning rate from epoch to epoch.")
-    clip_norm: PositiveFloat | None = Field(
+    clip_norm: Positive | None = Field(
         5.0, description="Longer gradients, of all weights in use, are shortened to this."
     )
-    threads: PositiveInt = Field(
+    threads: Few = Field(
         1, description="Torch threads on a CPU; many times slower where it has fewer cores."
     )
     precision: Literal["float32", "bfloat16"] = Field(

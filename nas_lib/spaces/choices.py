@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from nas_lib.architecture import Architecture
+from nas_lib.bounds import Text
 from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.named_objects import check_function, users_code, users_object
 from nas_lib.spaces.decisions import Choice, check_tokens
@@ -20,7 +21,7 @@ class CustomSpaceConfig(SpacePart):
     has_plans: ClassVar[bool] = False
 
     kind: Literal["custom"] = "custom"
-    object: str = Field(
+    object: Text = Field(
         description="`module:name` of a Space or a function that returns one; "
         "`inline` for one handed to nas_lib.search in this process."
     )

@@ -20,15 +20,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
+from nas_lib.bounds import Count, Few, Side, Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Choice, Decision, Subset, check_tokens, num_tokens
 from nas_lib.spaces.space import PlannedSpace, Space, SpacePart, option_index
 
 LayerType = Literal["conv", "max_pool"]
-Options = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+Sides = Annotated[tuple[Side, ...], Field(min_length=1)]
 
 _POOL_SIZE = 2  # window and stride of every max-pooling layer
 _NUMBER = r"[1-9]\d*"
@@ -43,10 +44,10 @@ _LAYER = re.compile(
 class DepthConfig(Part):
     """Number of layers, growing with the number of children proposed so far."""
 
-    start: PositiveInt = Field(6, description="Layers of the first children.")
-    step: int = Field(2, ge=0, description="Layers added each time.")
-    every_children: PositiveInt = Field(1600, description="Children between two additions.")
-    max: PositiveInt = Field(20, description="Layers at most; sizes the controller.")
+    start: Few = Field(6, description="Layers of the first children.")
+    step: int = Field(2, ge=0, le=1000, description="Layers added each time.")
+    every_children: Count = Field(1600, description="Children between two additions.")
+    max: Few = Field(20, description="Layers at most; sizes the controller.")
 
     @model_validator(mode="after")
     def _check(self) -> DepthConfig:
@@ -61,20 +62,25 @@ class CnnSpaceConfig(SpacePart):
     task: ClassVar[str] = "images"
 
     kind: Literal["cnn"] = "cnn"
-    filter_heights: Options = Field((1, 3, 5, 7), description="Of a convolution, in pixels.")
-    filter_widths: Options = Field((1, 3, 5, 7), description="Of a convolution, in pixels.")
-    strides: Options = Field(
+    filter_heights: Sides = Field((1, 3, 5, 7), description="Of a convolution, in pixels.")
+    filter_widths: Sides = Field((1, 3, 5, 7), description="Of a convolution, in pixels.")
+    strides: Sides = Field(
         (1,), description="Height and width are chosen separately; one value fixes both."
     )
-    num_filters: Options = Field((24, 36, 48, 64), description="Output channels of a layer.")
+    num_filters: tuple[Width, ...] = Field(
+        (24, 36, 48, 64), min_length=1, description="Output channels of a layer."
+    )
     layer_types: tuple[Literal["conv", "max_pool"], ...] = Field(
         ("conv",), min_length=1, description="With max_pool, the controller places pooling layers."
     )
-    pool_layers: tuple[PositiveInt, ...] = Field(
+    pool_layers: tuple[Few, ...] = Field(
         (), description="Layers (from 1) that are always 2x2 max-pooling with stride 2."
     )
-    convs_per_layer: PositiveInt = Field(
-        1, description="A layer is a densely connected block of this many equal convolutions."
+    convs_per_layer: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="A layer is a densely connected block of this many equal convolutions.",
     )
     skip_connections: bool = Field(
         True, description="Let the controller choose each layer's inputs; else a plain chain."

@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, cast, get_args
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from nas_lib.architecture import Architecture
+from nas_lib.bounds import Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Choice, Decision, Subset, check_tokens
@@ -38,7 +39,7 @@ _LAYER = re.compile(
 class FiltersConfig(Part):
     """Size of a network of macro layers."""
 
-    filters: PositiveInt = Field(description="Output channels of each layer.")
+    filters: Width = Field(description="Output channels of each layer.")
 
 
 class EnasMacroSpaceConfig(OptionsPart):
@@ -48,7 +49,9 @@ class EnasMacroSpaceConfig(OptionsPart):
     super_network: ClassVar[str] = "nas_lib.shared_weights.macro:MacroSuperNetwork"
 
     kind: Literal["enas-macro"] = "enas-macro"
-    layers: int = Field(12, ge=3, description="Layers; after each third the size is halved.")
+    layers: int = Field(
+        12, ge=3, le=1000, description="Layers; after each third the size is halved."
+    )
     operations: tuple[MacroOperation, ...] = Field(
         ("conv3", "sep3", "conv5", "sep5", "avg3", "max3"),
         min_length=1,

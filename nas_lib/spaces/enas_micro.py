@@ -21,9 +21,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple, cast, get_args
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from nas_lib.architecture import Architecture
+from nas_lib.bounds import Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
@@ -43,8 +44,10 @@ _NODE = re.compile(rf"{_EDGE}\+{_EDGE}")
 class CellsConfig(Part):
     """Size of a network of cells: three equal stacks with a reduction cell between two."""
 
-    cells: int = Field(ge=3, multiple_of=3, description="Normal cells, a third in each stack.")
-    filters: PositiveInt = Field(description="Channels of the first stack; each reduction doubles.")
+    cells: int = Field(
+        ge=3, le=999, multiple_of=3, description="Normal cells, a third in each stack."
+    )
+    filters: Width = Field(description="Channels of the first stack; each reduction doubles.")
 
 
 class EnasMicroSpaceConfig(OptionsPart):
@@ -55,7 +58,7 @@ class EnasMicroSpaceConfig(OptionsPart):
     super_network: ClassVar[str] = "nas_lib.shared_weights.micro:MicroSuperNetwork"
 
     kind: Literal["enas-micro"] = "enas-micro"
-    nodes: PositiveInt = Field(5, description="Nodes of a cell, its two inputs not counted.")
+    nodes: int = Field(5, ge=1, le=100, description="Nodes of a cell, its two inputs not counted.")
     operations: tuple[MicroOperation, ...] = Field(
         ("sep3", "sep5", "avg3", "max3", "identity"),
         min_length=1,

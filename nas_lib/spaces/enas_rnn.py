@@ -24,9 +24,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, cast, get_args
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from nas_lib.architecture import Architecture
+from nas_lib.bounds import Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
@@ -42,7 +43,7 @@ _MEAN = re.compile(r"mean of (\d+(?:,\d+)*)")
 class HiddenConfig(Part):
     """Size of a recurrent network."""
 
-    hidden: PositiveInt = Field(description="Units of the state, and size of a word's embedding.")
+    hidden: Width = Field(description="Units of the state, and size of a word's embedding.")
 
 
 class EnasRnnSpaceConfig(OptionsPart):
@@ -52,7 +53,7 @@ class EnasRnnSpaceConfig(OptionsPart):
     super_network: ClassVar[str] = "nas_lib.shared_weights.rnn:RnnSuperNetwork"
 
     kind: Literal["enas-rnn"] = "enas-rnn"
-    nodes: PositiveInt = Field(8, description="Nodes whose input and function are decided.")
+    nodes: int = Field(8, ge=1, le=100, description="Nodes whose input and function are decided.")
     functions: tuple[RnnFunction, ...] = Field(
         ("tanh", "relu", "sigmoid", "identity"),
         min_length=1,

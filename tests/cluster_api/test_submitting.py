@@ -152,7 +152,7 @@ def test_names_of_secret_settings_account_and_experiment_are_handed_on(
             ("--store", STORE, "--set", "children={kind: own, evaluate: inline}"),
             "children.evaluate should be",
         ),
-        (("--store", STORE, "--set", "children.epochs=0"), "children.epochs should be greater"),
+        (("--store", STORE, "--set", "children.epochs=0"), "children.epochs should be at least 1"),
     ],
 )
 def test_what_pods_cannot_use_is_refused_before_anything_is_asked(

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from space_strategies import cnn_configs
 
@@ -42,12 +41,13 @@ from nas_lib.config_file import (
     resolve_config,
     to_yaml,
 )
+from nas_lib.document import parse_yaml
 from nas_lib.errors import ConfigError
 from nas_lib.presets import PRESETS, preset
 
 
 def parse(text: str) -> SearchConfig:
-    return parse_config(yaml.safe_load(text), source="search.yaml")
+    return parse_config(parse_yaml(text, source="search.yaml"), source="search.yaml")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
     lists = ["[x, x, x, x, x, x, x, x, x, x]"]  # ten times as many by each alias: 10^9
     lists += [f"[{', '.join([f'*a{n}'] * 10)}]" for n in range(8)]
     nested = ", ".join(f"a{n}: &a{n} {items}" for n, items in enumerate(lists))
-    with pytest.raises(ConfigError, match=r"\.\.\."):
+    with pytest.raises(ConfigError, match="expected at most 10,000 keys and values"):
         parse(document.format(f"[{{{nested}}}]"))
 
 
@@ -92,7 +92,7 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ),
         ("children: {epochs: many}", 'children.epochs should be a whole number, got "many"'),
         ("children: {epochs: 1.5}", "children.epochs should be a whole number, got 1.5"),
-        ("children: {epochs: 0}", "children.epochs should be greater than 0, got 0"),
+        ("children: {epochs: 0}", "children.epochs should be at least 1, got 0"),
         ("children: {learning_rate: .nan}", "learning_rate should be a finite number, got NaN"),
         (
             "children: {schedule: step}",
@@ -207,6 +207,43 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ),
         ("space: {kind: cnn, depth: {start: 9, max: 3}}", "max (3) must be at least start (9)"),
         ("task: {data: {format: npz}}", "task.data.path is missing"),
+        # numbers
+        ("seed: 1000000000000000000", "seed: expected a whole number of at most 18 digits"),
+        (f"seed: '{'9' * 5000}'", "seed should be a whole number of at most 18 digits"),
+        ("space: {kind: cnn, strides: [1, 1000000]}", "space.strides.1 should be at most 4,096"),
+        ("space: {kind: cnn, depth: {max: 1001}}", "space.depth.max should be at most 1,000, got"),
+        ("children: {epochs: true}", 'children.epochs should be a whole number, got "true"'),
+        ("children: {learning_rate: .inf}", "learning_rate should be a finite number, got Infin"),
+        ("children: {epochs: 1e300}", 'children.epochs should be a whole number, got "1e300"'),
+        ("children: {device: gpu}", "children.device should be auto, cpu, cuda, or one of sever"),
+        ("resources: {cpu: [1]}", "resources.cpu should be an amount such as 500m, 2 or 8Gi, got"),
+        ("resources: {cpu: true}", "resources.cpu should be an amount such as 500m, 2 or 8Gi, got"),
+        (
+            "resources: {tolerations: [{tolerationSeconds: 1.5}]}",
+            "resources.tolerations.0.tolerationSeconds should be text or a whole number, got 1.5",
+        ),
+        # what does not suit the rest
+        (
+            "search: {stop_at_score: 98}",
+            "search.stop_at_score should be an accuracy, a fraction above 0 and at most 1, got 98",
+        ),
+        (
+            "{task: {kind: text}, space: {kind: enas-rnn}, search: {stop_at_score: 0.9}}",
+            "search.stop_at_score should be a perplexity, above 1, got 0.9",
+        ),
+        (
+            "search: {max_children: 3, children_per_round: 4}",
+            "search: max_children (3) should hold a round of each replica, 1 x 4: set "
+            "search.max_children to 4 or more, or search.children_per_round to fewer",
+        ),
+        # oddities
+        ("task: []", "task should be a section of settings (key: value), got []"),
+        ("children: null", "children should be a section of settings (key: value), got null"),
+        ("{search: {kind: [shared]}}", "search.kind should be one of rounds, shared, got"),
+        ("{task: {kind: {a: b}}}", "task.kind should be one of images, text, got"),
+        ("space: 2024-01-01", 'space should be a section of settings (key: value), got "2024-01-'),
+        (f"name: {'x' * 41}", "name should be at most 40 characters long, got"),
+        (f"? {'x' * 100_000}\n: 1", 'unknown setting "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'),
         ("[]", "search.yaml: expected settings (key: value), got []"),
     ],
 )
@@ -218,9 +255,49 @@ def test_a_bad_setting_gets_one_sentence(text: str, sentence: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_several_bad_settings_are_counted() -> None:
-    with pytest.raises(ConfigError, match=r"\(and 1 more\)"):
-        parse("children: {epochs: 0, batch_size: 1}")
+def refused(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    return str(caught.value)
+
+
+def test_all_bad_settings_are_told_in_one_go() -> None:
+    assert refused("children: {epochs: 0, batch_size: 1}\nseeds: 3").splitlines() == [
+        "search.yaml: 3 settings are wrong:",
+        "  children.epochs should be at least 1, got 0",
+        "  children.batch_size should be at least 2, got 1",
+        "  unknown setting seeds; did you mean seed?",
+    ]
+
+
+def test_so_is_all_that_does_not_go_together() -> None:
+    assert refused("{task: {kind: text}, search: {kind: shared}}").splitlines() == [
+        "search.yaml: 2 settings are wrong:",
+        "  space.kind cnn is for task.kind images, got task.kind text",
+        "  search.kind shared needs a space that shares weights, got cnn",
+    ]
+
+
+def test_both_are_told_together_where_one_does_not_follow_from_the_other() -> None:
+    assert refused(
+        "{task: {kind: text}, resources: {gpu_count: -1}, seed: x, search: {stop_at_score: 0.5}}"
+    ).splitlines() == [
+        "search.yaml: 4 settings are wrong:",
+        '  seed should be a whole number, got "x"',
+        "  resources.gpu_count should be at least 0, got -1",
+        "  space.kind cnn is for task.kind images, got task.kind text",
+        "  search.stop_at_score should be a perplexity, above 1, got 0.5",
+    ]
+    # whether a space of this kind goes with the task, nobody knows
+    assert refused("{task: {kind: text}, space: {kind: rnn}}").count("\n") == 0
+
+
+def test_of_very_many_some_are_told() -> None:
+    lines = refused(f"{{{', '.join(f'x{n}: 1' for n in range(100))}}}").splitlines()
+
+    assert lines[0] == "search.yaml: 100 settings are wrong:"
+    assert lines[-1] == "  and 80 more"
+    assert len(lines) == 22
 
 
 def test_a_whole_number_may_come_as_a_float() -> None:
@@ -271,6 +348,47 @@ def test_shared_weights_are_those_of_the_task(text: str, weights: type) -> None:
     assert isinstance(search, SharedConfig)
     assert type(search.weights) is weights
     assert (search.replicas, search.shards, search.wait_for) == (1, 1, None)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20))
+@example("data\U0001f600\x7f\x85\u2028\ufeff\\ud83d'\"#: \n\t\r\x1b")
+def test_any_text_is_written_so_that_it_is_read_back_the_same(text: str) -> None:
+    task = ImageTaskConfig(data=ImageFolderData(path=text))
+    resources = ResourcesConfig(node_selector={text: text})
+    config = preset("digits").model_copy(update={"task": task, "resources": resources})
+
+    written = to_yaml(config)
+
+    assert written.isascii()
+    assert parse_config(parse_yaml(written, source="written"), source="written") == config
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"a: \xff", r"cannot read the configuration .*x\.yaml: 'utf-8' codec can't decode"),
+        (
+            b"#" * 2**20 + b"#",
+            r"cannot read the configuration .*x\.yaml: expected at most 1,048,576",
+        ),
+        (b"0", r"x\.yaml: expected settings \(key: value\), got 0"),
+        (b"1: 2", r"x\.yaml: line 1, column 1: a key should be text: put 1 in quotes"),
+    ],
+)
+def test_a_file_that_is_no_document_is_named(tmp_path: Path, data: bytes, sentence: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(data)
+
+    with pytest.raises(ConfigError, match=sentence):
+        read_config(path)
+
+
+def test_an_empty_file_has_all_by_default_and_a_byte_order_mark_is_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+
+    for data in (b"", b"# nothing", b"\xef\xbb\xbfseed: 0"):
+        path.write_bytes(data)
+        assert read_config(path) == SearchConfig()
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -349,7 +467,7 @@ def test_a_format_counts_before_its_settings_whatever_their_order() -> None:
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("children.epochs", "an override looks like children.epochs=5, got 'children.epochs'"),
+        ("children.epochs", 'an override looks like children.epochs=5, got "children.epochs"'),
         ("seed.deep=1", "no settings lie below seed"),
         ("seed=[1", "is not valid YAML"),
     ],
@@ -357,6 +475,33 @@ def test_a_format_counts_before_its_settings_whatever_their_order() -> None:
 def test_a_bad_override_gets_one_sentence(override: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         apply_overrides(preset("digits").model_dump(mode="json"), [override])
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["search.max_children=[" + "[" * 1000, "space.kind=!!timestamp x", "seed=" + "9" * 5000],
+)
+def test_a_value_that_is_no_document_either_is_refused_with_its_override(override: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        apply_overrides(preset("digits").model_dump(mode="json"), [override])
+
+    assert str(caught.value).startswith(f'the value in "{override[:20]}')
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ({"children": {"epochs": 10**20}}, "overrides: children.epochs: expected a whole number"),
+        ({"children": {1: 2}}, "overrides: children: expected keys that are text, got 1"),
+        ({"search.max_children": 3.0}, "max_children (3) should hold a round of each replica"),
+    ],
+)
+def test_so_are_overrides_of_pipelines(overrides: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_config("digits", overrides, stored=None)
+
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -470,7 +615,7 @@ CHANGES = st.fixed_dictionaries(
     {},
     optional={
         "name": st.sampled_from(["a", "digits", "my-search"]),
-        "seed": st.integers(0, 2**63 - 1),
+        "seed": st.integers(0, 10**18 - 1),
         "task": st.builds(ImageTaskConfig, data=DATA, max_train=st.none() | st.integers(1, 9)),
         "space": cnn_configs() | st.just(CustomSpaceConfig(object="spaces:mine")),
         "controller": st.just(RandomConfig())
@@ -479,7 +624,7 @@ CHANGES = st.fixed_dictionaries(
             policy=st.builds(NasPolicyConfig, hidden_size=st.integers(1, 99))
             | st.builds(EnasPolicyConfig, tanh_constant=st.none() | st.floats(0.5, 5)),
         ),
-        "search": st.builds(RoundsConfig, stop_at_score=st.none() | st.floats(0, 1)),
+        "search": st.builds(RoundsConfig, stop_at_score=st.none() | st.floats(0.01, 1)),
         "resources": RESOURCES,
     },
 )

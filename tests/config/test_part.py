@@ -65,6 +65,7 @@ class Example(Part):
     """A part with a setting."""
 
     rate: float = Field(1.0, json_schema_extra=MAY_CHANGE)
+    on: bool = False
 
 
 def test_a_part_is_frozen_and_takes_neither_other_settings_nor_what_is_no_number() -> None:
@@ -74,3 +75,6 @@ def test_a_part_is_frozen_and_takes_neither_other_settings_nor_what_is_no_number
         Example.model_validate({"rates": 2.0})
     with pytest.raises(ValidationError, match="finite"):
         Example(rate=float("nan"))
+    with pytest.raises(ValidationError, match="valid number"):
+        Example(rate=True)
+    assert Example(on=True).on

@@ -385,7 +385,7 @@ class TrainedTaskContract(TaskContract):
             )
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-    @pytest.mark.parametrize("device", ["cuda", "abacus"])
+    @pytest.mark.parametrize("device", ["cuda", "cuda:7"])
     def test_a_device_that_is_not_there_is_refused(self, folder: Path, device: str) -> None:
         task = self.task_of(self.config(folder, device=device))
         store = stored(task)

@@ -43,7 +43,7 @@ class TestImageTask(TrainedTaskContract):
     kind = ImageTask
     child = CHILD
     scores = (1.0, 0.9, 0.5, 0.0)
-    diverging = {"learning_rate": 1e9, "schedule": "constant", "epochs": 50}
+    diverging = {"learning_rate": 1e6, "schedule": "constant", "epochs": 50}
     trainer_class = ImageTrainer
     num_parameters = 24 + 192 + 28 + 21  # as of its trainer
     num_steps = 5 * 90 / 16
@@ -75,7 +75,7 @@ class TestTextTask(TrainedTaskContract):
     kind = TextTask
     child = TEXT_CHILD
     scores = (1.0, 2.5, 80.0, 1e12)
-    diverging = {"learning_rate": 1e30, "clip_norm": None}
+    diverging = {"learning_rate": 1e6, "clip_norm": None}
     trainer_class = TextTrainer
     num_parameters = 60 + 144 + 2 * 72  # as of its trainer, but of ten words
     num_steps = 5 * 601 / (8 * 10)
