@@ -23,7 +23,10 @@ from nas_lib.errors import DataError, one_line
 
 SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _ZIP: Final = re.compile(rb"PK(\x03\x04|\x05\x06)")
+_LARGEST_DIRECTORY: Final = 2**24  # of a zip: 100,000 files with names of 100 bytes
 _LARGEST_HEADER: Final = 2**14  # of a member of a tar: a path of 4,096 bytes, and some attributes
+_MOST_WORK: Final = 2**30  # some tarfiles take time that grows with the square of a header's length
+_BLOCK: Final = 512
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,12 @@ def in_archive(path: Path, allowance: Allowance, stack: ExitStack) -> Iterator[D
     archive = _Archive(path, allowance)
     file = stack.enter_context(path.open("rb"))
     if _ZIP.match(file.peek(4)):
-        return _in_zip(stack.enter_context(zipfile.ZipFile(file)), archive)
+        directory = _Listing(file, _LARGEST_DIRECTORY)
+        zipped = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], directory)))
+        directory.is_over = True
+        return _in_zip(zipped, archive)
     stream = stack.enter_context(unpacked(file))
-    headers = _Headers(stream)
+    headers = _Listing(stream, _LARGEST_HEADER)
     try:
         tar = stack.enter_context(tarfile.TarFile(fileobj=cast(IO[bytes], headers)))
     except tarfile.ReadError as err:
@@ -109,7 +115,7 @@ def _refusal(info: zipfile.ZipInfo) -> str:
 
 
 def _in_tar(
-    tar: tarfile.TarFile, archive: _Archive, headers: _Headers, *, is_packed: bool
+    tar: tarfile.TarFile, archive: _Archive, headers: _Listing, *, is_packed: bool
 ) -> Iterator[DataFile]:
     total = 0
     for info in tar:
@@ -123,18 +129,25 @@ def _in_tar(
 
             refusal = "" if info.isreg() else "is a link or a device"
             yield from archive.file(info.name, info.size, refusal, stream)
-    headers.are_read = True
+    headers.is_over = True
 
 
-class _Headers:
-    """A tar's bytes; tarfile would read a header of any length into memory."""
+class _Listing:
+    """An archive's bytes; Python reads what says which files it has into memory, however long."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], longest: int) -> None:
         self._file = file
-        self.seek, self.tell = file.seek, file.tell
-        self.are_read = False
+        self._longest = longest
+        self._work = 0
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.is_over = False
 
-    def read(self, size: int) -> bytes:
-        if size > _LARGEST_HEADER and not self.are_read:
-            raise tarfile.ReadError(f"a header of {size:,} bytes")
+    def read(self, size: int = -1) -> bytes:
+        if not self.is_over:
+            self._check(size)
         return self._file.read(size)
+
+    def _check(self, size: int) -> None:
+        self._work += size * size if _BLOCK < size <= _LARGEST_HEADER else 0
+        if size > self._longest or self._work > _MOST_WORK:
+            raise ValueError(f"it says at too great length which files it has: {size:,} bytes")

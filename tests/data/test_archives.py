@@ -208,8 +208,25 @@ class TestBombs:
     def test_a_tar_with_a_header_without_an_end(self, tmp_path: Path, kind: bytes) -> None:
         packed = gzip.compress(member("x", kind, size=40 * MIB) + b"9" * (40 * MIB))
         (tmp_path / "x.tgz").write_bytes(packed)
-        with refused_within_bounds("a header of 41,943,040 bytes"):
+        with refused_within_bounds("which files it has: 41,943,040 bytes"):
             contents(tmp_path / "x.tgz")
+
+    def test_a_tar_with_many_headers_that_take_long_is_refused(self, tmp_path: Path) -> None:
+        size = 2**14 - 512
+        comment = b"%d comment=" % size
+        header = member("x", tarfile.XHDTYPE, size=size) + comment.ljust(size - 1, b"x") + b"\n"
+        (tmp_path / "x.tar").write_bytes(header + member("y"))
+        assert contents(tmp_path / "x.tar") == {"y": b""}
+        (tmp_path / "x.tar").write_bytes((header + member("y")) * 100)
+        with pytest.raises(DataError, match="at too great length which files it has"):
+            contents(tmp_path / "x.tar")
+
+    def test_a_zip_with_a_directory_of_any_length_is_refused(self, tmp_path: Path) -> None:
+        entry = b"PK\x01\x02" + bytes(42)
+        end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, 46 * 400_000, 0, 0)
+        (tmp_path / "x.zip").write_bytes(b"PK\x03\x04" + entry * 400_000 + end)
+        with refused_within_bounds("x.zip: .* which files it has: 18,400,000 bytes"):
+            contents(tmp_path / "x.zip")
 
     def test_a_tar_with_a_very_long_name_is_read(self, tmp_path: Path) -> None:
         name = "/".join(["d" * 200] * 20)
