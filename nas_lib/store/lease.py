@@ -20,6 +20,7 @@ from nas_lib.store import layout
 from nas_lib.store.search_store import SearchStore
 
 _POLLS_PER_LEASE = 50
+_KEPT = 100  # renewals, some 25 times what a lease lasts; a search of a month makes 100,000
 
 _runs_here: set[str] = set()  # under way in this process; one that failed may not have said so
 
@@ -89,6 +90,8 @@ def renew(store: SearchStore, replica: int, run: str, *, lease_s: float) -> None
         mine = _mine(run)
         if abs(mine.created_s - holder.created_s) >= lease_s / 4:
             store.settle(layout.lease(replica, number + 1), mine)
+            if number > _KEPT:  # those stay: who stood still for a while must find its number taken
+                store.objects.delete(layout.lease(replica, number - _KEPT))
 
 
 def release(store: SearchStore, replica: int, run: str) -> None:

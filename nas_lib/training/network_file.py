@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nas_lib.architecture import Architecture
 from nas_lib.errors import CorruptStateError
 from nas_lib.records import STRICT, from_json, to_json
-from nas_lib.training.tensors import pack, unpack
+from nas_lib.training.tensors import misfit, pack, unpack
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -52,9 +52,8 @@ def load_weights(network: nn.Module, data: bytes, *, key: str = "weights") -> No
         CorruptStateError: The file is damaged, or its tensors are not those of this network.
     """
     state, _ = unpack(data, key=key)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as err:
-        what = " ".join(str(err).split())  # torch writes several lines
-        raise CorruptStateError(f"stored object {key} is damaged: {what}") from err
+    wrong = misfit(state, network.state_dict())
+    if wrong:
+        raise CorruptStateError(f"stored object {key} is damaged, or of another network: {wrong}")
+    network.load_state_dict(state)
     network.eval()

@@ -28,3 +28,21 @@ def unpack(data: bytes, *, key: str) -> tuple[dict[str, Tensor], str]:
     """
     arrays, text = unseal(data, key=key)
     return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}, text
+
+
+def misfit(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """Say which tensor is not as it should be by name, type, shape or finiteness; empty if none."""
+    for name in sorted(found.keys() ^ wanted.keys()):
+        return f"{name!r:.80} is {'missing' if name in wanted else 'none of its tensors'}"
+    return next(filter(None, (_wrong(name, found[name], wanted[name]) for name in wanted)), "")
+
+
+def _wrong(name: str, found: Tensor, wanted: Tensor) -> str:
+    if found.dtype != wanted.dtype or found.shape != wanted.shape:
+        return f"expected {name} to be {_kind(wanted)}, got {_kind(found)}"
+    is_finite = not found.is_floating_point() or bool(found.isfinite().all())
+    return "" if is_finite else f"{name} has numbers that are not finite"
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

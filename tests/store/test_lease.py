@@ -142,6 +142,14 @@ def test_it_is_renewed_four_times_in_a_time_to_live_at_most(
     assert store.numbers(layout.leases(0)) == [1, 2, 3]
 
 
+def test_renewals_leave_a_hundred_before_them(store: SearchStore, clock: Clock) -> None:
+    take(store, "mine", clock)
+    for _ in range(102):
+        lease.renew(store, 0, "mine", lease_s=0)
+
+    assert store.numbers(layout.leases(0)) == list(range(3, 104))
+
+
 def test_replicas_have_leases_of_their_own(store: SearchStore, clock: Clock) -> None:
     take(store, "first", clock)
 

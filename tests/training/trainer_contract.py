@@ -186,9 +186,9 @@ class TrainerContract:
         data = pack_network(self.network().state_dict(), INFO)
         other = self.network(num_outputs=4)
 
-        with pytest.raises(CorruptStateError, match=r"children/x is damaged.*size mismatch"):
+        with pytest.raises(CorruptStateError, match=r"children/x is damaged, or .*: expected "):
             load_weights(other, data, key="children/x")
-        with pytest.raises(CorruptStateError, match=r"children/x is damaged: .*[Mm]issing key"):
+        with pytest.raises(CorruptStateError, match=r"children/x is damaged, or .*: '.*' is "):
             load_weights(nn.Linear(2, 1), data, key="children/x")
         for damaged in (data[:-1], b""):
             with pytest.raises(CorruptStateError, match="children/x is damaged"):
