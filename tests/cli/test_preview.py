@@ -43,5 +43,5 @@ def test_a_text_is_read_and_the_training_of_language_models_timed(tmp_path: Path
 
 
 def test_a_text_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="expected a folder, got nothing"):
+    with pytest.raises(DataError, match="expected a folder or an archive, got nothing"):
         preview(config(str(tmp_path / "nowhere")))
