@@ -189,6 +189,15 @@ class TestAugmentation:
         # centres 0 to 3; the pixel before each is blank too
         assert lines == {(0, 1, 1, 1), (0, 0, 1, 1), (1, 0, 0, 1), (1, 1, 0, 0)}
 
+    def test_of_a_cutout_of_16_pixels_14_by_14_lie_on_an_image_of_32_on_average(self) -> None:
+        x_BCHW = augment_images(
+            torch.ones(4000, 1, 32, 32), AugmentConfig(pad=0, flip=False, cutout=16), seeded()
+        )
+        # It begins at -8 to 23: 8 + ... + 15 = 92 pixels of the first 8, 17 times 16 = 272, and
+        # 15 + ... + 9 = 84 of the last 7: 448 / 32 = 14. An image's area varies by about 50.
+        area = (x_BCHW == 0).sum().item() / 4000
+        assert area == pytest.approx(14 * 14, abs=4)
+
     def test_a_cutout_changes_no_other_random_number(self) -> None:
         x_BCHW = torch.rand(64, 1, 5, 5) + 1
         whole = augment_images(x_BCHW, AugmentConfig(pad=2), seeded())
