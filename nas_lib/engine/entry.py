@@ -85,7 +85,8 @@ def search(
     """
     config = _with_objects(config, space, evaluate)
     procedure_of(config).check_choice(rounds=rounds is not None, replicas=replicas is not None)
-    opened = OpenSearch(store or f"runs/{config.name}", space=space, evaluate=evaluate)
+    uri = f"runs/{config.name}" if store is None else store
+    opened = OpenSearch(uri, space=space, evaluate=evaluate)
     num_workers = _num_workers(config, workers, _is_inline(config, opened.uri))
     listener = listener or Listener()
     problems: list[str] = []

@@ -14,13 +14,8 @@ from obstore.store import GCSStore as GCSClient
 from obstore.store import S3Store as S3Client
 
 from nas_lib.errors import ConfigError
-from nas_lib.store.network import (
-    NetworkStore,
-    bucket_and_prefix,
-    client_options,
-    first_set,
-    retry_config,
-)
+from nas_lib.store.environment import address, word
+from nas_lib.store.network import NetworkStore, bucket_and_prefix, client_options, retry_config
 from nas_lib.store.objects import ObjectInfo
 
 
@@ -48,7 +43,7 @@ class S3Location:
             ConfigError: It is no such URI, or the endpoint is no URL.
         """
         bucket, prefix = bucket_and_prefix(uri)
-        region = first_set("AWS_REGION", "AWS_DEFAULT_REGION") or "us-east-1"
+        region = word("us-east-1", "AWS_REGION", "AWS_DEFAULT_REGION")
         return cls(bucket, prefix, _endpoint(region), region)
 
     @property
@@ -83,11 +78,8 @@ def _connect_s3(location: S3Location) -> S3Client:
 
 
 def _endpoint(region: str) -> str:
-    url = first_set("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    url = url or f"https://s3.{region}.amazonaws.com"
-    if not url.startswith(("http://", "https://")):
-        raise ConfigError(f"AWS_ENDPOINT_URL must begin with http:// or https://, got {url!r}")
-    return url.rstrip("/")
+    url = address("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    return url or f"https://s3.{region}.amazonaws.com"
 
 
 class GCSStore(NetworkStore):
@@ -110,7 +102,7 @@ def _connect_gcs(bucket: str, prefix: str) -> GCSClient:
     return GCSClient(
         bucket,
         prefix=prefix or None,
-        client_options=client_options(first_set("GOOGLE_BASE_URL")),
+        client_options=client_options(address("GOOGLE_BASE_URL")),
         retry_config=retry_config(),
     )
 
@@ -127,7 +119,7 @@ class AzureStore(NetworkStore):
     def __init__(self, uri: str) -> None:
         container, prefix = bucket_and_prefix(uri)
         uri = f"az://{container}/{prefix}".rstrip("/")
-        if not first_set("AZURE_STORAGE_ACCOUNT_NAME"):
+        if not word("", "AZURE_STORAGE_ACCOUNT_NAME"):
             raise ConfigError(
                 f"{uri} needs AZURE_STORAGE_ACCOUNT_NAME, the name of its storage account, got none"
             )
@@ -143,11 +135,11 @@ class AzureStore(NetworkStore):
 
 def _connect_azure(container: str, prefix: str) -> AzureClient:
     # Azure's clusters write it with a slash at its end, and the client adds another.
-    authority = first_set("AZURE_AUTHORITY_HOST").rstrip("/")
+    authority = address("AZURE_AUTHORITY_HOST")
     return AzureClient(
         container,
         prefix=prefix or None,
         config={"authority_host": authority} if authority else {},
-        client_options=client_options(first_set("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")),
+        client_options=client_options(address("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")),
         retry_config=retry_config(),
     )

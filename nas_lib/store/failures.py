@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from obstore.exceptions import BaseError
 
-from nas_lib.errors import ObjectNotFoundError, StoreError
+from nas_lib.errors import ObjectNotFoundError, StoreError, one_line
 
 Action = Literal["use", "read", "write", "delete", "list", "set up"]
 
@@ -45,6 +45,9 @@ _WORDS = {
     ),
 }
 
+_REFUSED = "the credentials were refused; check {words.credentials}"
+_MAY_NOT = "these credentials may not {action} here; check the rights of {words.credentials}"
+
 # The clients tell these apart only in their texts, which quote the server's error code.
 _REASONS = (
     (
@@ -57,16 +60,35 @@ _REASONS = (
         "no credentials; set {words.credentials}",
     ),
     (
-        "AccessDenied|SignatureDoesNotMatch|InvalidAccessKeyId|403 Forbidden|401 Unauthorized"
-        r"|InvalidIdentityToken|ExpiredToken|invalid_grant|AADSTS|\(code: 403\)",
-        "the credentials were refused; check {words.credentials}",
+        "RequestTimeTooSkewed|RequestExpired|difference between the request time"
+        "|date header too old|reasonable timeframe",
+        "this machine's clock and the server's differ too much; set this machine's",
     ),
+    (
+        "ExpiredToken|TokenRefreshRequired|AADSTS700024|[Tt]oken (has|is) expired",
+        "the credentials have expired; renew {words.credentials}",
+    ),
+    (
+        "SignatureDoesNotMatch|InvalidAccessKeyId|401 Unauthorized|InvalidIdentityToken"
+        "|invalid_grant|AADSTS",
+        _REFUSED,
+    ),
+    (r"AccessDenied|403 Forbidden|\(code: 403\)", _MAY_NOT),
+    (
+        "501 Not Implemented|code: NotImplemented",
+        "the server does not implement this; a search needs one that knows create-only writes "
+        "(If-None-Match)",
+    ),
+    ("redirect without LOCATION", "the {words.bucket} is in another region; set AWS_REGION"),
+    ("507 Insufficient|StorageFull|QuotaExceeded", "no space left on the server"),
+    ("429 Too Many|SlowDown|503 Service|ServerBusy|409 Conflict", "the server is too busy"),
     ("response body error", "the connection broke"),
     ("kind: Timeout", "the server does not answer; NAS_STORE_TIMEOUT_S says how long to wait"),
     (
         "error sending request|Max retries exceeded|timed out",
         "cannot reach the server; is {words.address} right?",
     ),
+    (r"status code: (?P<status>(?!404)\d{3}[A-Za-z ]+)", "the server answered {status}"),
 )
 
 
@@ -77,6 +99,11 @@ def explained(action: Action, key: str, uri: str) -> Iterator[None]:
         yield
     except (OSError, BaseError) as err:
         raise store_error(err, action, key, uri) from err
+    except BaseException as err:
+        if type(err).__name__ != "PanicException":  # of obstore's Rust; its class has no module
+            raise
+        what = RuntimeError(f"the store's client broke down: {err}")
+        raise store_error(what, action, key, uri) from err
 
 
 def store_error(err: Exception, action: Action, key: str, uri: str) -> StoreError:
@@ -89,23 +116,31 @@ def store_error(err: Exception, action: Action, key: str, uri: str) -> StoreErro
         uri: The store.
     """
     place = f"{key} in {uri}" if key else uri
-    reason = _network_reason(str(err), uri)
+    reason = _network_reason(str(err), action, uri)
     if reason is None and action in ("read", "delete") and _is_missing(err):
-        return ObjectNotFoundError(f"there is no {place}")
+        return ObjectNotFoundError(one_line(f"there is no {place}"))
     reason = reason or getattr(err, "strerror", None) or _first_line(str(err))
-    return StoreError(f"cannot {action} {place}: {_begun_small(reason)}")
+    return StoreError(one_line(f"cannot {action} {place}: {_begun_small(without_secrets(reason))}"))
 
 
-def _network_reason(text: str, uri: str) -> str | None:
+def without_secrets(text: str) -> str:
+    """Return what a client says without what nobody may read: the user in an address."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+
+
+def _network_reason(text: str, action: Action, uri: str) -> str | None:
     """Return what these words of a server or client mean, where it is a known thing."""
     scheme, _, path = uri.partition("://")
     words = _WORDS.get(scheme)
     if words is None:
         return None
     for pattern, reason in _REASONS:
-        if re.search(pattern, text):
+        found = re.search(pattern, text)
+        if found:
+            if reason is _MAY_NOT and action not in ("write", "delete"):
+                reason = _REFUSED  # what cannot even be read is more likely a wrong key
             making = words.making.format(uri=uri, name=path.partition("/")[0])
-            return reason.format(words=words, making=making)
+            return reason.format(words=words, making=making, action=action, **found.groupdict())
     return None
 
 

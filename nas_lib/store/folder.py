@@ -6,6 +6,8 @@ tells a full disk from a forbidden one only in its texts, and has threads, which
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import re
 import stat
@@ -18,6 +20,8 @@ from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key
 
 _STAGING = ".staging"  # half-written objects, and what a killed writer left; never listed
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_HERE, _NO_REPLACE, _EXCLUSIVE = -100, 1, 4  # AT_FDCWD, RENAME_NOREPLACE, RENAME_EXCL
 _PART = re.compile(rf"{re.escape(_STAGING)}/[0-9a-f]{{32}}")
 
 
@@ -46,7 +50,7 @@ class FolderStore:
         path = self._path(key)
         with explained("write", key, self.uri), self._staged(path, data) as part:
             try:
-                os.link(part, path)
+                _name(part, path)
             except FileExistsError:
                 return False
             return True
@@ -118,6 +122,49 @@ class FolderStore:
                     version=f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}",
                     modified_s=found.st_mtime,
                 )
+
+
+def _name(part: str, path: str) -> None:
+    """Give a file its name unless there is one of that name.
+
+    Raises:
+        FileExistsError: There is.
+        OSError: The disk cannot do that, or another reason.
+    """
+    try:
+        os.link(part, path)
+    except OSError as err:
+        if err.errno not in _NO_LINKS:
+            raise
+        _rename(part, path)  # exFAT and some network disks have no hard links
+
+
+def _rename(part: str, path: str) -> None:
+    code = _renamed(part, path)
+    if code in {*_NO_LINKS, errno.EINVAL}:
+        raise OSError(
+            code,
+            "this disk can neither link a file nor rename one without replacing another, which "
+            "a search needs; keep it on another disk (of a bucket that is mounted here: by its "
+            "own address, such as s3:// or gs://)",
+        )
+    if code:
+        raise OSError(code, os.strerror(code), path)
+
+
+def _renamed(part: str, path: str) -> int:
+    """Rename a file unless there is one of the new name; return 0, or why it could not be done.
+
+    Python's own rename replaces the other.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "renameat2"):  # Linux
+        failed = libc.renameat2(_HERE, os.fsencode(part), _HERE, os.fsencode(path), _NO_REPLACE)
+    elif hasattr(libc, "renamex_np"):  # macOS
+        failed = libc.renamex_np(os.fsencode(part), os.fsencode(path), _EXCLUSIVE)
+    else:
+        return errno.ENOSYS
+    return ctypes.get_errno() if failed else 0
 
 
 def _files(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -7,6 +7,7 @@ large weights over a slow line may need more.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,15 +15,15 @@ from functools import cache, wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from nas_lib.errors import ConfigError, StoreError
+from nas_lib.store.environment import check_secrets, timeout_s
 from nas_lib.store.failures import explained
-from nas_lib.store.objects import ObjectInfo, check_key
+from nas_lib.store.objects import ObjectInfo, check_key, shown
 from nas_lib.store.obstores import ObstoreStore
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
     from obstore.store import ObjectStore as Client
 
-_TIMEOUT_S = 8.0
 _GIVE_UP_AFTER_S = 10.0  # within one call of obstore, no retry begins later than this
 _TRIES = 5
 _BROKE_OFF = "response body error"  # in the texts of obstore's errors
@@ -43,18 +44,22 @@ def bucket_and_prefix(uri: str) -> tuple[str, str]:
     try:
         check_key(f"{bucket}/{prefix}" if prefix else bucket)
     except ValueError as err:
-        raise ConfigError(f"expected {scheme}://bucket/prefix, got {uri!r}") from err
+        raise ConfigError(f"expected {scheme}://bucket/prefix, got {shown(uri)}") from err
+    if not re.fullmatch(r"[A-Za-z0-9._$-]+", bucket):
+        raise ConfigError(
+            f"a bucket's name is of letters, digits, dots and dashes, got {shown(bucket)}"
+        )
     return bucket, prefix
 
 
 def client_options(endpoint: str) -> ClientConfig:
     """Return how long obstore waits, and that it may speak plain HTTP to an `http://` server."""
-    timeout_s = _timeout_s()
+    patience_s = timeout_s()
     return {
         "allow_http": endpoint.startswith("http://"),
         "connect_timeout": timedelta(seconds=3),
-        "read_timeout": timedelta(seconds=timeout_s),
-        "timeout": timedelta(seconds=max(120.0, timeout_s)),  # of a whole request
+        "read_timeout": timedelta(seconds=patience_s),
+        "timeout": timedelta(seconds=max(120.0, patience_s)),  # of a whole request
     }
 
 
@@ -65,14 +70,9 @@ def retry_config() -> RetryConfig:
     """
     return {
         "max_retries": 100,  # the time decides
-        "retry_timeout": timedelta(seconds=max(_GIVE_UP_AFTER_S, 1.25 * _timeout_s())),
+        "retry_timeout": timedelta(seconds=max(_GIVE_UP_AFTER_S, 1.25 * timeout_s())),
         "backoff": {"max_backoff": timedelta(seconds=2)},
     }
-
-
-def first_set(*variables: str) -> str:
-    """Return the first of these environment variables that says something, or nothing."""
-    return next(filter(None, map(os.environ.get, variables)), "")
 
 
 def _persistent(sign: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -107,9 +107,11 @@ class NetworkStore(ObstoreStore):
         """Take the store's URI, and what makes its client from the settings around it.
 
         Raises:
+            ConfigError: A key or token cannot be sent.
             StoreError: The settings are none that a client could use.
         """
         super().__init__(uri)
+        check_secrets()
         with explained("use", "", uri):
             self._connection = connect()
 
@@ -146,17 +148,6 @@ class NetworkStore(ObstoreStore):
                 "already: start it by spawn or forkserver"
             )
         return self._connection
-
-
-def _timeout_s() -> float:
-    text = os.environ.get("NAS_STORE_TIMEOUT_S") or str(_TIMEOUT_S)
-    try:
-        timeout_s = float(text)
-    except ValueError:
-        timeout_s = 0.0
-    if timeout_s <= 0:
-        raise ConfigError(f"NAS_STORE_TIMEOUT_S must be a number of seconds above 0, got {text!r}")
-    return timeout_s
 
 
 @cache

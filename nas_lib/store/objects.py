@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from nas_lib.errors import one_line
+
 
 @dataclass(frozen=True)
 class ObjectInfo:
@@ -88,6 +90,11 @@ class ObjectStore(Protocol):
         ...
 
 
+def shown(text: str) -> str:
+    """Return what a user wrote as a part of a sentence: quoted, and cut where it is long."""
+    return one_line(repr(text), 100)
+
+
 def check_key(key: str) -> str:
     """Return the key, refused if it could name anything outside its store.
 
@@ -95,5 +102,7 @@ def check_key(key: str) -> str:
         ValueError: A segment is empty, `.` or `..`.
     """
     if any(segment in ("", ".", "..") for segment in key.split("/")):
-        raise ValueError(f"a key may not leave the store: expected a/relative/path, got {key!r}")
+        raise ValueError(
+            f"a key may not leave the store: expected a/relative/path, got {shown(key)}"
+        )
     return key

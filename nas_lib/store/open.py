@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 from nas_lib.errors import ConfigError
 from nas_lib.store.clouds import AzureStore, GCSStore, S3Store
 from nas_lib.store.folder import FolderStore
-from nas_lib.store.objects import ObjectStore
+from nas_lib.store.objects import ObjectStore, shown
 from nas_lib.store.obstores import MemoryStore
+
+_CLOUDS = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?=/)|(s3|gs|az|file|memory):", re.IGNORECASE)
+"""How a URI begins, also one that has lost a slash or two."""
 
 
 def open_store(uri: str) -> ObjectStore:
@@ -23,20 +28,38 @@ def open_store(uri: str) -> ObjectStore:
         ConfigError: It is none of these, or a setting that says where it is cannot be right.
         StoreError: The credentials in the environment are none.
     """
+    _check_letters(uri)
     scheme, separator, rest = uri.partition("://")
-    if uri and not separator:
-        return FolderStore(uri)
-    if scheme == "file" and rest.startswith("/"):
-        return FolderStore(unquote(rest))
-    if scheme == "s3":
-        return S3Store(uri)
-    if scheme == "gs":
-        return GCSStore(uri)
-    if scheme == "az":
-        return AzureStore(uri)
-    if scheme == "memory":
+    if separator and scheme in _CLOUDS:
+        return _CLOUDS[scheme](uri)
+    if separator and scheme == "memory" and rest:
         return MemoryStore(rest)
+    if separator and scheme == "file" and rest.startswith("/"):
+        return _folder(unquote(rest), uri)
+    if uri and not separator and not _SCHEME.match(uri):
+        return _folder(uri, uri)
     raise ConfigError(
         "a store is a folder, file:///folder, s3://bucket/prefix, gs://bucket/prefix, "
-        f"az://container/prefix or memory://name, got {uri!r}"
+        f"az://container/prefix or memory://name, got {shown(uri)}"
     )
+
+
+def _folder(path: str, uri: str) -> FolderStore:
+    try:
+        store = FolderStore(path)
+    except (OSError, RuntimeError) as err:  # no working folder, no such user
+        raise ConfigError(f"cannot tell which folder {shown(uri)} is: {err}") from err
+    if store.uri.strip("/") == "":
+        raise ConfigError(f"a store is a folder below /, not / itself, got {shown(uri)}")
+    _check_letters(store.uri)
+    return store
+
+
+def _check_letters(text: str) -> None:
+    """Refuse what could not be written into a record or a report."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"a store's name must be text in UTF-8, got {shown(text)}") from None
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise ConfigError(f"a store's name may have no control characters, got {shown(text)}")

@@ -18,6 +18,7 @@ from nas_lib.store.objects import ObjectInfo, ObjectStore
 
 _TABLE = """CREATE TABLE IF NOT EXISTS objects (
     store TEXT, key TEXT, version TEXT, data BLOB, PRIMARY KEY (store, key))"""
+_UNUSABLE = (sqlite3.Error, OSError, RuntimeError)  # the last where there is no home folder
 
 
 def read_immutable(store: ObjectStore, infos: Sequence[ObjectInfo]) -> list[bytes]:
@@ -41,7 +42,7 @@ def read_immutable(store: ObjectStore, infos: Sequence[ObjectInfo]) -> list[byte
 def _recall(uri: str, infos: Sequence[ObjectInfo]) -> dict[ObjectInfo, bytes]:
     found: dict[ObjectInfo, bytes] = {}
     query = "SELECT data FROM objects WHERE store = ? AND key = ? AND version = ?"
-    with suppress(sqlite3.Error, OSError), _opened() as cache:
+    with suppress(*_UNUSABLE), _opened() as cache:
         for info in infos:
             row = cache.execute(query, (uri, info.key, info.version)).fetchone()
             if row is not None:
@@ -51,7 +52,7 @@ def _recall(uri: str, infos: Sequence[ObjectInfo]) -> dict[ObjectInfo, bytes]:
 
 def _remember(uri: str, blobs: Mapping[ObjectInfo, bytes]) -> None:
     rows = ((uri, info.key, info.version, data) for info, data in blobs.items())
-    with suppress(sqlite3.Error, OSError), _opened() as cache:
+    with suppress(*_UNUSABLE), _opened() as cache:
         cache.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", rows)
 
 

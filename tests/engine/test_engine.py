@@ -111,6 +111,11 @@ def test_a_search_stops_once_the_score_is_reached() -> None:
     assert max(row.reward for row in handle.children[-4:]) >= 0.9
 
 
+def test_an_empty_store_is_refused_and_not_taken_for_the_default() -> None:
+    with pytest.raises(ConfigError, match=r"a store is a folder, .* got ''"):
+        search(tabular(), store="")
+
+
 def test_another_searchs_folder_is_refused(tmp_path: Path) -> None:
     search(tabular(), store=str(tmp_path), workers=1)
 

@@ -133,6 +133,16 @@ class _KillingOs:
         return getattr(os, name)
 
 
+class DiskWithoutLinks:
+    """The module `os` on a disk that has no hard links."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def link(self, source: str, target: str) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM), target)
+
+
 def fail_at(number: int) -> OnCall:
     """Let the call with this number fail as a full or broken disk does."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from faulty_store import DiskWithoutLinks
+from small_server import SmallServer, running
 
 from nas_lib.errors import ConfigError, ObjectNotFoundError, StoreError
-from nas_lib.store import network
-from nas_lib.store.failures import store_error
+from nas_lib.store import folder, network
+from nas_lib.store.failures import explained, store_error
 from nas_lib.store.folder import FolderStore
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
@@ -108,13 +111,120 @@ def test_a_missing_bucket_is_named(cloud: Cloud, action: str, call: Call) -> Non
     )
 
 
-@pytest.mark.parametrize("text", ["soon", "0", "-1"])
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "-inf", "1e300", "86401"])
 def test_a_timeout_that_is_no_time_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("NAS_STORE_TIMEOUT_S", text)
-    with pytest.raises(ConfigError, match=f"NAS_STORE_TIMEOUT_S must be .* above 0, got '{text}'"):
+    with pytest.raises(ConfigError, match=f"NAS_STORE_TIMEOUT_S must be .* a day, got '{text}'"):
         open_store("s3://b/p")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "setting", "value", "sentence"),
+    [
+        ("s3", "AWS_REGION", "eu\n", r"AWS_REGION must be of letters.* got 'eu\\n'"),
+        ("s3", "AWS_REGION", "eu west", "AWS_REGION must be of letters, digits and dashes"),
+        ("s3", "AWS_ENDPOINT_URL", "http://", "must be like https://host or .* got 'http://'"),
+        ("s3", "AWS_ENDPOINT_URL", "http://h:99999", "must be like .* got 'http://h:99999'"),
+        ("s3", "AWS_ENDPOINT_URL", "http://[::1", "must be like "),
+        ("s3", "AWS_ENDPOINT_URL", "http://a b", "must be like "),
+        ("s3", "AWS_ENDPOINT_URL", "http://h\u00fc:1", "must be like "),
+        ("s3", "AWS_ENDPOINT_URL", "ftp://h", "must begin with http:// or https://"),
+        ("s3", "AWS_ENDPOINT_URL", "http://me:mine@h:x", "must be like .* got 'http://h:x'"),
+        ("s3", "AWS_ENDPOINT_URL_S3", "http://h?a", "AWS_ENDPOINT_URL_S3 must be like "),
+        ("s3", "AWS_ACCESS_KEY_ID", "mine\n", "AWS_ACCESS_KEY_ID has a blank, a line break or "),
+        ("s3", "AWS_SECRET_ACCESS_KEY", "mine\u00fc", "AWS_SECRET_ACCESS_KEY has a blank"),
+        ("s3", "AWS_SESSION_TOKEN", "mine mine", "AWS_SESSION_TOKEN has a blank"),
+        ("gs", "GOOGLE_BASE_URL", "http://h:99999", "GOOGLE_BASE_URL must be like "),
+        ("az", "AZURE_STORAGE_ENDPOINT", "https://", "AZURE_STORAGE_ENDPOINT must be like "),
+        ("az", "AZURE_STORAGE_ACCOUNT_NAME", "a\nb", "AZURE_STORAGE_ACCOUNT_NAME must be of "),
+    ],
+)
+def test_settings_at_which_a_client_would_panic_are_refused_before(
+    gcs_uri: str,
+    azure_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    setting: str,
+    value: str,
+    sentence: str,
+) -> None:
+    del gcs_uri, azure_uri  # only their environment
+    monkeypatch.setenv(setting, value)
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        open_store(f"{scheme}://bucket/p")
+    assert caught.value.exit_code == 2
+    assert "mine" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class PanicException(BaseException):
+    """What a client raises that panics; it is no Exception."""
+
+
+def test_a_client_that_panics_all_the_same_is_one_sentence() -> None:
+    with (
+        pytest.raises(StoreError, match="cannot read a in s3://b: the store's client broke down"),
+        explained("read", "a", "s3://b"),
+    ):
+        raise PanicException("request valid:\nInvalidUri")
+
+
+class Refusing(SmallServer):
+    """Answers every request with this error."""
+
+    status, code = 500, ""
+
+    def refused(self) -> None:
+        self.body()
+        self.refuse(self.status, self.code)
+
+    get = head = put = delete = post = refused
+
+
+CANNOT = {
+    (403, "RequestTimeTooSkewed"): (
+        "this machine's clock and the server's differ too much; set this machine's",
+    )
+    * 2,
+    (400, "ExpiredToken"): (
+        "the credentials have expired; renew AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    )
+    * 2,
+    (403, "AccessDenied"): (
+        "these credentials may not write here; check the rights of AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY",
+        "the credentials were refused; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    (501, "NotImplemented"): (
+        "the server does not implement this; a search needs one that knows create-only writes "
+        "(If-None-Match)",
+    )
+    * 2,
+    (301, "PermanentRedirect"): ("the bucket is in another region; set AWS_REGION",) * 2,
+    (507, "InsufficientStorage"): ("no space left on the server",) * 2,
+    (503, "SlowDown"): ("the server is too busy",) * 2,
+    (400, "InvalidArgument"): ("the server answered 400 Bad Request",) * 2,
+    (500, "InternalError"): ("the server answered 500 Internal Server Error",) * 2,
+}
+
+
+@pytest.mark.parametrize(("answer", "reasons"), CANNOT.items(), ids=lambda case: str(case))
+def test_what_a_server_says_has_its_sentence(
+    s3_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: tuple[int, str],
+    reasons: tuple[str, str],
+) -> None:
+    monkeypatch.setattr(network, "_GIVE_UP_AFTER_S", 0.1)
+    monkeypatch.setenv("NAS_STORE_TIMEOUT_S", "0.1")
+    with running(Refusing, status=answer[0], code=answer[1]) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url.replace("//", "//user:canary@"))
+        store = open_store(s3_uri)
+        for action, reason in zip(("write", "read"), reasons, strict=True):
+            said = message(CALLS[action], store)
+            assert said == f"cannot {action} a/b in {s3_uri}: {reason}"
 
 
 @each_call
@@ -221,3 +331,18 @@ def test_a_folder_one_may_not_write_to_is_named(
     store = FolderStore(locked_folder)
     assert message(call, store) == f"cannot {action} a in {locked_folder}: permission denied"
     assert store.get("a") == b"x"
+
+
+def test_a_disk_that_can_neither_link_nor_rename_safely_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with gcsfuse."""
+    monkeypatch.setattr(folder, "os", DiskWithoutLinks())
+    monkeypatch.setattr(folder, "_renamed", lambda part, path: errno.EINVAL)
+    store = FolderStore(tmp_path)
+    assert message(CALLS["write"], store) == (
+        f"cannot write a/b in {tmp_path}: this disk can neither link a file nor rename one without "
+        "replacing another, which a search needs; keep it on another disk (of a bucket that is "
+        "mounted here: by its own address, such as s3:// or gs://)"
+    )
+    assert store.keys("") == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,13 +81,47 @@ def test_s3_is_found_as_other_tools_find_it(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     "uri",
     [
-        *("", "abfs://bucket/p", "file://relative"),
+        *("", "abfs://bucket/p", "file://relative", "s3:/x", "gs:/x", "az:/x", "S3://b/p"),
+        *("s3:x", "file:/x", "memory:x", "memory://", "file:///", "hdfs:/x", "/", "//", "a\0b"),
+        *("runs/a\nb", "s3://b b/p", "s3://b\u00fc/p"),
         *("s3://", "s3:///p", "s3://b//p", "s3://b/../p", "gs://", "gs:///p", "az://c/../p"),
     ],
 )
 def test_anything_else_is_refused(uri: str) -> None:
     with pytest.raises(ConfigError, match="got '"):
         open_store(uri)
+
+
+def test_a_folder_whose_name_only_looks_like_a_scheme_is_one(tmp_path: Path) -> None:
+    assert open_store(f"{tmp_path}/s3:/x").uri == f"{tmp_path}/s3:/x"
+    assert open_store("./s3:x").uri.endswith("/s3:x")
+    assert open_store("12:30").uri.endswith("/12:30")
+
+
+def test_bytes_that_are_no_text_are_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latin_1 = os.fsdecode(b"gr\xf6\xdfe")
+    said = r"a store's name must be text in UTF-8, got '.*gr\\udcf6\\udcdfe"
+    for uri in (f"runs/{latin_1}", f"s3://b/{latin_1}", f"file:///{latin_1}"):
+        with pytest.raises(ConfigError, match=said):
+            open_store(uri)
+    (tmp_path / latin_1).mkdir()
+    monkeypatch.chdir(tmp_path / latin_1)
+    with pytest.raises(ConfigError, match=said):
+        open_store("runs")
+
+
+def test_a_place_that_cannot_be_told_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match="cannot tell which folder '~nobody-here/x' is: "):
+        open_store("~nobody-here/x")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ConfigError, match="cannot tell which folder 'runs' is: "):
+        open_store("runs")
 
 
 def test_an_endpoint_without_a_scheme_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from faulty_store import DiskWithoutLinks
 from store_contract import StoreContract
 
+from nas_lib.store import folder
 from nas_lib.store.clouds import AzureStore, GCSStore, S3Store
 from nas_lib.store.folder import FolderStore
 from nas_lib.store.obstores import MemoryStore
@@ -14,6 +16,15 @@ from nas_lib.store.obstores import MemoryStore
 class TestFolderStore(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> FolderStore:
+        return FolderStore(tmp_path / "search")
+
+
+class TestFolderStoreWithoutHardLinks(StoreContract):
+    """As on exFAT: links are refused, and renaming can be told not to replace."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderStore:
+        monkeypatch.setattr(folder, "os", DiskWithoutLinks())
         return FolderStore(tmp_path / "search")
 
 
