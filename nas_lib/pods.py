@@ -148,6 +148,10 @@ class Log(Listener):
         """Print it."""
         print(f"{child} failed: {message}", flush=True)
 
+    def warned(self, message: str) -> None:
+        """Print it."""
+        print(message, flush=True)
+
     def waiting(self, child: str, message: str) -> None:
         """Print it."""
         print(f"{child} waits: {message}", flush=True)

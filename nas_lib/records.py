@@ -17,8 +17,8 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from nas_lib.architecture import Architecture
 from nas_lib.errors import CorruptStateError
 
-Status = Literal["ok", "diverged", "out_of_memory", "crashed", "missing"]
-COUNTED: tuple[Status, ...] = ("ok", "diverged", "out_of_memory")
+Status = Literal["ok", "diverged", "out_of_memory", "timed_out", "crashed", "missing"]
+COUNTED: tuple[Status, ...] = ("ok", "diverged", "out_of_memory", "timed_out")
 """A child that ended like this has a reward that the controller learns from."""
 
 _CHILD_ID = re.compile(r"r(\d{3,9})-(\d{6,9})-(\d{2,9})", re.ASCII)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _STORE_ENV = (
 )
 _NO_SIDECAR = {"sidecar.istio.io/inject": "false"}  # it would outlive the child
 _MADE_FROM = "kfp-nas/made-from"
+_STARTS_WITHIN_S = 600  # a pod: its image may have to be fetched
 _NAME_SIZE = 63  # of a Job: it becomes a label of its pods
 
 
@@ -67,11 +69,11 @@ def child_job(
             "name": job_name(child, search_uri=search_uri, config=config),
             "namespace": place.namespace,
             "labels": {**labels, **queue},
-            "annotations": {_MADE_FROM: _settings(child, search_uri, resources, place)},
+            "annotations": {_MADE_FROM: _settings(child, search_uri, config, place)},
         },
         "spec": {
             "backoffLimit": config.children.max_attempts,
-            "activeDeadlineSeconds": resources.deadline_s,
+            "activeDeadlineSeconds": _deadline_s(config),
             "ttlSecondsAfterFinished": resources.ttl_s,
             "podFailurePolicy": {
                 "rules": [{"action": "Ignore", "onPodConditions": [_is_true("DisruptionTarget")]}]
@@ -119,10 +121,17 @@ def run_labels(run: str) -> dict[str, str]:
     return {"kfp-nas/run": re.sub(r"[^A-Za-z0-9._-]", "-", run)[:63].strip("-._")}
 
 
-def _settings(child: str, search_uri: str, resources: ResourcesConfig, place: JobPlace) -> str:
+def _settings(child: str, search_uri: str, config: SearchConfig, place: JobPlace) -> str:
     """Return a hash of all that a Job is made from, but not of the run."""
-    pod = _pod(child, "", search_uri, resources, place)
-    return _fingerprint(json.dumps([pod, resources.queue, resources.deadline_s]))
+    pod = _pod(child, "", search_uri, config.resources, place)
+    return _fingerprint(json.dumps([pod, config.resources.queue, _deadline_s(config)]))
+
+
+def _deadline_s(config: SearchConfig) -> int:
+    """Return when a Job is ended: only after a child would have ended by its own limit."""
+    limit_s = config.children.timeout_s
+    least_s = math.ceil(limit_s) + _STARTS_WITHIN_S if isinstance(limit_s, float) else 0
+    return max(config.resources.deadline_s, least_s)
 
 
 def _fingerprint(text: str) -> str:

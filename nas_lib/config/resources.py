@@ -86,8 +86,8 @@ class ResourcesConfig(Part):
         24 * 3600,
         ge=1,
         le=10**9,
-        description="A child's Job that is not done by then is ended (jobs only); the time "
-        "in which it waits for a node counts.",
+        description="A child's Job that is not done by then is ended (jobs only), and the time in "
+        "which it waits for a node counts; never before children.timeout_s is over.",
     )
     ttl_s: int = Field(
         3600, ge=0, le=10**9, description="A finished Job is deleted after this long (jobs only)."

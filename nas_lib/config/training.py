@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from nas_lib.bounds import Count, Device, Epochs, Few, Positive, Rate, Seconds, Text, Weight
 from nas_lib.part import MAY_CHANGE, Part
@@ -141,6 +142,19 @@ class TextRewardConfig(RewardConfig):
     )
 
 
+_YEAR_S = 365 * 24 * 3600
+
+
+def _time_limit(value: object) -> object:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is None or value == "auto" or (is_number and 0 < cast(float, value) <= _YEAR_S):
+        return value
+    raise PydanticCustomError("form", "auto, null, or a number of seconds up to a year")
+
+
+TimeLimit = Annotated[float | Literal["auto"] | None, BeforeValidator(_time_limit)]
+
+
 class ChildrenPart(Part):
     """What children have in common, whatever they learn.
 
@@ -162,6 +176,12 @@ class ChildrenPart(Part):
     max_attempts: Few = Field(
         3,
         description="Attempts without a new checkpoint before a child counts as crashed.",
+        json_schema_extra=MAY_CHANGE,
+    )
+    timeout_s: TimeLimit = Field(
+        "auto",
+        description="A child that takes longer has timed out, with reward 0: seconds; null for any "
+        "time; or auto: 10 times the median of finished children, from the 5th on, at least 600.",
         json_schema_extra=MAY_CHANGE,
     )
     when_all_crash: Literal["stop", "go_on"] = Field(

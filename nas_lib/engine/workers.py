@@ -11,6 +11,7 @@ from typing import Protocol
 from nas_lib import steps
 from nas_lib.blame import blamed_on_the_machine
 from nas_lib.config import SearchConfig
+from nas_lib.engine.time_limits import TimeIsUpError, TimeLimits, time_limit
 from nas_lib.errors import ChildFailedError, ConfigError, NasError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
@@ -19,6 +20,7 @@ from nas_lib.store import layout
 from nas_lib.training.machine import memory_limit_mb, num_cpus, visible_gpus
 from nas_lib.training.supervisor import Ended, Supervisor
 
+_LOOK_S = 1.0  # how often to see how long children have been trained
 _MEMORY_SHARE = 0.9  # of what is here, for all children together
 
 
@@ -148,6 +150,7 @@ class InlineWorkers:
         self._search = search
         self._run = run
         self._listener = listener
+        self._limits = TimeLimits(search)
         self._child: str | None = None
 
     @property
@@ -170,7 +173,7 @@ class InlineWorkers:
         assert child is not None
         while not self._try(child):
             pass
-        _tell_ended(self._search, self._listener, child)
+        self._limits.note(_tell_ended(self._search, self._listener, child))
         return [child]
 
     def give_up(self) -> None:
@@ -179,9 +182,13 @@ class InlineWorkers:
 
     def _try(self, child: str) -> bool:
         self._listener.started(child)
+        limit_s = self._limits.limit_s(child)
         try:
-            with blamed_on_the_machine(f"training {child}"):
+            with blamed_on_the_machine(f"training {child}"), time_limit(limit_s):
                 steps.train_child(self._search, child=child, run=self._run)
+        except TimeIsUpError:
+            assert limit_s is not None
+            _end_late(self._search, child, self._limits.words(limit_s), limit_s)
         except ChildFailedError as err:
             steps.fail_attempt(self._search, child=child, message=str(err))
             self._listener.failed(child, str(err))
@@ -202,6 +209,8 @@ class WorkerProcesses:
         self._listener = listener
         self._supervisor = supervisor
         self._num_workers = num_workers
+        self._limits = TimeLimits(search)
+        self._late: dict[str, tuple[str, float]] = {}  # whom we ended, and after how many seconds
 
     @property
     def has_room(self) -> bool:
@@ -221,22 +230,39 @@ class WorkerProcesses:
     def wait(self, timeout_s: float) -> list[str]:
         """Return the children that got their results; try again those that failed."""
         done = []
-        for ended in self._supervisor.wait(timeout_s):
+        for ended in self._supervisor.wait(min(timeout_s, _LOOK_S)):
             if self._is_done(ended):
-                _tell_ended(self._search, self._listener, ended.task)
+                self._limits.note(_tell_ended(self._search, self._listener, ended.task))
                 done.append(ended.task)
             else:
                 self.start(ended.task)
+        self._watch_time()
         return done
 
     def give_up(self) -> None:
         """End the workers; no more can be started."""
         self._supervisor.stop()
 
+    def _watch_time(self) -> None:
+        """End children that take longer than they may; speak of those that take long."""
+        for child, seconds in self._supervisor.running_s.items():
+            if child in self._late:
+                continue
+            if excess := self._limits.excess(child, seconds):
+                self._late[child] = excess, seconds
+                self._supervisor.end(child)
+            elif remark := self._limits.remark(child, seconds):
+                self._listener.warned(remark)
+
     def _is_done(self, ended: Ended) -> bool:
         """Settle how a worker ended; False if its child is to be tried again."""
-        if ended.out_of_memory:
-            steps.end_out_of_memory(self._search, child=ended.task, message=ended.message)
+        late = self._late.pop(ended.task, None)
+        if late and ended.exit_code < 0:  # else it was done when we came to end it
+            _end_late(self._search, ended.task, *late)
+        elif ended.out_of_memory:
+            steps.end_child(
+                self._search, child=ended.task, status="out_of_memory", message=ended.message
+            )
         elif ended.exit_code in (2, 3):
             _note_stop(self._search, ended.task)
             raise (ConfigError if ended.exit_code == 3 else NasError)(ended.message)
@@ -255,5 +281,11 @@ def _note_stop(search: OpenSearch, child: str) -> None:
         steps.stop_attempt(search, child=child)
 
 
-def _tell_ended(search: OpenSearch, listener: Listener, child: str) -> None:
-    listener.ended(search.store.read(ChildResult, layout.child_result(child)))
+def _end_late(search: OpenSearch, child: str, message: str, seconds: float) -> None:
+    steps.end_child(search, child=child, status="timed_out", message=message, seconds=seconds)
+
+
+def _tell_ended(search: OpenSearch, listener: Listener, child: str) -> ChildResult:
+    result = search.store.read(ChildResult, layout.child_result(child))
+    listener.ended(result)
+    return result

@@ -219,7 +219,7 @@ def rnn_pydoc() -> SearchConfig:
             architectures_per_step=10,
             derive=DeriveConfig(num_samples=50, keep=2, probes=4),
         ),
-        children=_rnn_children(training, epochs=5, batch_size=16),
+        children=_rnn_children(training, epochs=5, batch_size=16, timeout_s="auto"),
     )
 
 
@@ -285,6 +285,7 @@ def _small_controller() -> ReinforceConfig:
 
 def _macro_children(*, weight_decay: float) -> ImageChildrenConfig:
     return ImageChildrenConfig(
+        timeout_s=None,
         epochs=310,
         batch_size=100,
         learning_rate=0.05,
@@ -298,6 +299,7 @@ def _macro_children(*, weight_decay: float) -> ImageChildrenConfig:
 
 def _micro_children(*, weight_decay: float, cutout: int = 0) -> ImageChildrenConfig:
     return ImageChildrenConfig(
+        timeout_s=None,
         epochs=630,
         batch_size=144,
         learning_rate=0.05,
@@ -343,8 +345,10 @@ def _rnn_children(
     batch_size: int = 64,
     weight_decay: float = 8e-7,
     schedule: Literal["constant", "exponential"] = "constant",
+    timeout_s: Literal["auto"] | None = None,
 ) -> TextChildrenConfig:
     return TextChildrenConfig(
+        timeout_s=timeout_s,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=20.0,

@@ -22,6 +22,7 @@ def nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> Searc
         name=name,
         task=ImageTaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz")),
         space=space or CnnSpaceConfig(),
+        children=ImageChildrenConfig(timeout_s=None),
         search=RoundsConfig(max_children=12_800, children_per_round=8, replicas=100, shards=20),
     )
 

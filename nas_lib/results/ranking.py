@@ -1,7 +1,8 @@
 """What a search's children come to: rankings, counts, and curves over time. Pure functions.
 
 Curves have one value per counted child, in the order of the rows. Children that crashed or went
-missing are not counted; those that diverged or ran out of memory are, but have no score to show.
+missing are not counted; those that diverged, or ran out of memory or of time, are, but have no
+score to show.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from nas_lib.procedures.rounds import sample_architectures, update_controller
 from nas_lib.procedures.shared_training import train_shared_weights
 from nas_lib.steps.aggregation import RoundSummary, aggregate_rewards
 from nas_lib.steps.attempts import fail_attempt, stop_attempt
-from nas_lib.steps.children import end_out_of_memory, train_child
+from nas_lib.steps.children import end_child, train_child
 from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
 from nas_lib.steps.prepare import prepare_data
@@ -25,7 +25,7 @@ __all__ = [
     "aggregate_rewards",
     "collect_garbage",
     "derive_architectures",
-    "end_out_of_memory",
+    "end_child",
     "fail_attempt",
     "may_derive",
     "plan_replicas",

@@ -6,7 +6,7 @@ import socket
 
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
-from nas_lib.records import ChildId, ChildResult
+from nas_lib.records import ChildId, ChildResult, Status
 from nas_lib.steps.attempts import begin_attempt
 from nas_lib.store import layout
 
@@ -15,7 +15,7 @@ def train_child(search: OpenSearch, *, child: str, run: str) -> float:
     """Train a child that has no result, and store it.
 
     Returns:
-        Its reward; 0 where it diverged, ran out of memory, or has used up its attempts.
+        Its reward; 0 where it diverged, or has used up its attempts.
 
     Raises:
         NasError: The child is not to blame.
@@ -36,10 +36,20 @@ def train_child(search: OpenSearch, *, child: str, run: str) -> float:
     return result.reward
 
 
-def end_out_of_memory(search: OpenSearch, *, child: str, message: str) -> None:
-    """Store as the child's result that it needs more memory than it may have."""
+def end_child(
+    search: OpenSearch, *, child: str, status: Status, message: str, seconds: float = 0.0
+) -> None:
+    """Store as the child's result why it was ended, unless it has another one.
+
+    Args:
+        search: The search.
+        child: Its id.
+        status: What it took more of than it may.
+        message: The same in words.
+        seconds: How long its last attempt took.
+    """
     where = socket.gethostname()
-    result = ChildResult(child, "out_of_memory", 0.0, where=where, message=message)
+    result = ChildResult(child, status, 0.0, seconds=seconds, where=where, message=message)
     search.store.settle(layout.child_result(child), result)
     search.store.delete_checkpoints(layout.checkpoints_folder(child))
 

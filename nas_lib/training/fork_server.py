@@ -61,7 +61,7 @@ class ForkServer:
             self._loop(wake_read)
         finally:
             for pid in self._running:
-                os.kill(pid, signal.SIGKILL)
+                os.killpg(pid, signal.SIGKILL)
 
     def _loop(self, wake: int) -> None:
         stream = self._requests.fileno()
@@ -90,11 +90,14 @@ class ForkServer:
             return
         if pid == 0:
             try:
+                os.setpgid(0, 0)
                 os.environ.update(environment)  # before CUDA reads it, which it does once
                 self._run(arguments, parent, words_write)
             finally:  # whatever happened: the server's own work is not ours
                 os._exit(0)
         os.close(words_write)
+        with suppress(OSError):  # it was first; a group of its own, to be ended with all it starts
+            os.setpgid(pid, pid)
         self._running[pid] = (number, words_read)
         self._report(number, "started", pid)
 

@@ -78,6 +78,7 @@ class Supervisor:
         self._pids: dict[int, int] = {}
         self._taken: dict[int, str] = {}  # their GPUs
         self._excess: dict[int, str] = {}  # why we ended them
+        self._since_s: dict[int, float] = {}  # when their processes began
         self._started = 0
         self._pending = b""
         self._polled_s = 0.0
@@ -102,6 +103,18 @@ class Supervisor:
     def running(self) -> tuple[str, ...]:
         """The tasks that were started and have not ended."""
         return tuple(self._tasks.values())
+
+    @property
+    def running_s(self) -> dict[str, float]:
+        """For how many seconds the process of each task has been there."""
+        now_s = time.monotonic()
+        return {self._tasks[number]: now_s - since_s for number, since_s in self._since_s.items()}
+
+    def end(self, task: str) -> None:
+        """End a task's worker by SIGKILL, with all processes that it started."""
+        for number, pid in self._pids.items():
+            if self._tasks[number] == task:
+                _kill(pid)
 
     def start(self, task: str) -> None:
         """Start a worker for this task."""
@@ -161,10 +174,12 @@ class Supervisor:
     def _report(self, number: int, what: str, value: int, *last_words: str) -> Ended | None:
         if what == "started":
             self._pids[number] = value
+            self._since_s[number] = time.monotonic()
             return None
         if what == "unfit":
             (self._unfit,) = last_words
             return None
+        self._since_s.pop(number, None)
         self._pids.pop(number, None)  # there is none if it could not be started
         self._taken.pop(number, None)
         task, excess = self._tasks.pop(number), self._excess.pop(number, "")
@@ -190,8 +205,7 @@ class Supervisor:
         else:
             return
         self._excess[largest] = f"used {sizes_mb[largest]} MiB of memory, {what}"
-        with suppress(ProcessLookupError):  # it came to its end by itself
-            os.kill(self._pids[largest], signal.SIGKILL)
+        _kill(self._pids[largest])
 
     def _container_is_full(self) -> bool:
         limit_mb = self._container.limit_mb
@@ -215,3 +229,8 @@ class Supervisor:
         if self._unfit:
             return MachineError(f"no worker can be started on this machine: {self._unfit}")
         return NasError(f"the process that starts the workers ended (exit code {code})")
+
+
+def _kill(worker: int) -> None:
+    with suppress(ProcessLookupError):  # it came to its end by itself
+        os.killpg(worker, signal.SIGKILL)

@@ -19,7 +19,7 @@ from nas_lib.cluster.child_job import (
     round_labels,
     run_labels,
 )
-from nas_lib.config import ResourcesConfig, RoundsConfig, SearchConfig
+from nas_lib.config import ImageChildrenConfig, ResourcesConfig, RoundsConfig, SearchConfig
 from nas_lib.records import ChildId
 
 NEWEST = sorted(set(all_versions()), key=lambda version: int(version.split(".")[1]))[-3:]
@@ -300,6 +300,29 @@ def test_no_sidecar_outlives_the_child() -> None:
 )
 def test_a_job_tells_that_it_was_made_from_other_settings(other: ResourcesConfig) -> None:
     assert made_from(job(other)) != made_from(job())
+
+
+@pytest.mark.parametrize(
+    ("timeout_s", "deadline_s", "ended_after_s"),
+    [
+        ("auto", 7200, 7200),
+        (None, 7200, 7200),
+        (600, 7200, 7200),
+        (7000.5, 7200, 7601),  # 7,000.5, rounded up, and 600 in which its pod may start
+    ],
+)
+def test_a_job_is_not_ended_before_its_child_would_be(
+    timeout_s: Any, deadline_s: int, ended_after_s: int
+) -> None:
+    limited = config(ResourcesConfig(deadline_s=deadline_s)).model_copy(
+        update={"children": ImageChildrenConfig(timeout_s=timeout_s)}
+    )
+
+    made = child_job(CHILD, run="run", search_uri=URI, config=limited, place=PLACE)
+
+    assert made["spec"]["activeDeadlineSeconds"] == ended_after_s
+    same = made_from(made) == made_from(job(ResourcesConfig(deadline_s=deadline_s)))
+    assert same == (ended_after_s == deadline_s)
 
 
 def test_a_job_of_another_run_is_made_from_the_same_settings() -> None:

@@ -186,6 +186,13 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             "search: {kind: shared, weights: {epochs: 5}, controller_after: 5}}",
             "search: controller_after should be less than the 5 epochs, got 5",
         ),
+        *(
+            (
+                f"children: {{timeout_s: {value}}}",
+                "children.timeout_s should be auto, null, or a number of seconds up to a year, got",
+            )
+            for value in ("0", "-1", "fast", "true", ".inf", "31536001", "[5]")
+        ),
         ("children: 3", "children should be a section of settings (key: value), got 3"),
         ("controller: random", "controller should be a section of settings (key: value)"),
         ("seed: null", "seed should be a whole number, got null"),

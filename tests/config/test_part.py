@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from nas_lib.config import SearchConfig
 from nas_lib.part import MAY_CHANGE, Part
 
-CHILDREN = {"keep", "max_attempts", "when_all_crash"}
+CHILDREN = {"keep", "max_attempts", "timeout_s", "when_all_crash"}
 OF_SEARCH = {
     "SearchConfig": {"name", "resources"},
     "ImageFolderData": {"path"},

@@ -13,7 +13,7 @@ from synthetic import IMAGES, SMALLEST, START_S, WORDS, chain, row, search_view,
 from nas_lib import report
 from nas_lib.architecture import Architecture
 from nas_lib.config import CustomSpaceConfig, OwnChildrenConfig, SearchConfig
-from nas_lib.records import ChildRow, Problem, TestReading
+from nas_lib.records import ChildRow, Problem, Status, TestReading
 from nas_lib.report import leaderboard_json
 from nas_lib.report.children import brief
 from nas_lib.report.reporter import reporter_of
@@ -62,8 +62,13 @@ class TestLeaderboardTable:
         text = printed(own_view(row(0, architecture=strange)))
         assert "[bold]op[/bold]" in text
 
-    def test_a_diverged_child_shows_its_status_in_place_of_a_score(self) -> None:
-        assert "diverged" in printed(view_of(row(0, status="diverged")))
+    @pytest.mark.parametrize(
+        ("status", "shown"), [("diverged", "diverged"), ("timed_out", "timed out")]
+    )
+    def test_a_child_that_failed_shows_its_status_in_place_of_a_score(
+        self, status: Status, shown: str
+    ) -> None:
+        assert shown in printed(view_of(row(0, status=status)))
 
     def test_a_search_without_children_has_an_empty_table(self) -> None:
         assert "no best child yet" in printed(view_of())

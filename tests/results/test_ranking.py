@@ -35,8 +35,9 @@ def test_equal_scores_are_each_counted_in_the_mean() -> None:
 
 def test_a_diverged_child_uses_budget_but_has_no_score() -> None:
     rows = [row(0, status="diverged"), row(1, 0.5), row(2, status="out_of_memory")]
-    assert ranking.scores(rows) == [None, 0.5, None]
-    assert ranking.best_so_far(rows) == [None, 0.5, 0.5]
+    rows.append(row(3, status="timed_out"))
+    assert ranking.scores(rows) == [None, 0.5, None, None]
+    assert ranking.best_so_far(rows) == [None, 0.5, 0.5, 0.5]
 
 
 def test_crashed_and_missing_children_are_on_no_curve() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -25,6 +26,10 @@ def work(folder: str, task: str) -> None:
         raise RuntimeError(argument)
     if verb == "lose":
         raise StoreError(argument)
+    if verb == "start":
+        started = subprocess.Popen([argument, "60"])
+        (Path(folder) / f"{task}.started").write_text(str(started.pid))
+        started.wait()
     if verb == "exit":
         os._exit(int(argument))
     if verb == "close":

@@ -147,6 +147,26 @@ def test_a_stop_ends_every_worker(tmp_path: Path) -> None:
         time.sleep(0.01)
 
 
+def test_a_worker_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    with supervising(tmp_path) as supervisor:
+        supervisor.start("start:sleep")
+        supervisor.start("wait")
+        started = begun(tmp_path, "start:sleep.started")
+        begun(tmp_path, "wait")
+        assert supervisor.wait(0.1) == []
+        assert 0 < supervisor.running_s["wait"] < 30
+
+        supervisor.end("start:sleep")
+        (ended,) = supervisor.wait(30)
+
+        assert (ended.task, ended.exit_code) == ("start:sleep", -9)
+        assert list(supervisor.running_s) == ["wait"]
+        deadline = time.monotonic() + 5
+        while is_running(started):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
 def test_a_lost_server_is_one_sentence(tmp_path: Path) -> None:
     sentence = r"the process that starts the workers ended \(exit code -9\)"
     with supervising(tmp_path) as supervisor:
