@@ -143,16 +143,18 @@ class TextRewardConfig(RewardConfig):
 
 
 _YEAR_S = 365 * 24 * 3600
+_LimitSeconds = Annotated[float, Field(gt=0, le=_YEAR_S)]
 
 
 def _time_limit(value: object) -> object:
+    """Refuse in one sentence what is none of three things."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if value is None or value == "auto" or (is_number and 0 < cast(float, value) <= _YEAR_S):
         return value
     raise PydanticCustomError("form", "auto, null, or a number of seconds up to a year")
 
 
-TimeLimit = Annotated[float | Literal["auto"] | None, BeforeValidator(_time_limit)]
+TimeLimit = Annotated[_LimitSeconds | Literal["auto"] | None, BeforeValidator(_time_limit)]
 
 
 class ChildrenPart(Part):
