@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas_lib.errors import DataError
+from nas_lib.errors import DataError, one_line
 
 Labels = npt.NDArray[np.int64]
+
+_LONGEST_LABEL = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,20 +58,21 @@ class RawImages:
 
 
 def number_classes(
-    source: str, train: npt.NDArray[Any], test: npt.NDArray[Any] | None
+    source: str, train: npt.NDArray[Any], test: npt.NDArray[Any] | None, *, part: str = "test"
 ) -> tuple[tuple[str, ...], Labels, Labels | None]:
-    """Turn labels of any integers into class indices 0, 1, ...
+    """Turn labels of any integers or texts into class indices 0, 1, ...
 
     Args:
         source: What was read, for the error.
-        train: Integer labels of the training images, `[N]`; the classes are those found here.
-        test: Integer labels of the test images, `[M]`.
+        train: Labels of the training images, `[N]`; the classes are those found here.
+        test: Labels of the images of another part, `[M]`.
+        part: Which part that is, for the error.
 
     Returns:
         The classes' names (their labels), and the indices for `train` and `test`.
 
     Raises:
-        DataError: A test label occurs nowhere in training.
+        DataError: A label of the other part occurs nowhere in training.
     """
     classes, train_indices = np.unique(train, return_inverse=True)
     names = tuple(str(label) for label in classes)
@@ -77,7 +80,8 @@ def number_classes(
         return names, train_indices, None
     unknown = np.setdiff1d(test, classes)
     if unknown.size:
-        raise DataError(f"{source}: test label {unknown[0]} is none of the training labels")
+        label = one_line(unknown[0], _LONGEST_LABEL)
+        raise DataError(f"{source}: {part} label {label} is none of the training labels")
     return names, train_indices, np.searchsorted(classes, test)
 
 

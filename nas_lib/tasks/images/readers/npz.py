@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from nas_lib.config import NpzData
@@ -14,12 +12,36 @@ from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_file
 from nas_lib.errors import DataError
 from nas_lib.tasks.images.raw import LabelledImages, RawImages, number_classes
+from nas_lib.tasks.images.readers.arrays import axes_of, channels_first, labels_of, pixels_of
+from nas_lib.tasks.images.readers.npz_archive import NpzArchive, listed
 
-_Arrays = dict[str, npt.NDArray[Any]]
+_Array = npt.NDArray[Any]
+_Part = Literal["training", "validation", "test"]
+_Names = dict[_Part, tuple[str, str]]
+"""What the arrays of images and of labels are called, of each part."""
+
+_SETTINGS: Final[_Names] = {
+    "training": ("images", "labels"),
+    "validation": ("valid_images", "valid_labels"),
+    "test": ("test_images", "test_labels"),
+}
+"""Which settings say so."""
+_ALSO_CALLED: Final[dict[str, tuple[str, ...]]] = {
+    "x_train": ("train_images",),
+    "y_train": ("train_labels",),
+    "x_valid": ("x_val", "val_images", "valid_images"),
+    "y_valid": ("y_val", "val_labels", "valid_labels"),
+    "x_test": ("test_images",),
+    "y_test": ("test_labels",),
+}
+"""What they are called elsewhere, such as in MedMNIST, if none has the name that a setting says."""
 
 
 def read_npz(config: NpzData, allowance: Allowance) -> RawImages:
-    """Read images `[N, H, W]` or `[N, H, W, C]` and labels `[N]`; classes are the labels found.
+    """Read images and labels; classes are the labels found.
+
+    Images are `[N, H, W]`, `[N, H, W, C]`, or `[N, C, H, W]` where their shape or the user says so.
+    What labels may be, `labels_of` says.
 
     Raises:
         DataError: The file is missing or damaged, lacks an array, or an array is not of the
@@ -27,54 +49,77 @@ def read_npz(config: NpzData, allowance: Allowance) -> RawImages:
     """
     path = existing_file(config.path)
     source = f"npz file {path}"
-    wanted = (config.images, config.labels, config.test_images, config.test_labels)
-    arrays = _read_arrays(str(path), source, wanted)
-    has_test = config.test_images in arrays or config.test_labels in arrays
-    for key in wanted if has_test else wanted[:2]:
-        if key not in arrays:
-            raise DataError(
-                f"{source}: expected an array {key!r}, got {', '.join(arrays) or 'none'}"
-            )
-    class_names, train_labels, test_labels = number_classes(
+    archive = NpzArchive(path, source, allowance)
+    names = _names(archive, config, source)
+    labels = {
+        part: labels_of(f"{source}: {name}", archive.read(name))
+        for part, (_, name) in names.items()
+    }
+    images = {name: archive.read(name) for name, _ in names.values()}
+    first = names["training"][0]
+    axes = config.axes or axes_of(f"{source}: {first}", images[first].shape)
+    images = {
+        name: channels_first(f"{source}: {name}", array, axes) for name, array in images.items()
+    }
+    images, scaling = pixels_of(images, allowance, source)
+    class_names, numbers = _numbered(source, labels)
+    parts = {part: LabelledImages(images[names[part][0]], numbers[part]) for part in names}
+    order = () if config.axes or axes == "NHWC" else (_channels_first_notice(archive, first),)
+    return RawImages(
         source,
-        _labels(arrays, config.labels, source),
-        _labels(arrays, config.test_labels, source) if has_test else None,
+        class_names,
+        parts["training"],
+        test=parts.get("test"),
+        valid=parts.get("validation"),
+        notices=(*_left_out(archive, names), *order, *scaling),
     )
-    train = LabelledImages(_images(arrays, config.images, source), train_labels)
-    test = None
-    if test_labels is not None:
-        test = LabelledImages(_images(arrays, config.test_images, source), test_labels)
-    return RawImages(source, class_names, train, test)
 
 
-def _read_arrays(path: str, source: str, wanted: tuple[str, ...]) -> _Arrays:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in wanted if key in archive}
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as err:
-        # ValueError: no archive, or an array of Python objects (images of mixed sizes).
-        # RuntimeError: the archive seems to be encrypted or compressed in an unknown way.
-        raise DataError(f"{source}: expected a numpy archive of plain arrays: {err}") from err
+def _names(archive: NpzArchive, config: NpzData, source: str) -> _Names:
+    """Return the arrays' names of each part that there is."""
+    found: _Names = {}
+    for part, settings in _SETTINGS.items():
+        names = [_found_name(archive, getattr(config, setting)) for setting in settings]
+        if part != "training" and not any(name in archive.headers for name in names):
+            continue
+        for setting, name in zip(settings, names, strict=True):
+            if name not in archive.headers:
+                raise DataError(
+                    f"{source}: expected an array {name!r} (task.data.{setting}), got "
+                    f"{archive.listed()}: name the arrays of images and of labels in "
+                    f"task.data.{settings[0]} and task.data.{settings[1]}"
+                )
+        found[part] = (names[0], names[1])
+    return found
 
 
-def _images(arrays: _Arrays, key: str, source: str) -> npt.NDArray[Any]:
-    """Return the images as uint8 or float32, `[N, C, H, W]`."""
-    images = arrays[key]
-    if images.ndim not in (3, 4):
-        raise DataError(
-            f"{source}: {key} must be [N, H, W] or [N, H, W, C], got shape {images.shape}"
-        )
-    if np.issubdtype(images.dtype, np.floating):
-        images = images.astype(np.float32)
-    elif images.dtype != np.uint8:
-        raise DataError(f"{source}: {key} must be uint8 or floating point, got {images.dtype}")
-    return images[:, np.newaxis] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+def _found_name(archive: NpzArchive, name: str) -> str:
+    names = (name, *_ALSO_CALLED.get(name, ()))
+    return next((each for each in names if each in archive.headers), name)
 
 
-def _labels(arrays: _Arrays, key: str, source: str) -> npt.NDArray[Any]:
-    labels = arrays[key]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(
-            f"{source}: {key} must be integers [N], got {labels.dtype} of shape {labels.shape}"
-        )
-    return labels
+def _numbered(
+    source: str, labels: dict[_Part, _Array]
+) -> tuple[tuple[str, ...], dict[_Part, _Array]]:
+    """Return the classes' names, and each part's labels as indices of them."""
+    train = labels["training"]
+    class_names, numbers, _ = number_classes(source, train, None)
+    found: dict[_Part, _Array] = {"training": numbers}
+    for part, each in labels.items():
+        if part != "training":
+            _, _, others = number_classes(source, train, each, part=part)
+            assert others is not None
+            found[part] = others
+    return class_names, found
+
+
+def _left_out(archive: NpzArchive, names: _Names) -> Iterator[str]:
+    used = {name for pair in names.values() for name in pair}
+    others = {name: header for name, header in archive.headers.items() if name not in used}
+    if others:
+        yield f"{len(others)} of {len(archive.headers)} arrays were not used: {listed(others)}"
+
+
+def _channels_first_notice(archive: NpzArchive, name: str) -> str:
+    shape = list(archive.headers[name].shape)
+    return f"{name} {shape} was read as [N, C, H, W] (task.data.axes)"

@@ -1,0 +1,129 @@
+"""A numpy archive whose arrays say what they are before any memory is taken."""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from nas_lib.data.allowance import Allowance
+from nas_lib.errors import DataError, one_line
+
+_SUFFIX: Final = ".npy"
+_MOST_NAMED: Final = 12
+_LONGEST_NAME: Final = 40
+
+
+@dataclass(frozen=True)
+class ArrayHeader:
+    """What an array in an archive says of itself.
+
+    Attributes:
+        shape: Its axes.
+        dtype: Of its elements.
+        num_bytes: That all elements take.
+        is_whole: Whether as many bytes follow in the archive.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    num_bytes: int
+    is_whole: bool
+
+
+class NpzArchive:
+    """The arrays of an archive; nothing in it is run.
+
+    Attributes:
+        headers: Of each array, by its name.
+    """
+
+    def __init__(self, path: Path, source: str, allowance: Allowance) -> None:
+        """Read what there is, but no array.
+
+        Args:
+            path: The file.
+            source: What it is, for errors.
+            allowance: What arrays are taken from once they are read.
+
+        Raises:
+            DataError: It is no such archive, or damaged.
+        """
+        self._path, self._source, self._allowance = path, source, allowance
+        with self._opened() as archive:
+            self.headers = {
+                info.filename.removesuffix(_SUFFIX): _header(archive, info)
+                for info in archive.infolist()
+                if info.filename.endswith(_SUFFIX)
+            }
+
+    def read(self, name: str) -> npt.NDArray[Any]:
+        """Return an array.
+
+        Raises:
+            DataError: It is damaged, holds Python objects, or is larger than allowed.
+        """
+        header, what = self.headers[name], f"{self._source}: {one_line(name, _LONGEST_NAME)}"
+        if header.dtype.hasobject:
+            raise DataError(
+                f"{what}: expected plain numbers or texts, got Python objects, which are not read: "
+                "images of mixed sizes and labels of mixed types become some"
+            )
+        if not header.is_whole or not header.dtype.itemsize:
+            raise DataError(f"{what}: is damaged: it says to be {_text(name, header)}")
+        self._allowance.take(header.num_bytes, what)
+        with self._opened() as archive, archive.open(name + _SUFFIX) as file:
+            array: npt.NDArray[Any] = npy.read_array(file, allow_pickle=False)
+            return array
+
+    def listed(self) -> str:
+        """Return all arrays in words, such as `x [120, 28, 28] uint8`."""
+        return listed(self.headers) or "none"
+
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        try:
+            with warnings.catch_warnings(), zipfile.ZipFile(self._path) as archive:
+                warnings.simplefilter("ignore")
+                yield archive
+        except DataError:
+            raise
+        except Exception as err:  # damage shows up as whatever numpy, zipfile or zlib stumble over
+            why = one_line(err) or type(err).__name__
+            raise DataError(
+                f"{self._source}: expected a numpy archive of plain arrays: {why}"
+            ) from err
+
+
+def listed(headers: dict[str, ArrayHeader]) -> str:
+    """Return arrays in words."""
+    texts = [_text(name, header) for name, header in headers.items()]
+    more = [f"{len(texts) - _MOST_NAMED} more"] if len(texts) > _MOST_NAMED else []
+    return ", ".join(texts[:_MOST_NAMED] + more)
+
+
+def _text(name: str, header: ArrayHeader) -> str:
+    dtype = one_line(header.dtype, _LONGEST_NAME)
+    return f"{one_line(name, _LONGEST_NAME)} {list(header.shape)} {dtype}"
+
+
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:
+    with archive.open(info) as file:
+        version = npy.read_magic(file)
+        read = {
+            (1, 0): npy.read_array_header_1_0,
+            (2, 0): npy.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read(file)
+        num_bytes = math.prod(shape) * dtype.itemsize
+        is_whole = file.tell() + num_bytes == info.file_size and min(shape, default=0) >= 0
+    return ArrayHeader(shape, dtype, num_bytes, is_whole)
