@@ -36,8 +36,12 @@ class NpzData(Part):
     path: Text = Field(description="The .npz file.", json_schema_extra=MAY_CHANGE)
     images: Text = Field("x_train", description="Key of the training images.")
     labels: Text = Field("y_train", description="Key of the training labels.")
-    valid_images: Text = Field("x_valid", description="Key of the validation images; may be absent.")
-    valid_labels: Text = Field("y_valid", description="Key of the validation labels; may be absent.")
+    valid_images: Text = Field(
+        "x_valid", description="Key of the validation images; may be absent."
+    )
+    valid_labels: Text = Field(
+        "y_valid", description="Key of the validation labels; may be absent."
+    )
     test_images: Text = Field("x_test", description="Key of the test images; may be absent.")
     test_labels: Text = Field("y_test", description="Key of the test labels; may be absent.")
     axes: Literal["NHWC", "NCHW"] | None = Field(
