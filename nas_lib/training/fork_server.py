@@ -164,7 +164,8 @@ def _die_with(parent: int) -> None:
 def main() -> None:
     """Serve the function named on the command line."""
     reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the work prints is no report
+    aside = sys.stderr.fileno() if sys.stderr else os.open(os.devnull, os.O_WRONLY)
+    os.dup2(aside, sys.stdout.fileno())  # what the work prints is no report
     try:
         module, _, function = sys.argv[1].partition(":")
         for name in sys.argv[2:]:
