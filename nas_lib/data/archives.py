@@ -77,10 +77,7 @@ def in_archive(path: Path, allowance: Allowance, stack: ExitStack) -> Iterator[D
     archive = _Archive(path, allowance)
     file = stack.enter_context(path.open("rb"))
     if _ZIP.match(file.peek(4)):
-        directory = _Listing(file, _LARGEST_DIRECTORY)
-        zipped = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], directory)))
-        directory.is_over = True
-        return _in_zip(zipped, archive)
+        return _in_zip(stack.enter_context(opened_zip(file)), archive)
     stream = stack.enter_context(unpacked(file))
     headers = _Listing(stream, _LARGEST_HEADER)
     try:
@@ -94,6 +91,14 @@ def in_archive(path: Path, allowance: Allowance, stack: ExitStack) -> Iterator[D
     return _in_tar(tar, archive, headers, is_packed=stream is not file)
 
 
+def opened_zip(file: IO[bytes]) -> zipfile.ZipFile:
+    """Return a zip; one whose directory is too long to be read into memory is a ValueError."""
+    directory = _Listing(file, _LARGEST_DIRECTORY)
+    zipped = zipfile.ZipFile(cast(IO[bytes], directory))
+    directory.is_over = True
+    return zipped
+
+
 def _in_zip(zipped: zipfile.ZipFile, archive: _Archive) -> Iterator[DataFile]:
     for info in sorted(zipped.infolist(), key=lambda info: info.header_offset):
         if not info.is_dir():
@@ -101,10 +106,11 @@ def _in_zip(zipped: zipfile.ZipFile, archive: _Archive) -> Iterator[DataFile]:
             def stream(info: zipfile.ZipInfo = info) -> IO[bytes]:
                 return zipped.open(info)
 
-            yield from archive.file(info.filename, info.file_size, _refusal(info), stream)
+            yield from archive.file(info.filename, info.file_size, zip_refusal(info), stream)
 
 
-def _refusal(info: zipfile.ZipInfo) -> str:
+def zip_refusal(info: zipfile.ZipInfo) -> str:
+    """Say why a member of a zip is not to be read, nothing where it is."""
     if info.flag_bits & 1:
         return "is encrypted"
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):

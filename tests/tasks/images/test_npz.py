@@ -263,6 +263,12 @@ class TestBounds:
             archive.writestr("x_train.npy", data)
         assert "expected a numpy archive of plain arrays" in refused(path)
 
+    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_what_numpy_never_packs_like_that_is_refused(self, path: Path, method: int) -> None:
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("x_train.npy", bytes(10_000))
+        assert "x_train.npy is packed by another method than deflate" in refused(path)
+
     def test_a_single_array_is_no_archive(self, path: Path) -> None:
         with path.open("wb") as file:
             np.save(file, LABELS)

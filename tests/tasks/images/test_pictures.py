@@ -14,6 +14,7 @@ from image_files import random_images
 from PIL import Image, ImageOps, PngImagePlugin
 
 from nas_lib.config import ImageFolderData
+from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
 from nas_lib.tasks.images.raw import RawImages
 from nas_lib.tasks.images.readers import read_images
@@ -222,6 +223,16 @@ class TestLimits:
         with pytest.raises(DataError, match=r"a/1\.png: expected a picture of at most 89 megapix"):
             read(folder)
         assert not recwarn.list
+
+    def test_a_picture_that_takes_more_memory_than_allowed_is_not_decoded(
+        self, folder: Path
+    ) -> None:
+        (folder / "a" / "1.png").write_bytes(png_of_size(1000, 1000))
+        config = ImageFolderData(path=str(folder), size=4)
+        with pytest.raises(DataError, match=r"a/1\.png: .*: set resources\.unpacked_mb"):
+            read_images(config, Allowance(8_000_000))  # 8 bytes for a pixel, and the result
+        with pytest.raises(DataError, match="truncated"):
+            read_images(config, Allowance(8_000_000 + 2 * 4 * 4 * 3))
 
     def test_a_large_picture_of_a_few_bits_is_read(self, folder: Path) -> None:
         Image.new("1", (4100, 4100), 1).save(folder / "a" / "1.png")

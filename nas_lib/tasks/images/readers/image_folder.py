@@ -88,7 +88,7 @@ class _Decoded:
 def _decode(
     files: Sequence[Path], config: ImageFolderData, allowance: Allowance, source: str
 ) -> _Decoded:
-    reader = PictureReader(config)
+    reader = PictureReader(config, allowance)
     shape = (len(files), reader.num_channels, config.size, config.size)
     allowance.take(math.prod(shape), source)
     images = np.empty(shape, np.uint8)

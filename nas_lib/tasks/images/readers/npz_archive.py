@@ -16,6 +16,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from nas_lib.data.allowance import Allowance
+from nas_lib.data.archives import opened_zip, zip_refusal
 from nas_lib.errors import DataError, one_line
 
 _SUFFIX: Final = ".npy"
@@ -92,7 +93,11 @@ class NpzArchive:
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
-            with warnings.catch_warnings(), zipfile.ZipFile(self._path) as archive:
+            with (
+                warnings.catch_warnings(),
+                self._path.open("rb") as file,
+                opened_zip(file) as archive,
+            ):
                 warnings.simplefilter("ignore")
                 yield archive
         except DataError:
@@ -117,6 +122,8 @@ def _text(name: str, header: ArrayHeader) -> str:
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:
+    if refusal := zip_refusal(info):
+        raise ValueError(f"{info.filename} {refusal}")
     with archive.open(info) as file:
         version = npy.read_magic(file)
         read = {

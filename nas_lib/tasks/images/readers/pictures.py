@@ -21,6 +21,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from nas_lib.config import ImageFolderData
+from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError, one_line
 
 MAX_PIXELS: Final = 2**30 // 4 // 3
@@ -31,6 +32,7 @@ _FORMATS: Final = (
     *("SGI", "TIFF", "WEBP"),
 )
 """Those that begin with bytes of their own and are decoded without another program."""
+_BYTES_PER_PIXEL: Final = 8  # Pillow has at most 4, twice while it converts
 _LARGE: Final = 2**24  # pixels; decoded one at a time, so that threads do not add up
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -80,7 +82,9 @@ class Picture:
 class PictureReader:
     """Decodes pictures as the user's settings have them."""
 
-    def __init__(self, config: ImageFolderData) -> None:
+    def __init__(self, config: ImageFolderData, allowance: Allowance) -> None:
+        """Take the settings, and what even a single picture may not exceed."""
+        self._allowance = allowance
         self._side = config.size
         self._mode = "L" if config.grey else "RGB"
         self._background = config.background
@@ -134,7 +138,9 @@ class PictureReader:
             # a photo's other pictures are depth maps and previews of it
             has_more = image.format != "MPO" and getattr(image, "is_animated", False)
             image.draft(self._mode, (2 * self._side, 2 * self._side))  # a large JPEG: fewer pixels
-            is_large = image.width * image.height > _LARGE
+            num_pixels = image.width * image.height
+            self._allowance.expect(_BYTES_PER_PIXEL * num_pixels, str(path))
+            is_large = num_pixels > _LARGE
             with self._one_at_a_time if is_large else nullcontext():
                 image.load()
                 return self._decoded(image, has_more)
