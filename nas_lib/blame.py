@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nas_lib.errors import ChildFailedError, MachineError, NasError, described
+from nas_lib.errors import ChildFailedError, MachineError, NasError, described, one_line, visible
 
 _MORE_FILES = "allow more open files (ulimit -n)"
 _MORE_PROCESSES = "allow more processes (ulimit -u, or the container's limit of them)"
@@ -95,3 +95,46 @@ def shortage_told() -> Iterator[None]:
         if reason := shortage(err):
             raise MachineError(reason) from err
         raise
+
+
+# --- whatever ends a command, or a pod -----------------------------------------------------------
+
+_MORE_MEMORY = "allow more of it (ulimit -v, or the container's limit), or end other processes"
+_NO_MEMORY = ("can't allocate memory", "bad_alloc", "could not create a primitive")
+"""As torch says it on a CPU."""
+
+
+def sentence_of(err: BaseException) -> str:
+    """Return in one sentence what went wrong, whether anybody foresaw it or not."""
+    if isinstance(err, NasError):
+        return visible(str(err))
+    return _foreseen(err) or f"internal error: {described(err)} (NAS_DEBUG=1 shows where)"
+
+
+def is_foreseen(err: BaseException) -> bool:
+    """Say whether this comes of what a user did or a machine lacks: no mistake of ours."""
+    return isinstance(err, NasError) or bool(_foreseen(err))
+
+
+def _foreseen(err: BaseException) -> str:
+    while isinstance(err, ImportError) and isinstance(err.__cause__, ImportError):
+        err = err.__cause__  # which says what there is not, in place of what to try
+    said = one_line(err, 300)
+    match err:
+        case MemoryError():
+            return f"memory has run out: {_MORE_MEMORY}"
+        case RuntimeError() if any(text in said for text in _NO_MEMORY):
+            return f"memory has run out ({said}): {_MORE_MEMORY}"
+        case SystemError():  # as Python has it where memory runs out in the middle of something
+            return f"Python itself failed ({said}), as it does without memory: {_MORE_MEMORY}"
+        case RecursionError():
+            return f"something is nested too deeply ({said})"
+    if lack := shortage(err):
+        return lack
+    match err:
+        case OSError(errno=int()):
+            where = f"{one_line(err.filename)}: " if err.filename is not None else ""
+            return f"{where}{one_line(err.strerror)}"
+        case ImportError():
+            return f"a part of this installation cannot be loaded, install it again: {said}"
+    return ""

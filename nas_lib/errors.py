@@ -17,6 +17,8 @@ _UNSEEN = re.compile(
 
 def visible(text: str) -> str:
     r"""Escape what would be acted on rather than shown (`\x1b`), except line breaks and tabs."""
+    if text.isprintable():  # nearly always, and fast to find out
+        return text
     return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from nas_lib.config import ResourcesConfig
 from nas_lib.data import Manifest
+from nas_lib.errors import one_line
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import Learned, SharedEpoch
 from nas_lib.report import problem_page, search_page, summary_lines
@@ -15,13 +18,16 @@ from nas_lib.steps import RoundSummary
 
 Metrics = dict[str, float]
 
+_ACTIVE = re.compile(r"[\\`*_\[\]<>&#|~]")  # in Markdown, and of HTML within it
+
 
 def prepared_text(search: OpenSearch, prepared: Manifest | None) -> str:
     """Return what was prepared, as Markdown."""
     if prepared is None:
-        return f"{search.uri} evaluates architectures by its own function: no data from us."
+        own = f"{search.uri} evaluates architectures by its own function: no data from us."
+        return _markdown([own])
     sentence = f"{search.task.describe(prepared)}, stored in {search.uri}"
-    return "\n\n".join([sentence, *prepared.notices])
+    return _markdown([sentence, *prepared.notices])
 
 
 def child_resources(
@@ -75,7 +81,7 @@ class Report:
 
     Attributes:
         page: A self-contained HTML page.
-        text: The same in a few lines.
+        text: The same in a few lines of Markdown.
         metrics: The best score, the winner's score on the test data, and the number of children, as
             far as there are.
     """
@@ -90,8 +96,8 @@ def report_of(search: OpenSearch, view: SearchView | None) -> Report:
     if view is None:
         problems = search.store.problems()
         text = problems[-1].message if problems else "nothing was begun"
-        return Report(problem_page(search.uri, problems), text, {})
-    return Report(search_page(view), "\n\n".join(summary_lines(view)), _metrics(view))
+        return Report(problem_page(search.uri, problems), _markdown([text]), {})
+    return Report(search_page(view), _markdown(summary_lines(view)), _metrics(view))
 
 
 def _metrics(view: SearchView) -> Metrics:
@@ -102,6 +108,11 @@ def _metrics(view: SearchView) -> Metrics:
     for reading in view.test[-1:]:
         metrics[view.measure.test_name] = reading.score
     return metrics
+
+
+def _markdown(lines: Iterable[str]) -> str:
+    """Return each line as a paragraph of Markdown that reads as it stands, tags and all."""
+    return "\n\n".join(_ACTIVE.sub(r"\\\g<0>", one_line(line, 10**5)) for line in lines)
 
 
 def _named(metrics: Metrics) -> Metrics:

@@ -6,18 +6,20 @@ line of the pod's log.
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from nas_lib import steps
-from nas_lib.blame import shortage_told
+from nas_lib.blame import is_foreseen, sentence_of
 from nas_lib.config import SearchConfig, SharedConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.data import Manifest
 from nas_lib.engine import default_workers, train_one, train_round, worker_processes
-from nas_lib.errors import ConfigError, NasError
+from nas_lib.errors import ConfigError, NasError, one_line, visible
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
 from nas_lib.procedures.procedure import settings_of
@@ -26,27 +28,30 @@ from nas_lib.report import epoch_text
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import layout, lease
+from nas_lib.streams import quiet
 
 
 @contextmanager
 def pod_step(search_uri: str, step: str, run: str) -> Iterator[OpenSearch]:
     """Open the search for a step; end the process with one sentence where that fails.
 
-    What nobody foresaw is noted in the search too, and keeps its traceback.
+    It is noted in the search too, unless the pod was stopped. What nobody foresaw keeps its
+    traceback, which nobody could have again from a pod.
     """
+    search = None
     try:
-        search = OpenSearch(search_uri)
-    except NasError as err:
-        raise SystemExit(f"nas: {err}") from None
-    try:
-        with shortage_told():
+        with quiet():
+            search = OpenSearch(search_uri)
             yield search
-    except NasError as err:
-        _note(search, step, run, str(err))
-        raise SystemExit(f"nas: {err}") from None
-    except Exception as err:
-        _note(search, step, run, f"{type(err).__name__}: {err}")
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
+    except BaseException as err:
+        message = sentence_of(err)
+        if search is not None:
+            _note(search, step, run, message)
+        if not is_foreseen(err):
+            print(visible(traceback.format_exc()), file=sys.stderr)
+        raise SystemExit(f"nas: {message}") from None
 
 
 def prepare_data(
@@ -73,7 +78,7 @@ def prepare_data(
     if config is not None and config != search.store.config():
         search.store.settle(layout.wanted_settings(run), config)
     for notice in manifest.notices if manifest else ():
-        print(f"data: {notice}", flush=True)
+        print(one_line(f"data: {notice}"), flush=True)
     return manifest
 
 
@@ -146,7 +151,7 @@ class Log(Listener):
 
     def failed(self, child: str, message: str) -> None:
         """Print it."""
-        print(f"{child} failed: {message}", flush=True)
+        print(one_line(f"{child} failed: {message}"), flush=True)
 
     def warned(self, message: str) -> None:
         """Print it."""
@@ -154,7 +159,7 @@ class Log(Listener):
 
     def waiting(self, child: str, message: str) -> None:
         """Print it."""
-        print(f"{child} waits: {message}", flush=True)
+        print(one_line(f"{child} waits: {message}"), flush=True)
 
 
 def _note(search: OpenSearch, step: str, run: str, message: str) -> None:

@@ -1,87 +1,108 @@
-"""The `nas` command."""
+"""The `nas` command.
+
+Only what it takes to end with one sentence is imported here: whatever goes wrong later, imports
+included, is told in one.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
-import click
-
-from nas_lib import __version__
-from nas_lib.cli.configuring import check, init, presets
-from nas_lib.cli.kubeflow import compile_pipeline, prepare, train_child
-from nas_lib.cli.results import compare, report, top
-from nas_lib.cli.runs import cancel, logs, runs
-from nas_lib.cli.searching import search
-from nas_lib.cli.stores import gc, store
-from nas_lib.cli.submitting import schedule, submit
-from nas_lib.errors import NasError
+from nas_lib.blame import sentence_of
+from nas_lib.errors import ConfigError, InterruptedSearchError, NasError, one_line
+from nas_lib.streams import plain_streams, quiet
 
 __all__ = ["main"]
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="kfp-nas")
-def cli() -> None:
-    """Find the neural network that fits your data.
-
-    Start with: nas init digits -o search.yaml && nas search search.yaml
-
-    SEARCH is where a search's state lies: a folder, or s3://bucket/prefix
-    (gs:// and az:// likewise).
-    """
-
-
-for command in (
-    presets,
-    init,
-    check,
-    search,
-    top,
-    report,
-    compare,
-    prepare,
-    compile_pipeline,
-    train_child,
-    submit,
-    schedule,
-    runs,
-    logs,
-    cancel,
-    store,
-    gc,
-):
-    cli.add_command(command)
+_MAX_MESSAGE = 20_000  # characters: wrong settings are a line each
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> None:
     """Run the command; errors are one sentence and an exit code, never a traceback."""
-    sys.path.insert(0, os.getcwd())  # for `module:name` objects of the user's own
-    signal.signal(signal.SIGTERM, _interrupt)
+    with plain_streams() as streams, _stopping() as stop:
+        try:
+            with quiet():
+                code = _run()
+        except BaseException as err:
+            is_asked, stop.is_over = stop.is_asked, True
+            if "NAS_DEBUG" in os.environ and not isinstance(err, SystemExit):
+                raise
+            code = _tell(InterruptedSearchError("stopped") if _is_stop(err, is_asked) else err)
+        stop.is_over = True
+        lost = streams.failure()
+        if lost is not None and not isinstance(lost, BrokenPipeError):  # as `| head` does
+            _say(f"output is lost: {one_line(lost.strerror or lost)}")
+    sys.exit(code or int(lost is not None))
+
+
+def _run() -> int:
     try:
-        cli.main(prog_name="nas", standalone_mode=False)
-    except click.ClickException as err:
-        err.show()
-        sys.exit(err.exit_code)
-    except NasError as err:
-        _fail(str(err), err.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("stopped", 130)
-    except BrokenPipeError:  # the reader of our output has left, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except Exception as err:
-        if "NAS_DEBUG" in os.environ:
-            raise
-        _fail(f"internal error: {type(err).__name__}: {err} (NAS_DEBUG=1 shows where)", 1)
+        sys.path.insert(0, os.getcwd())  # for `module:name` objects of the user's own
+    except FileNotFoundError as err:
+        raise ConfigError("the folder that this began in is gone: change to another one") from err
+    from nas_lib.cli.commands import run
+
+    return run()
 
 
-def _fail(message: str, code: int) -> None:
-    click.echo(f"nas: {message}", err=True)
-    sys.exit(code)
+def _tell(error: BaseException) -> int:
+    """Say in one sentence what went wrong; return the exit code."""
+    match error:
+        case NasError():
+            _say(str(error))
+            return error.exit_code
+        case SystemExit(code=str(message)):
+            _say(message.removeprefix("nas: "))
+            return 1
+        case SystemExit(code=code):
+            return int(code or 0)
+        case _:
+            _say(sentence_of(error))
+            return 1
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _say(message: str) -> None:
+    sys.stderr.write(f"nas: {message[:_MAX_MESSAGE]}\n")
+
+
+# --- being stopped -------------------------------------------------------------------------------
+
+
+class _Stop:
+    """Whether somebody asked us to stop, and whether it is too late for that."""
+
+    is_asked = False
+    is_over = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt where we are."""
+        self.is_asked = True
+        if not self.is_over:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _stopping() -> Iterator[_Stop]:
+    """Take Ctrl-C, SIGTERM and a terminal that is closed as a request to stop."""
+    stop = _Stop()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup, and shells for what runs in the background
+            signal.signal(number, stop)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _is_stop(error: BaseException, is_asked: bool) -> bool:
+    """Say whether that is why: a library may have made another error of it on the way."""
+    is_ours = isinstance(error, NasError | SystemExit)
+    return isinstance(error, KeyboardInterrupt) or (is_asked and not is_ours)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nas_lib.cli.configuring import config_argument, load, set_option
+from nas_lib.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from nas_lib.config import FanOut
@@ -73,6 +74,8 @@ def compile_pipeline(
 
     name = package.pipeline_name(family, fanout)
     path = output or Path(f"{name.replace('-', '_')}.yaml")
+    if path.suffix != ".yaml":
+        raise ConfigError(f"cannot write {one_line(path)}: its name should end with .yaml")
     if kubernetes:
         package.compile_resources(name, path, image=image, namespace=namespace)
         click.echo(f"{path}: kubectl apply --server-side -f {path}")
@@ -88,7 +91,12 @@ def compile_pipeline(
 def train_child(search_uri: str, child: str, run: str) -> None:
     """Train one child of a search: what a Job's pod does."""
     from nas_lib import pods
+    from nas_lib.records import ChildId
 
+    try:
+        ChildId.parse(child)
+    except ValueError as err:
+        raise ConfigError(one_line(err)) from err
     with pods.pod_step(search_uri, "train_child", run) as search:
         # whoever made the Job shows that the run is alive; the Job may outlive it
         pods.train_child(search, child=child, run=run, shows_life=False)

@@ -11,9 +11,11 @@ from statistics import fmean
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from nas_lib.cli.console import console
 from nas_lib.config import SearchConfig
 from nas_lib.data import Manifest
 from nas_lib.engine import Listener
+from nas_lib.errors import one_line
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Stage, procedure_of
 from nas_lib.records import ChildResult, Learned, SharedEpoch
@@ -26,19 +28,19 @@ _RECENT_UPDATES = 100  # whose staleness is averaged
 @contextmanager
 def progress(config: SearchConfig) -> Iterator[Listener]:
     """Yield a listener that shows how the search goes on."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield PlainProgress(config, console)
+    shown = console(stderr=True)
+    if not shown.is_terminal:
+        yield PlainProgress(config, shown)
         return
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.completed}/{task.total} {task.fields[unit]}"),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=shown) as bar:
         yield LiveProgress(config, bar)
 
 
@@ -154,7 +156,7 @@ class LiveProgress(StageCounter):
     def prepared(self, manifest: Manifest) -> None:
         """Show what is to be known of the data."""
         for notice in manifest.notices:
-            self._bar.console.print(f"data: {notice}", markup=False)
+            self._say(f"data: {notice}")
 
     def warned(self, message: str) -> None:
         """Show it."""
@@ -186,14 +188,16 @@ class LiveProgress(StageCounter):
         """Show the best so far and the time left."""
         super().ended(result)
         if result.status != "ok":
-            line = f"{result.id} {result.status}: {result.message}"
-            self._bar.console.print(line, markup=False)  # a bracket in it is no markup
+            self._say(f"{result.id} {result.status}: {result.message}")
         note = f"best {self.best_text()}, {self.pace()}"
         self._bar.update(self._task, completed=self.done, note=note)
 
     def failed(self, child: str, message: str) -> None:
         """Show what went wrong."""
-        self._bar.console.print(f"{child} failed: {message}", markup=False)
+        self._say(f"{child} failed: {message}")
+
+    def _say(self, line: str) -> None:
+        self._bar.console.print(one_line(line), markup=False)  # a bracket in it is no markup
 
     def _description(self) -> str:
         if self.stage.then and self.done == self.stage.total:
@@ -276,4 +280,4 @@ class PlainProgress(StageCounter):
         return f"best {self.best_text()}, {self.pace()}"
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)

@@ -61,10 +61,9 @@ def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> No
 
     Searches by shared weights (ENAS): what each took, what it found, how well shared weights rank.
     """
-    from rich.console import Console
-
     from nas_lib import report as reports
     from nas_lib import results
+    from nas_lib.cli.console import console
     from nas_lib.open_search import OpenSearch
     from nas_lib.steps import view_search
 
@@ -76,21 +75,20 @@ def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> No
     if as_json:
         print_json(reports.compare_json(comparison))
     else:
-        Console().print(reports.compare_table(comparison))
+        console().print(reports.compare_table(comparison))
 
 
 def print_results(view: SearchView, top: int) -> None:
     """Print what there is to say of a search: its best children, its pace, what it found."""
-    from rich.console import Console
-
+    from nas_lib.cli.console import console
     from nas_lib.report import terminal_parts
 
-    console = Console()
+    shown = console()
     for part in terminal_parts(view, top):
         if isinstance(part, str):
             click.echo(part)
         else:
-            console.print(part)
+            shown.print(part)
 
 
 def _write(output: Path, page: str) -> None:

@@ -9,7 +9,7 @@ import click
 
 from nas_lib.cli.configuring import print_json
 from nas_lib.cli.submitting import connect, kubeflow_options
-from nas_lib.errors import ClusterError
+from nas_lib.errors import ClusterError, one_line
 
 if TYPE_CHECKING:
     from nas_lib.cluster.kubeflow_runs import Run
@@ -48,8 +48,9 @@ def runs(
     if not rows:
         click.echo("no runs and no schedules" + (f" of {search}" if search else ""))
         return
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    lines = [list(map(one_line, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for row in lines:
         cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
 
@@ -65,8 +66,9 @@ def logs(run: str, task: str | None, host: str | None, namespace: str, token: st
     from nas_lib.cluster.pod_logs import pod_logs
 
     for log in pod_logs(found.id, namespace=namespace or STANDALONE_NAMESPACE, task=task):
-        click.echo(f"== {log.task} ({log.pod}, {log.phase})")
-        click.echo(log.text, nl=not log.text.endswith("\n"))
+        click.echo(one_line(f"== {log.task} ({log.pod}, {log.phase})"))
+        text = "\n".join(log.text.splitlines())  # a progress bar's returns begin lines too
+        click.echo(text)
 
 
 @click.command()

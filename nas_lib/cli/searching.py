@@ -13,7 +13,7 @@ from nas_lib.cli.configuring import load, load_stored, print_json, set_option
 @click.option("--rounds", type=click.IntRange(min=1), help="Do at most so many rounds now.")
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1024),
     help="Children trained at once; by default one per GPU, or per CPU where there is none.",
 )
 @click.option(

@@ -49,9 +49,9 @@ def gc(search: str, delete: bool, hours: float, as_json: bool) -> None:
     search.
     """
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.filesize import decimal
 
+    from nas_lib.cli.console import console
     from nas_lib.open_search import OpenSearch
     from nas_lib.steps import WHY, collect_garbage
 
@@ -74,5 +74,5 @@ def gc(search: str, delete: bool, hours: float, as_json: bool) -> None:
     if not num:
         click.echo(f"{search} has nothing superfluous")
         return
-    Console().print(table)
+    console().print(table)
     click.echo("Removed." if delete else "Nothing was removed: add --delete to do it.")

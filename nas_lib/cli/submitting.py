@@ -64,7 +64,7 @@ def connect(host: str | None, namespace: str, token: str | None) -> Kubeflow:
     try:
         from nas_lib.cluster.kubeflow import Kubeflow
         from nas_lib.cluster.kubeflow_api import KubeflowApi
-    except ImportError as err:
+    except ModuleNotFoundError as err:
         raise ConfigError(
             f"this needs Kubeflow Pipelines' SDK: pip install 'kfp-nas[kubeflow]' ({err})"
         ) from err

@@ -86,7 +86,7 @@ def _compile(
         from kfp.compiler.compiler_utils import KubernetesManifestOptions
         from kfp_nas import pipelines
         from kfp_nas.components.image import IMAGE
-    except ImportError as err:
+    except ModuleNotFoundError as err:
         raise ConfigError(
             f"compiling needs Kubeflow Pipelines' SDK: pip install 'kfp-nas[kubeflow]' ({err})"
         ) from err

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pydantic.dataclasses import dataclass as checked_dataclass
 from safetensors.numpy import save
 
+from nas_lib.cache import cache_folder
 from nas_lib.errors import CorruptStateError, StoreError
 from nas_lib.records import STRICT
 
@@ -117,10 +118,11 @@ def cached_blob(fetch: Callable[[], bytes], info: BlobInfo, key: str) -> Path:
 
     Raises:
         CorruptStateError: What was fetched is not this blob.
-        StoreError: The cache cannot be written.
+        ConfigError: There is no place for a cache.
+        StoreError: It cannot be written.
     """
-    path = _cache_folder() / "data" / info.sha256 / Path(key).name
-    if path.is_file() and path.stat().st_size == info.num_bytes:
+    path = cache_folder() / "data" / info.sha256 / Path(key).name
+    if _is_whole(path, info.num_bytes):
         return path
     data = fetch()
     found = BlobInfo.of(data)
@@ -129,12 +131,18 @@ def cached_blob(fetch: Callable[[], bytes], info: BlobInfo, key: str) -> Path:
     try:
         _write_whole(path, data)
     except OSError as err:
-        raise StoreError(f"cannot write {path} (set NAS_CACHE to another folder): {err}") from err
+        raise StoreError(
+            f"cannot write {path} (set NAS_CACHE to another folder): {err.strerror}"
+        ) from err
     return path
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("NAS_CACHE") or "~/.cache/nas").expanduser()
+def _is_whole(path: Path, num_bytes: int) -> bool:
+    """Say whether the file is there, of this length, and ours to read."""
+    try:
+        return path.stat().st_size == num_bytes and os.access(path, os.R_OK)
+    except OSError:
+        return False
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -36,7 +36,7 @@ def user_path(text: str | Path) -> Path:
     """
     try:
         return Path(text).expanduser()
-    except RuntimeError as err:
+    except (RuntimeError, ValueError) as err:  # ValueError: a NUL in it
         raise DataError(f"{one_line(text)}: there is no such home folder") from err
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nas_lib import steps
 from nas_lib.blame import shortage_told
+from nas_lib.cache import cache_folder
 from nas_lib.config import CustomSpaceConfig, OwnChildrenConfig, SearchConfig
 from nas_lib.config_file import parse_config
 from nas_lib.engine.loop import Engine
@@ -88,6 +89,8 @@ def search(
     uri = f"runs/{config.name}" if store is None else store
     opened = OpenSearch(uri, space=space, evaluate=evaluate)
     num_workers = _num_workers(config, workers, _is_inline(config, opened.uri))
+    if opened.task_of(config).trains:
+        cache_folder()  # refuses at once where there is no place for it
     listener = listener or Listener()
     problems: list[str] = []
 

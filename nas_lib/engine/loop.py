@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from nas_lib import steps
-from nas_lib.blame import shortage
+from nas_lib.blame import sentence_of
 from nas_lib.engine.workers import MakeWorkers, train_all
-from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError, described
+from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener, procedure_of
 from nas_lib.records import ChildId
@@ -75,9 +75,8 @@ class Engine:
         except SearchHeldError:  # refused: nothing became of the search, and nothing is noted in it
             raise
         except Exception as err:
-            message = str(err) if isinstance(err, NasError) else shortage(err) or described(err)
             with suppress(NasError):  # the store itself may be what is wrong
-                search.store.note_problem(run=run, step="search", message=message)
+                search.store.note_problem(run=run, step="search", message=sentence_of(err))
             raise
         return steps.write_report(search, run=run)
 

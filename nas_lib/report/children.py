@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from nas_lib.architecture import Architecture
+from nas_lib.errors import one_line
 from nas_lib.records import ChildRow
 from nas_lib.report.formatting import (
     NONE,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _TOP = 25  # on the page's leaderboard
+_MAX_BRIEF = 10_000  # characters of an architecture
 _MAX_ROWS = 2000  # of all children: the page stays small
 
 
@@ -40,7 +42,7 @@ def child_score(view: SearchView, row: ChildRow | None) -> str:
 def brief(view: SearchView, architecture: Architecture) -> str:
     """Return an architecture for a narrow column: sizes only, without connections."""
     plan = view.plan(architecture)
-    return architecture.config if plan is None else plan.brief
+    return one_line(architecture.config if plan is None else plan.brief, _MAX_BRIEF)
 
 
 def children_parts(view: SearchView) -> Iterator[str]:

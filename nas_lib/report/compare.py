@@ -87,12 +87,13 @@ def _table(comparison: Comparison, names: tuple[str, ...], *, title: str | None 
     from rich.text import Text
 
     found = Table(
-        Column("Search"),
-        Column("Controller"),
+        Column("Search", overflow="fold"),  # in narrow terminals nothing is cut
+        Column("Controller", overflow="fold"),
         *(Column(comparison.quantities[name].title, justify="right") for name in names),
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
+        show_edge=False,
         title=title,
     )
     for head, means in _lines(comparison):

@@ -7,7 +7,6 @@ nothing in it is fetched from anywhere.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from nas_lib.errors import visible
+
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # in neither HTML nor XML
 
 
 def join(*parts: object) -> Markup:
@@ -52,7 +51,7 @@ def _clean(value: object) -> str:
     """Return what an expression comes to as text that may stand on a page."""
     if isinstance(value, Markup):
         return value
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value))
+    return visible(str(value))
 
 
 def render(template: str, **values: object) -> Markup:

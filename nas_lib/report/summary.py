@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nas_lib.records import TestReading
+from nas_lib.errors import one_line
+from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.children import child_json
 from nas_lib.report.formatting import plural, score_text
 from nas_lib.report.reporter import reporter_of
@@ -23,11 +24,15 @@ def winner_lines(view: SearchView) -> list[str]:
     if best is None:
         return []
     if chosen is None or chosen == best:
-        return [f"Winner {best.id}: {best.architecture.config}"]
+        return [f"Winner {best.id}: {_whole(best)}"]
     return [
-        f"Winner {best.id}, drawn at random: {best.architecture.config}",
-        f"Best that the search chose, {chosen.id}: {chosen.architecture.config}",
+        f"Winner {best.id}, drawn at random: {_whole(best)}",
+        f"Best that the search chose, {chosen.id}: {_whole(chosen)}",
     ]
+
+
+def _whole(row: ChildRow) -> str:
+    return one_line(row.architecture.config, max_chars=10**6)
 
 
 def test_lines(view: SearchView) -> list[str]:

@@ -8,17 +8,17 @@ store is read.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 
+from nas_lib.cache import cache_folder
+from nas_lib.errors import ConfigError
 from nas_lib.store.objects import ObjectInfo, ObjectStore
 
 _TABLE = """CREATE TABLE IF NOT EXISTS objects (
     store TEXT, key TEXT, version TEXT, data BLOB, PRIMARY KEY (store, key))"""
-_UNUSABLE = (sqlite3.Error, OSError, RuntimeError)  # the last where there is no home folder
+_UNUSABLE = (sqlite3.Error, OSError, ConfigError)  # ConfigError: no home folder
 
 
 def read_immutable(store: ObjectStore, infos: Sequence[ObjectInfo]) -> list[bytes]:
@@ -59,7 +59,7 @@ def _remember(uri: str, blobs: Mapping[ObjectInfo, bytes]) -> None:
 @contextmanager
 def _opened() -> Iterator[sqlite3.Connection]:
     """Yield the cache; what is written to it counts when this ends well."""
-    folder = Path(os.environ.get("NAS_CACHE") or "~/.cache/nas").expanduser()
+    folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(folder / "objects.sqlite", timeout=10)) as cache, cache:
         cache.execute("PRAGMA journal_mode = WAL")  # readers and a writer do not wait

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import FORMAT_VERSION, SearchConfig
-from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
+from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, one_line
 from nas_lib.records import (
     STRICT,
     ChildId,
@@ -229,7 +229,7 @@ class SearchStore:
 
     def note_problem(self, *, run: str, step: str, message: str) -> None:
         """Note in one sentence what a step of this run could not do."""
-        problem = Problem(run=run, step=step, message=message, created_s=time.time())
+        problem = Problem(run, step, message=one_line(message), created_s=time.time())
         number = 1
         while not self.objects.create(layout.problem(run, step, number), to_json(problem)):
             number += 1

@@ -31,10 +31,11 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO
+from typing import IO, TextIO, cast
 
 from nas_lib.blame import shortage
 from nas_lib.errors import ChildFailedError, NasError, described
+from nas_lib.streams import SteadyStream, hold_descriptors, quiet
 
 _PR_SET_PDEATHSIG = 1
 _PIPE_SIZE = 65536  # bytes; a character takes 6 at most in JSON
@@ -116,9 +117,8 @@ class ForkServer:
             # nobody reads before we are dead, so it must fit into the pipe, escapes and all
             last_words = code, message[:_MESSAGE_SIZE], traceback.format_exc()[-_TRACEBACK_SIZE:]
         os.write(words, json.dumps(last_words).encode())
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            with suppress(OSError, ValueError):  # full, or closed: nothing that we say is lost
-                stream.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
 
     def _reap(self) -> None:
         while self._running:
@@ -163,16 +163,19 @@ def _die_with(parent: int) -> None:
 
 def main() -> None:
     """Serve the function named on the command line."""
-    reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    aside = sys.stderr.fileno() if sys.stderr else os.open(os.devnull, os.O_WRONLY)
-    os.dup2(aside, sys.stdout.fileno())  # what the work prints is no report
+    hold_descriptors()
+    reports = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the work prints is no report
+    sys.stdout = cast("TextIO", SteadyStream(sys.stdout))  # it may print to a full disk
+    sys.stderr = cast("TextIO", SteadyStream(sys.stderr))
     try:
         module, _, function = sys.argv[1].partition(":")
-        for name in sys.argv[2:]:
-            importlib.import_module(name)
-        work = getattr(importlib.import_module(module), function)
-        gc.freeze()  # the collector leaves the shared pages of a forked process alone
-        ForkServer(work, sys.stdin.buffer, reports).serve()
+        with quiet():
+            for name in sys.argv[2:]:
+                importlib.import_module(name)
+            work = getattr(importlib.import_module(module), function)
+            gc.freeze()  # the collector leaves the shared pages of a forked process alone
+            ForkServer(work, sys.stdin.buffer, reports).serve()
     except Exception as err:  # its reader may be gone, and then nobody asks
         with suppress(BrokenPipeError), reports:
             reports.write(json.dumps([0, "unfit", 0, shortage(err) or described(err)]).encode())

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from nas_command import Nas
 from searches import SMALL_SHARED, tabular
 
-from nas_lib import cli
+from nas_lib.cli import commands
 from nas_lib.cli.kubeflow import FAMILIES, FAN_OUTS
 from nas_lib.cluster import package
 from nas_lib.config import FanOut, RandomConfig, SearchConfig
@@ -313,7 +313,7 @@ def test_a_store_out_of_reach_is_exit_code_1(nas: Nas, monkeypatch: pytest.Monke
 
     assert code == 1
     assert errors == (
-        "nas: cannot list rounds in s3://bucket/search: "
+        "nas: cannot read search.json in s3://bucket/search: "
         "cannot reach the server; is AWS_ENDPOINT_URL right?\n"
     )
 
@@ -335,7 +335,7 @@ def test_a_mistake_of_our_own_shows_no_traceback(nas: Nas, monkeypatch: pytest.M
     def broken(**_: object) -> None:
         raise RuntimeError("oops")
 
-    monkeypatch.setattr(cli.presets, "callback", broken)
+    monkeypatch.setattr(commands.presets, "callback", broken)
 
     code, _, errors = nas("presets")
 
@@ -346,7 +346,7 @@ def test_a_mistake_of_our_own_shows_no_traceback(nas: Nas, monkeypatch: pytest.M
 
 
 def test_help_names_every_command() -> None:
-    text = CliRunner().invoke(cli.cli, ["--help"]).output
+    text = CliRunner().invoke(commands.cli, ["--help"]).output
 
     for name in (
         "presets",

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from searches import tabular
 
-from nas_lib.cli import cli
+from nas_lib.cli.commands import cli
 from nas_lib.engine import search
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from kfp_nas.pipelines.nas_search import nas_search
 
-from nas_lib.cli import cli
+from nas_lib.cli.commands import cli
 from nas_lib.cluster.package import FAMILIES, pipeline_name
 from nas_lib.config import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config_file import resolve_config

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,6 +127,13 @@ def failing(architecture: Architecture) -> float:
 def long_winded(architecture: Architecture) -> float:
     """Raises with more to say than a pipe holds."""
     raise RuntimeError("\N{SNOWMAN}" * 100_000)
+
+
+def talking(architecture: Architecture) -> float:
+    """Say a lot, and let libraries warn."""
+    print("talk " * 5000, flush=True)
+    warnings.warn("a raw warning", stacklevel=1)
+    return product(architecture)
 
 
 def leaves_a_process_behind(architecture: Architecture) -> float:

@@ -18,7 +18,7 @@ def read_digits(config: DigitsData, allowance: Allowance) -> RawImages:
     """
     try:
         from sklearn.datasets import load_digits
-    except ImportError as err:
+    except ModuleNotFoundError as err:
         raise DataError(
             "the digits come with scikit-learn, which is not installed: "
             "pip install 'kfp-nas[digits]'"

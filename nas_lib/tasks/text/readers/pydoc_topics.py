@@ -36,7 +36,7 @@ def _topics() -> dict[str, str]:
     """Return each topic's text by its name: the module's one large dict, whatever it is called."""
     try:
         module = importlib.import_module(_MODULE)
-    except ImportError as err:
+    except ModuleNotFoundError as err:
         raise DataError(
             f"this Python ({platform.python_version()}) comes without {_MODULE}, "
             "the topics of its documentation: use text_files"

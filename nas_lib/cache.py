@@ -1,0 +1,23 @@
+"""Where this machine keeps copies of what lies in stores."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nas_lib.errors import ConfigError
+
+
+def cache_folder() -> Path:
+    """Return `$NAS_CACHE`, by default `~/.cache/nas`. It need not be there.
+
+    Raises:
+        ConfigError: Nothing is set, and this user has no home folder.
+    """
+    try:
+        return Path(os.environ.get("NAS_CACHE") or "~/.cache/nas").expanduser()
+    except RuntimeError as err:  # no HOME and no entry in the list of users
+        raise ConfigError(
+            "this user has no home folder to keep copies of data in: let NAS_CACHE name a folder "
+            "that can be written"
+        ) from err

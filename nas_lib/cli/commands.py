@@ -1,0 +1,90 @@
+"""All commands of `nas`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nas_lib import __version__
+from nas_lib.cli.configuring import check, init, presets
+from nas_lib.cli.kubeflow import compile_pipeline, prepare, train_child
+from nas_lib.cli.results import compare, report, top
+from nas_lib.cli.runs import cancel, logs, runs
+from nas_lib.cli.searching import search
+from nas_lib.cli.stores import gc, store
+from nas_lib.cli.submitting import schedule, submit
+
+__all__ = ["cli", "run"]
+
+
+class _Raised(Exception):  # noqa: N818
+    """Carries past click what it has ideas of its own about."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, EOFError, OSError) as err:
+            raise _Raised(err) from err
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "color": True,  # our streams show escapes, which click would drop
+    },
+)
+@click.version_option(__version__, prog_name="kfp-nas")
+def cli() -> None:
+    """Find the neural network that fits your data.
+
+    Start with: nas init digits -o search.yaml && nas search search.yaml
+
+    SEARCH is where a search's state lies: a folder, or s3://bucket/prefix
+    (gs:// and az:// likewise).
+    """
+
+
+for command in (
+    presets,
+    init,
+    check,
+    search,
+    top,
+    report,
+    compare,
+    prepare,
+    compile_pipeline,
+    train_child,
+    submit,
+    schedule,
+    runs,
+    logs,
+    cancel,
+    store,
+    gc,
+):
+    cli.add_command(command)
+
+
+def run() -> int:
+    """Do what the command line says, and return the exit code.
+
+    Raises:
+        BaseException: Whatever the command raised.
+    """
+    try:
+        return int(cli.main(prog_name="nas", standalone_mode=False) or 0)
+    except click.ClickException as err:
+        err.show()
+        return err.exit_code
+    except click.Abort as err:  # Ctrl-C before the command began
+        raise KeyboardInterrupt from err
+    except _Raised as err:
+        raise err.error from None
