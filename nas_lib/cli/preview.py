@@ -9,15 +9,18 @@ from statistics import fmean
 from nas_lib.config import SearchConfig
 from nas_lib.controllers import draw_uniformly
 from nas_lib.data import Manifest
+from nas_lib.errors import OutOfMemoryError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Preview, procedure_of
 from nas_lib.report import duration_text
 from nas_lib.seeds import Stream, seed_for
-from nas_lib.spaces import planned
+from nas_lib.spaces import Plan, planned
 from nas_lib.steps import prepare_data
 
 _TRIALS = 3
 _STEPS = 3
+_PATIENCE_S = 10.0  # after that, what was timed is enough
+_BYTES = 8  # of a weight and its gradient
 
 
 def preview(config: SearchConfig) -> dict[str, str]:
@@ -27,6 +30,7 @@ def preview(config: SearchConfig) -> dict[str, str]:
         NasError: The search could not be started, for the reason it names.
     """
     search = OpenSearch(f"memory://preview-{secrets.token_hex(4)}")
+    search.task_of(config).check_machine()
     manifest = prepare_data(search, config=config)
     facts = {"search": config.name}
     if manifest is not None:
@@ -45,7 +49,10 @@ def _time(search: OpenSearch, manifest: Manifest, found: Preview) -> str:
     from nas_lib.training.machine import num_cpus
 
     config = search.config
-    child_s = search.task.num_steps(manifest) * _step_s(search, manifest)
+    try:
+        child_s = search.task.num_steps(manifest) * _step_s(search, manifest)
+    except OutOfMemoryError as err:
+        return f"unknown: {err}"
     workers = max(1, num_cpus() // config.children.threads)
     search_s = found.before_s + child_s * procedure_of(config).num_children / workers
     before = f"about {duration_text(found.before_s)} of {found.before}; " if found.before else ""
@@ -56,7 +63,11 @@ def _time(search: OpenSearch, manifest: Manifest, found: Preview) -> str:
 
 
 def _step_s(search: OpenSearch, manifest: Manifest) -> float:
-    """Return the mean seconds of a training step of some random children of the first depth."""
+    """Return the mean seconds of a training step of some random children of the first depth.
+
+    Raises:
+        OutOfMemoryError: One of them takes more memory than there is.
+    """
     import torch
 
     config, space = search.config, planned(search.space)
@@ -64,11 +75,39 @@ def _step_s(search: OpenSearch, manifest: Manifest) -> float:
     seed = seed_for(config.seed, Stream.PREVIEW)
     sequences = draw_uniformly(decisions, num=_TRIALS, seed=seed)
     torch.set_num_threads(config.children.threads)
-    seconds = []
+    seconds: list[float] = []
     for tokens in sequences:
-        step = search.task.timed_step(space.plan(tokens), manifest)
-        started_s = time.perf_counter()
-        for _ in range(_STEPS):
-            step()
-        seconds.append((time.perf_counter() - started_s) / _STEPS)
+        seconds.append(_child_step_s(search, space.plan(tokens), manifest))
+        if sum(seconds) > _PATIENCE_S:
+            break
     return fmean(seconds)
+
+
+def _child_step_s(search: OpenSearch, plan: Plan, manifest: Manifest) -> float:
+    """Return the mean seconds of a training step of a child, of the first one if that is long."""
+    from nas_lib.training.epoch_trainer import is_out_of_memory
+
+    _check_memory(search.task.num_weights(plan, manifest))
+    try:
+        step = search.task.timed_step(plan, manifest)
+        num, started_s, spent_s = 0, time.perf_counter(), 0.0
+        while num < _STEPS and spent_s <= _PATIENCE_S:
+            step()
+            num, spent_s = num + 1, time.perf_counter() - started_s
+    except (RuntimeError, MemoryError) as err:
+        if not is_out_of_memory(err):
+            raise
+        raise OutOfMemoryError("a child takes more memory than there is here") from err
+    return spent_s / num
+
+
+def _check_memory(num_weights: int) -> None:
+    """Refuse to build a network that could not be: the kernel would end this process for it."""
+    from nas_lib.training.machine import memory_limit_mb
+
+    needed_mb, limit_mb = _BYTES * num_weights // 2**20, memory_limit_mb()
+    if needed_mb > limit_mb:
+        raise OutOfMemoryError(
+            f"the weights of a child and their gradients take {needed_mb:,} MiB, "
+            f"and there are {limit_mb:,} MiB here"
+        )

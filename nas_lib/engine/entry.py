@@ -98,6 +98,7 @@ def search(
         problems.append(message)
         listener.warned(message)
 
+    opened.task_of(config).check_machine()
     manifest = steps.prepare_data(opened, config=config, warn=warn, settles=False)
     if manifest is not None:
         listener.prepared(manifest)

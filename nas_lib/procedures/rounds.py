@@ -19,7 +19,7 @@ from nas_lib.procedures.shards import PrunedError, pull, pull_versions, push
 from nas_lib.records import ChildRow, Learned, Proposed, Rewarded
 from nas_lib.results import Measure, SearchView
 from nas_lib.seeds import Stream, seed_for
-from nas_lib.spaces import space_size
+from nas_lib.spaces import size_text, space_size
 from nas_lib.store import layout
 
 
@@ -85,7 +85,7 @@ class Rounds(Procedure[RoundsConfig]):
         """Say what the space, the controller and the budget are."""
         settings, space = self.settings, search.space
         ends = dict.fromkeys((space.depth(0), space.depth(settings.max_children - 1)))
-        sizes = [f"{space_size(space, depth):.2g}" for depth in ends]
+        sizes = [size_text(space_size(space, depth)) for depth in ends]
         facts = {
             "space": f"{search.config.space.kind}, depth {' to '.join(map(str, ends))}, "
             f"{' to '.join(sizes)} architectures",

@@ -22,7 +22,7 @@ from nas_lib.procedures.shared_training import train_shared_weights, weights_pro
 from nas_lib.records import Derived, Learned, SharedEpoch, from_json
 from nas_lib.results import SearchView
 from nas_lib.seeds import Stream, seed_for
-from nas_lib.spaces import space_size
+from nas_lib.spaces import size_text, space_size
 from nas_lib.store import layout
 
 _WHAT = "shared weights"
@@ -122,7 +122,8 @@ class Shared(Procedure[SharedConfig]):
         assert not isinstance(children, OwnChildrenConfig)  # there is data to share weights on
         num_samples = f"{settings.derive.num_samples:,}" + ("" if controller.learns else " or more")
         facts = {
-            "space": f"{search.config.space.kind}, {space_size(search.space, 1):.2g} architectures",
+            "space": f"{search.config.space.kind}, "
+            f"{size_text(space_size(search.space, 1))} architectures",
             "controller": f"{search.config.controller.label}, "
             f"{controller.num_parameters:,} parameters",
             _WHAT: f"{num_parameters:,} parameters, "

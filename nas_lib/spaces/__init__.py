@@ -25,7 +25,15 @@ from nas_lib.spaces.enas_macro import (
 )
 from nas_lib.spaces.enas_micro import CellsConfig, EnasMicroSpace, EnasMicroSpaceConfig, MicroPlan
 from nas_lib.spaces.enas_rnn import EnasRnnSpace, EnasRnnSpaceConfig, HiddenConfig, RnnPlan
-from nas_lib.spaces.space import Plan, PlannedSpace, Space, SpacePart, planned, space_size
+from nas_lib.spaces.space import (
+    Plan,
+    PlannedSpace,
+    Space,
+    SpacePart,
+    planned,
+    size_text,
+    space_size,
+)
 
 SpaceConfig = Annotated[
     CnnSpaceConfig
@@ -69,5 +77,6 @@ __all__ = [
     "check_tokens",
     "num_tokens",
     "planned",
+    "size_text",
     "space_size",
 ]

@@ -45,7 +45,7 @@ class CellsConfig(Part):
     """Size of a network of cells: three equal stacks with a reduction cell between two."""
 
     cells: int = Field(
-        ge=3, le=999, multiple_of=3, description="Normal cells, a third in each stack."
+        ge=3, le=300, multiple_of=3, description="Normal cells, a third in each stack."
     )
     filters: Width = Field(description="Channels of the first stack; each reduction doubles.")
 
@@ -58,7 +58,7 @@ class EnasMicroSpaceConfig(OptionsPart):
     super_network: ClassVar[str] = "nas_lib.shared_weights.micro:MicroSuperNetwork"
 
     kind: Literal["enas-micro"] = "enas-micro"
-    nodes: int = Field(5, ge=1, le=100, description="Nodes of a cell, its two inputs not counted.")
+    nodes: int = Field(5, ge=1, le=50, description="Nodes of a cell, its two inputs not counted.")
     operations: tuple[MicroOperation, ...] = Field(
         ("sep3", "sep5", "avg3", "max3", "identity"),
         min_length=1,

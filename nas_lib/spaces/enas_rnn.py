@@ -53,7 +53,7 @@ class EnasRnnSpaceConfig(OptionsPart):
     super_network: ClassVar[str] = "nas_lib.shared_weights.rnn:RnnSuperNetwork"
 
     kind: Literal["enas-rnn"] = "enas-rnn"
-    nodes: int = Field(8, ge=1, le=100, description="Nodes whose input and function are decided.")
+    nodes: int = Field(8, ge=1, le=50, description="Nodes whose input and function are decided.")
     functions: tuple[RnnFunction, ...] = Field(
         ("tanh", "relu", "sigmoid", "identity"),
         min_length=1,

@@ -208,6 +208,13 @@ def space_size(space: Space, depth: int) -> int:
     return math.prod(decision.size for decision in space.decisions(depth))
 
 
+def size_text(size: int) -> str:
+    """Return a number of architectures as people write it; no float holds the largest."""
+    if size < 1e300:
+        return f"{size:.2g}"
+    return f"1e+{int(math.log10(size))}"
+
+
 def published_tokens(text: str) -> tuple[int, ...]:
     """Return an architecture as the published code of ENAS writes it: numbers with blanks between.
 

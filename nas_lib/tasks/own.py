@@ -119,6 +119,10 @@ class OwnTask(Task):
         """Refuse: nothing is trained."""
         self._refuse("training steps")
 
+    def num_weights(self, plan: Plan, manifest: Manifest) -> int:
+        """Refuse: nothing is built."""
+        self._refuse("weights")
+
     def _refuse(self, what: str) -> NoReturn:
         raise ConfigError(f"a search with an evaluation of its own has no {what}")
 

@@ -65,6 +65,14 @@ class Task(ABC):
         """
         self.config = config
 
+    def check_machine(self) -> None:
+        """Refuse settings that ask for what this machine has not.
+
+        Raises:
+            ConfigError: There is no such device here.
+        """
+        return
+
     # --- data ------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -156,3 +164,7 @@ class Task(ABC):
     @abstractmethod
     def num_steps(self, manifest: Manifest) -> float:
         """Return the training steps of one child."""
+
+    @abstractmethod
+    def num_weights(self, plan: Plan, manifest: Manifest) -> int:
+        """Return how many numbers this network would have; none of them is made."""

@@ -73,6 +73,15 @@ class TrainedTask(Task, Generic[M]):
     def _workload(self, manifest: M, blob: Path, device: torch.device) -> Workload:
         """Return the super-network, with weights from torch's own generator, and the data."""
 
+    def check_machine(self) -> None:
+        """Refuse devices that are not here."""
+        from nas_lib.training.devices import find_device
+
+        parts = {"children": self.config.children}
+        parts |= {"search.weights": getattr(self.config.search, "weights", self.config.children)}
+        for name, part in parts.items():
+            find_device(part.device, f"{name}.device")
+
     # --- data ------------------------------------------------------------------------------------
 
     def has_data(self) -> bool:
@@ -171,6 +180,17 @@ class TrainedTask(Task, Generic[M]):
 
         info = NetworkInfo(child.architecture, manifest.content_hash)
         return pack_network(self.kept(trainer), info)
+
+    # --- preview ---------------------------------------------------------------------------------
+
+    def num_weights(self, plan: Plan, manifest: Manifest) -> int:
+        """Return how many numbers the network of a plan would have."""
+        import torch
+
+        prepared: Any = manifest
+        with torch.device("meta"):  # where tensors have a shape, and no memory
+            network = self.network(plan, prepared)
+        return sum(tensor.numel() for tensor in network.state_dict().values())
 
     # --- test ------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ def set_up_torch(device: str, *, threads: int, setting: str) -> torch.device:
     Raises:
         ConfigError: There is no such device here.
     """
-    found = _find_device(device, setting)
+    found = find_device(device, setting)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only so
     torch.use_deterministic_algorithms(found.type == "cuda")  # a CPU's are anyway
     # Filling new tensors with NaN costs time, and would only show bugs of ours.
@@ -34,11 +34,23 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def _find_device(name: str, setting: str) -> torch.device:
-    has_gpu = torch.cuda.is_available()
+def find_device(name: str, setting: str) -> torch.device:
+    """Return the device of this name.
+
+    Args:
+        name: A torch device, or `auto` for a GPU if there is one.
+        setting: Where the user said which device, for the error.
+
+    Raises:
+        ConfigError: There is no such device here.
+    """
+    num_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        return torch.device("cuda" if has_gpu else "cpu")
-    if name == "cpu" or (name.partition(":")[0] == "cuda" and has_gpu):
+        return torch.device("cuda" if num_gpus else "cpu")
+    kind, _, number = name.partition(":")
+    if name == "cpu" or (kind == "cuda" and int(number or 0) < num_gpus):
         return torch.device(name)
-    here = "auto, cpu or cuda" if has_gpu else "auto or cpu (there is no GPU here)"
+    here = f"auto, cpu, or cuda:0 to cuda:{num_gpus - 1}" if num_gpus > 1 else "auto, cpu or cuda"
+    if not num_gpus:
+        here = "auto or cpu (there is no GPU here)"
     raise ConfigError(f"{setting} must be {here}, got {name!r}")

@@ -1,10 +1,13 @@
-"""What `nas check` says of a search for language models."""
+"""What `nas check` says of a search."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from searches import SMALL_DIGITS
 
 from nas_lib.cli.preview import preview
 from nas_lib.config import (
@@ -17,7 +20,10 @@ from nas_lib.config import (
     TextFilesData,
     TextTaskConfig,
 )
-from nas_lib.errors import DataError
+from nas_lib.config_file import resolve_config
+from nas_lib.engine import search
+from nas_lib.errors import ConfigError, DataError
+from nas_lib.tasks import ImageTask
 
 
 def config(folder: str) -> SearchConfig:
@@ -40,6 +46,51 @@ def test_a_text_is_read_and_the_training_of_language_models_timed(tmp_path: Path
     assert "401 training, 4 validation and 3 test words" in facts["data"]
     assert "32 architectures" in facts["space"]  # 4^2 functions x 2! previous nodes
     assert facts["time"].startswith("about 0.")
+
+
+def digits(**overrides: Any) -> SearchConfig:
+    small = {f"space.{name}": [1, 3] for name in ("filter_heights", "filter_widths")}
+    found = resolve_config("digits", {**SMALL_DIGITS, **small, **overrides}, stored=None)
+    assert found is not None
+    return found
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_here_is_refused_as_the_search_would_refuse_it(tmp_path: Path) -> None:
+    config = digits(**{"children.device": "cuda:7"})
+
+    with pytest.raises(ConfigError, match=r"children\.device must be auto or cpu") as refused:
+        preview(config)
+
+    with pytest.raises(ConfigError) as as_well:
+        search(config, store=str(tmp_path / "runs"))
+    assert str(as_well.value) == str(refused.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_children_that_no_memory_holds_are_not_built() -> None:
+    facts = preview(digits(**{"space.num_filters": [65_536], "space.filter_heights": [1, 4096]}))
+
+    assert facts["time"].startswith("unknown: the weights of a child and their gradients take ")
+
+
+def test_a_long_step_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas_lib.cli.preview._PATIENCE_S", 0.0)
+    steps: list[object] = []
+    monkeypatch.setattr(ImageTask, "timed_step", lambda _, plan, __: lambda: steps.append(plan))
+
+    preview(digits())
+
+    assert len(steps) == 1
+
+
+def test_spaces_of_more_architectures_than_a_float_holds_are_told() -> None:
+    depth = {"start": 2, "step": 58, "every_children": 1, "max": 60}
+
+    facts = preview(digits(**{"space.depth": depth}))
+
+    # 2 x 2 x 4 options in each layer, and a bit for each layer before it: 2^(4 x 60 + 60 x 59 / 2)
+    assert facts["space"] == "cnn, depth 2 to 60, 5.1e+02 to 1e+605 architectures"
 
 
 def test_a_text_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -393,9 +393,16 @@ class TrainedTaskContract(TaskContract):
         with pytest.raises(ConfigError, match=rf"children\.device must be .*, got '{device}'"):
             task.judge(self.child, task.config.space.build(), store)
 
+        with pytest.raises(ConfigError, match=rf"children\.device must be .*, got '{device}'"):
+            task.check_machine()
+
         shared = self.task_of(self.shared_config(folder, device=device))
-        with pytest.raises(ConfigError, match=rf"search\.weights\.device .*, got '{device}'"):
-            shared.workload(store)
+        for refuses in (shared.check_machine, lambda: shared.workload(store)):
+            with pytest.raises(ConfigError, match=rf"search\.weights\.device .*, got '{device}'"):
+                refuses()
+
+    def test_a_device_that_is_there_is_taken(self, task: Task) -> None:
+        task.check_machine()
 
     def test_auto_finds_a_device_and_the_result_names_it(self, folder: Path) -> None:
         task = self.task_of(self.config(folder, epochs=1, device="auto", threads=2))
@@ -463,6 +470,27 @@ class TrainedTaskContract(TaskContract):
         shutil.rmtree(folder)
 
         task.timed_step(space.plan(self.child.architecture.tokens), prepared.manifest)()
+
+    def test_a_step_that_is_timed_is_of_no_more_examples_than_there_are(self, folder: Path) -> None:
+        task = self.task_of(self.config(folder, epochs=5, batch_size=1_000_000))
+        prepared, space = task.prepare(), task.config.space.build()
+        assert prepared is not None
+        num_examples = prepared.manifest.num_train
+
+        # as many steps as epochs: all images at once, or all words, the first of which is no target
+        assert task.num_steps(prepared.manifest) == pytest.approx(5, rel=2 / num_examples)
+        task.timed_step(space.plan(self.child.architecture.tokens), prepared.manifest)()
+
+    def test_weights_are_counted_without_being_made(
+        self, task: Task, space: PlannedSpace[Any]
+    ) -> None:
+        prepared, plan = task.prepare(), space.plan(self.child.architecture.tokens)
+        assert prepared is not None
+        network = task.network(plan, prepared.manifest)
+
+        assert task.num_weights(plan, prepared.manifest) == sum(
+            tensor.numel() for tensor in network.state_dict().values()
+        )
 
         assert task.num_steps(prepared.manifest) == pytest.approx(self.num_steps)
 

@@ -267,6 +267,7 @@ class TestOwnTask(TaskContract):
             (lambda: task.workload(empty_store()), "shared weights"),
             (lambda: task.timed_step(plan, manifest), "training steps"),
             (lambda: task.num_steps(manifest), "training steps"),
+            (lambda: task.num_weights(plan, manifest), "weights"),
         ):
             with pytest.raises(ConfigError, match=f"evaluation of its own has no {what}"):
                 ask()

@@ -92,12 +92,16 @@ class ImageTask(TrainedTask[ImageManifest]):
 
         assert isinstance(manifest, ImageManifest)
         network = self.network(plan, manifest)
-        images_BCHW = torch.randn(self._children.batch_size, *manifest.image_shape)
+        images_BCHW = torch.randn(self._num_in_batch(manifest), *manifest.image_shape)
         return lambda: network(images_BCHW).sum().backward()
 
     def num_steps(self, manifest: Manifest) -> float:
         """Return the training steps of one child."""
-        return self._children.epochs * manifest.num_train / self._children.batch_size
+        return self._children.epochs * manifest.num_train / self._num_in_batch(manifest)
+
+    def _num_in_batch(self, manifest: Manifest) -> int:
+        """Return the images of a training step: no more than there are."""
+        return min(self._children.batch_size, manifest.num_train)
 
     def _test_score(self, network: nn.Module, manifest: ImageManifest, blob: Path) -> float:
         from nas_lib.tasks.images.batches import load_test_images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -90,15 +91,20 @@ class TextTask(TrainedTask[TextManifest]):
 
         assert isinstance(manifest, TextManifest)
         model = self.network(plan, manifest)
-        shape = (self._children.text.bptt, self._children.batch_size)
+        shape = self._shape_of_step(manifest)
         words_TB = torch.randint(manifest.num_words, shape)
-        state_BH = model.initial_state(self._children.batch_size)
+        state_BH = model.initial_state(shape[1])
         return lambda: model.loss(words_TB, words_TB, state_BH).objective.backward()  # type: ignore[no-untyped-call]
 
     def num_steps(self, manifest: Manifest) -> float:
         """Return the training steps of one child."""
-        words_per_step = self._children.batch_size * self._children.text.bptt
-        return self._children.epochs * manifest.num_train / words_per_step
+        return self._children.epochs * manifest.num_train / math.prod(self._shape_of_step(manifest))
+
+    def _shape_of_step(self, manifest: Manifest) -> tuple[int, int]:
+        """Return rows and columns of a training step: no more words than there are."""
+        num_columns = min(self._children.batch_size, manifest.num_train - 1)
+        num_rows = (manifest.num_train - 1) // num_columns
+        return min(self._children.text.bptt, num_rows), num_columns
 
     def _test_score(self, network: nn.Module, manifest: TextManifest, blob: Path) -> float:
         from nas_lib.tasks.text.batches import load_test_text
