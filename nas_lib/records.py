@@ -9,17 +9,22 @@ import re
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.architecture import Architecture
-from nas_lib.errors import CorruptStateError
+from nas_lib.errors import CorruptStateError, one_line
 
 Status = Literal["ok", "diverged", "out_of_memory", "timed_out", "crashed", "missing"]
 COUNTED: tuple[Status, ...] = ("ok", "diverged", "out_of_memory", "timed_out")
 """A child that ended like this has a reward that the controller learns from."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""Also of seeds: what torch takes."""
+Seconds = Annotated[float, Field(ge=0, le=1e11)]
+"""Also since 1970: what is a date."""
 
 _CHILD_ID = re.compile(r"r(\d{3,9})-(\d{6,9})-(\d{2,9})", re.ASCII)
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -61,7 +66,7 @@ class Child:
 
     id: str
     architecture: Architecture
-    seed: int
+    seed: Count
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -71,12 +76,12 @@ class EpochMetrics:
     The score is what the task measures on the validation data, such as an accuracy in [0, 1].
     """
 
-    epoch: int  # counted from 1
+    epoch: Count  # counted from 1
     train_loss: float
     valid_loss: float
     score: float
     learning_rate: float
-    seconds: float
+    seconds: Seconds
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -102,11 +107,11 @@ class ChildResult:
     status: Status
     reward: float
     score: float | None = None
-    best_epoch: int | None = None
+    best_epoch: Count | None = None
     epochs: tuple[EpochMetrics, ...] = ()
-    num_parameters: int | None = None
-    num_multiply_adds: int | None = None
-    seconds: float = 0.0
+    num_parameters: Count | None = None
+    num_multiply_adds: Count | None = None
+    seconds: Seconds = 0.0
     where: str = ""
     message: str = ""
 
@@ -134,9 +139,9 @@ class ChildRow:
     status: Status
     reward: float
     score: float | None
-    num_parameters: int | None
-    num_multiply_adds: int | None
-    seconds: float
+    num_parameters: Count | None
+    num_multiply_adds: Count | None
+    seconds: Seconds
     message: str = ""
 
     @property
@@ -159,13 +164,13 @@ class Proposed:
         created_s: Seconds since 1970.
     """
 
-    replica: int
-    round: int
+    replica: Count
+    round: Count
     run: str
-    depth: int
-    versions: tuple[int, ...]
+    depth: Count
+    versions: tuple[Count, ...]
     children: tuple[Child, ...]
-    created_s: float
+    created_s: Seconds
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -181,12 +186,12 @@ class Rewarded:
         created_s: Seconds since 1970.
     """
 
-    replica: int
-    round: int
+    replica: Count
+    round: Count
     run: str
     rows: tuple[ChildRow, ...]
     best: tuple[ChildRow, ...]
-    created_s: float
+    created_s: Seconds
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -205,14 +210,14 @@ class Learned:
         conflicts: Races that the push lost against others', over all shards; each was run again.
     """
 
-    replica: int
-    round: int
+    replica: Count
+    round: Count
     run: str
-    versions: tuple[int, ...]
-    staleness: tuple[int, ...]
+    versions: tuple[Count, ...]
+    staleness: tuple[Count, ...]
     metrics: dict[str, float]
-    created_s: float
-    conflicts: int = 0
+    created_s: Seconds
+    conflicts: Count = 0
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -223,8 +228,8 @@ class TestReading:
 
     child: str
     score: float  # as the task measures it
-    num_examples: int
-    created_s: float
+    num_examples: Count
+    created_s: Seconds
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -248,17 +253,17 @@ class SharedEpoch:
         created_s: Seconds since 1970.
     """
 
-    epoch: int
+    epoch: Count
     run: str
     train_loss: float
     learning_rate: float
-    num_steps: int
-    num_evaluations: int
+    num_steps: Count
+    num_evaluations: Count
     mean_score: float
     metrics: dict[str, float]
-    seconds: float
-    controller_seconds: float
-    created_s: float
+    seconds: Seconds
+    controller_seconds: Seconds
+    created_s: Seconds
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -294,8 +299,8 @@ class Derived:
     kept: tuple[SharedScore, ...]
     probes: tuple[SharedScore, ...]
     scores: tuple[float, ...]
-    seconds: float
-    created_s: float
+    seconds: Seconds
+    created_s: Seconds
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -305,7 +310,7 @@ class Problem:
     run: str
     step: str
     message: str
-    created_s: float
+    created_s: Seconds
 
 
 T = TypeVar("T")
@@ -345,13 +350,18 @@ def from_json(kind: type[T], data: bytes, *, key: str) -> T:
     try:
         record: T = _adapter(cast(Any, kind)).validate_json(b"{" + fields)
     except ValidationError as err:
-        first = err.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the object"
         raise CorruptStateError(
             f"stored object {key} is whole, but no {kind.__name__} as this release reads it: "
-            f"{where}: {first['msg']}"
+            f"{first_error(err)}"
         ) from err
     return record
+
+
+def first_error(err: ValidationError) -> str:
+    """Return where the first thing is that is wrong with a stored value, and what."""
+    first = err.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the object"
+    return one_line(f"{where}: {first['msg']}", 300)
 
 
 def _checksum(fields: bytes) -> bytes:

@@ -68,6 +68,14 @@ class Controller(Protocol):
         """
         ...
 
+    def misfit(self, shard: Shard, *, num_shards: int) -> str:
+        """Say why a stored shard cannot be one of this controller's; empty if it can."""
+        ...
+
+    def lesson_misfit(self, lesson: Lesson) -> str:
+        """Say why a stored lesson cannot be one of this controller's; empty if it can."""
+        ...
+
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
         """Return what a step of learning came to, by name; finite numbers.
 

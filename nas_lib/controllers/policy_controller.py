@@ -12,7 +12,16 @@ from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
 from nas_lib.controllers.policy import Policy, sample
-from nas_lib.controllers.state import Lesson, Shard, State, Vector, join, split
+from nas_lib.controllers.state import (
+    Lesson,
+    Shard,
+    State,
+    Vector,
+    array_misfit,
+    join,
+    slice_misfit,
+    split,
+)
 from nas_lib.spaces.decisions import Decision
 
 
@@ -46,6 +55,10 @@ class Learner(Protocol):
 
     def apply(self, shard: Shard, lesson: Lesson) -> Shard:
         """Return a shard after a lesson; that it has had it is noted already."""
+        ...
+
+    def misfit(self, shard: Shard) -> str:
+        """Say why a stored shard's state cannot be this learner's; empty if it can."""
         ...
 
     def metrics(self, shards: Sequence[Shard]) -> dict[str, float]:
@@ -107,6 +120,15 @@ class PolicyController:
         if shard.has_applied(replica, round):  # pushed before, by a run that did not get to say so
             return shard
         return self._learner.apply(shard.with_applied(replica, round), lesson)
+
+    def misfit(self, shard: Shard, *, num_shards: int) -> str:
+        """Look at its slice of the parameters, and let the learner look at its state."""
+        wrong = slice_misfit(shard, num_parameters=self.num_parameters, num_shards=num_shards)
+        return wrong or self._learner.misfit(shard)
+
+    def lesson_misfit(self, lesson: Lesson) -> str:
+        """Look at what each parameter is told."""
+        return array_misfit("values", lesson.values, self.num_parameters)
 
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
         """Return what the lesson says, and what the learner keeps."""

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas_lib.controllers.state import NOTHING, Lesson, Shard, mean_reward, split
+from nas_lib.controllers.state import (
+    NOTHING,
+    Lesson,
+    Shard,
+    array_misfit,
+    mean_reward,
+    slice_misfit,
+    split,
+)
 from nas_lib.spaces.decisions import Decision
 
 
@@ -49,6 +57,16 @@ class RandomController:
         if shard.has_applied(replica, round):
             return shard
         return shard.with_applied(replica, round)
+
+    def misfit(self, shard: Shard, *, num_shards: int) -> str:
+        """Say so where there is anything in it."""
+        what = ", ".join(sorted(shard.state))
+        wrong = f"expected a shard without a state, got {what:.80}" if what else ""
+        return wrong or slice_misfit(shard, num_parameters=0, num_shards=num_shards)
+
+    def lesson_misfit(self, lesson: Lesson) -> str:
+        """Say so where there are numbers in it."""
+        return array_misfit("values", lesson.values, 0)
 
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
         """Return what the lesson says; nothing else is known."""

@@ -11,12 +11,23 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector
 
 from nas_lib.config import ReinforceConfig
 from nas_lib.controllers.policy import Policy
-from nas_lib.controllers.state import NOTHING, Lesson, Shard, State, Vector, mean_reward
+from nas_lib.controllers.state import (
+    NOTHING,
+    Lesson,
+    Shard,
+    State,
+    Vector,
+    array_misfit,
+    mean_reward,
+)
+from nas_lib.records import STRICT, Count, first_error
 from nas_lib.spaces.decisions import Decision
 
 # As Kingma & Ba (2015) suggest, and torch's defaults.
@@ -49,6 +60,15 @@ class ReinforceState:
     def of(cls, shard: Shard) -> ReinforceState:
         """Return that of a shard."""
         return cls(**cast(dict[str, Any], shard.state))
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class _Counts:
+    """What of a stored `ReinforceState` is no vector."""
+
+    steps: Count
+    baseline: float | None
+    num_pending: Count
 
 
 class Reinforce:
@@ -126,6 +146,20 @@ class Reinforce:
             beta_1=self._config.adam_beta_1,
             epsilon=self._config.adam_epsilon,
         )
+
+    def misfit(self, shard: Shard) -> str:
+        """Look at Adam's moments, the gradients that wait, and the counts and the baseline."""
+        vectors = ("first_moment", "second_moment", "pending")
+        plain = {name: value for name, value in shard.state.items() if name not in vectors}
+        try:
+            counts = TypeAdapter(_Counts).validate_python(plain)
+        except ValidationError as err:
+            return first_error(err)
+        num = len(shard.values)
+        sizes = (num, num, num if counts.num_pending else 0)
+        found = zip(vectors, sizes, strict=True)
+        wrong = (array_misfit(name, shard.state.get(name), size) for name, size in found)
+        return next(filter(None, wrong), "")
 
     def metrics(self, shards: Sequence[Shard]) -> dict[str, float]:
         """Return the baseline, once there is one."""

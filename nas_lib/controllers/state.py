@@ -11,11 +11,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 
+from nas_lib.errors import CorruptStateError
+from nas_lib.records import STRICT, Count, first_error
 from nas_lib.store.sealed import seal, unseal
 
 Array = npt.NDArray[Any]
@@ -31,6 +35,24 @@ class Applied(NamedTuple):
 
     round: int
     version: int
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class _ShardFields:
+    index: Count
+    version: Count
+    start: Count
+    applied: dict[Count, tuple[Count, Count]]
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class _LessonFields:
+    rewards: tuple[float, ...]
+    metrics: dict[str, float]
+
+
+F = TypeVar("F", _ShardFields, _LessonFields)
+_plain = TypeAdapter(dict[str, Any]).validate_json  # JSON of Python's own has no limit of depth
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +108,11 @@ class Shard:
         """Return the shard that `to_bytes` wrote.
 
         Raises:
-            CorruptStateError: The bytes are damaged; the message names `key`.
+            CorruptStateError: The bytes are damaged, or no shard; the message names `key`.
         """
-        fields = _unpack(data, key, nested="state")
-        noted = fields.pop("applied").items()
-        applied = {int(replica): Applied(*each) for replica, each in noted}
-        return cls(applied=applied, **fields)
+        plain, values, state = _unpack(_ShardFields, data, key, nested="state")
+        applied = {replica: Applied(*each) for replica, each in plain.applied.items()}
+        return cls(plain.index, plain.version, plain.start, values, state, applied)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +143,8 @@ class Lesson:
         Raises:
             CorruptStateError: The bytes are damaged; the message names `key`.
         """
-        fields = _unpack(data, key, nested="arrays")
-        return cls(rewards=tuple(fields.pop("rewards")), **fields)
+        plain, values, arrays = _unpack(_LessonFields, data, key, nested="arrays")
+        return cls(values, plain.rewards, plain.metrics, arrays)
 
 
 def split(
@@ -164,11 +185,42 @@ def _pack(fields: dict[str, Any], *, nested: str) -> bytes:
     return seal(arrays, json.dumps(plain, sort_keys=True))  # sorted: equal values, equal bytes
 
 
-def _unpack(data: bytes, key: str, *, nested: str) -> dict[str, Any]:
-    """Return the fields that `_pack` was given."""
+def _unpack(
+    kind: type[F], data: bytes, key: str, *, nested: str
+) -> tuple[F, Vector, dict[str, Any]]:
+    """Return the plain fields that `_pack` was given, the numbers, and what lay in `nested`."""
     arrays, text = unseal(data, key=key)
-    flat: dict[str, Any] = {**json.loads(text), **arrays}
-    prefix = f"{nested}."
-    own = {name for name in flat if name.startswith(prefix)}
-    inner = {name.removeprefix(prefix): flat.pop(name) for name in own}
-    return {**flat, nested: inner}
+    try:
+        flat = {**_plain(text), **arrays}
+        values = flat.pop("values", None)
+        prefix = f"{nested}."
+        own = {name for name in flat if name.startswith(prefix)}
+        inner = {name.removeprefix(prefix): flat.pop(name) for name in own}
+        plain: F = TypeAdapter(kind).validate_python(flat)
+    except ValidationError as err:
+        raise CorruptStateError(
+            f"stored object {key} is whole, but no state of a controller: {first_error(err)}"
+        ) from err
+    wrong = array_misfit("values", values)
+    if wrong:
+        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+    return plain, cast(Vector, values), inner
+
+
+def array_misfit(name: str, found: object, *sizes: int) -> str:
+    """Say why something is no row of finite float32, of one of these lengths; empty if it is."""
+    if not isinstance(found, np.ndarray) or found.dtype != np.float32 or found.ndim != 1:
+        kind = f"{found.dtype} {list(found.shape)}" if isinstance(found, np.ndarray) else "none"
+        return f"expected {name} to be a row of float32, got {kind}"
+    if sizes and len(found) not in sizes:
+        return f"expected {name} to be {' or '.join(map(str, sizes))} numbers, got {len(found)}"
+    return "" if np.isfinite(found).all() else f"{name} has numbers that are not finite"
+
+
+def slice_misfit(shard: Shard, *, num_parameters: int, num_shards: int) -> str:
+    """Say why a shard has not its part of all numbers, as `split` makes it; empty if it has."""
+    smaller, larger = divmod(num_parameters, num_shards)
+    start = shard.index * smaller + min(shard.index, larger)
+    if shard.start != start:
+        return f"expected a slice that starts at {start}, got one at {shard.start}"
+    return array_misfit("values", shard.values, smaller + (shard.index < larger))

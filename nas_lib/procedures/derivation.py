@@ -13,10 +13,10 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import SharedConfig
 from nas_lib.controllers import Shard, draw_uniformly
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, CorruptStateError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.procedure import settings_of
-from nas_lib.procedures.proposals import proposal, unfinished
+from nas_lib.procedures.proposals import architecture_misfit, find_round, proposal, unfinished
 from nas_lib.procedures.shared_training import REPLICA, at_work, epochs, restored, weights_progress
 from nas_lib.records import STRICT, Derived, Proposed, Rewarded, SharedScore
 from nas_lib.seeds import Stream, seed_for
@@ -57,9 +57,9 @@ def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
             f"nothing can be derived from {search.uri} yet: the shared weights have "
             f"{progress.epoch} of {progress.num_epochs} epochs"
         )
-    key = layout.round_state(REPLICA, ROUND, "proposed")
-    proposed = search.store.find(Proposed, key)
+    proposed = find_round(search, REPLICA, ROUND)
     if proposed is None:
+        key = layout.round_state(REPLICA, ROUND, "proposed")
         proposed = search.store.settle(key, _proposed(search, _derived(search, run)))
     search.store.delete_checkpoints(layout.SHARED_CHECKPOINTS)
     return unfinished(search, proposed, run=run)
@@ -105,17 +105,29 @@ def _proposed(search: OpenSearch, derived: Derived) -> Proposed:
 
 def _derived(search: OpenSearch, run: str) -> Derived:
     """Return what was derived, by this run if by none before."""
-    derived = search.store.find(Derived, layout.DERIVED)
+    derived = _find_derived(search)
     if derived is not None:
         return derived
     with at_work():
         return search.store.settle(layout.DERIVED, _derive(search, run))
 
 
+def _find_derived(search: OpenSearch) -> Derived | None:
+    derived = search.store.find(Derived, layout.DERIVED)
+    found = [*derived.kept, *derived.probes] if derived else []
+    wrong = [architecture_misfit(search, judged.architecture) for judged in found]
+    if derived and (any(wrong) or not derived.kept):
+        raise CorruptStateError(
+            f"stored object {layout.DERIVED} is whole, but not as it should be: "
+            f"{next(filter(None, wrong), 'nothing was kept')}"
+        )
+    return derived
+
+
 def _derive(search: OpenSearch, run: str) -> Derived:
     started_s = time.perf_counter()
     trainer, workload = restored(search, run)
-    derived = search.store.find(Derived, layout.DERIVED)
+    derived = _find_derived(search)
     if derived is not None:  # by another run, which has removed the checkpoints since
         return derived
     for _ in epochs(search, trainer):  # where its last checkpoint was damaged
@@ -184,6 +196,11 @@ class _Judge:
             if chunk is None or chunk.samples != wanted:  # others, if weights were trained again
                 chunk = _Scores(wanted, tuple(self._score(each, self._mode) for each in wanted))
                 self._search.store.settle(key, chunk)
+            if len(chunk.scores) != len(wanted):
+                raise CorruptStateError(
+                    f"stored object {key} is whole, but not as it should be: it has "
+                    f"{len(chunk.scores)} scores of {len(wanted)} samples"
+                )
             scores += chunk.scores
         return scores
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from nas_lib.architecture import Architecture
+from nas_lib.errors import ArchitectureError, ConfigError, CorruptStateError, one_line
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.crashes import crash_of_all, forget, is_closed
 from nas_lib.records import Child, ChildId, ChildResult, Proposed
 from nas_lib.seeds import Stream, seed_for
+from nas_lib.spaces.decisions import check_tokens
 from nas_lib.store import layout
 
 
@@ -63,3 +65,70 @@ def unfinished(search: OpenSearch, proposed: Proposed, *, run: str) -> list[str]
         return ids
     left = [child for child, result in zip(ids, results, strict=True) if result is None]
     return left or ids[:1]
+
+
+def find_round(search: OpenSearch, replica: int, number: int) -> Proposed | None:
+    """Return a stored round, None where there is none.
+
+    Raises:
+        CorruptStateError: It is none that this search can have proposed.
+    """
+    proposed = search.store.find(Proposed, layout.round_state(replica, number, "proposed"))
+    return None if proposed is None else _checked(search, proposed)
+
+
+def read_round(search: OpenSearch, replica: int, number: int) -> Proposed:
+    """Return a stored round.
+
+    Raises:
+        ObjectNotFoundError: There is none.
+        CorruptStateError: It is none that this search can have proposed.
+    """
+    key = layout.round_state(replica, number, "proposed")
+    return _checked(search, search.store.read(Proposed, key))
+
+
+def proposed_child(search: OpenSearch, child: str) -> Child:
+    """Return a child as it is to be trained.
+
+    Raises:
+        ConfigError: Nobody has proposed it.
+    """
+    which = ChildId.parse(child)
+    children = read_round(search, which.replica, which.round).children
+    if which.index >= len(children):
+        raise ConfigError(f"{search.uri} has no child {child}: its round has {len(children)}")
+    return children[which.index]
+
+
+def architecture_misfit(search: OpenSearch, found: Architecture, *, depth: int = 1) -> str:
+    """Say why a stored architecture is none of the space; empty if it is."""
+    if not 1 <= depth <= search.space.max_depth:
+        return f"the space has no depth {depth}"
+    try:
+        check_tokens(search.space.decisions(depth), found.tokens)
+        right = search.space.decode(found.tokens)
+    except ArchitectureError as err:
+        return one_line(err, 200)
+    return "" if right == found else "the text of an architecture is not what its tokens say"
+
+
+def _checked(search: OpenSearch, proposed: Proposed) -> Proposed:
+    wrong = next(_misfits(search, proposed), "")
+    if not wrong:
+        return proposed
+    key = layout.round_state(proposed.replica, proposed.round, "proposed")
+    raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+
+
+def _misfits(search: OpenSearch, proposed: Proposed) -> Iterator[str]:
+    num_shards = search.config.search.shards
+    if len(proposed.versions) not in (0, num_shards):
+        yield f"it has {len(proposed.versions)} versions of {num_shards} shards"
+    for child in proposed.children:
+        if wrong := architecture_misfit(search, child.architecture, depth=proposed.depth):
+            yield wrong
+        which = ChildId.parse(child.id)
+        numbers = (which.replica, which.round, which.index)
+        if child.seed != seed_for(search.config.seed, Stream.CHILD, *numbers):
+            yield f"the seed of {child.id} is another"

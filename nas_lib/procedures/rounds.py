@@ -14,8 +14,8 @@ from nas_lib.errors import CorruptStateError, ObjectNotFoundError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage, settings_of
-from nas_lib.procedures.proposals import proposal, unfinished
-from nas_lib.procedures.shards import PrunedError, pull, pull_versions, push
+from nas_lib.procedures.proposals import find_round, proposal, read_round, unfinished
+from nas_lib.procedures.shards import PrunedError, pull, pull_versions, push, read_lesson
 from nas_lib.records import ChildRow, Learned, Proposed, Rewarded
 from nas_lib.results import Measure, SearchView
 from nas_lib.seeds import Stream, seed_for
@@ -110,10 +110,10 @@ def sample_architectures(search: OpenSearch, *, replica: int, run: str) -> list[
     number = search.store.open_round(replica)
     if _is_finished(search, settings, replica, number):
         number -= 1
-    key = layout.round_state(replica, number, "proposed")
-    proposed = search.store.find(Proposed, key)
+    proposed = find_round(search, replica, number)
     if proposed is None:
         fresh = _propose(search, settings, replica, number, run)
+        key = layout.round_state(replica, number, "proposed")
         proposed = search.store.settle(key, fresh)
         if proposed is fresh:
             return [child.id for child in fresh.children]
@@ -188,8 +188,14 @@ def _own_versions(search: OpenSearch, replica: int, number: int) -> tuple[int, .
     """
     if number == 0:
         return None
-    last = search.store.read(Learned, layout.round_state(replica, number - 1, "learned"))
-    return last.versions
+    key = layout.round_state(replica, number - 1, "learned")
+    versions = search.store.read(Learned, key).versions
+    if len(versions) != search.config.search.shards:
+        raise CorruptStateError(
+            f"stored object {key} is whole, but not as it should be: it has {len(versions)} "
+            f"versions of {search.config.search.shards} shards"
+        )
+    return versions
 
 
 def _settle(search: OpenSearch, key: str, rewarded: Rewarded, run: str) -> Learned:
@@ -206,7 +212,8 @@ def _settle(search: OpenSearch, key: str, rewarded: Rewarded, run: str) -> Learn
 
 def _learn(search: OpenSearch, rewarded: Rewarded, run: str) -> Learned:
     replica, number = rewarded.replica, rewarded.round
-    proposed = search.store.read(Proposed, layout.round_state(replica, number, "proposed"))
+    proposed = read_round(search, replica, number)
+    _check_same_children(proposed, rewarded)
     lesson = _stored_lesson(search, proposed, rewarded)
     shards, conflicts = push(search, lesson, replica=replica, round=number, known=proposed.versions)
     return Learned(
@@ -229,7 +236,7 @@ def _stored_lesson(search: OpenSearch, proposed: Proposed, rewarded: Rewarded) -
     objects = search.store.objects
     key = layout.round_lesson(rewarded.replica, rewarded.round)
     with suppress(ObjectNotFoundError):
-        return Lesson.from_bytes(objects.get(key), key=key)
+        return read_lesson(search, key)
     lesson = search.controller.lesson(
         pull_versions(search, proposed.versions),
         decisions=search.space.decisions(proposed.depth),
@@ -238,4 +245,19 @@ def _stored_lesson(search: OpenSearch, proposed: Proposed, rewarded: Rewarded) -
     )
     if objects.create(key, lesson.to_bytes()):
         return lesson
-    return Lesson.from_bytes(objects.get(key), key=key)
+    return read_lesson(search, key)
+
+
+def _check_same_children(proposed: Proposed, rewarded: Rewarded) -> None:
+    """Refuse results that are not those of the round's children.
+
+    Raises:
+        CorruptStateError: They are others'.
+    """
+    children = [child.architecture for child in proposed.children]  # their ids are by position
+    if [row.architecture for row in rewarded.rows] != children:
+        key = layout.round_state(rewarded.replica, rewarded.round, "rewarded")
+        raise CorruptStateError(
+            f"stored object {key} is whole, but not as it should be: its {len(rewarded.rows)} "
+            f"architectures are not those of the {len(children)} children that were proposed"
+        )

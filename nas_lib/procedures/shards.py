@@ -74,7 +74,7 @@ def read_shard(search: OpenSearch, index: int, version: int) -> Shard:
         CorruptStateError: It is damaged.
     """
     key = layout.shard(index, version)
-    data = search.store.objects.get(key)
+    data = search.store.objects.get(key, at_most=max_bytes(search))
     if data == TOMBSTONE:
         raise PrunedError(f"stored object {key} is empty: it was pruned, or it is damaged")
     shard = Shard.from_bytes(data, key=key)
@@ -83,7 +83,37 @@ def read_shard(search: OpenSearch, index: int, version: int) -> Shard:
             f"stored object {key} is damaged: it holds version {shard.version} of shard "
             f"{shard.index}"
         )
+    wrong = _misfit(search, shard)
+    if wrong:
+        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
     return shard
+
+
+def read_lesson(search: OpenSearch, key: str) -> Lesson:
+    """Return a stored lesson.
+
+    Raises:
+        ObjectNotFoundError: There is none.
+        CorruptStateError: It is damaged, or none of this controller's.
+    """
+    lesson = Lesson.from_bytes(search.store.objects.get(key, at_most=max_bytes(search)), key=key)
+    wrong = search.controller.lesson_misfit(lesson)
+    if wrong:
+        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+    return lesson
+
+
+def max_bytes(search: OpenSearch) -> int:
+    """Return what a shard or a lesson takes at most: four vectors of float32, and some text."""
+    return 2**24 + 16 * search.controller.num_parameters
+
+
+def _misfit(search: OpenSearch, shard: Shard) -> str:
+    settings = search.config.search
+    for replica, applied in shard.applied.items():
+        if replica >= settings.replicas or not 0 < applied.version <= shard.version:
+            return f"version {applied.version} cannot be replica {replica}'s last"
+    return search.controller.misfit(shard, num_shards=settings.shards)
 
 
 def push(

@@ -19,11 +19,12 @@ from nas_lib.procedures.derivation import are_judged, derive_architectures
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage, settings_of
 from nas_lib.procedures.shared_training import train_shared_weights, weights_progress
-from nas_lib.records import Derived, Learned, SharedEpoch, from_json
+from nas_lib.records import Derived, Learned, SharedEpoch
 from nas_lib.results import SearchView
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import size_text, space_size
 from nas_lib.store import layout
+from nas_lib.store.search_store import MAX_RECORD
 
 _WHAT = "shared weights"
 _STEPS = 3  # that are timed, after one that warms up
@@ -88,7 +89,7 @@ class Shared(Procedure[SharedConfig]):
         """Return the view with all epochs, and what was derived."""
         num_epochs = search.store.newest(layout.SHARED_EPOCHS) or 0
         keys = [layout.shared_epoch(number + 1) for number in range(num_epochs)]
-        blobs = zip(keys, search.store.objects.get_many(keys), strict=True)
+        blobs = zip(keys, search.store.objects.get_many(keys, at_most=MAX_RECORD), strict=True)
         derived = search.store.find(Derived, layout.DERIVED)
         return replace(
             view,
@@ -96,7 +97,9 @@ class Shared(Procedure[SharedConfig]):
             if derived is None
             else len(derived.kept) + len(derived.probes),
             finished=not view.open_rounds and bool(view.rows),
-            shared_epochs=tuple(from_json(SharedEpoch, data, key=key) for key, data in blobs),
+            shared_epochs=tuple(
+                search.store.parse(SharedEpoch, data, key=key) for key, data in blobs
+            ),
             derived=derived,
         )
 

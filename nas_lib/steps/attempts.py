@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.errors import one_line
 from nas_lib.open_search import OpenSearch
-from nas_lib.records import STRICT, ChildId, ChildResult
+from nas_lib.records import STRICT, ChildId, ChildResult, Count, Seconds
 from nas_lib.store import SearchStore, layout, lease
 
 
@@ -29,10 +29,10 @@ class Attempt:
 
     run: str
     host: str
-    pid: int
+    pid: Count
     process_start: str  # tells a process from a later one with the same pid
-    from_epoch: int  # finished epochs in the checkpoint it went on from
-    started_s: float
+    from_epoch: Count  # finished epochs in the checkpoint it went on from
+    started_s: Seconds
 
     @classmethod
     def begun_here(cls, run: str, from_epoch: int) -> Attempt:

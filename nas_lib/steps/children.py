@@ -6,7 +6,8 @@ import socket
 
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
-from nas_lib.records import ChildId, ChildResult, Status
+from nas_lib.procedures.proposals import proposed_child
+from nas_lib.records import ChildResult, Status
 from nas_lib.steps.attempts import begin_attempt
 from nas_lib.store import layout
 
@@ -56,7 +57,7 @@ def end_child(
 
 def _judge(search: OpenSearch, child: str, run: str) -> ChildResult:
     """Have a child judged, and keep what it leaves."""
-    proposed = search.store.proposed(child).children[ChildId.parse(child).index]
+    proposed = proposed_child(search, child)
     task = procedure_of(search.config).task_for(search, proposed)
     judged = task.judge(proposed, search.space, search.store)
     for problem in judged.problems:

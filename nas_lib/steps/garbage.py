@@ -17,6 +17,7 @@ from typing import Literal
 
 from nas_lib.controllers import Shard
 from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.proposals import find_round
 from nas_lib.procedures.shards import TOMBSTONE, pull
 from nas_lib.records import ChildId, Proposed
 from nas_lib.store import ObjectInfo, layout
@@ -99,7 +100,7 @@ def _remove(search: OpenSearch, garbage: Garbage) -> None:
 def _open_rounds(search: OpenSearch) -> Iterator[Proposed]:
     for replica in range(search.config.search.replicas):
         number = search.store.open_round(replica)
-        proposed = search.store.find(Proposed, layout.round_state(replica, number, "proposed"))
+        proposed = find_round(search, replica, number)
         if proposed is not None:
             yield proposed
 

@@ -97,6 +97,8 @@ def explained(action: Action, key: str, uri: str) -> Iterator[None]:
     """Turn what goes wrong in here into a `StoreError`."""
     try:
         yield
+    except StoreError:
+        raise
     except (OSError, BaseError) as err:
         raise store_error(err, action, key, uri) from err
     except BaseException as err:

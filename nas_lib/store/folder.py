@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from nas_lib.store.failures import explained
-from nas_lib.store.objects import ObjectInfo, check_key
+from nas_lib.store.objects import ObjectInfo, check_key, check_size
 
 _STAGING = ".staging"  # half-written objects, and what a killed writer left; never listed
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -33,9 +33,10 @@ class FolderStore:
     def __init__(self, path: str | Path) -> None:
         self.uri = os.path.abspath(Path(path).expanduser())
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int | None = None) -> bytes:
         """Return the object."""
         with explained("read", key, self.uri), open(self._path(key), "rb") as file:
+            check_size(key, os.fstat(file.fileno()).st_size, at_most)
             return file.read()
 
     def has(self, key: str) -> bool:
@@ -76,9 +77,9 @@ class FolderStore:
         with explained("list", prefix, self.uri):
             return sorted(key for key in map(self._key, self._files(prefix)) if key > after)
 
-    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+    def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""
-        return [self.get(key) for key in keys]
+        return [self.get(key, at_most=at_most) for key in keys]
 
     def leftovers(self) -> Sequence[ObjectInfo]:
         """Return what killed writers left half-written; it may be deleted by its key."""

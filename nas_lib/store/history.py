@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from nas_lib.records import ChildResult, ChildRow, Learned, Proposed, Rewarded, from_json
+from nas_lib.records import ChildResult, ChildRow, Learned, Proposed, Rewarded
 from nas_lib.store import layout
 from nas_lib.store.read_cache import read_immutable
 from nas_lib.store.row import Row
-from nas_lib.store.search_store import SearchStore
+from nas_lib.store.search_store import MAX_RECORD, SearchStore
 
 T = TypeVar("T")
 _STATES: dict[type, layout.State] = {
@@ -82,13 +82,15 @@ class History:
 
     def _read(self, kind: type[T], keys: Sequence[str]) -> Iterator[T]:
         for key, data in zip(keys, self._blobs(keys), strict=True):
-            yield from_json(kind, data, key=key)
+            yield self._store.parse(kind, data, key=key)
 
     def _blobs(self, keys: Sequence[str]) -> Iterator[bytes]:
         listed = [self._infos[key] for key in keys if key in self._infos]
         others = [key for key in keys if key not in self._infos]
-        found = dict(zip(others, self._store.objects.get_many(others), strict=True))
-        blobs = read_immutable(self._store.objects, listed)
+        found = dict(
+            zip(others, self._store.objects.get_many(others, at_most=MAX_RECORD), strict=True)
+        )
+        blobs = read_immutable(self._store.objects, listed, at_most=MAX_RECORD)
         found |= {info.key: data for info, data in zip(listed, blobs, strict=True)}
         return (found[key] for key in keys)
 

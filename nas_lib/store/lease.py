@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from nas_lib.records import STRICT
+from nas_lib.records import STRICT, Count, Seconds
 from nas_lib.store import layout
 from nas_lib.store.search_store import SearchStore
 
@@ -31,9 +31,9 @@ class Lease:
 
     run: str
     host: str
-    pid: int
+    pid: Count
     process_start: str  # tells a process from a later one with the same pid
-    created_s: float = 0.0  # seconds since 1970 on the holder's clock, which only it compares
+    created_s: Seconds = 0.0  # seconds since 1970 on the holder's clock, which only it compares
     released: bool = False
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from nas_lib.errors import ConfigError, StoreError
@@ -135,10 +135,10 @@ class NetworkStore(ObstoreStore):
                 return False
         raise StoreError(f"cannot write {key} in {self.uri}: it is there, and it is not")
 
-    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+    def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         """Return several objects, in the order of the keys, fetched at the same time."""
         with ThreadPoolExecutor(self.concurrency) as threads:
-            return list(threads.map(self.get, keys))
+            return list(threads.map(partial(self.get, at_most=at_most), keys))
 
     @property
     def _client(self) -> Client:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from nas_lib.errors import one_line
+from nas_lib.errors import CorruptStateError, one_line
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,16 @@ class ObjectStore(Protocol):
     uri: str
     concurrency: int
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int | None = None) -> bytes:
         """Return the object.
+
+        Args:
+            key: Its key.
+            at_most: Bytes that such an object can have; a larger one is refused unread.
 
         Raises:
             ObjectNotFoundError: There is none.
+            CorruptStateError: It is larger.
         """
         ...
 
@@ -81,13 +86,26 @@ class ObjectStore(Protocol):
         """Return what killed writers left half-written: no objects, but `delete` removes them."""
         ...
 
-    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+    def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         """Return several objects in the order of the keys, fetched concurrently.
 
         Raises:
             ObjectNotFoundError: One is missing.
+            CorruptStateError: One is larger than such an object can be.
         """
         ...
+
+
+def check_size(key: str, size: int, at_most: int | None) -> None:
+    """Refuse an object that is larger than it can be, before memory is taken for it.
+
+    Raises:
+        CorruptStateError: It is.
+    """
+    if at_most is not None and size > at_most:
+        raise CorruptStateError(
+            f"stored object {key} is damaged: expected at most {at_most:,} bytes, got {size:,}"
+        )
 
 
 def shown(text: str) -> str:

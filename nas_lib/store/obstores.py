@@ -14,7 +14,7 @@ from obstore.store import MemoryStore as MemoryClient
 
 from nas_lib.errors import ObjectNotFoundError
 from nas_lib.store.failures import explained
-from nas_lib.store.objects import ObjectInfo, check_key
+from nas_lib.store.objects import ObjectInfo, check_key, check_size
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Client
@@ -32,10 +32,12 @@ class ObstoreStore(ABC):
     @abstractmethod
     def _client(self) -> Client: ...
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int | None = None) -> bytes:
         """Return the object."""
         with explained("read", key, self.uri):
-            return bytes(obstore.get(self._client, check_key(key)).bytes())
+            found = obstore.get(self._client, check_key(key))
+            check_size(key, found.meta["size"], at_most)
+            return bytes(found.bytes())
 
     def has(self, key: str) -> bool:
         """Return whether there is such an object."""
@@ -97,9 +99,9 @@ class ObstoreStore(ABC):
         """Return nothing: what is not written as a whole is not there."""
         return ()
 
-    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+    def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""
-        return [self.get(key) for key in keys]
+        return [self.get(key, at_most=at_most) for key in keys]
 
 
 class MemoryStore(ObstoreStore):

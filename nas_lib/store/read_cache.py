@@ -21,7 +21,9 @@ _TABLE = """CREATE TABLE IF NOT EXISTS objects (
 _UNUSABLE = (sqlite3.Error, OSError, ConfigError)  # ConfigError: no home folder
 
 
-def read_immutable(store: ObjectStore, infos: Sequence[ObjectInfo]) -> list[bytes]:
+def read_immutable(
+    store: ObjectStore, infos: Sequence[ObjectInfo], *, at_most: int | None = None
+) -> list[bytes]:
     """Return objects that are written once, in the order of their infos.
 
     An object that was deleted and made anew has another version, and is read again.
@@ -30,10 +32,11 @@ def read_immutable(store: ObjectStore, infos: Sequence[ObjectInfo]) -> list[byte
         ObjectNotFoundError: One is gone since it was listed.
     """
     if store.concurrency == 1:  # it is near
-        return list(store.get_many([info.key for info in infos]))
+        return list(store.get_many([info.key for info in infos], at_most=at_most))
     blobs = _recall(store.uri, infos)
     unknown = [info for info in infos if info not in blobs]
-    fetched = dict(zip(unknown, store.get_many([info.key for info in unknown]), strict=True))
+    keys = [info.key for info in unknown]
+    fetched = dict(zip(unknown, store.get_many(keys, at_most=at_most), strict=True))
     _remember(store.uri, fetched)
     blobs |= fetched
     return [blobs[info] for info in infos]

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import FORMAT_VERSION, SearchConfig
+from nas_lib.config_file import differences
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, one_line
 from nas_lib.records import (
     STRICT,
@@ -29,9 +30,12 @@ from nas_lib.records import (
 from nas_lib.store import create_only, layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
+from nas_lib.store.record_checks import misfit
 from nas_lib.store.row import Row
 
 A = TypeVar("A")
+MAX_RECORD = 64 * 2**20
+"""Bytes of a record: many times what 10,000 children of a round take."""
 T = TypeVar("T")
 
 
@@ -79,7 +83,21 @@ class SearchStore:
             ObjectNotFoundError: There is none.
             CorruptStateError: It is damaged.
         """
-        return from_json(kind, self.objects.get(key), key=key)
+        return self.parse(kind, self.objects.get(key, at_most=MAX_RECORD), key=key)
+
+    def parse(self, kind: type[T], data: bytes, *, key: str) -> T:
+        """Return the record that these bytes are, which lie under this key.
+
+        Raises:
+            CorruptStateError: They are damaged, or no such record.
+        """
+        record = from_json(kind, data, key=key)
+        wrong = misfit(record, key)
+        if wrong:
+            raise CorruptStateError(
+                f"stored object {key} is whole, but not as it should be: {wrong}"
+            )
+        return record
 
     def find(self, kind: type[T], key: str) -> T | None:
         """Return a stored record, or None where there is none yet."""
@@ -166,7 +184,7 @@ class SearchStore:
             CorruptStateError: It is in the format of another release, or it is damaged.
         """
         try:
-            data = self.objects.get(layout.SEARCH)
+            data = self.objects.get(layout.SEARCH, at_most=MAX_RECORD)
         except ObjectNotFoundError:
             return None
         self._check_format(from_json(dict[str, Any], data, key=layout.SEARCH).get("format_version"))
@@ -193,7 +211,15 @@ class SearchStore:
         if stored is None:
             raise ConfigError(f"there is no search at {self.objects.uri}")
         number = self.newest(layout.SETTINGS)
-        return stored.config if number is None else self.read(SearchConfig, layout.settings(number))
+        if number is None:
+            return stored.config
+        newest = self.read(SearchConfig, layout.settings(number))
+        if others := differences(stored.config, newest):
+            raise CorruptStateError(
+                f"stored object {layout.settings(number)} is of another search than "
+                f"{layout.SEARCH}: {others[0]}"
+            )
+        return newest
 
     def change_settings(self, config: SearchConfig) -> None:
         """Let this configuration count from now on; its identity is that of the search."""
@@ -237,6 +263,6 @@ class SearchStore:
     def problems(self) -> list[Problem]:
         """Return what runs noted, in order of time."""
         keys = list(filter(layout.is_problem, self.objects.keys(layout.RUNS)))
-        blobs = zip(keys, self.objects.get_many(keys), strict=True)
-        found = [from_json(Problem, data, key=key) for key, data in blobs]
+        blobs = zip(keys, self.objects.get_many(keys, at_most=MAX_RECORD), strict=True)
+        found = [self.parse(Problem, data, key=key) for key, data in blobs]
         return sorted(found, key=lambda problem: problem.created_s)

@@ -28,9 +28,9 @@ class FarStore(MemoryStore):
         self.uri = f"s3://far/{uuid4().hex}"
         self.keys_read: list[str] = []
 
-    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+    def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         self.keys_read += keys
-        return super().get_many(keys)
+        return super().get_many(keys, at_most=at_most)
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_one_that_another_run_has_removed_meanwhile_is_passed_over(store: Object
         def __getattr__(self, name: str) -> object:
             return getattr(store, name)
 
-        def get(self, key: str) -> bytes:
+        def get(self, key: str, *, at_most: int | None = None) -> bytes:
             if key.endswith("0002.safetensors"):
                 store.delete(key)
             return store.get(key)

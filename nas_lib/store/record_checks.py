@@ -1,0 +1,107 @@
+"""What a stored record must be besides well-formed: that of its key, and at one with itself.
+
+A checksum says that a record is as it was written, not that it was written by us. What else it
+must agree with (the space, the controller, the data) is looked at by those who know that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from nas_lib.errors import one_line
+from nas_lib.records import (
+    ChildId,
+    ChildResult,
+    ChildRow,
+    EpochMetrics,
+    Learned,
+    Proposed,
+    Rewarded,
+    SharedEpoch,
+    TestReading,
+)
+from nas_lib.store import layout
+
+
+def misfit(record: object, key: str) -> str:
+    """Say what is wrong with a record that lies under this key; empty if nothing is."""
+    check = _CHECKS.get(type(record))
+    return next(check(record, key), "") if check else ""
+
+
+def _proposed(record: Proposed, key: str) -> Iterator[str]:
+    yield from _elsewhere(layout.round_state(record.replica, record.round, "proposed"), key)
+    if not record.children:
+        yield "it has no children"
+    for index, child in enumerate(record.children):
+        if child.id != str(ChildId(record.replica, record.round, index)):
+            yield f"its child {index} is called {one_line(child.id, 40)}"
+
+
+def _rewarded(record: Rewarded, key: str) -> Iterator[str]:
+    yield from _elsewhere(layout.round_state(record.replica, record.round, "rewarded"), key)
+    found = list(_ids([*record.rows, *record.best]))
+    if None in found:
+        yield "the id of one of its children is none"
+    rows, best = found[: len(record.rows)], found[len(record.rows) :]
+    for index, which in enumerate(rows):
+        if which != ChildId(record.replica, record.round, index):
+            yield f"its child {index} is called {which}"
+    for which in best:
+        if which and (which.replica != record.replica or which.round > record.round):
+            yield f"{which} cannot be among its best children"
+
+
+def _learned(record: Learned, key: str) -> Iterator[str]:
+    yield from _elsewhere(layout.round_state(record.replica, record.round, "learned"), key)
+    if len(record.versions) != len(record.staleness):
+        yield f"it has {len(record.versions)} versions and staleness of {len(record.staleness)}"
+
+
+def _result(record: ChildResult, key: str) -> Iterator[str]:
+    yield from _not_of_child(record.id, layout.child_result, key)
+    yield from epochs_misfit(record.epochs)
+    if record.best_epoch is not None and not 1 <= record.best_epoch <= len(record.epochs):
+        yield f"its best epoch is {record.best_epoch} of {len(record.epochs)}"
+
+
+def _reading(record: TestReading, key: str) -> Iterator[str]:
+    yield from _not_of_child(record.child, layout.child_test, key)
+
+
+def _shared_epoch(record: SharedEpoch, key: str) -> Iterator[str]:
+    if key.startswith(layout.SHARED_EPOCHS.folder):  # it lies in checkpoints, too
+        yield from _elsewhere(layout.shared_epoch(record.epoch), key)
+
+
+def epochs_misfit(epochs: Sequence[EpochMetrics]) -> Iterator[str]:
+    """Yield what is wrong with the numbers of a child's epochs, which count from 1."""
+    for number, metrics in enumerate(epochs, start=1):
+        if metrics.epoch != number:
+            yield f"its epoch {number} has the number {metrics.epoch}"
+
+
+def _elsewhere(right: str, key: str) -> Iterator[str]:
+    if right != key:
+        yield f"it is {right}"
+
+
+def _not_of_child(child: str, key_of: Callable[[str], str], key: str) -> Iterator[str]:
+    if not ChildId.matches(child) or key_of(child) != key:
+        yield f"it is of child {one_line(child, 40)}"
+
+
+def _ids(rows: Sequence[ChildRow]) -> Iterator[ChildId | None]:
+    for row in rows:
+        yield ChildId.parse(row.id) if ChildId.matches(row.id) else None
+
+
+_CHECKS: dict[type, Callable[[Any, str], Iterator[str]]] = {
+    Proposed: _proposed,
+    Rewarded: _rewarded,
+    Learned: _learned,
+    ChildResult: _result,
+    TestReading: _reading,
+    SharedEpoch: _shared_epoch,
+}
