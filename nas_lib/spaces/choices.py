@@ -12,6 +12,7 @@ from nas_lib.bounds import Text
 from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.named_objects import check_function, users_code, users_object
 from nas_lib.spaces.decisions import Choice, check_tokens
+from nas_lib.spaces.own import OwnSpace
 from nas_lib.spaces.space import Space, SpacePart
 
 
@@ -39,7 +40,7 @@ class CustomSpaceConfig(SpacePart):
                 f"space.object {self.object!r} should be a nas_lib.spaces.Space "
                 f"or a function that returns one, got {type(space).__name__}"
             )
-        return space
+        return OwnSpace(space)
 
 
 class ChoiceSpace:

@@ -195,12 +195,13 @@ def planned(space: Space) -> PlannedSpace[Plan]:
     Raises:
         ArchitectureError: It is one of the user's own that has no plans.
     """
-    if not isinstance(space, PlannedSpace):
+    found = getattr(space, "given", space)  # a user's own may have plans too
+    if not isinstance(found, PlannedSpace):
         raise ArchitectureError(
             f"the space {space.name} has no plans from which networks could be built: judge its "
             "architectures by children.evaluate"
         )
-    return space
+    return found
 
 
 def space_size(space: Space, depth: int) -> int:
