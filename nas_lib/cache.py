@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, one_line
 
 
 def cache_folder() -> Path:
@@ -14,10 +14,11 @@ def cache_folder() -> Path:
     Raises:
         ConfigError: Nothing is set, and this user has no home folder.
     """
+    path = os.environ.get("NAS_CACHE") or "~/.cache/nas"
     try:
-        return Path(os.environ.get("NAS_CACHE") or "~/.cache/nas").expanduser()
+        return Path(path).expanduser()
     except RuntimeError as err:  # no HOME and no entry in the list of users
         raise ConfigError(
-            "this user has no home folder to keep copies of data in: let NAS_CACHE name a folder "
-            "that can be written"
+            f"{one_line(path)}, for copies of data, lies in a home folder that there is not: let "
+            "NAS_CACHE name a folder that can be written"
         ) from err

@@ -153,18 +153,35 @@ def hold_descriptors() -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what libraries warn of from people, for whom it says nothing.
+    """Keep from people what libraries warn of, and what goes wrong while objects are cleared away.
 
-    `NAS_DEBUG`, or Python's own `-W` and `PYTHONWARNINGS`, bring it back.
+    Logs are shown where somebody has said where to. `NAS_DEBUG`, or Python's own `-W` and
+    `PYTHONWARNINGS`, bring all of it back.
     """
-    if "NAS_DEBUG" in os.environ or sys.warnoptions:
+    if _is_debugging():
         yield
         return
-    last_resort = logging.lastResort
-    logging.lastResort = logging.NullHandler()
+    before = logging.lastResort, sys.unraisablehook
+    logging.lastResort, sys.unraisablehook = logging.NullHandler(), lambda _: None
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda *_, **__: None  # filters are changed by libraries too
             yield
     finally:
-        logging.lastResort = last_resort
+        logging.lastResort, sys.unraisablehook = before
+
+
+@contextmanager
+def without_logs() -> Iterator[None]:
+    """Let nobody log meanwhile who has not said where to: some libraries do, in lines of theirs."""
+    root, nowhere = logging.getLogger(), logging.NullHandler()
+    if not _is_debugging():
+        root.addHandler(nowhere)
+    try:
+        yield
+    finally:
+        root.removeHandler(nowhere)
+
+
+def _is_debugging() -> bool:
+    return "NAS_DEBUG" in os.environ or bool(sys.warnoptions)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from nas_lib.blame import sentence_of
 from nas_lib.errors import ConfigError, InterruptedSearchError, NasError, one_line
-from nas_lib.streams import plain_streams, quiet
+from nas_lib.streams import plain_streams, quiet, without_logs
 
 __all__ = ["main"]
 
@@ -27,7 +28,7 @@ def main() -> None:
     """Run the command; errors are one sentence and an exit code, never a traceback."""
     with plain_streams() as streams, _stopping() as stop:
         try:
-            with quiet():
+            with quiet(), without_logs(), _threads_told():
                 code = _run()
         except BaseException as err:
             is_asked, stop.is_over = stop.is_asked, True
@@ -69,6 +70,23 @@ def _tell(error: BaseException) -> int:
 
 def _say(message: str) -> None:
     sys.stderr.write(f"nas: {message[:_MAX_MESSAGE]}\n")
+
+
+@contextmanager
+def _threads_told() -> Iterator[None]:
+    """Say in one sentence what a thread dies of."""
+
+    def tell(dead: threading.ExceptHookArgs) -> None:
+        if dead.exc_value is not None and not isinstance(dead.exc_value, SystemExit):
+            _say(sentence_of(dead.exc_value))
+
+    before = threading.excepthook
+    if "NAS_DEBUG" not in os.environ:
+        threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 # --- being stopped -------------------------------------------------------------------------------

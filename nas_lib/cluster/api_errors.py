@@ -15,7 +15,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from nas_lib.errors import ClusterError
+from nas_lib.errors import ClusterError, one_line
 
 _GATEWAY_FAILED = (502, 503, 504)
 _UNREACHED = "is this the address, and is the port-forward (or the VPN) up?"
@@ -116,5 +116,4 @@ def _page(body: str) -> str:
 
 
 def _line(text: object) -> str:
-    line = " ".join(str(text).split())
-    return line if len(line) <= 200 else line[:197] + "..."
+    return one_line(text, max_chars=200)

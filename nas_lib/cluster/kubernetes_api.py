@@ -14,7 +14,7 @@ from kubernetes import config as kubernetes_config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from nas_lib.errors import ClusterError
+from nas_lib.errors import ClusterError, described, one_line
 
 _CONNECT_S, _ANSWER_S = 5.0, 30.0
 _GIVE_UP_AFTER_S = 300.0  # a managed control plane is away for minutes while it is upgraded
@@ -155,7 +155,11 @@ def _configuration() -> client.Configuration:
             file = os.environ.get("KUBECONFIG", "~/.kube/config")
             kubernetes_config.load_kube_config(file, **known)
     except kubernetes_config.ConfigException as err:
-        raise ClusterError(f"no Kubernetes cluster is known here: {err}") from err
+        raise ClusterError(f"no Kubernetes cluster is known here: {one_line(err)}") from err
+    except Exception as err:  # the client does not look at what the file holds
+        raise ClusterError(
+            f"no Kubernetes cluster is known here: KUBECONFIG cannot be read: {described(err)}"
+        ) from err
     return configuration
 
 

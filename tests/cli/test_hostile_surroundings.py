@@ -8,6 +8,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -173,8 +174,8 @@ def test_a_user_without_a_home_is_told_at_once_what_to_set(
 
     assert code == 2
     assert errors == (
-        "nas: this user has no home folder to keep copies of data in: let NAS_CACHE name a folder "
-        "that can be written\n"
+        "nas: ~/.cache/nas, for copies of data, lies in a home folder that there is not: let "
+        "NAS_CACHE name a folder that can be written\n"
     )
     assert not Path("state").exists()
 
@@ -318,6 +319,20 @@ def test_whatever_is_raised_is_one_sentence(
     assert (got, output) == (code, "")
     assert said in errors
     assert errors.count("\n") == bool(said)
+
+
+def test_what_a_thread_dies_of_is_one_sentence(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies() -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", "x")
+
+    def broken(**_: object) -> None:
+        thread = threading.Thread(target=dies)
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(commands.presets, "callback", broken)
+
+    assert nas("presets") == (0, "", "nas: x: Permission denied\n")
 
 
 def test_debugging_shows_where(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:

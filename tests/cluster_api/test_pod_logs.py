@@ -86,3 +86,16 @@ def test_without_a_kubeconfig_the_command_for_elsewhere_is_said(kubeconfig: Path
         read()
 
     assert "kubectl logs -n kubeflow -l pipeline/runid=run-1 -c main" in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"{{{", b"[1]", b"\x00\x1b", b"contexts: 5"])
+def test_a_kubeconfig_that_is_none_is_one_sentence(kubeconfig: Path, content: bytes) -> None:
+    kubeconfig.write_bytes(content)
+    with pytest.raises(ClusterError, match="no Kubernetes cluster is known here: "):
+        read()
+
+
+def test_a_kubeconfig_that_is_a_folder_is_one_sentence(kubeconfig: Path) -> None:
+    kubeconfig.mkdir()
+    with pytest.raises(ClusterError, match="no Kubernetes cluster is known here: "):
+        read()

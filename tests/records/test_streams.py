@@ -10,7 +10,7 @@ import warnings
 
 import pytest
 
-from nas_lib.streams import PlainStream, SteadyStream, plain_streams, quiet
+from nas_lib.streams import PlainStream, SteadyStream, plain_streams, quiet, without_logs
 
 
 class FullStream(io.StringIO):
@@ -109,6 +109,19 @@ def test_warnings_are_shown_where_somebody_asks(monkeypatch: pytest.MonkeyPatch)
     with warnings.catch_warnings(record=True) as shown, quiet():
         complain()
     assert [str(each.message) for each in shown] == ["a raw warning", "another"]
+
+
+def test_nobody_logs_without_having_said_where_to(capfd: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    kept, root.handlers = root.handlers, []  # pytest's own
+    try:
+        with without_logs():
+            logging.error("of a library")
+        handlers = root.handlers
+    finally:
+        root.handlers = kept
+    assert capfd.readouterr() == ("", "")
+    assert handlers == []
 
 
 CLOSED = """
