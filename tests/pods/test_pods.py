@@ -10,6 +10,7 @@ from searches import tabular
 
 from nas_lib import kubeflow_artifacts, pods, steps
 from nas_lib.config import FORMAT_VERSION
+from nas_lib.errors import DataError
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import to_json
 from nas_lib.store import SearchStore, layout
@@ -156,3 +157,51 @@ def test_the_ticks_of_a_run_whose_children_all_crashed_alike_fail_one_after_the_
     assert all(pods.train_children(OpenSearch(uri), children=children, run="second"))
     noted = [problem.step for problem in SearchStore.open(uri).problems()]
     assert noted == ["aggregate_rewards", "sample_architectures"]
+
+
+class PanicException(BaseException):
+    """As clients written in Rust raise it."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "sentence", "is_ours"),
+    [
+        (DataError("no\x1b[31m picture"), r"nas: no\x1b[31m picture", False),
+        (MemoryError(), "nas: memory has run out: allow more of it", False),
+        (RecursionError("too deep"), "nas: something is nested too deeply (too deep)", False),
+        (OSError(28, "No space left on device"), "nas: OSError: [Errno 28] No space left", False),
+        (KeyError("x\ny"), r"nas: internal error: KeyError: 'x\ny' (NAS_DEBUG=1", True),
+        (PanicException("in\nrust"), "nas: internal error: PanicException: in rust (NAS", True),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_whatever_a_step_raises_is_its_last_line_and_noted(
+    tabular_uri: str,
+    capsys: pytest.CaptureFixture[str],
+    raised: BaseException,
+    sentence: str,
+    is_ours: bool,
+) -> None:
+    with pytest.raises(SystemExit) as ended, pods.pod_step(tabular_uri, "step", "run"):
+        raise raised
+    assert isinstance(ended.value.code, str)
+    assert ended.value.code.startswith(sentence)
+    assert ended.value.code.count("\n") == 0
+    (problem,) = SearchStore.open(tabular_uri).problems()
+    assert f"nas: {problem.message}" == ended.value.code
+    assert ("Traceback" in capsys.readouterr().err) == is_ours
+
+
+def test_a_pod_that_is_stopped_notes_nothing(tabular_uri: str) -> None:
+    with pytest.raises(KeyboardInterrupt), pods.pod_step(tabular_uri, "step", "run"):
+        raise KeyboardInterrupt
+    assert SearchStore.open(tabular_uri).problems() == []
+
+
+def test_kubeflows_markdown_has_neither_tags_nor_escapes_of_others(tmp_path: Path) -> None:
+    search = OpenSearch(str(tmp_path / "<b>_x_"))
+    search.store.note_problem(run="run", step="step", message="<img src=x>\n# \x1b[link](x)")
+    report = kubeflow_artifacts.report_of(search, None)
+    assert report.text == r"\<img src=x\> \# \\x1b\[link\](x)"
+    assert "<img" not in report.page
+    assert r"\<b\>\_x\_" in kubeflow_artifacts.prepared_text(search, None)

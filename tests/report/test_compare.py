@@ -119,6 +119,11 @@ class TestShared:
         text = printed(compare(four_shared()), width=width)
         assert max(map(len, text.splitlines())) <= width
 
+    def test_in_a_narrow_terminal_no_name_is_cut(self) -> None:
+        text = printed(compare(four_shared()), width=80)
+        assert "\N{HORIZONTAL ELLIPSIS}" not in text
+        assert " reinforce " in text
+
     def test_what_a_search_has_not_yet_is_a_dash(self) -> None:
         assert "-" in printed(compare([shared_view(derived=False)]))
 
