@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nas_lib.errors import ChildFailedError, MachineError, NasError, described, one_line, visible
+from nas_lib.redaction import without_secrets
 
 _MORE_FILES = "allow more open files (ulimit -n)"
 _MORE_PROCESSES = "allow more processes (ulimit -u, or the container's limit of them)"
@@ -108,7 +109,8 @@ def sentence_of(err: BaseException) -> str:
     """Return in one sentence what went wrong, whether anybody foresaw it or not."""
     if isinstance(err, NasError):
         return visible(str(err))
-    return _foreseen(err) or f"internal error: {described(err)} (NAS_DEBUG=1 shows where)"
+    said = _foreseen(err) or f"internal error: {described(err)} (NAS_DEBUG=1 shows where)"
+    return without_secrets(said)
 
 
 def is_foreseen(err: BaseException) -> bool:

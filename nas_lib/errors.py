@@ -3,10 +3,13 @@
 Each error is also the builtin a caller would expect. Its message is one sentence that says where,
 what was expected and what came. The command exits with `exit_code`: 2 for the user's input, 1 for
 everything that happened during the run. What others say (names, paths, messages of users' code or
-of servers) comes into a sentence through `one_line`.
+of servers) comes into a sentence through `one_line`. No sentence holds a secret: errors of ours,
+and what is `described`, are without.
 """
 
 import re
+
+from nas_lib.redaction import without_secrets
 
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters: with some of them terminals are steered
@@ -35,6 +38,8 @@ def one_line(text: object, max_chars: int = 1000) -> str:
         text = str(text)
     except Exception:  # of a user's own class
         text = f"{type(text).__name__} without a text"
+    if len(text) > max_chars:
+        text = without_secrets(text)  # a part of one would not be known for what it is
     joined = " ".join(filter(None, map(str.strip, text.expandtabs(1).splitlines())))
     cut = joined if len(joined) <= max_chars else joined[: max_chars - 3] + "..."
     return visible(cut)
@@ -42,14 +47,17 @@ def one_line(text: object, max_chars: int = 1000) -> str:
 
 def described(err: BaseException) -> str:
     """Return what kind of error it is and what it says, as a part of a sentence of ours."""
-    text = one_line(err)
+    text = without_secrets(one_line(err))
     return f"{type(err).__name__}: {text}" if text else type(err).__name__
 
 
 class NasError(Exception):
-    """Anything this library raises on purpose."""
+    """Anything this library raises on purpose; its texts are without secrets."""
 
     exit_code = 1
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(without_secrets(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class ConfigError(NasError, ValueError):

@@ -24,6 +24,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
 from nas_lib.procedures.procedure import settings_of
 from nas_lib.records import ChildResult, SharedEpoch
+from nas_lib.redaction import without_secrets
 from nas_lib.report import epoch_text
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
@@ -50,7 +51,7 @@ def pod_step(search_uri: str, step: str, run: str) -> Iterator[OpenSearch]:
         if search is not None:
             _note(search, step, run, message)
         if not is_foreseen(err):
-            print(visible(traceback.format_exc()), file=sys.stderr)
+            print(visible(without_secrets(traceback.format_exc())), file=sys.stderr)
         raise SystemExit(f"nas: {message}") from None
 
 

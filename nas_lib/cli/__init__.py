@@ -16,6 +16,7 @@ from types import FrameType
 
 from nas_lib.blame import sentence_of
 from nas_lib.errors import ConfigError, InterruptedSearchError, NasError, one_line
+from nas_lib.redaction import redacted
 from nas_lib.streams import plain_streams, quiet, without_logs
 
 __all__ = ["main"]
@@ -33,6 +34,7 @@ def main() -> None:
         except BaseException as err:
             is_asked, stop.is_over = stop.is_asked, True
             if "NAS_DEBUG" in os.environ and not isinstance(err, SystemExit):
+                redacted(err)
                 raise
             code = _tell(InterruptedSearchError("stopped") if _is_stop(err, is_asked) else err)
         stop.is_over = True
@@ -77,12 +79,15 @@ def _threads_told() -> Iterator[None]:
     """Say in one sentence what a thread dies of."""
 
     def tell(dead: threading.ExceptHookArgs) -> None:
-        if dead.exc_value is not None and not isinstance(dead.exc_value, SystemExit):
+        if dead.exc_value is None or isinstance(dead.exc_value, SystemExit):
+            return
+        if "NAS_DEBUG" in os.environ:
+            redacted(dead.exc_value)
+            before(dead)
+        else:
             _say(sentence_of(dead.exc_value))
 
-    before = threading.excepthook
-    if "NAS_DEBUG" not in os.environ:
-        threading.excepthook = tell
+    before, threading.excepthook = threading.excepthook, tell
     try:
         yield
     finally:

@@ -19,6 +19,7 @@ from nas_lib.cluster.publishing import experiment, published
 from nas_lib.cluster.schedules import Interval, Timing
 from nas_lib.cluster.submission import Submission
 from nas_lib.errors import ClusterError
+from nas_lib.redaction import without_secrets
 
 Method = Callable[..., Any]
 Found = TypeVar("Found", Run, Schedule)
@@ -162,7 +163,7 @@ class Kubeflow:
 
     def url(self, run: Run | Schedule) -> str:
         """Return the page of a run or a schedule in the UI."""
-        ui = os.environ.get("KF_PIPELINES_UI_ENDPOINT", self._api.host).rstrip("/")
+        ui = without_secrets(os.environ.get("KF_PIPELINES_UI_ENDPOINT", self._api.host)).rstrip("/")
         page = "runs/details" if isinstance(run, Run) else "recurringrun/details"
         return f"{ui}/#/{page}/{run.id}"
 

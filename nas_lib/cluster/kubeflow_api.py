@@ -20,7 +20,8 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError
 
 from nas_lib.cluster.api_errors import api_error, not_json
-from nas_lib.errors import ClusterError
+from nas_lib.errors import ClusterError, ConfigError
+from nas_lib.redaction import redacted, without_secrets
 
 CONNECT_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = 30
@@ -63,6 +64,7 @@ class KubeflowApi:
 
         Raises:
             ClusterError: There is no host.
+            ConfigError: It has a user and password in it.
         """
         self.host = _address(host)
         self.namespace = namespace
@@ -89,11 +91,17 @@ class KubeflowApi:
         try:
             answer = method(*args, _request_timeout=self._timeout, **options)
         except (kfp_server_api.ApiException, HTTPError, ValueError) as err:
-            raise api_error(self.host, what, err) from err
+            raise api_error(self.host, what, redacted(err, *self._secrets)) from err
         response = self._client.last_response
         if "json" not in (response.getheader("content-type") or ""):
-            raise not_json(self.host, what, str(response.data))
+            said = without_secrets(str(response.data), *self._secrets)
+            raise not_json(self.host, what, said)
         return answer
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        """What we are known by there."""
+        return tuple(self._client.configuration.api_key.values())
 
     def every(
         self, method: Callable[..., Any], items: str, *args: object, **options: object
@@ -131,6 +139,11 @@ class KubeflowApi:
 
 
 def _address(host: str | None) -> str:
+    if host and "@" in host:
+        raise ConfigError(
+            "the address of Kubeflow Pipelines (--host, KF_PIPELINES_ENDPOINT) should be without "
+            "user and password, which would not be sent: pass --token"
+        )
     if host:
         address = re.split("[?#]", host)[0]  # of a page of the UI, copied from the browser
         return (address if "://" in address else f"https://{address}").rstrip("/")

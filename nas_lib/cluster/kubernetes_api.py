@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from nas_lib.errors import ClusterError, described, one_line
+from nas_lib.redaction import redacted
 
 _CONNECT_S, _ANSWER_S = 5.0, 30.0
 _GIVE_UP_AFTER_S = 300.0  # a managed control plane is away for minutes while it is upgraded
@@ -39,7 +41,8 @@ class KubernetesApi:
         Raises:
             ClusterError: No cluster is known here.
         """
-        api = client.ApiClient(_configuration())
+        self._configuration = _configuration()
+        api = client.ApiClient(self._configuration)
         self._batch = client.BatchV1Api(api)
         self._core = client.CoreV1Api(api)
         self._namespace = namespace
@@ -135,6 +138,7 @@ class KubernetesApi:
             backoff_s = min(2 * backoff_s, _MOST_BACKOFF_S)
 
     def _error(self, what: str, err: Exception) -> ClusterError:
+        redacted(err, *_secrets(self._configuration))
         reason = " ".join(str(err).split())
         if isinstance(err, ApiException):
             reason = _message(err)
@@ -155,12 +159,23 @@ def _configuration() -> client.Configuration:
             file = os.environ.get("KUBECONFIG", "~/.kube/config")
             kubernetes_config.load_kube_config(file, **known)
     except kubernetes_config.ConfigException as err:
-        raise ClusterError(f"no Kubernetes cluster is known here: {one_line(err)}") from err
+        reason = one_line(redacted(err, *_secrets(configuration)))
+        raise ClusterError(f"no Kubernetes cluster is known here: {reason}") from err
     except Exception as err:  # the client does not look at what the file holds
+        reason = described(redacted(err, *_secrets(configuration)))
         raise ClusterError(
-            f"no Kubernetes cluster is known here: KUBECONFIG cannot be read: {described(err)}"
+            f"no Kubernetes cluster is known here: KUBECONFIG cannot be read: {reason}"
         ) from err
     return configuration
+
+
+def _secrets(configuration: client.Configuration) -> Iterator[str]:
+    """Yield what we are known by there."""
+    for key in configuration.api_key.values():
+        kind, _, token = key.rpartition(" ")
+        yield token
+        if kind == "Basic":
+            yield b64decode(token).decode().partition(":")[2]
 
 
 def _may_pass(err: ApiException | HTTPError) -> bool:

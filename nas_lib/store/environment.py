@@ -12,7 +12,6 @@ import re
 from urllib.parse import urlsplit
 
 from nas_lib.errors import ConfigError, one_line
-from nas_lib.store.failures import without_secrets
 
 _TIMEOUT_S = 8.0
 _MAX_TIMEOUT_S = 86_400.0
@@ -35,7 +34,7 @@ def address(*variables: str) -> str:
     url = os.environ.get(name, "")
     if not url:
         return ""
-    shown = one_line(repr(without_secrets(url)), 100)
+    shown = one_line(repr(url), 100)
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"{name} must begin with http:// or https://, got {shown}")
     if not _is_address(url):

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from obstore.exceptions import BaseError
 
 from nas_lib.errors import ObjectNotFoundError, StoreError, one_line
+from nas_lib.redaction import redacted
 
 Action = Literal["use", "read", "write", "delete", "list", "set up"]
 
@@ -104,7 +105,7 @@ def explained(action: Action, key: str, uri: str) -> Iterator[None]:
     except BaseException as err:
         if type(err).__name__ != "PanicException":  # of obstore's Rust; its class has no module
             raise
-        what = RuntimeError(f"the store's client broke down: {err}")
+        what = RuntimeError(f"the store's client broke down: {redacted(err)}")
         raise store_error(what, action, key, uri) from err
 
 
@@ -112,22 +113,18 @@ def store_error(err: Exception, action: Action, key: str, uri: str) -> StoreErro
     """Return the error that says what could not be done, where, and why.
 
     Args:
-        err: What the operating system, obstore or minio raised.
+        err: What the operating system, obstore or minio raised; secrets are taken out of it, too.
         action: What was tried.
         key: On which object or prefix; empty for the whole store.
         uri: The store.
     """
+    redacted(err)
     place = f"{key} in {uri}" if key else uri
     reason = _network_reason(str(err), action, uri)
     if reason is None and action in ("read", "delete") and _is_missing(err):
         return ObjectNotFoundError(one_line(f"there is no {place}"))
     reason = reason or getattr(err, "strerror", None) or _first_line(str(err))
-    return StoreError(one_line(f"cannot {action} {place}: {_begun_small(without_secrets(reason))}"))
-
-
-def without_secrets(text: str) -> str:
-    """Return what a client says without what nobody may read: the user in an address."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+    return StoreError(one_line(f"cannot {action} {place}: {_begun_small(reason)}"))
 
 
 def _network_reason(text: str, action: Action, uri: str) -> str | None:

@@ -41,14 +41,14 @@ def bucket_and_prefix(uri: str) -> tuple[str, str]:
     """
     scheme, _, path = uri.partition("://")
     bucket, _, prefix = path.rstrip("/").partition("/")
+    if bucket and not re.fullmatch(r"[A-Za-z0-9._$-]+", bucket):
+        raise ConfigError(  # the whole URI: within it, keys before the bucket are seen to be such
+            f"a bucket's name is of letters, digits, dots and dashes, got {shown(uri)}"
+        )
     try:
         check_key(f"{bucket}/{prefix}" if prefix else bucket)
     except ValueError as err:
         raise ConfigError(f"expected {scheme}://bucket/prefix, got {shown(uri)}") from err
-    if not re.fullmatch(r"[A-Za-z0-9._$-]+", bucket):
-        raise ConfigError(
-            f"a bucket's name is of letters, digits, dots and dashes, got {shown(bucket)}"
-        )
     return bucket, prefix
 
 

@@ -35,6 +35,7 @@ from typing import IO, TextIO, cast
 
 from nas_lib.blame import shortage
 from nas_lib.errors import ChildFailedError, NasError, described
+from nas_lib.redaction import without_secrets
 from nas_lib.streams import SteadyStream, hold_descriptors, quiet
 
 _PR_SET_PDEATHSIG = 1
@@ -115,7 +116,8 @@ class ForkServer:
         except BaseException as err:
             code, message = _told(err)
             # nobody reads before we are dead, so it must fit into the pipe, escapes and all
-            last_words = code, message[:_MESSAGE_SIZE], traceback.format_exc()[-_TRACEBACK_SIZE:]
+            details = without_secrets(traceback.format_exc())
+            last_words = code, message[:_MESSAGE_SIZE], details[-_TRACEBACK_SIZE:]
         os.write(words, json.dumps(last_words).encode())
         sys.stdout.flush()
         sys.stderr.flush()

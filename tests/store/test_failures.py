@@ -131,7 +131,7 @@ def test_a_timeout_that_is_no_time_is_one_sentence(
         ("s3", "AWS_ENDPOINT_URL", "http://a b", "must be like "),
         ("s3", "AWS_ENDPOINT_URL", "http://h\u00fc:1", "must be like "),
         ("s3", "AWS_ENDPOINT_URL", "ftp://h", "must begin with http:// or https://"),
-        ("s3", "AWS_ENDPOINT_URL", "http://me:mine@h:x", "must be like .* got 'http://h:x'"),
+        ("s3", "AWS_ENDPOINT_URL", "http://me:mine@h:x", "must be like .* got 'http://\\*{3}@h:x'"),
         ("s3", "AWS_ENDPOINT_URL_S3", "http://h?a", "AWS_ENDPOINT_URL_S3 must be like "),
         ("s3", "AWS_ACCESS_KEY_ID", "mine\n", "AWS_ACCESS_KEY_ID has a blank, a line break or "),
         ("s3", "AWS_SECRET_ACCESS_KEY", "mine\u00fc", "AWS_SECRET_ACCESS_KEY has a blank"),

@@ -187,6 +187,14 @@ def unless_mended(architecture: Architecture) -> float:
     return product(architecture)
 
 
+def talkative(architecture: Architecture) -> float:
+    """Raises with what is in its environment."""
+    try:
+        raise ValueError({**os.environ})
+    except ValueError as err:
+        raise RuntimeError(f"I am {os.environ.get('MY_PASSWORD')}") from err
+
+
 def text(architecture: Architecture) -> str:
     """The spelling of a number."""
     return "0.7"
