@@ -7,6 +7,7 @@ one sentence. Only what JSON has too is read: no dates, no objects, and no keys 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ MOST_DIGITS: Final = 18
 _MOST_SHOWN = 60  # characters of a value
 _MOST_SAID = 200  # characters of what the parser says
 _LONGEST_NUMBER = 100  # characters, also of null, true and false
+_PLAIN_KEY = re.compile(rf"[\w./-]{{1,{_MOST_SHOWN}}}", re.ASCII)
 _TOO_DEEP = f"expected at most {MOST_LEVELS} levels of sections and lists, one in another"
 _TOO_MANY = f"expected at most {MOST_NODES:,} keys and values, with all that aliases stand for"
 _TAG = "tag:yaml.org,2002:"
@@ -82,10 +84,7 @@ def shown(value: object) -> str:
 
 def place_text(place: Sequence[str]) -> str:
     """Return where in a document something stands, as `children.epochs`."""
-    keys = (
-        key if key.isascii() and key.isprintable() and len(key) <= _MOST_SHOWN else shown(key)
-        for key in place
-    )
+    keys = (key if _PLAIN_KEY.fullmatch(key) else shown(key) for key in place)
     return one_line(".".join(keys), _MOST_SAID)
 
 

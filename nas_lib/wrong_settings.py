@@ -119,10 +119,11 @@ def _problem(problem: ErrorDetails) -> str:
             return f"{where}.{setting} is missing"
         case "union_tag_invalid":
             expected = context["expected_tags"].replace("'", "")
-            return f"{where}.{setting} should be one of {expected}, got {shown(context['tag'])}"
-    return (
-        f"{where or 'the document'} should be {_expected(problem)}, got {shown(problem['input'])}"
-    )
+            found = problem["input"].get(setting)
+            return f"{where}.{setting} should be one of {expected}, got {shown(found)}"
+    if place[-1] == "[key]":  # of a section whose keys are the user's own
+        where = f"a key of {place_text(place[:-2])}"
+    return f"{where} should be {_expected(problem)}, got {shown(problem['input'])}"
 
 
 def _expected(problem: ErrorDetails) -> str:

@@ -229,6 +229,10 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             "resources: {tolerations: [{tolerationSeconds: 1.5}]}",
             "resources.tolerations.0.tolerationSeconds should be text or a whole number, got 1.5",
         ),
+        (
+            f"resources: {{node_selector: {{{'k' * 318}: x}}}}",
+            "a key of resources.node_selector should be at most 317 characters long, got",
+        ),
         # what does not suit the rest
         (
             "search: {stop_at_score: 98}",
@@ -247,7 +251,8 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ("task: []", "task should be a section of settings (key: value), got []"),
         ("children: null", "children should be a section of settings (key: value), got null"),
         ("{search: {kind: [shared]}}", "search.kind should be one of rounds, shared, got"),
-        ("{task: {kind: {a: b}}}", "task.kind should be one of images, text, got"),
+        ("{task: {kind: {a: b}}}", 'task.kind should be one of images, text, got {"a": "b"}'),
+        ("{task: {kind: null}}", "task.kind should be one of images, text, got null"),
         ("space: 2024-01-01", 'space should be a section of settings (key: value), got "2024-01-'),
         (f"name: {'x' * 41}", "name should be at most 40 characters long, got"),
         (f"? {'x' * 100_000}\n: 1", 'unknown setting "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'),

@@ -144,5 +144,5 @@ def test_of_a_long_value_the_beginning_is_shown() -> None:
 
 def test_of_an_odd_key_what_it_would_be_in_quotes_is_shown() -> None:
     assert place_text(["children", "epochs"]) == "children.epochs"
-    assert place_text(["a\x1b", "b"]) == r'"a\u001b".b'
+    assert place_text(["a\x1b", "", "b", "c.d/e-f", "g h"]) == r'"a\u001b"."".b.c.d/e-f."g h"'
     assert len(place_text(["x" * 50] * 50)) == 200

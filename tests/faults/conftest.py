@@ -11,7 +11,9 @@ from tally import Tally
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--account", type=Path, help="Demand enough faults and kills, and write them.")
+    parser.addoption(
+        "--account", type=Path, help="Demand enough faults, kills and documents, and write them."
+    )
 
 
 @pytest.fixture(scope="session")
@@ -26,4 +28,5 @@ def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
     request.config.pluginmanager.get_plugin("terminalreporter").write_line(f"\n{account}")
     assert tally.store_faults.total() >= 900
     assert tally.kills.total() >= 60
+    assert tally.documents.total() >= 100_000
     path.write_text(f"{account}\n", encoding="utf-8")

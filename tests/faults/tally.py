@@ -14,11 +14,13 @@ class Tally:
     Attributes:
         store_faults: Calls to a store that went wrong, by kind.
         kills: Processes killed, by what they were.
+        documents: Documents and overrides that were read, by form and by what became of them.
     """
 
     def __init__(self) -> None:
         self.store_faults: Counter[str] = Counter()
         self.kills: Counter[str] = Counter()
+        self.documents: Counter[str] = Counter()
         self._searches: Counter[str] = Counter()
         self._started_s = time.monotonic()
 
@@ -33,6 +35,8 @@ class Tally:
             "store faults by kind": dict(self.store_faults.most_common()),
             "kills": self.kills.total(),
             "kills by kind": dict(self.kills.most_common()),
+            "documents": self.documents.total(),
+            "documents by kind": dict(self.documents.most_common()),
             **self._searches,
             "losses": 0,
             "seconds": round(time.monotonic() - self._started_s),
