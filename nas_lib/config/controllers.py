@@ -9,8 +9,8 @@ from pydantic import Field
 from nas_lib.bounds import Count, Positive, Rate, Weight
 from nas_lib.part import Part
 
-Units = Annotated[int, Field(ge=1, le=4096)]
-Layers = Annotated[int, Field(ge=1, le=16)]
+Units = Annotated[int, Field(ge=1, le=1024)]
+Layers = Annotated[int, Field(ge=1, le=8)]
 Temperature = Annotated[float, Field(ge=1e-3, le=1e6)]
 
 

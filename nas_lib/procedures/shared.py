@@ -28,6 +28,7 @@ from nas_lib.store.search_store import MAX_RECORD
 
 _WHAT = "shared weights"
 _STEPS = 3  # that are timed, after one that warms up
+_PATIENCE_S = 10.0  # after that, what was timed is enough
 
 
 class Shared(Procedure[SharedConfig]):
@@ -175,6 +176,8 @@ def _tried(search: OpenSearch) -> tuple[int, int, float]:
         workload.quick_score(tokens, number=number)
         training_s.append(trained_s - started_s)
         judging_s.append(time.perf_counter() - trained_s)
+        if sum(training_s) + sum(judging_s) > _PATIENCE_S:
+            break
     num_steps = workload.num_batches(1)
     num_judged = settings.controller_steps * settings.architectures_per_step
     epoch_s = num_steps * _warm_mean(training_s) + num_judged * _warm_mean(judging_s)

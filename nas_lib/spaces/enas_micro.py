@@ -58,7 +58,7 @@ class EnasMicroSpaceConfig(OptionsPart):
     super_network: ClassVar[str] = "nas_lib.shared_weights.micro:MicroSuperNetwork"
 
     kind: Literal["enas-micro"] = "enas-micro"
-    nodes: int = Field(5, ge=1, le=50, description="Nodes of a cell, its two inputs not counted.")
+    nodes: int = Field(5, ge=1, le=20, description="Nodes of a cell, its two inputs not counted.")
     operations: tuple[MicroOperation, ...] = Field(
         ("sep3", "sep5", "avg3", "max3", "identity"),
         min_length=1,
