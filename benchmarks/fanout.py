@@ -71,7 +71,9 @@ def job_costs(num_children: int) -> tuple[int, dict[str, int]]:
     config = SearchConfig(
         space=CustomSpaceConfig(object="benchmarks.fanout:SPACE"),
         children=OwnChildrenConfig(evaluate="benchmarks.fanout:nothing"),
-        search=RoundsConfig(max_children=num_children, children_per_round=num_children),
+        search=RoundsConfig(
+            max_children=num_children, children_per_round=num_children, repeats="train"
+        ),
     )
     with TemporaryDirectory() as folder, _cluster(Path(folder)) as cluster:
         search = OpenSearch(str(Path(folder) / "search"))

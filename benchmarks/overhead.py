@@ -24,7 +24,9 @@ def measure() -> list[Figure]:
         space=CnnSpaceConfig(depth=DepthConfig(start=12, step=0, max=12)),
         children=OwnChildrenConfig(evaluate="benchmarks.children:wait"),
         search=RoundsConfig(
-            max_children=ROUNDS * CHILDREN_PER_ROUND, children_per_round=CHILDREN_PER_ROUND
+            max_children=ROUNDS * CHILDREN_PER_ROUND,
+            children_per_round=CHILDREN_PER_ROUND,
+            repeats="train",
         ),
     )
     ideal_s = CHILDREN_PER_ROUND / WORKERS * WAIT_S

@@ -61,7 +61,9 @@ def _config(num_children: int, per_round: int) -> SearchConfig:
         space=CnnSpaceConfig(depth=DepthConfig(start=DEPTH, max=DEPTH)),
         controller=RandomConfig(),
         children=OwnChildrenConfig(evaluate="benchmarks.children:wait"),
-        search=RoundsConfig(max_children=num_children, children_per_round=per_round),
+        search=RoundsConfig(
+            max_children=num_children, children_per_round=per_round, repeats="train"
+        ),
     )
 
 

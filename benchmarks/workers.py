@@ -10,7 +10,7 @@ from nas_lib.config import OwnChildrenConfig, RandomConfig, RoundsConfig, Search
 from nas_lib.presets import preset
 
 REPEATS = 3
-ROUNDS = RoundsConfig(max_children=12, children_per_round=4)
+ROUNDS = RoundsConfig(max_children=12, children_per_round=4, repeats="train")
 
 
 def measure() -> list[Figure]:

@@ -101,7 +101,7 @@ def report_of(search: OpenSearch, view: SearchView | None) -> Report:
 
 
 def _metrics(view: SearchView) -> Metrics:
-    metrics = {"children": float(len(view.rows))}
+    metrics = {"children": float(len(view.judged))}
     best = winner(view.rows)
     if best is not None and best.score is not None:
         metrics["best score"] = best.score

@@ -8,9 +8,11 @@ from functools import cached_property
 
 from nas_lib.config import SearchConfig
 from nas_lib.controllers import Controller, build_controller
-from nas_lib.spaces import Space
+from nas_lib.spaces import Space, every_architecture
 from nas_lib.store import SearchStore, lease
 from nas_lib.tasks import Evaluate, Task, task_of
+
+_MOST_ENUMERATED = 10_000  # token sequences, in a fraction of a second
 
 
 class OpenSearch:
@@ -46,6 +48,12 @@ class OpenSearch:
     def space(self) -> Space:
         """What may be built."""
         return self.config.space.build(self._given_space)
+
+    @cached_property
+    def every_architecture(self) -> frozenset[str] | None:
+        """The ids of all that may be built, None where that is too much to be tried out."""
+        found = every_architecture(self.space, self.space.max_depth, most=_MOST_ENUMERATED)
+        return None if found is None else frozenset(each.id for each in found)
 
     @cached_property
     def controller(self) -> Controller:

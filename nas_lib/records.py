@@ -62,11 +62,20 @@ class ChildId:
 
 @checked_dataclass(frozen=True, config=STRICT)
 class Child:
-    """A network to be trained."""
+    """A network to be trained.
+
+    Attributes:
+        id: Its id.
+        architecture: What it is.
+        seed: Of all that is random in its training.
+        repeat_of: The child that was, or is, trained in its place: the first of its architecture.
+            None for that one.
+    """
 
     id: str
     architecture: Architecture
     seed: Count
+    repeat_of: str | None = None
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -101,6 +110,7 @@ class ChildResult:
         seconds: Wall-clock time of training, summed over attempts that made progress.
         where: Host and device it ran on.
         message: One sentence on what went wrong, empty where nothing did.
+        repeat_of: The child whose verdict this is; None where it was judged itself.
     """
 
     id: str
@@ -114,6 +124,20 @@ class ChildResult:
     seconds: Seconds = 0.0
     where: str = ""
     message: str = ""
+    repeat_of: str | None = None
+
+    def repeated(self, child: str) -> ChildResult:
+        """Return the same verdict for another child of this architecture, which took no time."""
+        return ChildResult(
+            id=child,
+            status=self.status,
+            reward=self.reward,
+            score=self.score,
+            num_parameters=self.num_parameters,
+            num_multiply_adds=self.num_multiply_adds,
+            message=self.message,
+            repeat_of=self.id,
+        )
 
     def row(self, architecture: Architecture) -> ChildRow:
         """Return this result beside its architecture, without the epochs."""
@@ -127,6 +151,7 @@ class ChildResult:
             num_multiply_adds=self.num_multiply_adds,
             seconds=self.seconds,
             message=self.message,
+            repeat_of=self.repeat_of,
         )
 
 
@@ -143,11 +168,17 @@ class ChildRow:
     num_multiply_adds: Count | None
     seconds: Seconds
     message: str = ""
+    repeat_of: str | None = None
 
     @property
     def counts(self) -> bool:
         """Whether the controller learns from this child."""
         return self.status in COUNTED
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it has the verdict of another child, and is none of the budget."""
+        return self.repeat_of is not None
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -162,6 +193,8 @@ class Proposed:
         versions: The version of each parameter shard at which they were sampled.
         children: In order of their index.
         created_s: Seconds since 1970.
+        num_before: Children of the replica's earlier rounds that are no repeats.
+        idle_before: Rounds in a row before this one that had nothing but repeats.
     """
 
     replica: Count
@@ -171,6 +204,15 @@ class Proposed:
     versions: tuple[Count, ...]
     children: tuple[Child, ...]
     created_s: Seconds
+    num_before: Count = 0
+    idle_before: Count = 0
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class First:
+    """Which child an architecture was first judged by."""
+
+    child: str
 
 
 @checked_dataclass(frozen=True, config=STRICT)

@@ -120,6 +120,7 @@ def _search(problem: Problem, arm: Arm, seed: int, *, uri: str) -> Measures:
             max_children=problem.marks[-1],
             children_per_round=PER_ROUND,
             replicas=arm.replicas,
+            repeats="train",
         ),
     )
     search = OpenSearch(uri)

@@ -53,7 +53,7 @@ def _search(arm: str, controller: ControllerConfig, seed: int) -> Measures:
         seed=seed,
         space=SPACE,
         controller=controller,
-        search=RoundsConfig(max_children=MARKS[-1], children_per_round=8),
+        search=RoundsConfig(max_children=MARKS[-1], children_per_round=8, repeats="train"),
     )
     started_s = time.monotonic()
     handle = nas_lib.search(config, store=f"memory://{arm}-{seed}", evaluate=reward)

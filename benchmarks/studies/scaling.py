@@ -85,6 +85,7 @@ class Cell:
                 children_per_round=self.per_round,
                 replicas=self.replicas,
                 shards=self.shards,
+                repeats="train",
             ),
         )
 

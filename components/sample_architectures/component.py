@@ -8,7 +8,8 @@ from kfp_nas.components.image import IMAGE
 def sample_architectures(search_uri: str, replica: int, run: str) -> List[str]:
     """Let the controller propose the children of this replica's current round.
 
-    A round that was left open is gone on with.
+    A round that was left open is gone on with; one with nothing left to train is learned from, and
+    the next one proposed.
 
     Args:
         search_uri: Where the search's state lies.

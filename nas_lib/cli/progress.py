@@ -19,7 +19,7 @@ from nas_lib.errors import one_line
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Stage, procedure_of
 from nas_lib.records import ChildResult, Learned, SharedEpoch
-from nas_lib.report import duration_text, epoch_text, metrics_text, rate_text, score_text
+from nas_lib.report import duration_text, epoch_text, metrics_text, plural, rate_text, score_text
 from nas_lib.results import Measure
 
 _RECENT_UPDATES = 100  # whose staleness is averaged
@@ -52,6 +52,7 @@ class StageCounter(Listener):
         stage: What the run is at.
         done: How much of it is done; of children, with those that had ended before in their round.
         num_children: Of this run.
+        num_repeats: Of this run, that come on top of those.
         rounds: Where each replica is, from 1.
         best: The best child so far.
     """
@@ -63,6 +64,7 @@ class StageCounter(Listener):
         self.stage = Stage("children", total=0)
         self.done = 0
         self.num_children = 0
+        self.num_repeats = 0
         self.rounds: dict[int, int] = {}
         self.best: ChildResult | None = None
         self.measure: Measure
@@ -74,6 +76,7 @@ class StageCounter(Listener):
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Note how much there is to do, and who was best before."""
         self.measure = search.task.measure
+        self.procedure = procedure_of(search.config)  # as it was begun, whatever is asked for now
         stages = self.procedure.stages(search, num_rounds)
         self._last_stage = stages[-1]
         self.num_children = self._last_stage.total
@@ -86,12 +89,21 @@ class StageCounter(Listener):
         self.done = metrics.epoch
         self._num_ended += 1
 
-    def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
+    def proposed(
+        self,
+        replica: int,
+        round: int,
+        children: Sequence[str],
+        *,
+        num_done: int,
+        num_repeats: int,
+    ) -> None:
         """Note the round; count its children that are finished already."""
         if self.stage is not self._last_stage:
             self._begin(self._last_stage)
         self.rounds[replica] = round + 1
-        self.done += self.procedure.children_per_round - len(children)
+        self.done += num_done
+        self.num_repeats += num_repeats
 
     def ended(self, result: ChildResult) -> None:
         """Count it."""
@@ -108,6 +120,14 @@ class StageCounter(Listener):
         if self.best is None:
             return "none yet"
         return f"{score_text(self.measure, self.best.score)} ({self.best.id})"
+
+    def of_rounds(self, number: int) -> str:
+        """Return of how many rounds this is one; empty where repeats have made them more."""
+        return f"/{self.procedure.num_rounds}" if number <= self.procedure.num_rounds else ""
+
+    def repeats_text(self) -> str:
+        """Return how many repeats there were in this run, if any."""
+        return f", {plural(self.num_repeats, 'repeat')}" if self.num_repeats else ""
 
     def epoch_note(self, metrics: SharedEpoch) -> str:
         """Return what an epoch of shared weights came to, and the time that is left of them."""
@@ -175,10 +195,18 @@ class LiveProgress(StageCounter):
         super().trained_shared_weights(metrics)
         self._show(self._description(), note=self.epoch_note(metrics))
 
-    def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
+    def proposed(
+        self,
+        replica: int,
+        round: int,
+        children: Sequence[str],
+        *,
+        num_done: int,
+        num_repeats: int,
+    ) -> None:
         """Show the children's stage, or the rounds of the slowest and of the fastest replica."""
         is_new = self.stage is not self._last_stage
-        super().proposed(replica, round, children)
+        super().proposed(replica, round, children, num_done=num_done, num_repeats=num_repeats)
         if is_new:
             self._show(self._description(), note="")
         else:
@@ -208,7 +236,7 @@ class LiveProgress(StageCounter):
         slowest, fastest = min(self.rounds.values()), max(self.rounds.values())
         rounds = f"round {slowest}" if slowest == fastest else f"rounds {slowest}-{fastest}"
         whose = f"{len(self.rounds)} replicas, " if len(self.rounds) > 1 else ""
-        return f"{whose}{rounds}/{self.procedure.num_rounds}"
+        return f"{whose}{rounds}{self.of_rounds(fastest)}{self.repeats_text()}"
 
     def _show(self, description: str, *, note: str = "") -> None:
         self._bar.update(
@@ -269,12 +297,12 @@ class PlainProgress(StageCounter):
         super().learned(learned)
         parts = [self._children_text(), metrics_text(learned.metrics), self._best_and_pace()]
         self._say(
-            f"replica {learned.replica} round {learned.round + 1}/{self.procedure.num_rounds}: "
-            + ", ".join(filter(None, parts))
+            f"replica {learned.replica} round {learned.round + 1}"
+            f"{self.of_rounds(learned.round + 1)}: " + ", ".join(filter(None, parts))
         )
 
     def _children_text(self) -> str:
-        return f"{self.done}/{self.stage.total} {self.stage.unit}"
+        return f"{self.done}/{self.stage.total} {self.stage.unit}{self.repeats_text()}"
 
     def _best_and_pace(self) -> str:
         return f"best {self.best_text()}, {self.pace()}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,6 +39,14 @@ class ProcedurePart(Part):
         """Yield what does not go with this kind of task, this space or these children."""
         return iter(())
 
+    def as_begun(self, begun: ProcedurePart) -> Self:
+        """Return these settings, with what a search was before there was a setting for it.
+
+        Args:
+            begun: The search's settings as they are stored.
+        """
+        return self
+
 
 class RoundsConfig(ProcedurePart):
     """Round after round: the controller proposes, each child is trained from scratch, it learns."""
@@ -59,6 +68,11 @@ class RoundsConfig(ProcedurePart):
         description="Stop once a child's score reaches this: accuracies are fractions.",
         json_schema_extra=MAY_CHANGE,
     )
+    repeats: Literal["reuse", "train"] = Field(
+        "reuse",
+        description="An architecture that was judged before: its verdict counts again, for the "
+        "controller and not in the budget (reuse), or it is trained again like any other (train).",
+    )
     wait_for: Count | None = Field(
         None,
         description="As Jobs or in one pod, results that are enough for a round; unset: those of "
@@ -73,13 +87,30 @@ class RoundsConfig(ProcedurePart):
 
     @property
     def rounds(self) -> int:
-        """Rounds of each replica: as many full rounds as the budget holds."""
+        """Rounds of each replica: as many full rounds as the budget holds.
+
+        Where repeats are not trained, so many as the largest share of the budget takes if there
+        are none.
+        """
+        if self.repeats == "reuse":
+            return math.ceil(self.share(0) / self.children_per_round)
         return self.max_children // (self.children_per_round * self.replicas)
 
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield what does not go with this kind of task, this space or these children."""
         if self.stop_at_score is not None and not children.may_score(self.stop_at_score):
             yield f"search.stop_at_score should be {children.scores}, got {self.stop_at_score:g}"
+
+    def share(self, replica: int) -> int:
+        """Return how many children of the budget are this replica's, repeats not counted."""
+        share, left_over = divmod(self.max_children, self.replicas)
+        return share + (replica < left_over)
+
+    def as_begun(self, begun: ProcedurePart) -> RoundsConfig:
+        """Return these settings; searches older than `repeats` train them."""
+        if "repeats" in begun.model_fields_set:
+            return self
+        return self.model_copy(update={"repeats": "train"})
 
     @model_validator(mode="after")
     def _check(self) -> RoundsConfig:

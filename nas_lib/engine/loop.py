@@ -7,6 +7,7 @@ is done by one thread for all.
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -122,13 +123,16 @@ class Engine:
             busy = [number for number, plan in plans.items() if plan.ticks]
             for plan in plans.values():
                 self._refuse_held(plan)
-            yield {number: self._replica(number, len(plans[number].ticks)) for number in busy}
+            yield {number: self._replica(number, plans[number], rounds) for number in busy}
         finally:
             for number in busy:
                 lease.release(self._search.store, number, self.run_id)
 
-    def _replica(self, number: int, num_ticks: int) -> _Replica:
-        return _Replica(self._search, number, num_ticks, self.run_id, self._listener)
+    def _replica(self, number: int, plan: steps.Plan, rounds: int | None) -> _Replica:
+        most = math.inf if rounds is None else rounds
+        return _Replica(
+            self._search, number, self.run_id, self._listener, num_ticks=len(plan.ticks), most=most
+        )
 
     def _plans(self, replicas: Sequence[int], rounds: int | None) -> list[steps.Plan]:
         return steps.plan_replicas(
@@ -146,7 +150,14 @@ class _Replica:
     """One controller replica's rounds in this run, one after the other."""
 
     def __init__(
-        self, search: OpenSearch, replica: int, num_ticks: int, run: str, listener: Listener
+        self,
+        search: OpenSearch,
+        replica: int,
+        run: str,
+        listener: Listener,
+        *,
+        num_ticks: int,
+        most: float,
     ) -> None:
         self._search = search
         self._replica = replica
@@ -155,29 +166,43 @@ class _Replica:
         self._procedure = procedure_of(search.config)
         # a run of ours goes on to the end of a round, however many ticks that takes pods
         self.num_rounds = min(num_ticks, self._procedure.rounds_left(search, replica))
-        self._rounds_left = self.num_rounds
+        self._rounds_left = most
         self._open: set[str] = set()
 
     def propose(self) -> Sequence[str]:
-        """Go on with the open round or begin one; return the children to train, if any."""
-        if not self._rounds_left or self._procedure.is_finished(self._search, self._replica):
-            return ()
-        self._rounds_left -= 1
-        children = self._procedure.propose(
-            self._search, self._replica, run=self._run, listener=self._listener
-        )
-        self._open = set(children)
-        self._listener.proposed(self._replica, ChildId.parse(children[0]).round, children)
-        return children
+        """Go on with the open round or begin one; return the children to train, if any.
+
+        A round in which nothing is left to train is learned from at once, and the next one begun.
+        """
+        while self._rounds_left and not self._procedure.is_finished(self._search, self._replica):
+            self._rounds_left -= 1
+            opened = self._procedure.propose(
+                self._search, self._replica, run=self._run, listener=self._listener
+            )
+            self._listener.proposed(
+                self._replica,
+                opened.number,
+                opened.to_train,
+                num_done=opened.num_done,
+                num_repeats=opened.num_repeats,
+            )
+            self._open = set(opened.to_train)
+            if self._open:
+                return opened.to_train
+            self._close(opened.number)
+        return ()
 
     def finish(self, child: str) -> Sequence[str]:
         """Note that a child has its result; after the round's last, learn and propose again."""
         self._open.remove(child)
         if self._open:
             return ()
-        steps.aggregate_rewards(self._search, children=[child], run=self._run)
-        number = ChildId.parse(child).round
+        self._close(ChildId.parse(child).round)
+        return self.propose()
+
+    def _close(self, number: int) -> None:
+        first = str(ChildId(self._replica, number, 0))
+        steps.aggregate_rewards(self._search, children=[first], run=self._run)
         learned = self._procedure.learn(self._search, self._replica, number, run=self._run)
         if learned is not None:
             self._listener.learned(learned)
-        return self.propose()

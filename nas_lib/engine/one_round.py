@@ -77,19 +77,19 @@ class _Patience:
     def __init__(self, search: OpenSearch, children: Sequence[str]) -> None:
         settings = search.config.search
         self._search = search
-        self._counts = settings.wait_for is not None
-        self._num_needed = math.inf
-        if settings.wait_for is not None:
-            num_done = len(search.store.proposed(children[0]).children) - len(children)
-            self._num_needed = settings.wait_for - num_done
+        self._num_needed = math.inf if settings.wait_for is None else settings.wait_for
+        self._judged_by = [
+            child.repeat_of or child.id for child in search.store.proposed(children[0]).children
+        ]
+        self._left = set(children)
         self._grace_s = settings.grace_s
         self._over_s = math.inf
         self._begin_grace()
 
     def note_end(self, child: str) -> Sequence[str]:
-        """Count a child that has a result; nothing follows on it."""
-        if self._counts and _result(self._search, child) is not None:
-            self._num_needed -= 1
+        """Count a child that has a result, and its repeats; nothing follows on it."""
+        if _result(self._search, child) is not None:
+            self._left.discard(child)
             self._begin_grace()
         return ()
 
@@ -98,5 +98,6 @@ class _Patience:
         return self._over_s - time.monotonic()
 
     def _begin_grace(self) -> None:
-        if self._num_needed <= 0 and self._over_s == math.inf:
+        num_results = sum(child not in self._left for child in self._judged_by)
+        if num_results >= self._num_needed and self._over_s == math.inf:
             self._over_s = time.monotonic() + self._grace_s

@@ -23,7 +23,9 @@ def nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> Searc
         task=ImageTaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz")),
         space=space or CnnSpaceConfig(),
         children=ImageChildrenConfig(timeout_s=None),
-        search=RoundsConfig(max_children=12_800, children_per_round=8, replicas=100, shards=20),
+        search=RoundsConfig(
+            max_children=12_800, children_per_round=8, replicas=100, shards=20, repeats="train"
+        ),
     )
 
 

@@ -25,15 +25,17 @@ def crash_of_all(search: OpenSearch, proposed: Proposed, outcomes: Sequence[Outc
     """Return what the crashes of all of a round's children say, if it is the same but for numbers.
 
     Empty if it is not, if some that the round waits for have no result yet, or if the search is to
-    go on with such rounds. A round of one child is taken together with the one before.
+    go on with such rounds. A round of one child is taken together with the one before. Repeats have
+    no crash of their own.
     """
     if search.config.children.when_all_crash == "go_on":
         return ""
+    new = zip(proposed.children, outcomes, strict=True)
+    outcomes = [outcome for child, outcome in new if child.repeat_of is None]
     known = [outcome for outcome in outcomes if outcome is not None]
     crashes = [outcome.message for outcome in known if outcome.status == "crashed"]
-    if not crashes or len(crashes) < max(
-        len(known), search.config.search.wait_for or len(outcomes)
-    ):
+    num_needed = min(search.config.search.wait_for or len(outcomes), len(outcomes))
+    if not crashes or len(crashes) < max(len(known), num_needed):
         return ""
     if len(outcomes) < _FEWEST:
         crashes += _crashes_before(search, proposed)
@@ -56,7 +58,8 @@ def forget(search: OpenSearch, proposed: Proposed, crash: str, *, run: str) -> N
     Raises:
         CrashedRoundError: It was in this very run.
     """
-    if _run_of(search, proposed.children[0].id) == run:
+    first = next(child for child in proposed.children if child.repeat_of is None)
+    if _run_of(search, first.id) == run:
         raise crashed_round(proposed, crash)
     for child in proposed.children:
         search.store.delete_attempts(child.id)  # before the result: a kill ...
@@ -78,6 +81,12 @@ def _run_of(search: OpenSearch, child: str) -> str:
 
 
 def _crashes_before(search: OpenSearch, proposed: Proposed) -> list[str]:
+    """Return what the crashes of other architectures in the round before say."""
     key = layout.round_state(proposed.replica, proposed.round - 1, "rewarded")
     before = search.store.find(Rewarded, key) if proposed.round else None
-    return [row.message for row in (before.rows if before else ()) if row.status == "crashed"]
+    again = {child.architecture.id for child in proposed.children if child.repeat_of is None}
+    return [
+        row.message
+        for row in (before.rows if before else ())
+        if row.status == "crashed" and not row.is_repeat and row.architecture.id not in again
+    ]

@@ -16,9 +16,15 @@ from nas_lib.controllers import Shard, draw_uniformly
 from nas_lib.errors import ConfigError, CorruptStateError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.procedure import settings_of
-from nas_lib.procedures.proposals import architecture_misfit, find_round, proposal, unfinished
+from nas_lib.procedures.proposals import (
+    Assignment,
+    architecture_misfit,
+    assignment,
+    find_round,
+    proposal,
+)
 from nas_lib.procedures.shared_training import REPLICA, at_work, epochs, restored, weights_progress
-from nas_lib.records import STRICT, Derived, Proposed, Rewarded, SharedScore
+from nas_lib.records import STRICT, ChildId, Derived, Proposed, Rewarded, SharedScore
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.store import layout, lease
 
@@ -44,8 +50,20 @@ class _Scores:
 def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
     """Choose which architectures are trained from scratch, and return those without a result.
 
+    The first where all have one: a Kubeflow loop must not be empty, and training it is a no-op.
+
+    Raises:
+        ConfigError: Shared-weight training is not complete, or there is none.
+    """
+    derived = derived_round(search, run=run)
+    return list(derived.to_train) or [str(ChildId(REPLICA, ROUND, 0))]
+
+
+def derived_round(search: OpenSearch, *, run: str) -> Assignment:
+    """Choose which architectures are trained from scratch, and return what is to be done of them.
+
     The controller's samples are scored on all validation data, and the best are kept; probes drawn
-    uniformly join them. At least one child is returned.
+    uniformly join them.
 
     Raises:
         ConfigError: Shared-weight training is not complete, or there is none.
@@ -62,7 +80,7 @@ def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
         key = layout.round_state(REPLICA, ROUND, "proposed")
         proposed = search.store.settle(key, _proposed(search, _derived(search, run)))
     search.store.delete_checkpoints(layout.SHARED_CHECKPOINTS)
-    return unfinished(search, proposed, run=run)
+    return assignment(search, proposed, run=run)
 
 
 def may_derive(search: OpenSearch, *, run: str) -> bool:

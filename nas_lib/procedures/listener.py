@@ -21,8 +21,16 @@ class Listener:
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """The search is prepared; this run may do so many rounds over all replicas."""
 
-    def proposed(self, replica: int, round: int, children: Sequence[str]) -> None:
-        """These children of a round are to be trained."""
+    def proposed(
+        self,
+        replica: int,
+        round: int,
+        children: Sequence[str],
+        *,
+        num_done: int,
+        num_repeats: int,
+    ) -> None:
+        """These children of a round are to be trained, others are done or repeats."""
 
     def trained_shared_weights(self, metrics: SharedEpoch) -> None:
         """An epoch of shared-weight training is finished, with the controller's steps."""

@@ -14,6 +14,7 @@ from nas_lib.config.procedures import ProcedurePart
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
+from nas_lib.procedures.proposals import Assignment
 from nas_lib.records import Child, Learned
 from nas_lib.results import SearchView
 from nas_lib.store import layout
@@ -126,7 +127,7 @@ class Procedure(ABC, Generic[S]):
 
     @abstractmethod
     def rounds_left(self, search: OpenSearch, replica: int) -> int:
-        """Return how many rounds a replica that is not finished may do, at least one."""
+        """Return how many rounds a replica that is not finished is expected to do, at least one."""
 
     def ticks_left(self, search: OpenSearch, replica: int) -> int:
         """Return how many ticks of its pipeline that may take, at least one."""
@@ -135,8 +136,8 @@ class Procedure(ABC, Generic[S]):
     @abstractmethod
     def propose(
         self, search: OpenSearch, replica: int, *, run: str, listener: Listener
-    ) -> list[str]:
-        """Do all that comes before children can be trained; return those to train, at least one."""
+    ) -> Assignment:
+        """Do all that comes before a round's children can be trained; return what is to be done."""
 
     def task_for(self, search: OpenSearch, child: Child) -> Task:
         """Return what judges a child; another one where some are trained by other settings."""

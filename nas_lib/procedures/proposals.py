@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from nas_lib.architecture import Architecture
 from nas_lib.errors import ArchitectureError, ConfigError, CorruptStateError, one_line
@@ -48,10 +49,26 @@ def proposal(
     return Proposed(replica, number, run, depth, tuple(versions), children, created_s=created_s)
 
 
-def unfinished(search: OpenSearch, proposed: Proposed, *, run: str) -> list[str]:
-    """Return the round's children that have no result, or its first one where all have.
+@dataclass(frozen=True)
+class Assignment:
+    """What is to be done of a round that is proposed.
 
-    So there is always one, whose training may be a no-op: a Kubeflow loop must not be empty.
+    Attributes:
+        number: The replica's round.
+        to_train: Its children that have no result; of its repeats none, they wait for their first.
+        num_done: Those that have one, without repeats.
+        num_repeats: Its repeats.
+    """
+
+    number: int
+    to_train: tuple[str, ...]
+    num_done: int = 0
+    num_repeats: int = 0
+
+
+def assignment(search: OpenSearch, proposed: Proposed, *, run: str) -> Assignment:
+    """Return what is to be done of a stored round.
+
     Where all crashed alike, which stopped a run before this one, they are tried again.
 
     Raises:
@@ -62,9 +79,11 @@ def unfinished(search: OpenSearch, proposed: Proposed, *, run: str) -> list[str]
     crash = crash_of_all(search, proposed, results)
     if crash and not is_closed(search, proposed):
         forget(search, proposed, crash, run=run)
-        return ids
-    left = [child for child, result in zip(ids, results, strict=True) if result is None]
-    return left or ids[:1]
+        results = [None] * len(ids)
+    outcomes = zip(proposed.children, results, strict=True)
+    new = {child.id: result for child, result in outcomes if child.repeat_of is None}
+    left = tuple(child for child, result in new.items() if result is None)
+    return Assignment(proposed.round, left, len(new) - len(left), num_repeats=len(ids) - len(new))
 
 
 def find_round(search: OpenSearch, replica: int, number: int) -> Proposed | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from nas_lib.config import RoundsConfig
 from nas_lib.controllers import Lesson
@@ -14,9 +16,19 @@ from nas_lib.errors import CorruptStateError, ObjectNotFoundError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage, settings_of
-from nas_lib.procedures.proposals import find_round, proposal, read_round, unfinished
+from nas_lib.procedures.proposals import Assignment, assignment, find_round, proposal, read_round
+from nas_lib.procedures.repeats import (
+    MOST_IDLE_ROUNDS,
+    Progress,
+    all_are_judged,
+    depth_of,
+    note_judged,
+    progress,
+    rounds_by_replica,
+    with_repeats,
+)
 from nas_lib.procedures.shards import PrunedError, pull, pull_versions, push, read_lesson
-from nas_lib.records import ChildRow, Learned, Proposed, Rewarded
+from nas_lib.records import ChildId, ChildRow, Learned, Proposed, Rewarded
 from nas_lib.results import Measure, SearchView
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import size_text, space_size
@@ -50,14 +62,28 @@ class Rounds(Procedure[RoundsConfig]):
         return _is_finished(search, self.settings, replica, search.store.open_round(replica))
 
     def rounds_left(self, search: OpenSearch, replica: int) -> int:
-        """Return how many the budget still holds; an open one counts, also where it holds none."""
-        return max(1, self.settings.rounds - search.store.open_round(replica))
+        """Return how many the budget still holds; an open one counts, also where it holds none.
+
+        Where repeats are none of the budget, it is as many as it takes with as many as before.
+        """
+        number = search.store.open_round(replica)
+        if self.settings.repeats == "train":
+            return max(1, self.settings.rounds - number)
+        num_judged = progress(search, replica, number).num_judged
+        a_round = num_judged / number if num_judged else self.settings.children_per_round
+        return max(1, math.ceil(self._left(search, replica) / a_round))
+
+    def _left(self, search: OpenSearch, replica: int) -> int:
+        """Return how many children of the replica's share come in its open round and later."""
+        number = search.store.open_round(replica)
+        num_judged = progress(search, replica, number).num_judged
+        return max(0, self.settings.share(replica) - num_judged)
 
     def propose(
         self, search: OpenSearch, replica: int, *, run: str, listener: Listener
-    ) -> list[str]:
+    ) -> Assignment:
         """Let the controller propose."""
-        return sample_architectures(search, replica=replica, run=run)
+        return propose_round(search, replica=replica, run=run)
 
     def learn(self, search: OpenSearch, replica: int, round: int, *, run: str) -> Learned | None:
         """Let the controller learn."""
@@ -65,21 +91,55 @@ class Rounds(Procedure[RoundsConfig]):
 
     def complete_view(self, view: SearchView, search: OpenSearch) -> SearchView:
         """Return the view with the budget, and whether no replica may begin a round."""
-        num_learned = Counter(entry.replica for entry in view.learned)
-        is_over = is_good_enough(view.rows, self.settings, view.measure) or all(
-            num_learned[replica] >= self.settings.rounds
-            for replica in range(self.settings.replicas)
+        is_good = is_good_enough(view.rows, self.settings, view.measure)
+        ended = "" if is_good or view.open_rounds else self._ended_early(view, search)
+        is_over = is_good or bool(ended) or self._budget_is_used(view)
+        return replace(
+            view,
+            num_children=self.num_children,
+            finished=not view.open_rounds and is_over,
+            ended_early=ended,
         )
-        finished = not view.open_rounds and is_over
-        return replace(view, num_children=self.num_children, finished=finished)
+
+    def _budget_is_used(self, view: SearchView) -> bool:
+        settings = self.settings
+        if settings.repeats == "train":
+            num_learned = Counter(entry.replica for entry in view.learned)
+            return all(num_learned[each] >= settings.rounds for each in range(settings.replicas))
+        judged = (row for row in view.rows if not row.is_repeat)
+        num_judged = Counter(ChildId.parse(row.id).replica for row in judged)
+        return all(num_judged[each] >= settings.share(each) for each in range(settings.replicas))
+
+    def _ended_early(self, view: SearchView, search: OpenSearch) -> str:
+        """Say why nothing more is proposed though the budget is not used; empty where more is."""
+        settings = self.settings
+        if settings.repeats == "train" or self._budget_is_used(view):
+            return ""
+        rounds = rounds_by_replica(view.rows)
+        replicas = [rounds.get(replica, []) for replica in range(settings.replicas)]
+        judged = {row.architecture.id for row in view.rows if row.counts}
+        if all_are_judged(search, settings, min(map(len, replicas)), judged):
+            return f"all {len(judged):,} architectures of the space are judged"
+        ends = [
+            Progress.of(rounds).is_over(settings.share(replica))
+            for replica, rounds in enumerate(replicas)
+        ]
+        if not all(ends):
+            return ""
+        return f"nothing new was proposed in {MOST_IDLE_ROUNDS} rounds in a row"
 
     def to_do(self, search: OpenSearch, num_rounds: int) -> str:
         """Return the number of rounds."""
         return f"{num_rounds} round(s)"
 
     def stages(self, search: OpenSearch, num_rounds: int) -> tuple[Stage, ...]:
-        """Return the one stage: children, round after round."""
-        return (Stage("children", total=num_rounds * self.settings.children_per_round),)
+        """Return the one stage: children, round after round, without repeats."""
+        settings = self.settings
+        total = num_rounds * settings.children_per_round
+        if settings.repeats == "reuse":
+            left = search.store.each(partial(self._left, search), range(settings.replicas))
+            total = min(total, sum(left))
+        return (Stage("children", total=total),)
 
     def preview(self, search: OpenSearch) -> Preview:
         """Say what the space, the controller and the budget are."""
@@ -92,15 +152,16 @@ class Rounds(Procedure[RoundsConfig]):
             "controller": f"{search.config.controller.label}, "
             f"{search.controller.num_parameters:,} parameters in {settings.shards} shard(s)",
             "budget": f"{settings.max_children:,} children: {settings.replicas} replica(s) x "
-            f"{settings.rounds:,} rounds x {settings.children_per_round}",
+            f"{settings.rounds:,} rounds x {settings.children_per_round}"
+            + (", repeats not counted" if settings.repeats == "reuse" else ""),
         }
         return Preview(facts, child="child of the first depth")
 
 
-def sample_architectures(search: OpenSearch, *, replica: int, run: str) -> list[str]:
-    """Let the controller propose the round's children, and return those that have no result.
+def propose_round(search: OpenSearch, *, replica: int, run: str) -> Assignment:
+    """Let the controller propose, unless a round is open; return what is to be done of it.
 
-    An open round is gone on with. At least one child is returned.
+    The replica is not finished.
 
     Raises:
         ConfigError: The search is one of another procedure.
@@ -108,16 +169,11 @@ def sample_architectures(search: OpenSearch, *, replica: int, run: str) -> list[
     settings = settings_of(search, RoundsConfig)
     search.show_life(replica, run)
     number = search.store.open_round(replica)
-    if _is_finished(search, settings, replica, number):
-        number -= 1
     proposed = find_round(search, replica, number)
     if proposed is None:
-        fresh = _propose(search, settings, replica, number, run)
         key = layout.round_state(replica, number, "proposed")
-        proposed = search.store.settle(key, fresh)
-        if proposed is fresh:
-            return [child.id for child in fresh.children]
-    return unfinished(search, proposed, run=run)
+        proposed = search.store.settle(key, _propose(search, settings, replica, number, run))
+    return assignment(search, proposed, run=run)
 
 
 def update_controller(search: OpenSearch, *, replica: int, round: int, run: str) -> Learned | None:
@@ -132,7 +188,11 @@ def update_controller(search: OpenSearch, *, replica: int, round: int, run: str)
     if rewarded is None:
         return None
     key = layout.round_state(replica, round, "learned")
-    learned = store.find(Learned, key) or _settle(search, key, rewarded, run)
+    learned = store.find(Learned, key)
+    if learned is None:
+        if settings_of(search, RoundsConfig).repeats == "reuse":
+            note_judged(search, rewarded)
+        learned = _settle(search, key, rewarded, run)
     store.objects.delete(layout.round_lesson(replica, round))
     return learned
 
@@ -150,18 +210,27 @@ def _is_finished(search: OpenSearch, settings: RoundsConfig, replica: int, numbe
     """Say whether the replica's first round that is not learned from may not be begun."""
     if search.store.find(Proposed, layout.round_state(replica, number, "proposed")):
         return False
-    if number >= settings.rounds:
+    if _has_no_more(search, settings, replica, number):
         return True
     return settings.stop_at_score is not None and is_good_enough(
         search.store.best(settings.replicas), settings, search.task.measure
     )
 
 
+def _has_no_more(search: OpenSearch, settings: RoundsConfig, replica: int, number: int) -> bool:
+    """Say whether the budget, or the space, holds no other round of a replica."""
+    if settings.repeats == "train":
+        return number >= settings.rounds
+    if progress(search, replica, number).is_over(settings.share(replica)):
+        return True
+    return all_are_judged(search, settings, number)
+
+
 def _propose(
     search: OpenSearch, settings: RoundsConfig, replica: int, number: int, run: str
 ) -> Proposed:
     num = settings.children_per_round
-    depth = search.space.depth(number * num * settings.replicas)
+    depth = depth_of(search, settings, number)
     shards = pull(search, known=_own_versions(search, replica, number))
     sequences = search.controller.propose(
         shards,
@@ -169,7 +238,7 @@ def _propose(
         num=num,
         seed=seed_for(search.config.seed, Stream.PROPOSE, replica, number),
     )
-    return proposal(
+    proposed = proposal(
         search,
         replica,
         number,
@@ -179,6 +248,9 @@ def _propose(
         depth=depth,
         versions=[shard.version for shard in shards],
     )
+    if settings.repeats == "train":
+        return proposed
+    return with_repeats(search, proposed, share=settings.share(replica))
 
 
 def _own_versions(search: OpenSearch, replica: int, number: int) -> tuple[int, ...] | None:

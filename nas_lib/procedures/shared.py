@@ -15,9 +15,10 @@ from nas_lib.config import OwnChildrenConfig, SharedConfig
 from nas_lib.controllers import draw_uniformly
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures.derivation import are_judged, derive_architectures
+from nas_lib.procedures.derivation import are_judged, derived_round
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage, settings_of
+from nas_lib.procedures.proposals import Assignment
 from nas_lib.procedures.shared_training import train_shared_weights, weights_progress
 from nas_lib.records import Derived, Learned, SharedEpoch
 from nas_lib.results import SearchView
@@ -77,10 +78,10 @@ class Shared(Procedure[SharedConfig]):
 
     def propose(
         self, search: OpenSearch, replica: int, *, run: str, listener: Listener
-    ) -> list[str]:
+    ) -> Assignment:
         """Train the shared weights to the end, and derive."""
         train_shared_weights(search, run=run, on_epoch=listener.trained_shared_weights)
-        return derive_architectures(search, run=run)
+        return derived_round(search, run=run)
 
     def learn(self, search: OpenSearch, replica: int, round: int, *, run: str) -> Learned | None:
         """Return nothing: the controller learned from shared weights."""

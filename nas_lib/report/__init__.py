@@ -6,7 +6,7 @@ What searches have come to is decided in `nas_lib.results`; here it is drawn and
 from __future__ import annotations
 
 from nas_lib.report.compare import compare_json, compare_page, compare_table
-from nas_lib.report.formatting import duration_text, rate_text, score_text
+from nas_lib.report.formatting import duration_text, plural, rate_text, score_text
 from nas_lib.report.learning import epoch_text, metrics_text
 from nas_lib.report.page import problem_page, search_page
 from nas_lib.report.summary import leaderboard_json, summary_lines, terminal_parts
@@ -19,6 +19,7 @@ __all__ = [
     "epoch_text",
     "leaderboard_json",
     "metrics_text",
+    "plural",
     "problem_page",
     "rate_text",
     "score_text",

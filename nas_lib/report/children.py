@@ -49,8 +49,10 @@ def children_parts(view: SearchView) -> Iterator[str]:
     """Yield how many children there are, and which is the best, for a sentence."""
     counts = status_counts(view.rows).items()
     failed = [f"{count} {status_text(status)}" for status, count in counts if status != "ok"]
-    total = f"{len(view.rows):,} of {plural(view.num_children, 'child', 'children')}"
+    total = f"{len(view.judged):,} of {plural(view.num_children, 'child', 'children')}"
     yield total + (f" ({', '.join(failed)})" if failed else "")
+    if view.num_repeats:
+        yield plural(view.num_repeats, "repeat")
     best = winner(view.rows)
     yield (
         f"best {view.measure.name} {child_score(view, best)} ({best.id})"
@@ -64,6 +66,8 @@ def children_note(view: SearchView) -> str:
     counts = status_counts(view.rows).items()
     parts = [f"{count:,} {status_text(status)}" for status, count in counts]
     parts.append(f"{view.open_children:,} open")
+    if view.num_repeats:
+        parts.append(plural(view.num_repeats, "repeat"))
     return f"of {view.num_children:,}: {', '.join(parts)}"
 
 
@@ -136,7 +140,7 @@ def _head(view: SearchView) -> tuple[object, ...]:
 
 def _cells(view: SearchView, row: ChildRow) -> tuple[object, ...]:
     return (
-        child_id(row.id),
+        child_id(row.id) if row.repeat_of is None else _repeat(row.id, row.repeat_of),
         Number(child_score(view, row), score_of(row)),
         Number(f"{row.reward:.4f}", row.reward),
         Number(count_text(row.num_parameters), row.num_parameters),
@@ -149,6 +153,11 @@ def _cells(view: SearchView, row: ChildRow) -> tuple[object, ...]:
 def child_id(child: str) -> Markup:
     """Return a child's id, which is not broken into lines."""
     return tag("span", child, class_="id")
+
+
+def _repeat(child: str, first: str) -> Markup:
+    """Return a repeat's id, and whose verdict it has."""
+    return Markup("{} = {}").format(child_id(child), child_id(first))
 
 
 def child_json(row: ChildRow, rank: int) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _MAX_PROBLEMS = 100
 def search_page(view: SearchView) -> str:
     """Return the page."""
     reporter, best = reporter_of(view), winner(view.rows)
-    failed = [row for row in view.rows if row.status != "ok"]
+    failed = [row for row in view.judged if row.status != "ok"]
     title, children = all_children(view)
     return render(
         reporter.template,
@@ -54,7 +54,7 @@ def _figures(view: SearchView, reporter: Reporter, best: ChildRow | None) -> Ite
     yield Figure(name, child_score(view, best), "" if best is None else best.id)
     if view.measure.is_held_out:
         yield _test_figure(view, best)
-    yield Figure("Children", f"{len(view.rows):,}", children_note(view))
+    yield Figure("Children", f"{len(view.judged):,}", children_note(view))
     yield from reporter.key_figures()
     seconds = sum(row.seconds for row in view.rows)
     yield Figure("Training time", duration_text(seconds), "all children together")

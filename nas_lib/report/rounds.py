@@ -31,6 +31,8 @@ from nas_lib.results.ranking import (
 )
 from nas_lib.results.throughput import (
     children_per_hour,
+    judged_per_round,
+    rounds_left,
     rounds_left_s,
     updates_per_s,
     updates_per_s_over_time,
@@ -69,6 +71,7 @@ class RoundsReporter(Reporter):
         super().__init__(view)
         self._search = cast(RoundsConfig, view.config.search)  # a reporter is chosen by its kind
         self._pace = updates_per_s(view.learned)  # of all replicas together
+        self._a_round = judged_per_round(view, self._search)
         self._staleness = Staleness.of(view.learned)
 
     def work_of_run(self) -> str:
@@ -80,13 +83,19 @@ class RoundsReporter(Reporter):
         """Return throughput and staleness."""
         if self._pace is None or self._staleness is None:
             return "Throughput: not known before a run's second round."
-        children = rate_text(children_per_hour(self._pace, self._search))
+        children = rate_text(children_per_hour(self._pace, self._a_round))
         stale = self._staleness
         return (
             f"Throughput: {children} children/h ({rate_text(60 * self._pace)} updates/min). "
             f"Staleness: mean {stale.mean:.1f}, max {stale.max:,}; "
             f"{plural(stale.conflicts, 'lost race')}."
         )
+
+    def headline_parts(self) -> Iterator[str]:
+        """Yield how many children there are, and why there are no more where that is so."""
+        yield from super().headline_parts()
+        if self.view.ended_early:
+            yield self.view.ended_early
 
     def tables(self, top: int) -> Iterator[Table]:
         """Yield the replicas where there are several, and the best children."""
@@ -101,12 +110,14 @@ class RoundsReporter(Reporter):
     def key_figures(self) -> Iterator[Figure]:
         """Yield rounds and throughput."""
         search = self._search
-        note = f"of {search.rounds * search.replicas:,}, {search.children_per_round} children each"
+        reuses = search.repeats == "reuse"
+        note = f"of {search.rounds * search.replicas:,}{' or more' if reuses else ''}, "
+        note += f"{search.children_per_round} children each"
         if search.replicas > 1:
             note += f", {search.replicas} replicas"
         yield Figure("Rounds learned", f"{len(self.view.learned):,}", note)
         if self._pace is not None:
-            value = rate_text(children_per_hour(self._pace, search))
+            value = rate_text(children_per_hour(self._pace, self._a_round))
             updates = f"{rate_text(60 * self._pace)} updates per minute"
             yield Figure("Children per hour", value, updates)
 
@@ -117,7 +128,7 @@ class RoundsReporter(Reporter):
         return {
             "search": self._search,
             "charts": self._charts() if has_counted else "",
-            "repeats": _repeats(view.rows),
+            "repeats": _repeats(view),
             "replicas": page_replicas(summaries),
             "replicas_line": replicas_line(summaries, self._search.rounds),
             "pace_line": self.pace_line(),
@@ -127,14 +138,14 @@ class RoundsReporter(Reporter):
 
     def time_left_s(self) -> float | None:
         """Return what the rounds left will take."""
-        return rounds_left_s(self.view.learned, self._search)
+        return rounds_left_s(self.view.learned, rounds_left(self.view, self._search))
 
     def summary(self) -> dict[str, Any]:
         """Return rounds, pace and staleness."""
         pace = self._pace
         return {
             "rounds_learned": len(self.view.learned),
-            "children_per_hour": None if pace is None else children_per_hour(pace, self._search),
+            "children_per_hour": None if pace is None else children_per_hour(pace, self._a_round),
             "updates_per_minute": None if pace is None else 60 * pace,
             "staleness": None if self._staleness is None else asdict(self._staleness),
         }
@@ -168,7 +179,7 @@ class RoundsReporter(Reporter):
     def _throughput_chart(self) -> Markup:
         search = self._search
         points = [
-            (number, None if pace is None else children_per_hour(pace, search))
+            (number, None if pace is None else children_per_hour(pace, self._a_round))
             for number, pace in updates_per_s_over_time(self.view.learned, replicas=search.replicas)
         ]
         line = Series("throughput", points)
@@ -209,7 +220,7 @@ def _tops(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
 
 def _depth(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
     """Return how many layers the children have, nothing where all have the same."""
-    counted = [row.architecture for row in rows if row.counts]
+    counted = [row.architecture for row in rows if row.counts and not row.is_repeat]
     # In every space the depth follows from the number of tokens, so one plan of each is enough.
     examples = {len(each.tokens): each for each in counted}
     layers = {length: _num_layers(view, each) for length, each in examples.items()}
@@ -225,8 +236,14 @@ def _num_layers(view: SearchView, architecture: Architecture) -> int | None:
     return None if plan is None else plan.num_layers
 
 
-def _repeats(rows: Sequence[ChildRow]) -> str:
-    repeated = repeated_architectures(rows)
-    different = len(rows) - sum(repeated.values()) + len(repeated)
-    sentence = f"{plural(different, 'different architecture')} tried"
-    return f"{sentence}, {len(repeated):,} of them more than once." if repeated else f"{sentence}."
+def _repeats(view: SearchView) -> str:
+    """Say how many architectures there were, and what became of those that came again."""
+    repeated = repeated_architectures(view.judged)
+    different = len(view.judged) - sum(repeated.values()) + len(repeated)
+    parts = [f"{plural(different, 'different architecture')} tried"]
+    if repeated:
+        parts.append(f"{len(repeated):,} of them more than once")
+    if view.num_repeats:
+        again = plural(view.num_repeats, "proposal")
+        parts.append(f"{again} of one that was judged before: its verdict counted again")
+    return ", ".join(parts) + "."

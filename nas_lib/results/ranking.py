@@ -3,6 +3,7 @@
 Curves have one value per counted child, in the order of the rows. Children that crashed or went
 missing are not counted; those that diverged, or ran out of memory or of time, are, but have no
 score to show.
+Repeats of an architecture that was judged before are none of a ranking or a curve over children.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def scores(rows: Iterable[ChildRow]) -> list[float | None]:
 
     A child without a measure of its own behind the reward has the reward as its score.
     """
-    return [score_of(row) for row in rows if row.counts]
+    return [score_of(row) for row in rows if row.counts and not row.is_repeat]
 
 
 def score_of(row: ChildRow) -> float | None:
@@ -51,12 +52,13 @@ def leaderboard(rows: Iterable[ChildRow], top: int | None = None) -> list[ChildR
     Of equal rewards the smaller network comes first. A child whose training failed comes after
     every other, whatever the scale of the rewards.
     """
-    return sorted((row for row in rows if row.counts), key=_rank)[:top]
+    return sorted((row for row in rows if row.counts and not row.is_repeat), key=_rank)[:top]
 
 
 def winner(rows: Iterable[ChildRow]) -> ChildRow | None:
     """Return the best child, None if training succeeded for none."""
-    return min((row for row in rows if row.status == "ok"), key=_rank, default=None)
+    judged = (row for row in rows if row.status == "ok" and not row.is_repeat)
+    return min(judged, key=_rank, default=None)
 
 
 def _rank(row: ChildRow) -> tuple[bool, float, float, str]:
@@ -124,8 +126,8 @@ def mean_by_round(values: Iterable[tuple[int, float]]) -> list[tuple[int, float]
 
 
 def status_counts(rows: Iterable[ChildRow]) -> dict[Status, int]:
-    """Return how many children ended with each status, without the statuses of none."""
-    counts = Counter(row.status for row in rows)
+    """Return how many children ended with each status, without repeats and statuses of none."""
+    counts = Counter(row.status for row in rows if not row.is_repeat)
     return {status: counts[status] for status in get_args(Status) if counts[status]}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from nas_lib.config import RoundsConfig
-from nas_lib.records import Learned
+from nas_lib.records import ChildId, Learned
 from nas_lib.results.view import SearchView
 
 _RECENT_ROUNDS = 5  # whose rewards are averaged
@@ -48,7 +48,7 @@ class ReplicaSummary:
     Attributes:
         replica: Its number.
         rounds: Rounds that it learned from.
-        children: Its children that have results.
+        children: Its children that have results, without repeats.
         children_left: Those that its open round waits for, None where no round is open.
         quiet_s: Seconds since its last update, None before the first.
         recent_reward: Mean of its latest rounds' mean rewards, None where there is none.
@@ -76,8 +76,9 @@ def replica_summaries(view: SearchView, search: RoundsConfig) -> list[ReplicaSum
     by_replica: defaultdict[int, list[Learned]] = defaultdict(list)
     for entry in sorted(view.learned, key=lambda entry: entry.round):
         by_replica[entry.replica].append(entry)
+    num_judged = Counter(ChildId.parse(row.id).replica for row in view.judged)
     return [
-        _summary(view, replica, by_replica[replica], search.children_per_round)
+        _summary(view, replica, by_replica[replica], num_judged[replica])
         for replica in range(search.replicas)
     ]
 
@@ -88,16 +89,15 @@ def slowest(summaries: Iterable[ReplicaSummary]) -> list[ReplicaSummary]:
 
 
 def _summary(
-    view: SearchView, replica: int, learned: Sequence[Learned], children_per_round: int
+    view: SearchView, replica: int, learned: Sequence[Learned], num_judged: int
 ) -> ReplicaSummary:
     left = view.open_rounds.get(replica)
-    num_proposed = len(learned) + (left is not None)
     rewards = [entry.metrics.get("mean_reward") for entry in learned[-_RECENT_ROUNDS:]]
     counted = [reward for reward in rewards if reward is not None]
     return ReplicaSummary(
         replica=replica,
         rounds=len(learned),
-        children=num_proposed * children_per_round - (left or 0),
+        children=num_judged,
         children_left=left,
         quiet_s=max(0.0, view.seen_s - learned[-1].created_s) if learned else None,
         recent_reward=fmean(counted) if counted else None,

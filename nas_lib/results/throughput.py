@@ -8,14 +8,15 @@ before. The first round of each replica in a run is in neither the time nor the 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
 from nas_lib.config import RoundsConfig
-from nas_lib.records import Learned, SharedEpoch
+from nas_lib.records import ChildId, Learned, SharedEpoch
+from nas_lib.results.view import SearchView
 
 _MAX_POINTS = 30  # of a curve, so that each is a mean over many rounds
 _RECENT = 20  # rounds, or epochs, whose pace is expected to go on
@@ -68,9 +69,35 @@ def _changes(learned: Iterable[Learned]) -> Iterator[tuple[float, int]]:
         yield entry.created_s, 0 if began_s is None else -1
 
 
-def children_per_hour(pace: float, search: RoundsConfig) -> float:
-    """Return the children in an hour at this many updates in a second."""
-    return 3600 * pace * search.children_per_round
+def children_per_hour(pace: float, a_round: float) -> float:
+    """Return the children in an hour at this many updates in a second, of so many children."""
+    return 3600 * pace * a_round
+
+
+def judged_per_round(view: SearchView, search: RoundsConfig) -> float:
+    """Return how many children a round has that are no repeats, on average so far."""
+    num_judged = sum(_num_judged(view).values())
+    num_rounds = len(view.learned)
+    if search.repeats == "train" or not num_judged or not num_rounds:
+        return search.children_per_round
+    return num_judged / num_rounds
+
+
+def rounds_left(view: SearchView, search: RoundsConfig) -> int:
+    """Return how many rounds the slowest replica still has, with as many repeats as before."""
+    if search.repeats == "train":
+        num_learned = Counter(entry.replica for entry in view.learned)
+        return max(0, search.rounds - min(num_learned[each] for each in range(search.replicas)))
+    num_judged = _num_judged(view)
+    num_left = max(search.share(each) - num_judged[each] for each in range(search.replicas))
+    return max(0, math.ceil(num_left / judged_per_round(view, search)))
+
+
+def _num_judged(view: SearchView) -> Counter[int]:
+    """Return how many children of each replica's learned rounds are no repeats."""
+    learned = {(entry.replica, entry.round) for entry in view.learned}
+    children = (ChildId.parse(row.id) for row in view.judged)
+    return Counter(child.replica for child in children if (child.replica, child.round) in learned)
 
 
 def updates_per_s(learned: Iterable[Learned]) -> float | None:
@@ -97,8 +124,8 @@ def updates_per_s_over_time(
     ]
 
 
-def rounds_left_s(learned: Iterable[Learned], search: RoundsConfig) -> float | None:
-    """Return the seconds that the rounds left will take at the pace of the latest ones.
+def rounds_left_s(learned: Iterable[Learned], num_left: int) -> float | None:
+    """Return the seconds that so many rounds will take at the pace of the latest ones.
 
     The median pause between two rounds of a replica counts, so that a night in which the search
     stood still does not. None before any replica has done two rounds.
@@ -107,10 +134,7 @@ def rounds_left_s(learned: Iterable[Learned], search: RoundsConfig) -> float | N
     for entry in learned:
         ends[entry.replica].append(entry.created_s)
     gaps = [gap for times in ends.values() for gap in _recent_gaps(times)]
-    if not gaps:
-        return None
-    slowest = min(len(ends[replica]) for replica in range(search.replicas))
-    return max(0, search.rounds - slowest) * median(gaps)
+    return num_left * median(gaps) if gaps else None
 
 
 def epochs_left_s(epochs: Sequence[SharedEpoch], num_epochs: int) -> float | None:

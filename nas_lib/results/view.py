@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, cast
 
 from nas_lib.architecture import Architecture
@@ -44,10 +44,11 @@ class SearchView:
         measure: What scores are.
         rows: The finished children, in any order.
         learned: What the controllers made of each round, in any order.
-        open_rounds: How many children each replica's open round waits for, by replica.
+        open_rounds: How many children each replica's open round waits for, by replica: no repeats.
         holders: Which run is at work on a replica, and where; without those at rest.
         num_children: Children that there will be, as far as is known.
-        finished: Whether the budget is used up or the stop rule met.
+        finished: Whether the budget is used up, the stop rule met, or nothing new is proposed.
+        ended_early: Why the search is over though its budget is not used; empty where it is not so.
         test: What was read of the test set so far, oldest first.
         problems: What the search's runs could not do, oldest first.
         data: What the children were trained on, None where there was no data to prepare.
@@ -67,6 +68,7 @@ class SearchView:
     holders: Mapping[int, str] = field(default_factory=dict)
     num_children: int = 0
     finished: bool = False
+    ended_early: str = ""
     test: tuple[TestReading, ...] = ()
     problems: tuple[Problem, ...] = ()
     data: DataSummary | None = None
@@ -76,9 +78,19 @@ class SearchView:
     run: str = ""
     seen_s: float = field(default_factory=time.time)
 
+    @cached_property
+    def judged(self) -> tuple[ChildRow, ...]:
+        """The finished children that are no repeats."""
+        return tuple(row for row in self.rows if not row.is_repeat)
+
+    @property
+    def num_repeats(self) -> int:
+        """Children that have another one's verdict, as they have its architecture."""
+        return sum(row.is_repeat for row in self.rows)
+
     @property
     def open_children(self) -> int:
-        """Children that are proposed and have no result yet."""
+        """Children that are proposed and have no result yet, without repeats."""
         return sum(self.open_rounds.values())
 
     def plan(self, architecture: Architecture) -> Plan | None:

@@ -66,7 +66,7 @@ class Yardstick:
 
 
 def _num_counted(view: SearchView) -> int:
-    return sum(row.counts for row in view.rows)
+    return sum(row.counts and not row.is_repeat for row in view.rows)
 
 
 def _values_of_children(view: SearchView) -> Values:

@@ -7,6 +7,7 @@ it.
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -214,6 +215,18 @@ def size_text(size: int) -> str:
     if size < 1e300:
         return f"{size:.2g}"
     return f"1e+{int(math.log10(size))}"
+
+
+def every_architecture(space: Space, depth: int, *, most: int) -> list[Architecture] | None:
+    """Return what all token sequences of this depth decode to, None if they are more than that."""
+    if space_size(space, depth) > most:
+        return None
+    values = (
+        range(decision.num_values)
+        for decision in space.decisions(depth)
+        for _ in range(decision.num_tokens)
+    )
+    return [space.decode(tokens) for tokens in itertools.product(*values)]
 
 
 def published_tokens(text: str) -> tuple[int, ...]:

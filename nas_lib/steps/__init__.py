@@ -6,7 +6,7 @@ one procedure's own lie with it in `nas_lib.procedures`.
 """
 
 from nas_lib.procedures.derivation import derive_architectures, may_derive
-from nas_lib.procedures.rounds import sample_architectures, update_controller
+from nas_lib.procedures.rounds import update_controller
 from nas_lib.procedures.shared_training import train_shared_weights
 from nas_lib.steps.aggregation import RoundSummary, aggregate_rewards
 from nas_lib.steps.attempts import fail_attempt, stop_attempt
@@ -15,6 +15,7 @@ from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
 from nas_lib.steps.prepare import prepare_data
 from nas_lib.steps.reporting import REPORT, view_search, write_report
+from nas_lib.steps.sampling import sample_architectures
 
 __all__ = [
     "REPORT",

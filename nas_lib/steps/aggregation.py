@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.crashes import crash_of_all, crashed_round
+from nas_lib.procedures.repeats import settle_repeats
 from nas_lib.records import ChildId, ChildResult, ChildRow, Proposed, Rewarded
 from nas_lib.results import leaderboard
 from nas_lib.store import layout
@@ -72,13 +73,14 @@ def _rows_or_missing(search: OpenSearch, proposed: Proposed) -> list[ChildRow | 
         return rows
     message = f"had no result when {num_results} of {len(rows)} children had one"
     for child, row in zip(proposed.children, rows, strict=True):
-        if row is None:
+        if row is None and child.repeat_of is None:
             result = ChildResult(child.id, "missing", 0.0, message=message)
             search.store.settle(layout.child_result(child.id), result)
     return _rows(search, proposed)
 
 
 def _rows(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
+    settle_repeats(search, proposed)
     results = (
         search.store.find(ChildResult, layout.child_result(child.id)) for child in proposed.children
     )

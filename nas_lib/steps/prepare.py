@@ -50,6 +50,8 @@ def prepare_data(
         StoreError: The store cannot hold a search.
     """
     stored = search.store.find_search()
+    if stored is not None and config is not None:
+        config = stored.as_begun(config)
     read = None
     if stored is None:
         if config is None:
@@ -105,7 +107,7 @@ def _data_hash(search: OpenSearch, config: SearchConfig, prepared: Prepared | No
 
 def _check_same(search: OpenSearch, stored: StoredSearch, config: SearchConfig) -> None:
     """Refuse another search's settings, or another space of the user's own."""
-    if differences(stored.config, config):
+    if differences(stored.as_begun(stored.config), config):
         raise _mismatch(search, stored, config)
     if not search.task_of(config).trains and search.space_hash(config) != stored.data_hash:
         raise _other_data(search)
@@ -164,7 +166,7 @@ def _other_data(search: OpenSearch) -> SearchMismatchError:
 
 
 def _mismatch(search: OpenSearch, stored: StoredSearch, config: SearchConfig) -> Exception:
-    found = differences(stored.config, config) or ["the data is another"]
+    found = differences(stored.as_begun(stored.config), config) or ["the data is another"]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return SearchMismatchError(
         f"{search.uri} holds another search: {found[0]}{more}; "

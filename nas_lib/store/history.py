@@ -28,7 +28,7 @@ class OpenRound:
     Attributes:
         replica: The controller replica.
         rows: Its finished children; none where its `Rewarded` has them already.
-        num_left: Its children without a result.
+        num_left: Its children without a result, without repeats.
     """
 
     replica: int
@@ -112,4 +112,8 @@ class History:
             for child, result in zip(proposed.children, results, strict=True)
             if result is not None
         )
-        return OpenRound(proposed.replica, rows, num_left=results.count(None))
+        num_left = sum(
+            result is None and child.repeat_of is None
+            for child, result in zip(proposed.children, results, strict=True)
+        )
+        return OpenRound(proposed.replica, rows, num_left)

@@ -18,6 +18,7 @@ DATA_FILES = "data/files"  # which files were found to have the content that is 
 
 ROUNDS = "rounds"
 CHILDREN = "children"
+JUDGED = "judged"  # which child each architecture was first judged by
 LEASES = "leases"
 RUNS = "runs"
 SETTINGS = Row("settings", ".json", first=1, digits=8)  # later configurations
@@ -79,6 +80,11 @@ def lessons(replica: int) -> Row:
 def round_lesson(replica: int, round_: int) -> str:
     """Return the key of what a round teaches."""
     return lessons(replica).key(round_)
+
+
+def judged(architecture: str) -> str:
+    """Return the key of the note by which child an architecture, given by its id, was judged."""
+    return f"{JUDGED}/{architecture}.json"
 
 
 def child_result(child: str) -> str:

@@ -15,6 +15,7 @@ from nas_lib.records import (
     ChildResult,
     ChildRow,
     EpochMetrics,
+    First,
     Learned,
     Proposed,
     Rewarded,
@@ -37,6 +38,11 @@ def _proposed(record: Proposed, key: str) -> Iterator[str]:
     for index, child in enumerate(record.children):
         if child.id != str(ChildId(record.replica, record.round, index)):
             yield f"its child {index} is called {one_line(child.id, 40)}"
+        yield from _no_first(child.repeat_of, child.id)
+
+
+def _first(record: First, key: str) -> Iterator[str]:
+    yield from _no_first(record.child, "")
 
 
 def _rewarded(record: Rewarded, key: str) -> Iterator[str]:
@@ -62,6 +68,7 @@ def _learned(record: Learned, key: str) -> Iterator[str]:
 def _result(record: ChildResult, key: str) -> Iterator[str]:
     yield from _not_of_child(record.id, layout.child_result, key)
     yield from epochs_misfit(record.epochs)
+    yield from _no_first(record.repeat_of, record.id)
     if record.best_epoch is not None and not 1 <= record.best_epoch <= len(record.epochs):
         yield f"its best epoch is {record.best_epoch} of {len(record.epochs)}"
 
@@ -82,6 +89,12 @@ def epochs_misfit(epochs: Sequence[EpochMetrics]) -> Iterator[str]:
             yield f"its epoch {number} has the number {metrics.epoch}"
 
 
+def _no_first(first: str | None, child: str) -> Iterator[str]:
+    """Yield why this child cannot be the first of an architecture that the other one repeats."""
+    if first is not None and (not ChildId.matches(first) or first == child):
+        yield f"{one_line(first, 40)} is no child that could be repeated"
+
+
 def _elsewhere(right: str, key: str) -> Iterator[str]:
     if right != key:
         yield f"it is {right}"
@@ -99,6 +112,7 @@ def _ids(rows: Sequence[ChildRow]) -> Iterator[ChildId | None]:
 
 _CHECKS: dict[type, Callable[[Any, str], Iterator[str]]] = {
     Proposed: _proposed,
+    First: _first,
     Rewarded: _rewarded,
     Learned: _learned,
     ChildResult: _result,

@@ -48,6 +48,11 @@ class StoredSearch:
     data_hash: str
     config: SearchConfig
 
+    def as_begun(self, config: SearchConfig) -> SearchConfig:
+        """Return a configuration with what this search was before there was a setting for it."""
+        search = config.search.as_begun(self.config.search)
+        return config.model_copy(update={"search": search})
+
 
 class SearchStore:
     """One search's state."""
@@ -212,14 +217,14 @@ class SearchStore:
             raise ConfigError(f"there is no search at {self.objects.uri}")
         number = self.newest(layout.SETTINGS)
         if number is None:
-            return stored.config
+            return stored.as_begun(stored.config)
         newest = self.read(SearchConfig, layout.settings(number))
-        if others := differences(stored.config, newest):
+        if others := differences(stored.as_begun(stored.config), stored.as_begun(newest)):
             raise CorruptStateError(
                 f"stored object {layout.settings(number)} is of another search than "
                 f"{layout.SEARCH}: {others[0]}"
             )
-        return newest
+        return stored.as_begun(newest)
 
     def change_settings(self, config: SearchConfig) -> None:
         """Let this configuration count from now on; its identity is that of the search."""

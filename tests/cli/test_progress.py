@@ -68,8 +68,8 @@ def test_children_of_two_replicas_at_once_are_each_counted_once(
 ) -> None:
     progress = PlainProgress(CONFIG, console)
     progress.opened(opened_search("counts"), num_rounds=4, workers=8)
-    progress.proposed(0, 1, ids(0, 1))
-    progress.proposed(1, 1, ids(1, 1)[3:])  # three are finished already
+    progress.proposed(0, 1, ids(0, 1), num_done=0, num_repeats=0)
+    progress.proposed(1, 1, ids(1, 1)[3:], num_done=3, num_repeats=0)  # three are finished already
     for child in (ids(1, 1)[3], *ids(0, 1)):
         clock.now_s += 2.0
         progress.ended(ChildResult(child, "ok", 0.25))
@@ -82,10 +82,25 @@ def test_children_of_two_replicas_at_once_are_each_counted_once(
     assert last.endswith("staleness 1.5, 1,800 children/h, 16.0 s left")
 
 
+def test_repeats_are_told_and_none_of_the_count(clock: Time, console: Console) -> None:
+    progress = PlainProgress(CONFIG, console)
+    progress.opened(opened_search("repeats"), num_rounds=4, workers=8)
+    progress.proposed(0, 1, ids(0, 1)[:1], num_done=1, num_repeats=2)
+    clock.now_s += 2.0
+    progress.ended(ChildResult(ids(0, 1)[0], "ok", 0.25))
+    progress.learned(learned(0, 1, 0))
+    progress.proposed(0, 3, [], num_done=0, num_repeats=4)  # a fourth round of three
+    progress.learned(learned(0, 3, 0))
+
+    first, second = text_of(console).splitlines()[-2:]
+    assert first.startswith("replica 0 round 2/3: 2/16 children, 2 repeats, mean reward")
+    assert second.startswith("replica 0 round 4: 2/16 children, 6 repeats, mean reward")
+
+
 def test_a_search_goes_on_at_the_pace_of_this_run_only(clock: Time, console: Console) -> None:
     progress = PlainProgress(CONFIG, console)
     progress.opened(opened_search("pace"), num_rounds=4, workers=1)
-    progress.proposed(0, 1, ids(0, 1)[3:])
+    progress.proposed(0, 1, ids(0, 1)[3:], num_done=3, num_repeats=0)
     clock.now_s += 10.0
     progress.ended(ChildResult(ids(0, 1)[3], "ok", 0.25))
     progress.learned(learned(0, 1, 0))
@@ -99,15 +114,15 @@ def test_the_live_line_shows_the_slowest_and_the_fastest_replica(
     with Progress(console=console) as bar:
         progress = LiveProgress(CONFIG, bar)
         progress.opened(opened_search("live"), num_rounds=4, workers=8)
-        progress.proposed(0, 1, ids(0, 1))
-        progress.proposed(1, 1, ids(1, 1))
+        progress.proposed(0, 1, ids(0, 1), num_done=0, num_repeats=0)
+        progress.proposed(1, 1, ids(1, 1), num_done=0, num_repeats=0)
         (task,) = bar.tasks
         assert task.description == "2 replicas, round 2/3"
         for child in ids(1, 1):
             clock.now_s += 1.0
             progress.ended(ChildResult(child, "ok", 2.0, score=2.0))
         progress.learned(learned(1, 1, 3))
-        progress.proposed(1, 2, ids(1, 2))
+        progress.proposed(1, 2, ids(1, 2), num_done=0, num_repeats=0)
         clock.now_s += 1.0
         progress.ended(ChildResult(ids(1, 2)[0], "ok", 0.5))
 
@@ -181,7 +196,7 @@ def test_the_live_line_shows_epochs_and_then_children(clock: Time, console: Cons
         assert task.description == "deriving"
 
         clock.now_s += 100.0  # deriving says nothing of how long a child takes
-        progress.proposed(0, 0, ids(0, 0)[:3])
+        progress.proposed(0, 0, ids(0, 0)[:3], num_done=0, num_repeats=0)
         assert (task.description, task.completed, task.total) == ("from scratch", 0, 3)
         clock.now_s += 10.0
         progress.ended(ChildResult(ids(0, 0)[0], "ok", 0.25, score=0.25))
@@ -198,7 +213,7 @@ def test_each_epoch_and_each_child_from_scratch_is_a_plain_line(
     clock.now_s += 3.0
     progress.trained_shared_weights(epoch(3, entropy=None))  # the run before trained two
     progress.trained_shared_weights(epoch(4))
-    progress.proposed(0, 0, ids(0, 0)[1:3])  # one has its result already
+    progress.proposed(0, 0, ids(0, 0)[1:3], num_done=1, num_repeats=0)  # one has its result already
     clock.now_s += 10.0
     progress.ended(ChildResult(ids(0, 0)[1], "ok", 0.5, score=0.5))
 
@@ -216,7 +231,7 @@ def test_each_epoch_and_each_child_from_scratch_is_a_plain_line(
 def test_a_failing_child_of_shared_weights_is_two_lines(clock: Time, console: Console) -> None:
     progress = PlainProgress(SHARED, console)
     progress.opened(shared_search("failing-shared"), num_rounds=1, workers=1)
-    progress.proposed(0, 0, ids(0, 0)[:3])
+    progress.proposed(0, 0, ids(0, 0)[:3], num_done=0, num_repeats=0)
     clock.now_s += 1.0
     progress.ended(ChildResult(ids(0, 0)[0], "diverged", 0.0, message="loss is nan"))
 

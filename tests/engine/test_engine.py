@@ -37,8 +37,9 @@ def test_a_search_does_its_budget_and_learns(tmp_path: Path) -> None:
 
 
 def test_children_and_rewards_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
-    one, two = (search(tabular(), store=str(tmp_path / f"{num}"), workers=num) for num in (1, 2))
-    inline = search(tabular(), store="memory://workers")
+    config = tabular(repeats="reuse")
+    one, two = (search(config, store=str(tmp_path / f"{num}"), workers=num) for num in (1, 2))
+    inline = search(config, store="memory://workers")
 
     assert account(one) == account(two) == account(inline)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -38,8 +39,10 @@ class Told(Listener):
         if metrics.epoch == self._stop_after:
             raise KeyboardInterrupt
 
-    def proposed(self, replica: int, round: int, children: list[str]) -> None:
-        self.events.append(("proposed", len(children)))
+    def proposed(
+        self, replica: int, round: int, children: Sequence[str], *, num_done: int, num_repeats: int
+    ) -> None:
+        self.events.append(("proposed", len(children), num_done, num_repeats))
 
     def ended(self, result: ChildResult) -> None:
         self.events.append(result.id)
@@ -77,7 +80,7 @@ def test_it_tells_of_epochs_and_then_of_children() -> None:
         ("rounds", 1),
         ("epoch", 1),
         ("epoch", 2),
-        ("proposed", 2),
+        ("proposed", 2, 0, 0),
         first,
         second,
     ]

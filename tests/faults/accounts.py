@@ -74,8 +74,14 @@ def _check_sequence(search: OpenSearch, rounds: _Rounds, finished: bool) -> None
             assert numbers == [*range(len(numbers))], f"replica {replica} lacks a round"
     assert set(rounds.learned) <= set(rounds.rewarded) <= set(rounds.proposed)
     if finished:
-        assert len(rounds.learned) == loop.replicas * loop.rounds
-        assert len(rounds.proposed) == loop.replicas * loop.rounds
+        assert set(rounds.learned) == set(rounds.proposed)
+        children = [child for each in rounds.proposed.values() for child in each.children]
+        new = [child for child in children if child.repeat_of is None]
+        assert len(new) == loop.max_children, "the budget is not what was trained"
+        if loop.repeats == "train":
+            assert len(rounds.learned) == loop.replicas * loop.rounds
+        elif loop.replicas == 1:
+            assert len({child.architecture.id for child in new}) == len(new), "judged twice"
 
 
 def _check_results(store: SearchStore, rounds: _Rounds) -> int:

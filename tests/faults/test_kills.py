@@ -30,8 +30,11 @@ EVERY = [
 
 
 def small(*, replicas: int) -> SearchConfig:
-    """Four rounds of two children over two shards."""
-    return tabular(max_children=8, children_per_round=2, replicas=replicas, shards=2)
+    """Rounds of two children over two shards, of one replica's the third with repeats only."""
+    config = tabular(
+        max_children=8, children_per_round=2, replicas=replicas, shards=2, repeats="reuse"
+    )
+    return config.model_copy(update={"seed": 4})
 
 
 @pytest.mark.parametrize(("replicas", "every"), EVERY)

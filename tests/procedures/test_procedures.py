@@ -13,9 +13,8 @@ from nas_lib.errors import ConfigError
 from nas_lib.named_objects import imported
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Procedure, Stage, pipeline_forms, procedure_of
-from nas_lib.procedures.rounds import sample_architectures
 from nas_lib.report.reporter import Reporter
-from nas_lib.steps import prepare_data
+from nas_lib.steps import prepare_data, sample_architectures
 
 
 def shared() -> SearchConfig:

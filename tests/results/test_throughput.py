@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 import pytest
-from synthetic import shared_view
+from synthetic import replicas_view, shared_view, update
 
 from nas_lib.config import RoundsConfig
 from nas_lib.records import Learned
@@ -11,6 +14,8 @@ from nas_lib.results.throughput import (
     Work,
     children_per_hour,
     epochs_left_s,
+    judged_per_round,
+    rounds_left,
     rounds_left_s,
     updates_per_s,
     updates_per_s_over_time,
@@ -66,8 +71,7 @@ def test_without_a_second_round_at_another_time_there_is_no_pace(
 
 
 def test_children_per_hour_are_those_of_the_updates() -> None:
-    search = RoundsConfig(children_per_round=8)
-    assert children_per_hour(0.5, search) == 14_400  # 0.5 / s * 3600 s * 8
+    assert children_per_hour(0.5, 8) == 14_400  # 0.5 / s * 3600 s * 8
 
 
 class TestOverTime:
@@ -92,19 +96,33 @@ class TestOverTime:
 
 class TestTimeLeft:
     def test_it_is_the_median_pause_times_the_rounds_left(self) -> None:
-        # Pauses of 10, 20, 10 and 36000 s (a night): the median is 15 s; 10 - 5 rounds are left.
+        # Pauses of 10, 20, 10 and 36000 s (a night): the median is 15 s.
         ends = [0.0, 10.0, 30.0, 40.0, 36040.0]
-        search = RoundsConfig(max_children=40, children_per_round=4)
-        assert rounds_left_s(learned(*ends), search) == 5 * 15.0
-
-    def test_the_slowest_replica_decides(self) -> None:
-        search = RoundsConfig(max_children=40, children_per_round=4, replicas=2)
-        left_s = rounds_left_s(learned(0.0, 10.0, 20.0), search)
-        assert left_s == 5 * 10.0  # replica 1 has its 5 rounds to do
+        assert rounds_left_s(learned(*ends), 5) == 5 * 15.0
 
     def test_after_one_round_nobody_knows(self) -> None:
-        assert rounds_left_s(learned(5.0), RoundsConfig()) is None
+        assert rounds_left_s(learned(5.0), 5) is None
 
+    @pytest.mark.parametrize("repeats", ["reuse", "train"])
+    def test_the_slowest_replica_decides_how_many_rounds_are_left(
+        self, repeats: Literal["reuse", "train"]
+    ) -> None:
+        view = replicas_view(update(0, 0), update(0, 1), update(1, 0), replicas=2)
+        search = RoundsConfig(max_children=80, children_per_round=4, replicas=2, repeats=repeats)
+        assert rounds_left(view, search) == 9  # replica 1 has done one of its ten
+
+    def test_repeats_make_more_rounds(self) -> None:
+        view = replicas_view(update(0, 0), update(0, 1), replicas=1)
+        first, *others = view.rows
+        rows = (first, *(replace(row, repeat_of=first.id) for row in others[:4]), *others[4:])
+        view = replace(view, rows=rows)
+        search = RoundsConfig(max_children=40, children_per_round=4)
+        # 8 - 4 children in two rounds, so two in each; 40 - 4 are left
+        assert judged_per_round(view, search) == 2.0
+        assert rounds_left(view, search) == 18
+
+
+class TestEpochsLeft:
     def test_epochs_left_take_as_long_as_the_latest(self) -> None:
         epochs = shared_view(num_epochs=4, derived=False).shared_epochs  # one every 40 s
         assert epochs_left_s(epochs, 7) == 3 * 40.0

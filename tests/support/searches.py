@@ -234,13 +234,18 @@ def tabular(
     children: dict[str, Any] | None = None,
     **rounds: Any,
 ) -> SearchConfig:
-    """A search over `SPACE` whose evaluation any worker can import."""
+    """A search over `SPACE` whose evaluation any worker can import.
+
+    Its repeats are trained, so that rounds are full and as many as the budget says.
+    """
     return SearchConfig(
         name="tabular",
         space=CustomSpaceConfig(object="searches:SPACE"),
         controller=controller or ReinforceConfig(learning_rate=0.02),
         children=OwnChildrenConfig(evaluate=evaluate, **children or {}),
-        search=RoundsConfig(max_children=max_children, **{"children_per_round": 4, **rounds}),
+        search=RoundsConfig(
+            max_children=max_children, **{"children_per_round": 4, "repeats": "train", **rounds}
+        ),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from nas_lib.architecture import Architecture
@@ -171,11 +173,21 @@ def replicas_view(
     open_rounds: Mapping[int, int] | None = None,
     holders: Mapping[int, str] | None = None,
 ) -> SearchView:
-    """Return a search of replicas, ten minutes after it began."""
+    """Return a search of replicas, ten minutes after it began, with all their children."""
     search = RoundsConfig(max_children=40 * replicas, children_per_round=4, replicas=replicas)
+    rounds = {(each.replica, each.round): 4 for each in updates}
+    num_learned = Counter(each.replica for each in updates)
+    for replica, left in (open_rounds or {}).items():
+        rounds[replica, num_learned[replica]] = 4 - left
+    rows = (
+        replace(row(0), id=str(ChildId(replica, number, index)))
+        for (replica, number), num_done in rounds.items()
+        for index in range(num_done)
+    )
     return SearchView(
         "runs/x",
         SearchConfig(name="x", search=search),
+        rows=tuple(rows),
         learned=updates,
         open_rounds=open_rounds or {},
         holders=holders or {},

@@ -1,0 +1,160 @@
+"""Repeats: an architecture that was judged before is not judged again.
+
+A repeat is a child of its own, which has the first one's verdict: the controller learns from it, no
+worker trains it, and it is none of the budget. What counts as judged is what a round learned from,
+of any replica; replicas that propose the same at the same time do not know of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from nas_lib.config import RoundsConfig
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import Child, ChildId, ChildResult, ChildRow, First, Proposed, Rewarded
+from nas_lib.store import layout
+
+MOST_IDLE_ROUNDS = 20
+"""A replica that proposes nothing new so often in a row has no more to propose."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How much of its share of the budget a replica has used.
+
+    Attributes:
+        num_judged: Children of its rounds that are no repeats.
+        num_idle: Its latest rounds, in a row, that had nothing but repeats.
+    """
+
+    num_judged: int = 0
+    num_idle: int = 0
+
+    @classmethod
+    def after(cls, proposed: Proposed | None) -> Progress:
+        """Return how far a replica is after this round, None for before its first."""
+        if proposed is None:
+            return cls()
+        num_new = sum(child.repeat_of is None for child in proposed.children)
+        return cls(proposed.num_before + num_new, 0 if num_new else proposed.idle_before + 1)
+
+    @classmethod
+    def of(cls, rounds: Iterable[Iterable[ChildRow]]) -> Progress:
+        """Return how far a replica is after these rounds, in order."""
+        num_judged = num_idle = 0
+        for rows in rounds:
+            num_new = sum(not row.is_repeat for row in rows)
+            num_judged, num_idle = num_judged + num_new, 0 if num_new else num_idle + 1
+        return cls(num_judged, num_idle)
+
+    def is_over(self, share: int) -> bool:
+        """Say whether this share of the budget is used, or nothing new is proposed any more."""
+        return self.num_judged >= share or self.num_idle >= MOST_IDLE_ROUNDS
+
+
+def rounds_by_replica(rows: Iterable[ChildRow]) -> dict[int, list[list[ChildRow]]]:
+    """Return each replica's rounds in order, which are closed: all their children are there."""
+    rounds: dict[int, dict[int, list[ChildRow]]] = {}
+    for row in rows:
+        child = ChildId.parse(row.id)
+        rounds.setdefault(child.replica, {}).setdefault(child.round, []).append(row)
+    return {
+        replica: [found[number] for number in sorted(found)] for replica, found in rounds.items()
+    }
+
+
+def progress(search: OpenSearch, replica: int, number: int) -> Progress:
+    """Return how far a replica is before this round."""
+    if number == 0:
+        return Progress()
+    key = layout.round_state(replica, number - 1, "proposed")
+    return Progress.after(search.store.read(Proposed, key))
+
+
+def with_repeats(search: OpenSearch, proposed: Proposed, *, share: int) -> Proposed:
+    """Mark a fresh round's repeats, and end it before the child that would be one too many.
+
+    Args:
+        search: The search.
+        proposed: The round; it is not stored yet.
+        share: The replica's share of the budget, which is not used yet.
+    """
+    before = progress(search, proposed.replica, proposed.round)
+    firsts = _firsts(search, {child.architecture.id for child in proposed.children})
+    num_left = share - before.num_judged
+    children: list[Child] = []
+    for child in proposed.children:
+        first = firsts.setdefault(child.architecture.id, child.id)
+        if first != child.id:
+            children.append(replace(child, repeat_of=first))
+        elif num_left:
+            children.append(child)
+            num_left -= 1
+        else:
+            break
+    return replace(
+        proposed,
+        children=tuple(children),
+        num_before=before.num_judged,
+        idle_before=before.num_idle,
+    )
+
+
+def _firsts(search: OpenSearch, architectures: set[str]) -> dict[str, str]:
+    """Return by which child each of these architectures was judged, without those that were not."""
+    ids = sorted(architectures)
+    found = search.store.each(lambda each: search.store.find(First, layout.judged(each)), ids)
+    return {each: first.child for each, first in zip(ids, found, strict=True) if first is not None}
+
+
+def settle_repeats(search: OpenSearch, proposed: Proposed) -> None:
+    """Give the round's repeats the results of those that they repeat, as far as there are any."""
+    repeats = [child for child in proposed.children if child.repeat_of is not None]
+    search.store.each(lambda child: _settle(search, child), repeats)
+
+
+def _settle(search: OpenSearch, child: Child) -> None:
+    assert child.repeat_of is not None
+    first = search.store.find(ChildResult, layout.child_result(child.repeat_of))
+    if first is not None:
+        search.store.settle(layout.child_result(child.id), first.repeated(child.id))
+
+
+def note_judged(search: OpenSearch, rewarded: Rewarded) -> None:
+    """Note which architectures a round has judged: none of them is judged again.
+
+    A child that crashed or went missing says nothing of its architecture.
+    """
+    rows = [row for row in rewarded.rows if row.counts and not row.is_repeat]
+    search.store.each(
+        lambda row: search.store.settle(layout.judged(row.architecture.id), First(row.id)), rows
+    )
+
+
+def all_are_judged(
+    search: OpenSearch, settings: RoundsConfig, number: int, judged: Iterable[str] | None = None
+) -> bool:
+    """Say whether the space has nothing that is not judged, as of a replica's round.
+
+    Args:
+        search: The search.
+        settings: Its settings.
+        number: The round, which has a depth.
+        judged: Ids of the architectures that are judged; None for what the store says.
+    """
+    every = search.every_architecture
+    if every is None or depth_of(search, settings, number) < search.space.max_depth:
+        return False
+    if judged is None:
+        prefix = f"{layout.JUDGED}/"
+        judged = (
+            key.removeprefix(prefix).removesuffix(".json")
+            for key in search.store.objects.keys(layout.JUDGED)
+        )
+    return every <= {*judged}
+
+
+def depth_of(search: OpenSearch, settings: RoundsConfig, number: int) -> int:
+    """Return the depth of the space in a round."""
+    return search.space.depth(number * settings.children_per_round * settings.replicas)
