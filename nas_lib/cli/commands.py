@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any
 
 import click
@@ -14,8 +15,13 @@ from nas_lib.cli.runs import cancel, logs, runs
 from nas_lib.cli.searching import search
 from nas_lib.cli.stores import gc, store
 from nas_lib.cli.submitting import schedule, submit
+from nas_lib.errors import MachineError
 
 __all__ = ["cli", "run"]
+
+_WITH_TORCH = ("search", "check", "prepare", "train-child")
+_WITH_TORCH_MB = 1024
+_AT_LEAST_MB = 192
 
 
 class _Raised(Exception):  # noqa: N818
@@ -41,7 +47,8 @@ class _Commands(click.Group):
     },
 )
 @click.version_option(__version__, prog_name="kfp-nas")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Find the neural network that fits your data.
 
     Start with: nas init digits -o search.yaml && nas search search.yaml
@@ -49,6 +56,19 @@ def cli() -> None:
     SEARCH is where a search's state lies: a folder, or s3://bucket/prefix
     (gs:// and az:// likewise).
     """
+    _require_addresses(
+        _WITH_TORCH_MB if context.invoked_subcommand in _WITH_TORCH else _AT_LEAST_MB
+    )
+
+
+def _require_addresses(size_mb: int) -> None:
+    """Refuse a limit of address space in which libraries end the process, or hang in its import."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < size_mb * 2**20:
+        raise MachineError(
+            f"this process may have {limit // 2**20:,} MiB of address space, and takes "
+            f"{size_mb:,} MiB: raise the limit (ulimit -v)"
+        )
 
 
 for command in (

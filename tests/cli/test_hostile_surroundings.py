@@ -257,6 +257,22 @@ def test_a_path_to_something_else_is_one_sentence(
 # --- limits --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("command", "limit", "size"),
+    [
+        ("search digits", 800_000, "781 MiB"),
+        ("check digits", 800_000, "781 MiB"),
+        ("top x", 100_000, "97 MiB"),
+    ],
+)
+def test_too_little_address_space_is_told_before_anything_hangs(
+    command: str, limit: int, size: str
+) -> None:
+    done = sh(f"ulimit -v {limit}; $NAS {command}")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"nas: this process may have {size} of address space".encode())
+
+
 @pytest.mark.parametrize("limit", ["-v 40000", "-n 6"])
 def test_little_of_what_a_process_needs_is_no_traceback(limit: str) -> None:
     done = sh(f"ulimit {limit}; $NAS top absent")
