@@ -23,6 +23,7 @@ MOST_DIGITS: Final = 18
 _MOST_SHOWN = 60  # characters of a value
 _MOST_SAID = 200  # characters of what the parser says
 _LONGEST_NUMBER = 100  # characters, also of null, true and false
+_SCIENTIFIC = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")  # JSON's 1e-05 is one, too
 _PLAIN_KEY = re.compile(rf"[\w./-]{{1,{_MOST_SHOWN}}}", re.ASCII)
 _TOO_DEEP = f"expected at most {MOST_LEVELS} levels of sections and lists, one in another"
 _TOO_MANY = f"expected at most {MOST_NODES:,} keys and values, with all that aliases stand for"
@@ -277,3 +278,4 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != f"{_TAG}timestamp"]
     for first, resolvers in _YAML.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver(f"{_TAG}float", _SCIENTIFIC, list("-+0123456789"))

@@ -27,7 +27,7 @@ from nas_lib.errors import ConfigError, visible
 from nas_lib.presets import preset
 
 SOURCE = "search.yaml"
-MOST_S = 10.0  # for one of them, on a busy machine
+MOST_S = 2.0  # of a CPU, for one of them
 NUM = [
     pytest.param(150, id="some"),
     pytest.param(25_000, id="many", marks=[pytest.mark.faults, pytest.mark.timeout(3600)]),
@@ -76,7 +76,7 @@ def test_a_document_is_a_search_or_refused_in_sentences(tally: Tally, form: str,
     )
     @given(strategy)
     def check(document: Any) -> None:
-        started_s = time.perf_counter()
+        started_s = time.process_time()
         try:
             config = read(document)
         except ConfigError as err:
@@ -85,7 +85,7 @@ def test_a_document_is_a_search_or_refused_in_sentences(tally: Tally, form: str,
         else:
             check_taken(config)
             tally.documents[f"{form}, taken"] += 1
-        assert time.perf_counter() - started_s < MOST_S
+        assert time.process_time() - started_s < MOST_S
 
     check()
 
