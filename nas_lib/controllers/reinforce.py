@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector
@@ -62,7 +62,7 @@ class ReinforceState:
         return cls(**cast(dict[str, Any], shard.state))
 
 
-@checked_dataclass(frozen=True, config=STRICT)
+@checked_dataclass(frozen=True, config=STRICT | ConfigDict(strict=True))  # True is no number
 class _Counts:
     """What of a stored `ReinforceState` is no vector."""
 
@@ -152,9 +152,11 @@ class Reinforce:
         vectors = ("first_moment", "second_moment", "pending")
         plain = {name: value for name, value in shard.state.items() if name not in vectors}
         try:
-            counts = TypeAdapter(_Counts).validate_python(plain)
+            counts = _Counts(**cast(dict[str, Any], plain))
         except ValidationError as err:
             return first_error(err)
+        if counts.steps > shard.version or counts.num_pending > shard.version:
+            return f"version {shard.version} cannot be after {counts.steps} steps"
         num = len(shard.values)
         sizes = (num, num, num if counts.num_pending else 0)
         found = zip(vectors, sizes, strict=True)

@@ -17,7 +17,7 @@ from safetensors.numpy import save
 
 from nas_lib.cache import cache_folder
 from nas_lib.errors import CorruptStateError, StoreError
-from nas_lib.records import STRICT
+from nas_lib.records import STRICT, Count
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -27,7 +27,7 @@ class BlobInfo:
     """How to recognise a blob: its SHA-256 in hexadecimal digits, and its length."""
 
     sha256: str
-    num_bytes: int
+    num_bytes: Count
 
     @classmethod
     def of(cls, data: bytes) -> BlobInfo:
@@ -53,9 +53,9 @@ class Manifest:
 
     content_hash: str
     source: str
-    num_train: int
-    num_valid: int
-    num_test: int
+    num_train: Count
+    num_valid: Count
+    num_test: Count
     search_blob: BlobInfo
     test_blob: BlobInfo
     notices: tuple[str, ...] = field(default=(), kw_only=True)

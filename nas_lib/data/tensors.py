@@ -26,3 +26,30 @@ def load_tensors(path: Path, *names: str) -> tuple[Tensor, ...]:
         raise CorruptStateError(
             f"{path}: expected prepared data with {' and '.join(names)}: {err}"
         ) from err
+
+
+def check_tensor(
+    name: str, found: Tensor, dtypes: tuple[str, ...], shape: tuple[int, ...], *, below: int = 0
+) -> None:
+    """Refuse prepared data that are not as their manifest says.
+
+    Args:
+        name: Of the tensor.
+        found: The tensor.
+        dtypes: Its type is one of these.
+        shape: Its shape.
+        below: Its numbers are indices below this, if it is above 0.
+
+    Raises:
+        CorruptStateError: They are not.
+    """
+    dtype = str(found.dtype).removeprefix("torch.")
+    wrong = ""
+    if dtype not in dtypes or tuple(found.shape) != shape:
+        wrong = f"{' or '.join(dtypes)} {list(shape)}, got {dtype} {list(found.shape)}"
+    elif below and found.numel() and not (int(found.min()) >= 0 and int(found.max()) < below):
+        wrong = f"indices below {below}, got {int(found.min())} to {int(found.max())}"
+    if wrong:
+        raise CorruptStateError(
+            f"the stored data are not as data/manifest.json says: expected {name} to be {wrong}"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -262,11 +262,7 @@ def _own_versions(search: OpenSearch, replica: int, number: int) -> tuple[int, .
         return None
     key = layout.round_state(replica, number - 1, "learned")
     versions = search.store.read(Learned, key).versions
-    if len(versions) != search.config.search.shards:
-        raise CorruptStateError(
-            f"stored object {key} is whole, but not as it should be: it has {len(versions)} "
-            f"versions of {search.config.search.shards} shards"
-        )
+    _check_versions(search, key, versions)
     return versions
 
 
@@ -285,7 +281,8 @@ def _settle(search: OpenSearch, key: str, rewarded: Rewarded, run: str) -> Learn
 def _learn(search: OpenSearch, rewarded: Rewarded, run: str) -> Learned:
     replica, number = rewarded.replica, rewarded.round
     proposed = read_round(search, replica, number)
-    _check_same_children(proposed, rewarded)
+    _check_versions(search, layout.round_state(replica, number, "proposed"), proposed.versions)
+    _check_results(search, proposed, rewarded)
     lesson = _stored_lesson(search, proposed, rewarded)
     shards, conflicts = push(search, lesson, replica=replica, round=number, known=proposed.versions)
     return Learned(
@@ -320,16 +317,30 @@ def _stored_lesson(search: OpenSearch, proposed: Proposed, rewarded: Rewarded) -
     return read_lesson(search, key)
 
 
-def _check_same_children(proposed: Proposed, rewarded: Rewarded) -> None:
-    """Refuse results that are not those of the round's children.
+def _check_versions(search: OpenSearch, key: str, versions: Sequence[int]) -> None:
+    """Refuse a record with versions of more or fewer shards than there are.
 
     Raises:
-        CorruptStateError: They are others'.
+        CorruptStateError: It has.
+    """
+    num_shards = search.config.search.shards
+    if len(versions) != num_shards:
+        raise CorruptStateError(
+            f"stored object {key} is whole, but not as it should be: it has {len(versions)} "
+            f"versions of {num_shards} shards"
+        )
+
+
+def _check_results(search: OpenSearch, proposed: Proposed, rewarded: Rewarded) -> None:
+    """Refuse results that cannot be those of the round's children.
+
+    Raises:
+        CorruptStateError: They cannot.
     """
     children = [child.architecture for child in proposed.children]  # their ids are by position
+    wrong = next(filter(None, map(search.task.misfit, rewarded.rows)), "")
     if [row.architecture for row in rewarded.rows] != children:
+        wrong = "its architectures are not those of the children that were proposed"
+    if wrong:
         key = layout.round_state(rewarded.replica, rewarded.round, "rewarded")
-        raise CorruptStateError(
-            f"stored object {key} is whole, but not as it should be: its {len(rewarded.rows)} "
-            f"architectures are not those of the {len(children)} children that were proposed"
-        )
+        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")

@@ -125,7 +125,12 @@ def restored(search: OpenSearch, run: str) -> tuple[SharedTrainer, Workload]:
     )
     folder = _checkpoints(search)
     checkpoint = folder.latest(
-        partial(SharedCheckpoint.checked, network=workload.network),
+        partial(
+            SharedCheckpoint.checked,
+            network=workload.network,
+            controller=search.controller,
+            num_shards=settings.shards,
+        ),
         known=weights_progress(search).epoch,
     )
     for problem in folder.problems:

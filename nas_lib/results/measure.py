@@ -53,6 +53,10 @@ class Measure:
         """Say whether a score is better than another."""
         return score > other if self.higher_is_better else score < other
 
+    def can_be(self, score: float) -> bool:
+        """Say whether a score is one of this measure; of a user's own nothing is known."""
+        return not self.is_held_out or (score >= 0 and (score <= 1 or not self.is_fraction))
+
     def on_chart(self, score: float | None) -> float | None:
         """Return where a score stands on a chart, None where it would leave no room for others."""
         if score is None or score >= self.overflows_at:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nas_lib.controllers import Shard
+from nas_lib.controllers import Controller, Shard
 from nas_lib.errors import CorruptStateError
 from nas_lib.records import SharedEpoch, from_json, to_json
-from nas_lib.training.tensors import pack, unpack
+from nas_lib.training.tensors import misfit, pack, unpack
 
 Tensors = Mapping[str, Tensor]
 
@@ -65,23 +65,40 @@ class SharedCheckpoint:
         return cls(metrics, parts["network"], parts["momentum"], shards)
 
     @classmethod
-    def checked(cls, data: bytes, epoch: int, key: str, *, network: nn.Module) -> SharedCheckpoint:
-        """Return the checkpoint of this network after this epoch.
+    def checked(
+        cls,
+        data: bytes,
+        epoch: int,
+        key: str,
+        *,
+        network: nn.Module,
+        controller: Controller,
+        num_shards: int,
+    ) -> SharedCheckpoint:
+        """Return the checkpoint of this network and this controller after this epoch.
 
         Raises:
             CorruptStateError: The bytes are damaged, or those of something else.
         """
         found = cls.from_bytes(data, key=key)
-        parameters = _shapes(dict(network.named_parameters()))
-        # Weights that no architecture has used yet have no momentum: a part is enough.
-        fits = _shapes(found.network) == _shapes(network.state_dict())
-        if not fits or found.metrics.epoch != epoch or not _shapes(found.momentum) <= parameters:
+        wrong = found._misfit(network, epoch) or found._misfit_of(controller, num_shards)
+        if wrong:
             raise CorruptStateError(
                 f"stored object {key} is damaged: expected this super-network's tensors after "
-                f"{epoch} epochs, got others, after {found.metrics.epoch}"
+                f"{epoch} epochs, got others: {wrong}"
             )
         return found
 
+    def _misfit(self, network: nn.Module, epoch: int) -> str:
+        if self.metrics.epoch != epoch:
+            return f"they are after {self.metrics.epoch}"
+        parameters = dict(network.named_parameters())
+        # Weights that no architecture has used yet have no momentum: a part is enough.
+        used = {name: weight for name, weight in parameters.items() if name in self.momentum}
+        return misfit(self.network, network.state_dict()) or misfit(self.momentum, used)
 
-def _shapes(tensors: Tensors) -> set[tuple[str, tuple[int, ...]]]:
-    return {(name, tuple(tensor.shape)) for name, tensor in tensors.items()}
+    def _misfit_of(self, controller: Controller, num_shards: int) -> str:
+        if [shard.index for shard in self.controller] != list(range(num_shards)):
+            return f"they are of {len(self.controller)} shards of a controller"
+        wrong = (controller.misfit(shard, num_shards=num_shards) for shard in self.controller)
+        return next(filter(None, wrong), "")

@@ -6,10 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nas_lib.errors import CorruptStateError
 from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import procedure_of
 from nas_lib.procedures.crashes import crash_of_all, crashed_round
 from nas_lib.procedures.repeats import settle_repeats
-from nas_lib.records import ChildId, ChildResult, ChildRow, Proposed, Rewarded
+from nas_lib.records import Child, ChildId, ChildResult, ChildRow, Proposed, Rewarded
 from nas_lib.results import leaderboard
 from nas_lib.store import layout
 
@@ -81,13 +83,25 @@ def _rows_or_missing(search: OpenSearch, proposed: Proposed) -> list[ChildRow | 
 
 def _rows(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
     settle_repeats(search, proposed)
-    results = (
-        search.store.find(ChildResult, layout.child_result(child.id)) for child in proposed.children
-    )
+    results = (_result(search, child) for child in proposed.children)
     return [
         None if result is None else result.row(child.architecture)
         for child, result in zip(proposed.children, results, strict=True)
     ]
+
+
+def _result(search: OpenSearch, child: Child) -> ChildResult | None:
+    """Return a child's result, None where there is none.
+
+    Raises:
+        CorruptStateError: It cannot be one of the child's task.
+    """
+    key = layout.child_result(child.id)
+    result = search.store.find(ChildResult, key)
+    wrong = procedure_of(search.config).task_for(search, child).misfit(result) if result else ""
+    if wrong:
+        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+    return result
 
 
 def _best(search: OpenSearch, replica: int, rows: tuple[ChildRow, ...]) -> tuple[ChildRow, ...]:

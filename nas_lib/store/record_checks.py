@@ -50,6 +50,8 @@ def _rewarded(record: Rewarded, key: str) -> Iterator[str]:
     found = list(_ids([*record.rows, *record.best]))
     if None in found:
         yield "the id of one of its children is none"
+    for row in record.rows:
+        yield from _no_first(row.repeat_of, row.id)
     rows, best = found[: len(record.rows)], found[len(record.rows) :]
     for index, which in enumerate(rows):
         if which != ChildId(record.replica, record.round, index):

@@ -198,7 +198,8 @@ class SearchStore:
     def _check_format(self, version: object) -> None:
         if not isinstance(version, int) or version == FORMAT_VERSION:
             return  # what is no number is damaged, and reading it says so
-        written = f"{self.objects.uri} was written in format {version}, this release of kfp-nas"
+        shown = one_line(version, 20)
+        written = f"{self.objects.uri} was written in format {shown}, this release of kfp-nas"
         if version > FORMAT_VERSION:
             raise CorruptStateError(f"{written} reads up to {FORMAT_VERSION}: use a newer one")
         raise CorruptStateError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from nas_lib.architecture import Architecture
 from nas_lib.config import SearchConfig
 from nas_lib.data import Manifest, Prepared
-from nas_lib.records import Child, ChildResult, EpochMetrics, TestReading
+from nas_lib.records import Child, ChildResult, ChildRow, EpochMetrics, TestReading
 from nas_lib.results.measure import Measure
 from nas_lib.spaces import Plan, Space
 from nas_lib.store import SearchStore
@@ -127,6 +128,23 @@ class Task(ABC):
         Raises:
             ConfigError: The user's settings or evaluation are at fault, and not the child.
         """
+
+    @abstractmethod
+    def reward(self, score: float) -> float:
+        """Return what a child of this score earns."""
+
+    def misfit(self, row: ChildResult | ChildRow) -> str:
+        """Say why a stored result cannot be one of this task's; empty if it can."""
+        if row.status != "ok":
+            return f"{row.id} is {row.status}, and its reward not 0" if row.reward else ""
+        if row.score is None:
+            return ""
+        if not self.measure.can_be(row.score):
+            return f"{row.id} has the score {row.score}, which is no {self.measure.noun}"
+        earned = self.reward(row.score)
+        if not math.isclose(row.reward, earned, rel_tol=1e-6, abs_tol=1e-12):
+            return f"{row.id} has the reward {row.reward:g}, and its score earns {earned:g}"
+        return ""
 
     @abstractmethod
     def reads_test(self) -> bool:

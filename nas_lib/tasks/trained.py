@@ -14,6 +14,7 @@ from nas_lib.blame import blamed_on_the_child
 from nas_lib.data import BlobInfo, Manifest, cached_blob
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import files_hash, is_there
+from nas_lib.errors import CorruptStateError
 from nas_lib.records import Child, ChildResult, EpochMetrics, Status, TestReading
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, Space, planned
@@ -245,6 +246,12 @@ class TrainedTask(Task, Generic[M]):
 
     def _manifest(self, store: SearchStore) -> M:
         found: M = store.read(self.manifest_class, layout.DATA_MANIFEST)
+        search = store.find_search()
+        if search is not None and search.data_hash != found.content_hash:
+            raise CorruptStateError(
+                f"stored object {layout.DATA_MANIFEST} is whole, but of other data than "
+                f"{layout.SEARCH} says"
+            )
         return found
 
     def _fetched(self, store: SearchStore) -> tuple[M, Path]:
@@ -254,4 +261,4 @@ class TrainedTask(Task, Generic[M]):
 
 
 def _fetch(store: SearchStore, key: str, blob: BlobInfo) -> Path:
-    return cached_blob(lambda: store.objects.get(key), blob, key)
+    return cached_blob(lambda: store.objects.get(key, at_most=blob.num_bytes), blob, key)

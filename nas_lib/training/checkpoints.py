@@ -14,7 +14,7 @@ from nas_lib.errors import CorruptStateError, ObjectNotFoundError
 from nas_lib.records import EpochMetrics, from_json, to_json
 from nas_lib.store import SearchStore, layout
 from nas_lib.store.objects import ObjectStore
-from nas_lib.training.tensors import pack, unpack
+from nas_lib.training.tensors import misfit, pack, unpack
 
 Tensors = Mapping[str, Tensor]
 T = TypeVar("T")
@@ -70,15 +70,14 @@ class Checkpoint:
         history = from_json(_History, text.encode(), key=key)
         return cls(history.epochs, *(parts[name] for name in _PARTS))
 
-    def fits(self, network: nn.Module) -> bool:
-        """Return whether the tensors are those of this network, by name and shape."""
-        state, parameters = _shapes(network.state_dict()), _shapes(dict(network.named_parameters()))
-        return (
-            _shapes(self.model) == state
-            and _shapes(self.momentum) in ({}, parameters)
-            and _shapes(self.best) in ({}, state)
-            and _shapes(self.average) in ({}, parameters)
-        )
+    def misfit(self, network: nn.Module, epoch: int) -> str:
+        """Say why it is not this network's after this epoch; empty if it is."""
+        if [metrics.epoch for metrics in self.epochs] != list(range(1, epoch + 1)):
+            return f"its {len(self.epochs)} epochs are not those from 1 to {epoch}"
+        state, parameters = network.state_dict(), dict(network.named_parameters())
+        found = ((self.momentum, parameters), (self.best, state), (self.average, parameters))
+        parts = [misfit(part, wanted) for part, wanted in found if part]
+        return next(filter(None, [misfit(self.model, state), *parts]), "")
 
 
 class CheckpointFolder:
@@ -178,13 +177,10 @@ class Checkpoints:
 
 def _checked(data: bytes, network: nn.Module, epoch: int, *, key: str) -> Checkpoint:
     checkpoint = Checkpoint.from_bytes(data, key=key)
-    if len(checkpoint.epochs) != epoch or not checkpoint.fits(network):
+    wrong = checkpoint.misfit(network, epoch)
+    if wrong:
         raise CorruptStateError(
             f"stored object {key} is damaged: expected this network's tensors after {epoch} "
-            f"epochs, got others, after {len(checkpoint.epochs)}"
+            f"epochs, got others: {wrong}"
         )
     return checkpoint
-
-
-def _shapes(tensors: Tensors) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}

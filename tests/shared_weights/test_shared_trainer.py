@@ -217,7 +217,10 @@ def test_a_long_gradient_is_shortened() -> None:
     assert moved.norm().item() == pytest.approx(0.5, rel=1e-5)
 
 
-@pytest.mark.parametrize("damage", ["another network", "another epoch", "truncated"])
+@pytest.mark.parametrize(
+    "damage",
+    ["another network", "another epoch", "another controller", "more shards", "truncated"],
+)
 def test_a_checkpoint_of_something_else_is_refused(damage: str) -> None:
     training = trainer()
     data = training.checkpoint(training.run_epoch()).to_bytes()
@@ -226,7 +229,16 @@ def test_a_checkpoint_of_something_else_is_refused(damage: str) -> None:
     epoch = 2 if damage == "another epoch" else 1
 
     with pytest.raises(CorruptStateError, match="checkpoint 7 is damaged"):
-        SharedCheckpoint.checked(data, epoch, "checkpoint 7", network=network)
+        SharedCheckpoint.checked(
+            data,
+            epoch,
+            "checkpoint 7",
+            network=network,
+            controller=build_controller(
+                RandomConfig() if damage == "another controller" else LEARNING, DECISIONS
+            ),
+            num_shards=2 if damage == "more shards" else 1,
+        )
 
 
 def test_an_architecture_that_overflows_is_rewarded_with_nothing_and_left_out_of_the_mean() -> None:

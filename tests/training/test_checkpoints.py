@@ -142,3 +142,31 @@ def test_one_that_another_run_has_removed_meanwhile_is_passed_over(store: Object
 
     assert found is not None
     assert len(found.epochs) == 1
+
+
+def altered(network: nn.Module, name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {**network.state_dict(), name: tensor}
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"model": altered(NETWORK, "0.weight", torch.ones(3, 2).double())}, "got float64 [3, 2]"),
+        ({"model": altered(NETWORK, "0.weight", torch.full((3, 2), torch.nan))}, "not finite"),
+        ({"best": altered(NETWORK, "0.bias", torch.ones(4))}, "expected 0.bias to be float32 [3]"),
+        ({"momentum": {"0.bias": torch.ones(3)}}, "'0.weight' is missing"),
+        ({"epochs": checkpoint(3).epochs[1:]}, "its 2 epochs are not those from 1 to 2"),
+    ],
+)
+def test_one_that_is_whole_and_of_something_else_is_set_aside(
+    store: ObjectStore, change: dict[str, object], wrong: str
+) -> None:
+    Checkpoints(store, CHILD, every_s=0).save(checkpoint(1))
+    Checkpoints(store, CHILD, every_s=0).save(dataclasses.replace(checkpoint(2), **change))
+
+    again = Checkpoints(store, CHILD, every_s=0)
+    found = again.latest(NETWORK)
+
+    assert found is not None
+    assert len(found.epochs) == 1
+    assert wrong in again.problems[0]

@@ -142,7 +142,7 @@ class TrainerContract:
 
         for epoch, data in stored.items():
             checkpoint, restored = Checkpoint.from_bytes(data, key="k"), self.trainer(**settings)
-            assert checkpoint.fits(restored.network)
+            assert not checkpoint.misfit(restored.network, len(checkpoint.epochs))
             restored.restore(checkpoint)
             assert len(restored.epochs) == epoch
             to_the_end(restored)

@@ -14,7 +14,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import pad as zero_pad
 
 from nas_lib.config import AugmentConfig
-from nas_lib.data.tensors import load_tensors
+from nas_lib.data.tensors import check_tensor, load_tensors
+from nas_lib.errors import CorruptStateError
+from nas_lib.tasks.images.preparation import ImageManifest
 
 Batch = tuple[Tensor, Tensor]
 """Images, float32 `[B, C, H, W]`, and class indices, int64 `[B]`."""
@@ -61,6 +63,27 @@ def load_test_images(path: Path) -> ImageTensors:
     """
     images, labels = load_tensors(path, "test_images", "test_labels")
     return ImageTensors(images, labels)
+
+
+def check_images(
+    part: str, found: ImageTensors, manifest: ImageManifest, num_images: int
+) -> ImageTensors:
+    """Return images that are as their manifest says.
+
+    Raises:
+        CorruptStateError: They are not.
+    """
+    num_channels = manifest.image_shape[0]
+    if not len(manifest.mean) == len(manifest.std) == num_channels or min(manifest.std) <= 0:
+        raise CorruptStateError(
+            "stored object data/manifest.json is whole, but not as it should be: expected a mean "
+            f"and a deviation above 0 of each of {num_channels} channels"
+        )
+    shape = (num_images, *manifest.image_shape)
+    check_tensor(f"{part}_images", found.images, (manifest.dtype,), shape)
+    num_classes = manifest.num_classes
+    check_tensor(f"{part}_labels", found.labels, ("int64",), shape[:1], below=num_classes)
+    return found
 
 
 def num_training_batches(num_images: int, batch_size: int) -> int:

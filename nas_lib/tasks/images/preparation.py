@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from nas_lib.bounds import Side
 from nas_lib.config import ImageTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
 from nas_lib.data.allowance import Allowance
@@ -35,7 +36,7 @@ class ImageManifest(Manifest):
     """
 
     class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[Side, Side, Side]
     dtype: Literal["uint8", "float32"]
     mean: tuple[float, ...]
     std: tuple[float, ...]

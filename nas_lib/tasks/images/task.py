@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from nas_lib.tasks.images.batches import ImageSplits
     from nas_lib.tasks.images.trainer import ImageTrainer
     from nas_lib.tasks.images.workload import ImageWorkload
     from nas_lib.training.epoch_trainer import EpochTrainer
@@ -51,10 +52,10 @@ class ImageTask(TrainedTask[ImageManifest]):
         self, child: Child, plan: Plan, manifest: ImageManifest, blob: Path, device: torch.device
     ) -> ImageTrainer:
         """Return the trainer of a child."""
-        from nas_lib.tasks.images.batches import load_images
         from nas_lib.tasks.images.trainer import ImageTrainer
 
-        return ImageTrainer(child, plan, self._children, load_images(blob), manifest, device)
+        images = _images(blob, manifest)
+        return ImageTrainer(child, plan, self._children, images, manifest, device)
 
     def network(self, plan: Plan, manifest: ImageManifest) -> nn.Module:
         """Return the network of a plan for these images."""
@@ -104,19 +105,18 @@ class ImageTask(TrainedTask[ImageManifest]):
         return min(self._children.batch_size, manifest.num_train)
 
     def _test_score(self, network: nn.Module, manifest: ImageManifest, blob: Path) -> float:
-        from nas_lib.tasks.images.batches import load_test_images
+        from nas_lib.tasks.images.batches import check_images, load_test_images
         from nas_lib.tasks.images.trainer import evaluate
 
-        images = load_test_images(blob)
+        images = check_images("test", load_test_images(blob), manifest, manifest.num_test)
         return evaluate(network, images, mean=manifest.mean, std=manifest.std).score
 
     def _workload(self, manifest: ImageManifest, blob: Path, device: torch.device) -> ImageWorkload:
-        from nas_lib.tasks.images.batches import load_images
         from nas_lib.tasks.images.workload import ImageWorkload
 
         config = self.config
         shared = cast(SharedConfig, config.search)
-        images = load_images(blob)
+        images = _images(blob, manifest)
         return ImageWorkload(
             config.space, shared, images, manifest, seed=config.seed, device=device
         )
@@ -124,3 +124,13 @@ class ImageTask(TrainedTask[ImageManifest]):
     @property
     def _children(self) -> ImageChildrenConfig:
         return cast(ImageChildrenConfig, self.config.children)
+
+
+def _images(blob: Path, manifest: ImageManifest) -> ImageSplits:
+    """Return all that a search may see, as the manifest says."""
+    from nas_lib.tasks.images.batches import check_images, load_images
+
+    images = load_images(blob)
+    check_images("train", images.train, manifest, manifest.num_train)
+    check_images("valid", images.valid, manifest, manifest.num_valid)
+    return images

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nas_lib.data.tensors import load_tensors
+from nas_lib.data.tensors import check_tensor, load_tensors
+from nas_lib.tasks.text.preparation import TextManifest
 
 Piece = tuple[Tensor, Tensor]
 """Words and the words that follow them, both int64 `[T, B]`."""
@@ -55,6 +56,16 @@ def load_test_text(path: Path) -> Tensor:
     """
     (test,) = load_tensors(path, "test")
     return test
+
+
+def check_text(part: str, found: Tensor, manifest: TextManifest, num_words: int) -> Tensor:
+    """Return a text that is as its manifest says.
+
+    Raises:
+        CorruptStateError: It is not.
+    """
+    check_tensor(part, found, ("int32",), (num_words,), below=manifest.num_words)
+    return found
 
 
 def text_batches(

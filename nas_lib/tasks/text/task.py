@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from nas_lib.networks import LanguageModel
+    from nas_lib.tasks.text.batches import TextSplits
     from nas_lib.tasks.text.trainer import TextTrainer
     from nas_lib.tasks.text.workload import TextWorkload
     from nas_lib.training.epoch_trainer import EpochTrainer
@@ -50,10 +51,9 @@ class TextTask(TrainedTask[TextManifest]):
         self, child: Child, plan: Plan, manifest: TextManifest, blob: Path, device: torch.device
     ) -> TextTrainer:
         """Return the trainer of a child."""
-        from nas_lib.tasks.text.batches import load_text
         from nas_lib.tasks.text.trainer import TextTrainer
 
-        return TextTrainer(child, plan, self._children, load_text(blob), manifest, device)
+        return TextTrainer(child, plan, self._children, _text(blob, manifest), manifest, device)
 
     def network(self, plan: Plan, manifest: TextManifest) -> LanguageModel:
         """Return the language model of a plan for this vocabulary."""
@@ -107,13 +107,13 @@ class TextTask(TrainedTask[TextManifest]):
         return min(self._children.text.bptt, num_rows), num_columns
 
     def _test_score(self, network: nn.Module, manifest: TextManifest, blob: Path) -> float:
-        from nas_lib.tasks.text.batches import load_test_text
+        from nas_lib.tasks.text.batches import check_text, load_test_text
         from nas_lib.tasks.text.trainer import perplexity, text_loss
 
-        return perplexity(text_loss(cast("LanguageModel", network), load_test_text(blob)))
+        words = check_text("test", load_test_text(blob), manifest, manifest.num_test)
+        return perplexity(text_loss(cast("LanguageModel", network), words))
 
     def _workload(self, manifest: TextManifest, blob: Path, device: torch.device) -> TextWorkload:
-        from nas_lib.tasks.text.batches import load_text
         from nas_lib.tasks.text.workload import TextWorkload
 
         config = self.config
@@ -121,7 +121,7 @@ class TextTask(TrainedTask[TextManifest]):
         return TextWorkload(
             config.space,
             shared,
-            load_text(blob),
+            _text(blob, manifest),
             manifest.num_words,
             seed=config.seed,
             device=device,
@@ -130,3 +130,13 @@ class TextTask(TrainedTask[TextManifest]):
     @property
     def _children(self) -> TextChildrenConfig:
         return cast(TextChildrenConfig, self.config.children)
+
+
+def _text(blob: Path, manifest: TextManifest) -> TextSplits:
+    """Return all that a search may see, as the manifest says."""
+    from nas_lib.tasks.text.batches import check_text, load_text
+
+    text = load_text(blob)
+    check_text("train", text.train, manifest, manifest.num_train)
+    check_text("valid", text.valid, manifest, manifest.num_valid)
+    return text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,15 @@ from image_files import random_images
 from safetensors.numpy import load, save
 
 from nas_lib.config import ImageTaskConfig
+from nas_lib.data import BlobInfo
 from nas_lib.errors import CorruptStateError
-from nas_lib.tasks.images.batches import ImageTensors, load_images, load_test_images
-from nas_lib.tasks.images.preparation import prepare_images
+from nas_lib.tasks.images.batches import (
+    ImageTensors,
+    check_images,
+    load_images,
+    load_test_images,
+)
+from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
 
 
 def test_tensors_equal_the_arrays_that_were_prepared(tmp_path: Path) -> None:
@@ -74,3 +81,34 @@ def _mapping_of(path: Path) -> tuple[int, int]:
             start, end = line.split()[0].split("-")
             return int(start, 16), int(end, 16)
     raise AssertionError(f"{path} is not mapped")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"images": torch.zeros(4, 1, 2, 3, dtype=torch.uint8)}, r"got uint8 \[4, 1, 2, 3\]"),
+        ({"images": torch.zeros(4, 1, 2, 2)}, r"expected train_images to be uint8 \[4, 1, 2, 2\]"),
+        ({"labels": torch.tensor([0, 1, 2, 1])}, "indices below 2, got 0 to 2"),
+        ({"labels": torch.tensor([0, 1, -1, 1])}, "indices below 2, got -1 to 1"),
+        ({"labels": torch.tensor([0, 1])}, r"expected train_labels to be int64 \[4\], got int64"),
+    ],
+)
+def test_images_that_are_not_as_their_manifest_says_are_refused(
+    change: dict[str, torch.Tensor], said: str
+) -> None:
+    blob = BlobInfo.of(b"")
+    manifest = ImageManifest(
+        *("hash", "somewhere", 4, 1, 1, blob, blob),
+        class_names=("a", "b"),
+        image_shape=(1, 2, 2),
+        dtype="uint8",
+        mean=(0.5,),
+        std=(1.0,),
+    )
+    right = ImageTensors(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+    assert check_images("train", right, manifest, 4) is right
+
+    with pytest.raises(CorruptStateError, match=said):
+        check_images("train", replace(right, **change), manifest, 4)
+    with pytest.raises(CorruptStateError, match="a mean and a deviation above 0 of each of 1 cha"):
+        check_images("train", right, replace(manifest, std=(0.0,)), 4)
