@@ -15,7 +15,7 @@ class CountedStore:
 
     Attributes:
         counts: Requests: `get`, `get, none there`, `create`, `create, too late`, `replace`,
-            `delete`, `list`; and `bytes read`, `bytes written`. Names of keys do not count.
+            `delete`, `list`, `head`; and `bytes read`, `bytes written`. Names of keys do not count.
     """
 
     def __init__(self, store: ObjectStore) -> None:
@@ -25,15 +25,21 @@ class CountedStore:
         self._store = store
         self._lock = Lock()  # shards are pushed by several threads
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, at_most: int | None = None) -> bytes:
         """Return the object."""
         try:
-            data = self._store.get(key)
+            data = self._store.get(key, at_most=at_most)
         except ObjectNotFoundError:
             self._count("get, none there")
             raise
         self._count("get", read=len(data))
         return data
+
+    def has(self, key: str) -> bool:
+        """Say whether there is such an object."""
+        found = self._store.has(key)
+        self._count("head")
+        return found
 
     def create(self, key: str, data: bytes) -> bool:
         """Store the object if there is none; return whether it did."""
@@ -66,9 +72,9 @@ class CountedStore:
         self._count("list")
         return self._store.leftovers()
 
-    def get_many(self, keys: Sequence[str]) -> Sequence[bytes]:
+    def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""
-        blobs = self._store.get_many(keys)
+        blobs = self._store.get_many(keys, at_most=at_most)
         for data in blobs:
             self._count("get", read=len(data))
         return blobs
