@@ -14,7 +14,10 @@ from rich.table import Column, Table
 from benchmarks.figure import Figure
 from benchmarks.machine import facts
 
-MODULES = ("startup", "controller", "overhead", "workers", "top", "shared_text", "shared_images")
+MODULES = (
+    *("startup", "controller", "overhead", "workers", "top", "large", "shared_text"),
+    "shared_images",
+)
 
 _MET = {None: "", True: "yes", False: "no"}
 
@@ -25,7 +28,7 @@ _MET = {None: "", True: "yes", False: "no"}
 def main(modules: tuple[str, ...], output: Path | None) -> None:
     """Measure some figures, by default all.
 
-    They are: startup, controller, overhead, workers, top, shared_text, shared_images.
+    They are: startup, controller, overhead, workers, top, large, shared_text, shared_images.
     """
     machine = facts()
     figures: list[Figure] = []

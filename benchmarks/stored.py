@@ -17,7 +17,9 @@ from nas_lib.config import (
     RoundsConfig,
     SearchConfig,
 )
+from nas_lib.config_file import identity
 from nas_lib.controllers import build_controller
+from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.records import (
     Child,
@@ -45,7 +47,8 @@ _WRITERS = 32
 def finished_search(num_children: int, *, per_round: int) -> dict[str, bytes]:
     """Return the objects of a search over networks of 20 layers, 50 epochs each, in one replica."""
     config = _config(num_children, per_round)
-    search = StoredSearch(FORMAT_VERSION, "identity", "data", config)
+    data_hash = OpenSearch("memory://stored").space_hash(config)
+    search = StoredSearch(FORMAT_VERSION, identity(config, data_hash), data_hash, config)
     return {layout.SEARCH: to_json(search), **dict(_states(config))}
 
 

@@ -13,7 +13,6 @@ from nas_lib.errors import one_line
 from nas_lib.records import (
     ChildId,
     ChildResult,
-    ChildRow,
     EpochMetrics,
     First,
     Learned,
@@ -47,18 +46,14 @@ def _first(record: First, key: str) -> Iterator[str]:
 
 def _rewarded(record: Rewarded, key: str) -> Iterator[str]:
     yield from _elsewhere(layout.round_state(record.replica, record.round, "rewarded"), key)
-    found = list(_ids([*record.rows, *record.best]))
-    if None in found:
-        yield "the id of one of its children is none"
-    for row in record.rows:
+    for index, row in enumerate(record.rows):
+        if row.id != str(ChildId(record.replica, record.round, index)):
+            yield f"its child {index} is called {one_line(row.id, 40)}"
         yield from _no_first(row.repeat_of, row.id)
-    rows, best = found[: len(record.rows)], found[len(record.rows) :]
-    for index, which in enumerate(rows):
-        if which != ChildId(record.replica, record.round, index):
-            yield f"its child {index} is called {which}"
-    for which in best:
-        if which and (which.replica != record.replica or which.round > record.round):
-            yield f"{which} cannot be among its best children"
+    for row in record.best:
+        which = ChildId.parse(row.id) if ChildId.matches(row.id) else None
+        if not which or which.replica != record.replica or which.round > record.round:
+            yield f"{one_line(row.id, 40)} cannot be among its best children"
 
 
 def _learned(record: Learned, key: str) -> Iterator[str]:
@@ -105,11 +100,6 @@ def _elsewhere(right: str, key: str) -> Iterator[str]:
 def _not_of_child(child: str, key_of: Callable[[str], str], key: str) -> Iterator[str]:
     if not ChildId.matches(child) or key_of(child) != key:
         yield f"it is of child {one_line(child, 40)}"
-
-
-def _ids(rows: Sequence[ChildRow]) -> Iterator[ChildId | None]:
-    for row in rows:
-        yield ChildId.parse(row.id) if ChildId.matches(row.id) else None
 
 
 _CHECKS: dict[type, Callable[[Any, str], Iterator[str]]] = {
