@@ -31,13 +31,15 @@ def one_line(text: object, max_chars: int = 1000) -> str:
     Line breaks and tabs become blanks, control characters are escaped (`\x1b`).
 
     Args:
-        text: Anything that can be written, for instance an exception.
+        text: Anything that can be written, for instance an exception; of one that says nothing,
+            what it is.
         max_chars: It is cut where it is longer.
     """
+    kind = type(text).__name__
     try:
-        text = str(text)
+        text = str(text) or (kind if isinstance(text, BaseException) else "")
     except Exception:  # of a user's own class
-        text = f"{type(text).__name__} without a text"
+        text = f"{kind} without a text"
     if len(text) > max_chars:
         text = without_secrets(text)  # a part of one would not be known for what it is
     joined = " ".join(filter(None, map(str.strip, text.expandtabs(1).splitlines())))
@@ -47,8 +49,8 @@ def one_line(text: object, max_chars: int = 1000) -> str:
 
 def described(err: BaseException) -> str:
     """Return what kind of error it is and what it says, as a part of a sentence of ours."""
-    text = without_secrets(one_line(err))
-    return f"{type(err).__name__}: {text}" if text else type(err).__name__
+    kind, text = type(err).__name__, without_secrets(one_line(err))
+    return kind if text in ("", kind) else f"{kind}: {text}"
 
 
 class NasError(Exception):

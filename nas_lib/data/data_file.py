@@ -90,8 +90,7 @@ def readable(where: str) -> Iterator[None]:
     except NasError:
         raise
     except _UNREADABLE as err:
-        why = one_line(err, 300) or type(err).__name__
-        raise DataError(f"{one_line(where)}: cannot be read: {why}") from err
+        raise DataError(f"{one_line(where)}: cannot be read: {one_line(err, 300)}") from err
 
 
 @contextmanager

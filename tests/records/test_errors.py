@@ -2,7 +2,7 @@
 
 import pytest
 
-from nas_lib.errors import one_line, visible
+from nas_lib.errors import described, one_line, visible
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,12 @@ def test_an_exception_that_cannot_be_written_is_named() -> None:
             raise RuntimeError("no")
 
     assert one_line(OddError()) == "OddError without a text"
+
+
+def test_an_exception_that_says_nothing_is_named() -> None:
+    assert one_line(MemoryError()) == "MemoryError"
+    assert described(MemoryError()) == "MemoryError"
+    assert one_line("") == ""
 
 
 def test_line_breaks_of_our_own_stay_in_what_is_made_visible() -> None:
