@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import unicodedata
 import zipfile
 from pathlib import Path
@@ -256,6 +257,24 @@ class TestBounds:
         needed = images.nbytes + LABELS.nbytes + images.nbytes // 2
         assert "resources.unpacked_mb" in refused(path, Allowance(needed - 1))
         read(path, Allowance(needed))
+
+    def test_a_header_without_end_takes_no_memory(self, path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            length = (64 * 2**20).to_bytes(4, "little")
+            archive.writestr("x_train.npy", b"\x93NUMPY\x02\x00" + length + b" " * (64 * 2**20))
+        tracemalloc.start()
+        try:
+            assert "x_train.npy says at too great length what it is" in refused(path)
+            assert tracemalloc.get_traced_memory()[1] < 2**23
+        finally:
+            tracemalloc.stop()
+
+    def test_a_shape_of_any_length_is_told_in_short(self, path: Path) -> None:
+        described = f"{{'descr': '|u1', 'fortran_order': False, 'shape': (0x{'f' * 6000},)}}"
+        header = b"\x93NUMPY\x01\x00" + len(described).to_bytes(2, "little") + described.encode()
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x_train.npy", header)
+        assert len(refused(path)) < 500
 
     @pytest.mark.parametrize("data", [b"", b"no array", b"\x93NUMPY\x09\x00", b"\x93NUMPY\x01\x00"])
     def test_what_is_no_array_is_refused(self, path: Path, data: bytes) -> None:

@@ -261,6 +261,7 @@ class TestCifarForms:
             ({"data": np.zeros((9, 3072), np.uint8), "labels": ["cat"] * 9}, "use the original"),
             ({"data": 5, "labels": 5}, "use the original"),
             ({"images": 5}, "use the original: KeyError 'data'"),
+            ({"data": np.zeros((1, 3072), np.uint8), "labels": [[1, 2]]}, "got lists in it"),
             ([1], "use the original"),
         ],
     )

@@ -35,7 +35,7 @@ def parse_batch(data: bytearray, where: str) -> LabelledImages:
     try:
         found = {_text(key): value for key, value in _load(data).items()}
         _refuse_cifar100(found, where)
-        rows, labels = (np.asarray(_value(found[key])) for key in ("data", "labels"))
+        rows, labels = (_numbers(found[key]) for key in ("data", "labels"))
     except DataError:
         raise
     except Exception as err:  # the pickle module's documentation promises no list of its errors
@@ -118,6 +118,14 @@ class _Buffer(_Inert):
 def _array(data: Any, dtype: _Dtype, shape: Any, *, is_fortran: bool) -> npt.NDArray[Any]:
     flat = np.frombuffer(_value(data), dtype.value())
     return flat.reshape(shape, order="F" if is_fortran else "C")
+
+
+def _numbers(found: Any) -> npt.NDArray[Any]:
+    """Return an array or a list of numbers; of lists in lists a few bytes may make gigabytes."""
+    value = _value(found)
+    if isinstance(value, list | tuple) and any(isinstance(each, list | tuple) for each in value):
+        raise ValueError("expected a list of integers, got lists in it")
+    return np.asarray(value)
 
 
 def _value(found: Any) -> Any:

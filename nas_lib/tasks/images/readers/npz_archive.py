@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from nas_lib.errors import DataError, one_line
 _SUFFIX: Final = ".npy"
 _MOST_NAMED: Final = 12
 _LONGEST_NAME: Final = 40
+_LONGEST_HEADER: Final = 2**16  # bytes; numpy looks at its length once it is in memory
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,8 @@ class NpzArchive:
         except DataError:
             raise
         except Exception as err:  # damage shows up as whatever numpy, zipfile or zlib stumble over
-            why = one_line(err) or type(err).__name__
             raise DataError(
-                f"{self._source}: expected a numpy archive of plain arrays: {why}"
+                f"{self._source}: expected a numpy archive of plain arrays: {one_line(err)}"
             ) from err
 
 
@@ -117,8 +117,8 @@ def listed(headers: dict[str, ArrayHeader]) -> str:
 
 
 def _text(name: str, header: ArrayHeader) -> str:
-    dtype = one_line(header.dtype, _LONGEST_NAME)
-    return f"{one_line(name, _LONGEST_NAME)} {list(header.shape)} {dtype}"
+    texts = (one_line(each, _LONGEST_NAME) for each in (name, list(header.shape), header.dtype))
+    return " ".join(texts)
 
 
 def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:
@@ -126,6 +126,9 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:
         raise ValueError(f"{info.filename} {refusal}")
     with archive.open(info) as file:
         version = npy.read_magic(file)
+        length = cast(zipfile.ZipExtFile, file).peek(4)[:4]
+        if version == (2, 0) and int.from_bytes(length, "little") > _LONGEST_HEADER:
+            raise ValueError(f"{info.filename} says at too great length what it is")
         read = {
             (1, 0): npy.read_array_header_1_0,
             (2, 0): npy.read_array_header_2_0,
