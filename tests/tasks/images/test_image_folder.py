@@ -189,6 +189,12 @@ class TestPlaces:
         (folder / "c").symlink_to("a")
         assert read(folder).train.labels.tolist() == [0, 0, 1, 1, 2, 2]
 
+    def test_a_path_of_two_lines_is_told_in_one(self, tmp_path: Path) -> None:
+        write(tmp_path / "two\nlines", "a/1.png", "b/1.png")
+        assert read(tmp_path / "two\nlines").source == f"image folder {tmp_path}/two lines"
+        (tmp_path / "two\nlines" / "a" / "2.png").write_text("no picture")
+        assert "two lines/a/2.png: expected an image" in refused(tmp_path / "two\nlines")
+
     def test_a_folder_that_may_not_be_listed_is_named(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

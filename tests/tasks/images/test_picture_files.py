@@ -234,6 +234,15 @@ class TestLimits:
         with pytest.raises(DataError, match="truncated"):
             read_images(config, Allowance(8_000_000 + 2 * 4 * 4 * 3))
 
+    def test_a_png_that_says_to_be_small_and_is_long_is_not_taken_into_memory(
+        self, folder: Path
+    ) -> None:
+        PICTURE.save(folder / "a" / "1.png")
+        with (folder / "a" / "1.png").open("r+b") as file:
+            file.truncate(2**24)
+        with pytest.raises(DataError, match=r"a/1\.png: .*: set resources\.unpacked_mb"):
+            read_images(ImageFolderData(path=str(folder)), Allowance(2**24))
+
     def test_a_large_picture_of_a_few_bits_is_read(self, folder: Path) -> None:
         Image.new("1", (4100, 4100), 1).save(folder / "a" / "1.png")
         assert (first(folder) == 255).all()

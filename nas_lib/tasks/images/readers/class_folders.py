@@ -97,8 +97,8 @@ def _part_folders(root: Path, folders: list[Path]) -> dict[PartName, Path]:
             continue
         if part in found:
             raise DataError(
-                f"{root}: expected one folder of {part} images, got {found[part].name} and "
-                f"{folder.name}"
+                f"{one_line(root)}: expected one folder of {part} images, got {found[part].name} "
+                f"and {folder.name}"
             )
         found[part] = folder
     if "train" in found and _entries(root, found["train"])[0]:
@@ -109,7 +109,7 @@ def _part_folders(root: Path, folders: list[Path]) -> dict[PartName, Path]:
 def _class_folders(root: Path, part: Path, found: ClassFolders) -> Iterator[ClassFolder]:
     folders, files = _entries(root, part)
     if not folders:
-        raise DataError(f"{part}: expected one subfolder of images per class, got none")
+        raise DataError(f"{one_line(part)}: expected one subfolder of images per class, got none")
     if part != root:
         found.num_beside["beside the folders"] += len(files)
     for folder in folders:
@@ -122,7 +122,8 @@ def _class_name(folder: Path) -> str:
     try:
         folder.name.encode()
     except UnicodeEncodeError as err:
-        raise DataError(f"{folder}: expected a name in UTF-8: rename the folder") from err
+        where = one_line(folder)
+        raise DataError(f"{where}: expected a name in UTF-8: rename the folder") from err
     return unicodedata.normalize("NFC", folder.name)
 
 
@@ -142,7 +143,9 @@ def _entries(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
                 is_plain = entry.is_file(follow_symlinks=False)
                 files.append(path if is_plain else file_within(root, path))
     except OSError as err:
-        raise DataError(f"{folder}: expected a folder, but it cannot be listed: {err}") from err
+        raise DataError(
+            f"{one_line(folder)}: expected a folder, but it cannot be listed: {one_line(err)}"
+        ) from err
     return folders, files
 
 

@@ -42,13 +42,16 @@ def read_image_folder(config: ImageFolderData, allowance: Allowance) -> RawImage
             is none in spite of its suffix; validation or test have a class that training lacks.
     """
     root = existing_folder(config.path)
-    source = f"image folder {root}"
+    source = f"image folder {one_line(root)}"
     found = find_class_folders(root)
-    class_names = tuple(sorted({folder.class_name for folder in found.parts["train"]}))
+    known = {folder.class_name for folder in found.parts["train"]}
+    class_names = tuple(sorted(known))
     for folder in found:
-        if folder.class_name not in class_names:
+        if folder.class_name not in known:
             name = one_line(folder.class_name)
-            raise DataError(f"{folder.path}: class {name!r} has no folder of training images")
+            raise DataError(
+                f"{one_line(folder.path)}: class {name!r} has no folder of training images"
+            )
     files = [path for folder in found for path in folder.files]
     decoded = _decode(files, config, allowance, source)
     for folder in found.parts["train"]:
@@ -124,7 +127,7 @@ def _check_not_empty(folder: ClassFolder, decoded: _Decoded) -> None:
     got = [f"other files ({_kinds(folder.files)})"] if folder.files else []
     if folder.num_deeper:
         got.append(f"subfolders with {folder.num_deeper:,} files, which are not read")
-    raise DataError(f"{folder.path}: expected images, got {' and '.join(got) or 'none'}")
+    raise DataError(f"{one_line(folder.path)}: expected images, got {' and '.join(got) or 'none'}")
 
 
 def _labelled(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nas_lib.config import NpzData
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_file
-from nas_lib.errors import DataError
+from nas_lib.errors import DataError, one_line
 from nas_lib.tasks.images.raw import LabelledImages, RawImages, number_classes
 from nas_lib.tasks.images.readers.arrays import axes_of, channels_first, labels_of, pixels_of
 from nas_lib.tasks.images.readers.npz_archive import NpzArchive, listed
@@ -48,7 +48,7 @@ def read_npz(config: NpzData, allowance: Allowance) -> RawImages:
             shape and type expected.
     """
     path = existing_file(config.path)
-    source = f"npz file {path}"
+    source = f"npz file {one_line(path)}"
     archive = NpzArchive(path, source, allowance)
     names = _names(archive, config, source)
     labels = {

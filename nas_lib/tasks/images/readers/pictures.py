@@ -6,6 +6,7 @@ Letters: N files, C channels; every picture becomes a square.
 from __future__ import annotations
 
 import io
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -116,20 +117,23 @@ class PictureReader:
         except DataError:
             raise
         except Exception as err:  # decoders raise what they like at bytes they do not expect
-            why = one_line(err) or type(err).__name__
-            raise DataError(f"{path}: expected an image, but it cannot be read: {why}") from err
+            raise DataError(
+                f"{one_line(path)}: expected an image, but it cannot be read: {one_line(err)}"
+            ) from err
 
     def _read(self, file: BinaryIO, path: Path) -> Picture | None:
         formats, suffixes = _readable()
+        needed = self._needed_of(file, path)
         try:
-            image = Image.open(_needed_of(file), formats=formats)
+            image = Image.open(needed, formats=formats)
         except Image.DecompressionBombError:
             raise
         except Exception as err:
             if path.suffix.lower() not in suffixes:
                 return None
             raise DataError(
-                f"{path}: expected an image, but it cannot be read: it is of no known format"
+                f"{one_line(path)}: expected an image, but it cannot be read: it is of no known "
+                "format"
             ) from err
         with image:
             width, height = image.size
@@ -139,11 +143,29 @@ class PictureReader:
             has_more = image.format != "MPO" and getattr(image, "is_animated", False)
             image.draft(self._mode, (2 * self._side, 2 * self._side))  # a large JPEG: fewer pixels
             num_pixels = image.width * image.height
-            self._allowance.expect(_BYTES_PER_PIXEL * num_pixels, str(path))
+            self._allowance.expect(_BYTES_PER_PIXEL * num_pixels, one_line(path))
             is_large = num_pixels > _LARGE
             with self._one_at_a_time if is_large else nullcontext():
                 image.load()
                 return self._decoded(image, has_more)
+
+    def _needed_of(self, file: BinaryIO, path: Path) -> BinaryIO:
+        """Return a PNG without texts and profiles, any other file as it is.
+
+        No pixel depends on them, and Pillow refuses a picture for long ones.
+        """
+        kept = [file.read(len(_PNG))]
+        if kept[0] != _PNG:
+            file.seek(0)
+            return file
+        self._allowance.expect(2 * os.fstat(file.fileno()).st_size, one_line(path))  # and joined
+        while len(head := file.read(8)) == 8:  # of a chunk: its length, and what it is
+            num_bytes = int.from_bytes(head[:4], "big") + 4  # with a checksum
+            if head[4:] in _NO_PIXELS:
+                file.seek(num_bytes, io.SEEK_CUR)
+            else:
+                kept += [head, file.read(num_bytes)]
+        return io.BytesIO(b"".join(kept))
 
     def _decoded(self, image: Image.Image, has_more: bool) -> Picture:
         turn = _turn(image)
@@ -186,24 +208,6 @@ def _readable() -> tuple[tuple[str, ...], frozenset[str]]:
     return formats, frozenset(suffix for suffix, name in suffixes.items() if name in formats)
 
 
-def _needed_of(file: BinaryIO) -> BinaryIO:
-    """Return a PNG without texts and profiles, any other file as it is.
-
-    No pixel depends on them, and Pillow refuses a picture for long ones.
-    """
-    kept = [file.read(len(_PNG))]
-    if kept[0] != _PNG:
-        file.seek(0)
-        return file
-    while len(head := file.read(8)) == 8:  # of a chunk: its length, and what it is
-        num_bytes = int.from_bytes(head[:4], "big") + 4  # with a checksum
-        if head[4:] in _NO_PIXELS:
-            file.seek(num_bytes, io.SEEK_CUR)
-        else:
-            kept += [head, file.read(num_bytes)]
-    return io.BytesIO(b"".join(kept))
-
-
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """Return how a loaded picture is to be turned; damaged EXIF does not tell."""
     try:
@@ -222,5 +226,6 @@ def _flat(image: Image.Image, mode: str, background: str) -> Image.Image:
 
 def _too_large(path: Path, megapixels: str) -> DataError:
     return DataError(
-        f"{path}: expected a picture of at most {MAX_PIXELS / 1e6:.0f} megapixels, got {megapixels}"
+        f"{one_line(path)}: expected a picture of at most {MAX_PIXELS / 1e6:.0f} megapixels, got "
+        f"{megapixels}"
     )
