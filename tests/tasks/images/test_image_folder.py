@@ -102,7 +102,7 @@ class TestFiles:
     def test_a_file_that_may_not_be_read_is_named(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def deny(path: Path, *args: object) -> None:
+        def deny(path: Path, *args: object, **options: object) -> None:
             raise PermissionError(13, "Permission denied", str(path))
 
         monkeypatch.setattr(Path, "open", deny)

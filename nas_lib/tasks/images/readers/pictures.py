@@ -24,6 +24,7 @@ from PIL import ExifTags, Image
 from nas_lib.config import ImageFolderData
 from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError, one_line
+from nas_lib.training.machine import num_cpus
 
 MAX_PIXELS: Final = 2**30 // 4 // 3
 """Of one picture: 89 megapixels, from where on Pillow takes it for an attack."""
@@ -98,7 +99,7 @@ class PictureReader:
 
     def read_all(self, paths: Sequence[Path]) -> Iterator[Picture | None]:
         """Yield what `read` returns for each path; what libraries warn of is not shown."""
-        with warnings.catch_warnings(), ThreadPoolExecutor() as threads:
+        with warnings.catch_warnings(), ThreadPoolExecutor(num_cpus()) as threads:
             warnings.simplefilter("ignore")
             yield from threads.map(self.read, paths)  # Pillow decodes outside of Python's lock
 
