@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,8 +45,8 @@ def progress(config: SearchConfig) -> Iterator[Listener]:
         yield LiveProgress(config, bar)
 
 
-class StageCounter(Listener):
-    """Counts what all displays have in common, stage by stage.
+class StageCounter(Listener, ABC):
+    """Counts what all displays have in common, stage by stage, and says what went wrong.
 
     Attributes:
         config: Of the search.
@@ -72,6 +73,15 @@ class StageCounter(Listener):
         self._num_ended = 0  # in this run and stage
         self._started_s = 0.0
         self._staleness: deque[float] = deque(maxlen=_RECENT_UPDATES)  # means over the shards
+
+    def prepared(self, manifest: Manifest) -> None:
+        """Say what is to be known of the data."""
+        for notice in manifest.notices:
+            self._say(f"data: {notice}")
+
+    def warned(self, message: str) -> None:
+        """Say it."""
+        self._say(message)
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Note how much there is to do, and who was best before."""
@@ -106,10 +116,16 @@ class StageCounter(Listener):
         self.num_repeats += num_repeats
 
     def ended(self, result: ChildResult) -> None:
-        """Count it."""
+        """Count it; say what went wrong, if anything did."""
         self.done += 1
         self._num_ended += 1
         self._note(result)
+        if result.status != "ok":
+            self._say(f"{result.id} {result.status}: {result.message}")
+
+    def failed(self, child: str, message: str) -> None:
+        """Say what went wrong."""
+        self._say(f"{child} failed: {message}")
 
     def learned(self, learned: Learned) -> None:
         """Note how stale it was."""
@@ -148,6 +164,10 @@ class StageCounter(Listener):
         left_s = self._one_s() * (self.stage.total - self.done) if self._num_ended else None
         return "? left" if left_s is None else f"{duration_text(left_s)} left"
 
+    @abstractmethod
+    def _say(self, line: str) -> None:
+        """Write a line of its own."""
+
     def _begin(self, stage: Stage) -> None:
         """Begin a stage: the pace of another says nothing of this one's."""
         self.stage, self.done = stage, stage.done
@@ -165,22 +185,13 @@ class StageCounter(Listener):
 
 
 class LiveProgress(StageCounter):
-    """One line that changes, and a line for each thing that went wrong."""
+    """One line that changes, below those for what went wrong."""
 
     def __init__(self, config: SearchConfig, bar: Progress) -> None:
         """Show that the search is being prepared."""
         super().__init__(config)
         self._bar = bar
         self._task = bar.add_task("preparing", total=None, note="", unit="children")
-
-    def prepared(self, manifest: Manifest) -> None:
-        """Show what is to be known of the data."""
-        for notice in manifest.notices:
-            self._say(f"data: {notice}")
-
-    def warned(self, message: str) -> None:
-        """Show it."""
-        self._bar.console.print(message, markup=False)
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Show the total of the first stage."""
@@ -215,14 +226,8 @@ class LiveProgress(StageCounter):
     def ended(self, result: ChildResult) -> None:
         """Show the best so far and the time left."""
         super().ended(result)
-        if result.status != "ok":
-            self._say(f"{result.id} {result.status}: {result.message}")
         note = f"best {self.best_text()}, {self.pace()}"
         self._bar.update(self._task, completed=self.done, note=note)
-
-    def failed(self, child: str, message: str) -> None:
-        """Show what went wrong."""
-        self._say(f"{child} failed: {message}")
 
     def _say(self, line: str) -> None:
         self._bar.console.print(one_line(line), markup=False)  # a bracket in it is no markup
@@ -257,15 +262,6 @@ class PlainProgress(StageCounter):
         super().__init__(config)
         self._console = console
 
-    def prepared(self, manifest: Manifest) -> None:
-        """Say what is to be known of the data."""
-        for notice in manifest.notices:
-            self._say(f"data: {notice}")
-
-    def warned(self, message: str) -> None:
-        """Say it."""
-        self._say(message)
-
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Say what is to be done."""
         super().opened(search, num_rounds=num_rounds, workers=workers)
@@ -281,16 +277,10 @@ class PlainProgress(StageCounter):
         self._say(f"{epoch_text(metrics, self.measure)}, {self.time_left()}")
 
     def ended(self, result: ChildResult) -> None:
-        """Say what went wrong, if anything did; children without rounds have no other line."""
+        """Count it; children without rounds have no other line."""
         super().ended(result)
-        if result.status != "ok":
-            self._say(f"{result.id} {result.status}: {result.message}")
         if self.stage.title:
             self._say(f"{self.stage.title}: {self._children_text()}, {self._best_and_pace()}")
-
-    def failed(self, child: str, message: str) -> None:
-        """Say what went wrong."""
-        self._say(f"{child} failed: {message}")
 
     def learned(self, learned: Learned) -> None:
         """Say what the round came to."""
