@@ -15,7 +15,7 @@ from typing import IO, Final
 from nas_lib.data import archives
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.data_file import DataFile, readable
-from nas_lib.data.paths import file_within, is_of_a_system, kind_of, user_path
+from nas_lib.data.paths import entries, file_within, kind_of, user_path
 from nas_lib.errors import DataError, one_line
 
 _DEEPEST: Final = 3  # torchvision's root has MNIST/raw below it
@@ -74,10 +74,8 @@ def _in_folder(root: Path, allowance: Allowance) -> Iterator[DataFile]:
     """Yield the files of a folder, and some levels below it; linked folders are passed over."""
 
     def in_one(folder: Path, depth: int) -> Iterator[DataFile]:
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        for entry in entries(folder):
             path = folder / entry.name
-            if is_of_a_system(entry.name):
-                continue
             if not entry.is_dir(follow_symlinks=False):
                 yield _file(root, path, allowance)
             elif depth < _DEEPEST and os.access(path, os.R_OK | os.X_OK):

@@ -18,14 +18,23 @@ _KINDS: Final = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-
 _OF_SYSTEMS: Final = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "$recycle.bin"}
 
 
 def is_of_a_system(name: str) -> bool:
     """Say whether a file or folder is none of the user's: hidden, or left there by a system."""
     return name.startswith(".") or name.lower() in _OF_SYSTEMS
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder by name, but for what systems leave there.
+
+    Raises:
+        OSError: It cannot be listed.
+    """
+    with os.scandir(folder) as listed:
+        found = [entry for entry in listed if not is_of_a_system(entry.name)]
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def user_path(text: str | Path) -> Path:

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
-from nas_lib.data.paths import file_within, folder_within, is_of_a_system
+from nas_lib.data.paths import entries, file_within, folder_within, is_of_a_system
 from nas_lib.errors import DataError, one_line
 
 PartName = Literal["train", "valid", "test"]
@@ -130,13 +130,9 @@ def _class_name(folder: Path) -> str:
 def _entries(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the folders and the files in a folder by name, but for those of systems."""
     try:
-        with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
         folders, files = [], []
-        for entry in entries:
+        for entry in entries(folder):
             path = folder / entry.name
-            if is_of_a_system(entry.name):
-                continue
             if entry.is_dir():
                 folders.append(folder_within(root, path) if entry.is_symlink() else path)
             else:
