@@ -24,6 +24,8 @@ from nas_lib.tasks.task import Evaluate, Judged, Task
 if TYPE_CHECKING:
     from nas_lib.shared_weights.workload import Workload
 
+_MOST = 1e15  # a learner squares gradients of this size, in float32
+
 
 class OwnTask(Task):
     """Whatever the user's evaluation says: it is reward and score."""
@@ -82,6 +84,10 @@ class OwnTask(Task):
             raise ConfigError(
                 f"the evaluation returned {reward}: a reward is 0 or more, as 0 is what a child "
                 "that diverges gets; add a constant"
+            )
+        if reward > _MOST:
+            raise ConfigError(
+                f"the evaluation returned {reward:g}: a reward is at most {_MOST:g}; scale it"
             )
         return Judged(
             ChildResult(child.id, "ok", reward, score=reward, seconds=seconds, where=where)

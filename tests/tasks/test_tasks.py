@@ -169,6 +169,12 @@ class TestOwnTask(TaskContract):
         with pytest.raises(ConfigError, match=r"returned -1\.0: a reward is 0 or more"):
             task.judge(self.child, searches.SPACE, empty_store())
 
+    def test_a_reward_with_which_a_learner_would_overflow_is_the_users_fault(self) -> None:
+        task = task_of(self.config(Path(), evaluate="inline"), evaluate=lambda _: 1e25)
+
+        with pytest.raises(ConfigError, match=r"returned 1e\+25: a reward is at most 1e\+15"):
+            task.judge(self.child, searches.SPACE, empty_store())
+
     @pytest.mark.parametrize(
         ("evaluate", "said"),
         [
