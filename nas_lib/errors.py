@@ -8,6 +8,7 @@ and what is `described`, are without.
 """
 
 import re
+from typing import Self
 
 from nas_lib.redaction import without_secrets
 
@@ -97,6 +98,11 @@ class ObjectNotFoundError(StoreError, KeyError):
 
 class CorruptStateError(StoreError):
     """A stored object is damaged; the message names it and what is wrong with it."""
+
+    @classmethod
+    def of_content(cls, key: str, wrong: str) -> Self:
+        """Return that of an object whose checksum is right, and whose content is not."""
+        return cls(f"stored object {key} is whole, but not as it should be: {wrong}")
 
 
 class SearchHeldError(NasError):

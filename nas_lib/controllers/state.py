@@ -203,7 +203,7 @@ def _unpack(
         ) from err
     wrong = array_misfit("values", values)
     if wrong:
-        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+        raise CorruptStateError.of_content(key, wrong)
     return plain, cast(Vector, values), inner
 
 

@@ -77,7 +77,7 @@ def _run_of(search: OpenSearch, child: str) -> str:
     number = search.store.newest(layout.attempts(child))
     if number is None:
         return ""
-    return str(search.store.read(dict[str, Any], layout.attempt(child, number))["run"])
+    return str(search.store.read(dict[str, Any], layout.attempt(child, number)).get("run", ""))
 
 
 def _crashes_before(search: OpenSearch, proposed: Proposed) -> list[str]:

@@ -22,6 +22,7 @@ from nas_lib.procedures.proposals import (
     assignment,
     find_round,
     proposal,
+    settle_round,
 )
 from nas_lib.procedures.shared_training import REPLICA, at_work, epochs, restored, weights_progress
 from nas_lib.records import STRICT, ChildId, Derived, Proposed, Rewarded, SharedScore
@@ -77,10 +78,11 @@ def derived_round(search: OpenSearch, *, run: str) -> Assignment:
         )
     proposed = find_round(search, REPLICA, ROUND)
     if proposed is None:
-        key = layout.round_state(REPLICA, ROUND, "proposed")
-        proposed = search.store.settle(key, _proposed(search, _derived(search, run)))
+        opened = settle_round(search, _proposed(search, _derived(search, run)), run=run)
+    else:
+        opened = assignment(search, proposed, run=run)
     search.store.delete_checkpoints(layout.SHARED_CHECKPOINTS)
-    return assignment(search, proposed, run=run)
+    return opened
 
 
 def may_derive(search: OpenSearch, *, run: str) -> bool:
@@ -135,10 +137,8 @@ def _find_derived(search: OpenSearch) -> Derived | None:
     found = [*derived.kept, *derived.probes] if derived else []
     wrong = [architecture_misfit(search, judged.architecture) for judged in found]
     if derived and (any(wrong) or not derived.kept):
-        raise CorruptStateError(
-            f"stored object {layout.DERIVED} is whole, but not as it should be: "
-            f"{next(filter(None, wrong), 'nothing was kept')}"
-        )
+        why = next(filter(None, wrong), "nothing was kept")
+        raise CorruptStateError.of_content(layout.DERIVED, why)
     return derived
 
 
@@ -215,10 +215,8 @@ class _Judge:
                 chunk = _Scores(wanted, tuple(self._score(each, self._mode) for each in wanted))
                 self._search.store.settle(key, chunk)
             if len(chunk.scores) != len(wanted):
-                raise CorruptStateError(
-                    f"stored object {key} is whole, but not as it should be: it has "
-                    f"{len(chunk.scores)} scores of {len(wanted)} samples"
-                )
+                wrong = f"it has {len(chunk.scores)} scores of {len(wanted)} samples"
+                raise CorruptStateError.of_content(key, wrong)
             scores += chunk.scores
         return scores
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from nas_lib.architecture import Architecture
 from nas_lib.errors import ArchitectureError, ConfigError, CorruptStateError, one_line
@@ -67,23 +68,36 @@ class Assignment:
 
 
 def assignment(search: OpenSearch, proposed: Proposed, *, run: str) -> Assignment:
-    """Return what is to be done of a stored round.
+    """Return what is to be done of a round that was stored before.
 
     Where all crashed alike, which stopped a run before this one, they are tried again.
 
     Raises:
         CrashedRoundError: It was this run.
     """
-    ids = [child.id for child in proposed.children]
-    results = [search.store.find(ChildResult, layout.child_result(child)) for child in ids]
+    keys = [layout.child_result(child.id) for child in proposed.children]
+    results = search.store.each(partial(search.store.find, ChildResult), keys)
     crash = crash_of_all(search, proposed, results)
     if crash and not is_closed(search, proposed):
         forget(search, proposed, crash, run=run)
-        results = [None] * len(ids)
+        results = [None] * len(results)
+    return _assignment(proposed, results)
+
+
+def settle_round(search: OpenSearch, fresh: Proposed, *, run: str) -> Assignment:
+    """Store a new round, unless another run was first, and return what is to be done of it."""
+    key = layout.round_state(fresh.replica, fresh.round, "proposed")
+    proposed = search.store.settle(key, fresh)
+    if proposed is not fresh:
+        return assignment(search, proposed, run=run)
+    return _assignment(fresh, [None] * len(fresh.children))  # nobody can have trained them
+
+
+def _assignment(proposed: Proposed, results: Sequence[ChildResult | None]) -> Assignment:
     outcomes = zip(proposed.children, results, strict=True)
     new = {child.id: result for child, result in outcomes if child.repeat_of is None}
     left = tuple(child for child, result in new.items() if result is None)
-    return Assignment(proposed.round, left, len(new) - len(left), num_repeats=len(ids) - len(new))
+    return Assignment(proposed.round, left, len(new) - len(left), len(results) - len(new))
 
 
 def find_round(search: OpenSearch, replica: int, number: int) -> Proposed | None:
@@ -137,7 +151,7 @@ def _checked(search: OpenSearch, proposed: Proposed) -> Proposed:
     if not wrong:
         return proposed
     key = layout.round_state(proposed.replica, proposed.round, "proposed")
-    raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+    raise CorruptStateError.of_content(key, wrong)
 
 
 def _misfits(search: OpenSearch, proposed: Proposed) -> Iterator[str]:

@@ -16,7 +16,14 @@ from nas_lib.errors import CorruptStateError, ObjectNotFoundError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage, settings_of
-from nas_lib.procedures.proposals import Assignment, assignment, find_round, proposal, read_round
+from nas_lib.procedures.proposals import (
+    Assignment,
+    assignment,
+    find_round,
+    proposal,
+    read_round,
+    settle_round,
+)
 from nas_lib.procedures.repeats import (
     MOST_IDLE_ROUNDS,
     Progress,
@@ -71,7 +78,7 @@ class Rounds(Procedure[RoundsConfig]):
             return max(1, self.settings.rounds - number)
         num_judged = progress(search, replica, number).num_judged
         a_round = num_judged / number if num_judged else self.settings.children_per_round
-        return max(1, math.ceil(self._left(search, replica) / a_round))
+        return max(1, math.ceil((self.settings.share(replica) - num_judged) / a_round))
 
     def _left(self, search: OpenSearch, replica: int) -> int:
         """Return how many children of the replica's share come in its open round and later."""
@@ -170,10 +177,9 @@ def propose_round(search: OpenSearch, *, replica: int, run: str) -> Assignment:
     search.show_life(replica, run)
     number = search.store.open_round(replica)
     proposed = find_round(search, replica, number)
-    if proposed is None:
-        key = layout.round_state(replica, number, "proposed")
-        proposed = search.store.settle(key, _propose(search, settings, replica, number, run))
-    return assignment(search, proposed, run=run)
+    if proposed is not None:
+        return assignment(search, proposed, run=run)
+    return settle_round(search, _propose(search, settings, replica, number, run), run=run)
 
 
 def update_controller(search: OpenSearch, *, replica: int, round: int, run: str) -> Learned | None:
@@ -325,10 +331,8 @@ def _check_versions(search: OpenSearch, key: str, versions: Sequence[int]) -> No
     """
     num_shards = search.config.search.shards
     if len(versions) != num_shards:
-        raise CorruptStateError(
-            f"stored object {key} is whole, but not as it should be: it has {len(versions)} "
-            f"versions of {num_shards} shards"
-        )
+        wrong = f"it has {len(versions)} versions of {num_shards} shards"
+        raise CorruptStateError.of_content(key, wrong)
 
 
 def _check_results(search: OpenSearch, proposed: Proposed, rewarded: Rewarded) -> None:
@@ -343,4 +347,4 @@ def _check_results(search: OpenSearch, proposed: Proposed, rewarded: Rewarded) -
         wrong = "its architectures are not those of the children that were proposed"
     if wrong:
         key = layout.round_state(rewarded.replica, rewarded.round, "rewarded")
-        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+        raise CorruptStateError.of_content(key, wrong)

@@ -85,7 +85,7 @@ def read_shard(search: OpenSearch, index: int, version: int) -> Shard:
         )
     wrong = _misfit(search, shard)
     if wrong:
-        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+        raise CorruptStateError.of_content(key, wrong)
     return shard
 
 
@@ -99,7 +99,7 @@ def read_lesson(search: OpenSearch, key: str) -> Lesson:
     lesson = Lesson.from_bytes(search.store.objects.get(key, at_most=max_bytes(search)), key=key)
     wrong = search.controller.lesson_misfit(lesson)
     if wrong:
-        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
+        raise CorruptStateError.of_content(key, wrong)
     return lesson
 
 

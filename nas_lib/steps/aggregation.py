@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from nas_lib.errors import CorruptStateError
 from nas_lib.open_search import OpenSearch
@@ -83,25 +84,25 @@ def _rows_or_missing(search: OpenSearch, proposed: Proposed) -> list[ChildRow | 
 
 def _rows(search: OpenSearch, proposed: Proposed) -> list[ChildRow | None]:
     settle_repeats(search, proposed)
-    results = (_result(search, child) for child in proposed.children)
+    keys = [layout.child_result(child.id) for child in proposed.children]
+    results = search.store.each(partial(search.store.find, ChildResult), keys)
     return [
-        None if result is None else result.row(child.architecture)
+        None if result is None else _row(search, child, result)
         for child, result in zip(proposed.children, results, strict=True)
     ]
 
 
-def _result(search: OpenSearch, child: Child) -> ChildResult | None:
-    """Return a child's result, None where there is none.
+def _row(search: OpenSearch, child: Child, result: ChildResult) -> ChildRow:
+    """Return a child's result beside its architecture.
 
     Raises:
         CorruptStateError: It cannot be one of the child's task.
     """
-    key = layout.child_result(child.id)
-    result = search.store.find(ChildResult, key)
-    wrong = procedure_of(search.config).task_for(search, child).misfit(result) if result else ""
+    wrong = procedure_of(search.config).task_for(search, child).misfit(result)
     if wrong:
-        raise CorruptStateError(f"stored object {key} is whole, but not as it should be: {wrong}")
-    return result
+        key = layout.child_result(child.id)
+        raise CorruptStateError.of_content(key, wrong)
+    return result.row(child.architecture)
 
 
 def _best(search: OpenSearch, replica: int, rows: tuple[ChildRow, ...]) -> tuple[ChildRow, ...]:
@@ -115,12 +116,13 @@ def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:
     if not search.task.trains:
         return  # no child has either
     kept = {row.id for row in rewarded.best}
-    rows = list(rewarded.rows)
+    trained = [row for row in rewarded.rows if not row.is_repeat]
+    earlier: tuple[ChildRow, ...] = ()
     if rewarded.round > 0:
         key = layout.round_state(rewarded.replica, rewarded.round - 1, "rewarded")
-        rows.extend(search.store.read(Rewarded, key).best)
-    for row in rewarded.rows:  # a kill may have left some there
+        earlier = search.store.read(Rewarded, key).best
+    for row in trained:  # a kill may have left some there
         search.store.delete_checkpoints(layout.checkpoints_folder(row.id))
-    for row in rows:
+    for row in (*trained, *earlier):
         if row.id not in kept:
             search.store.objects.delete(layout.child_weights(row.id))

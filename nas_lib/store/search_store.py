@@ -99,9 +99,7 @@ class SearchStore:
         record = from_json(kind, data, key=key)
         wrong = misfit(record, key)
         if wrong:
-            raise CorruptStateError(
-                f"stored object {key} is whole, but not as it should be: {wrong}"
-            )
+            raise CorruptStateError.of_content(key, wrong)
         return record
 
     def find(self, kind: type[T], key: str) -> T | None:

@@ -23,6 +23,7 @@ from nas_lib.procedures.repeats import MOST_IDLE_ROUNDS, Progress
 from nas_lib.records import Child, ChildResult, First, Proposed, to_json
 from nas_lib.spaces import ChoiceSpace
 from nas_lib.store import SearchStore, layout
+from nas_lib.store.objects import ObjectStore
 
 FOUR = ChoiceSpace(a=[1, 2], b=[1, 2])
 MANY = ChoiceSpace(a=[1, 2, 3, 4], b=[1, 2, 3, 4], c=[1, 2, 3])
@@ -270,6 +271,34 @@ class TestPods:
         (child,) = steps.sample_architectures(opened, replica=1, run="b")
 
         assert opened.store.find(ChildResult, layout.child_result(child)) is not None
+
+    def test_for_results_of_a_round_that_is_new_nobody_asks(self) -> None:
+        inline = run(config_of(40, repeats="train"), MANY, rounds=1).view.config
+        opened = OpenSearch(f"memory://{uuid4().hex}", space=MANY, evaluate=Evaluated(MANY))
+        steps.prepare_data(opened, config=inline)
+        opened.store.objects = asked = Asked(opened.store.objects)
+
+        children = steps.sample_architectures(opened, replica=0, run="run")
+        assert not [key for key in asked.keys_read if key.startswith(layout.CHILDREN)]
+
+        assert steps.sample_architectures(opened, replica=0, run="run") == children
+        results = [layout.child_result(child) for child in children]
+        assert [key for key in asked.keys_read if key.startswith(layout.CHILDREN)] == results
+
+
+class Asked:
+    """A store that notes which objects it is asked for."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self.keys_read: list[str] = []
+        self._objects = objects
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    def get(self, key: str, *, at_most: int | None = None) -> bytes:
+        self.keys_read.append(key)
+        return self._objects.get(key, at_most=at_most)
 
 
 class TestForgedRecords:

@@ -16,6 +16,7 @@ from torch.nn.functional import pad as zero_pad
 from nas_lib.config import AugmentConfig
 from nas_lib.data.tensors import check_tensor, load_tensors
 from nas_lib.errors import CorruptStateError
+from nas_lib.store import layout
 from nas_lib.tasks.images.preparation import ImageManifest
 
 Batch = tuple[Tensor, Tensor]
@@ -75,10 +76,8 @@ def check_images(
     """
     num_channels = manifest.image_shape[0]
     if not len(manifest.mean) == len(manifest.std) == num_channels or min(manifest.std) <= 0:
-        raise CorruptStateError(
-            "stored object data/manifest.json is whole, but not as it should be: expected a mean "
-            f"and a deviation above 0 of each of {num_channels} channels"
-        )
+        wrong = f"expected a mean and a deviation above 0 of each of {num_channels} channels"
+        raise CorruptStateError.of_content(layout.DATA_MANIFEST, wrong)
     shape = (num_images, *manifest.image_shape)
     check_tensor(f"{part}_images", found.images, (manifest.dtype,), shape)
     num_classes = manifest.num_classes
