@@ -120,8 +120,11 @@ def _allot(has_C: _Counts, total: int, *, least_C: npt.NDArray[Any], most_C: _Co
     while (missing := total - int(part_C.sum())) != 0:
         lacking_C = total * has_C - part_C * num_images  # exact: remainders times num_images
         step = 1 if missing > 0 else -1
-        may_C = part_C < most_C if missing > 0 else part_C > least_C
-        part_C[np.where(may_C, step * lacking_C, np.iinfo(np.int64).min).argmax()] += step
+        may = np.flatnonzero(part_C < most_C if missing > 0 else part_C > least_C)
+        need = step * lacking_C[may]
+        order = np.argsort(-need, kind="stable")
+        order = order[need[order] > need.max() - num_images]  # whose turn is before any second one
+        part_C[may[order[: abs(missing)]]] += step
     return part_C
 
 
