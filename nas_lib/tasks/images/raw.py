@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nas_lib.errors import DataError, one_line
 
 Labels = npt.NDArray[np.int64]
+P = TypeVar("P", bound=str)
 
 _LONGEST_LABEL = 40
 
@@ -58,31 +59,28 @@ class RawImages:
 
 
 def number_classes(
-    source: str, train: npt.NDArray[Any], test: npt.NDArray[Any] | None, *, part: str = "test"
-) -> tuple[tuple[str, ...], Labels, Labels | None]:
+    source: str, labels: Mapping[P, npt.NDArray[Any]]
+) -> tuple[tuple[str, ...], dict[P, Labels]]:
     """Turn labels of any integers or texts into class indices 0, 1, ...
 
     Args:
         source: What was read, for the error.
-        train: Labels of the training images, `[N]`; the classes are those found here.
-        test: Labels of the images of another part, `[M]`.
-        part: Which part that is, for the error.
+        labels: Of the images of each part, `[N]`; the classes are those of the first one, training.
 
     Returns:
-        The classes' names (their labels), and the indices for `train` and `test`.
+        The classes' names (their labels), and the indices for each part.
 
     Raises:
-        DataError: A label of the other part occurs nowhere in training.
+        DataError: A label of another part occurs nowhere in training.
     """
-    classes, train_indices = np.unique(train, return_inverse=True)
-    names = tuple(str(label) for label in classes)
-    if test is None:
-        return names, train_indices, None
-    unknown = np.setdiff1d(test, classes)
-    if unknown.size:
-        label = one_line(unknown[0], _LONGEST_LABEL)
-        raise DataError(f"{source}: {part} label {label} is none of the training labels")
-    return names, train_indices, np.searchsorted(classes, test)
+    classes = np.unique(next(iter(labels.values())))
+    for part, each in labels.items():
+        unknown = np.setdiff1d(each, classes)
+        if unknown.size:
+            label = one_line(unknown[0], _LONGEST_LABEL)
+            raise DataError(f"{source}: {part} label {label} is none of the training labels")
+    indices = {part: np.searchsorted(classes, each) for part, each in labels.items()}
+    return tuple(str(label) for label in classes), indices
 
 
 def check_images(raw: RawImages) -> None:

@@ -40,13 +40,13 @@ def read_idx(config: IdxData, allowance: Allowance) -> RawImages:
         arrays = {name: _read(file, _NUM_DIMS[name]) for name, file in chosen.items()}
         source = f"idx files in {chosen[wanted.names[0]].place}"
     train_images, train_labels, test_images, test_labels = (arrays[name] for name in wanted.names)
-    class_names, train_classes, test_classes = number_classes(source, train_labels, test_labels)
-    assert test_classes is not None
+    labels = {"training": train_labels, "test": test_labels}
+    class_names, numbers = number_classes(source, labels)
     return RawImages(
         source,
         class_names,
-        train=LabelledImages(train_images[:, np.newaxis], train_classes),
-        test=LabelledImages(test_images[:, np.newaxis], test_classes),
+        train=LabelledImages(train_images[:, np.newaxis], numbers["training"]),
+        test=LabelledImages(test_images[:, np.newaxis], numbers["test"]),
     )
 
 

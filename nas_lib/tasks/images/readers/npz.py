@@ -62,7 +62,7 @@ def read_npz(config: NpzData, allowance: Allowance) -> RawImages:
         name: channels_first(f"{source}: {name}", array, axes) for name, array in images.items()
     }
     images, scaling = pixels_of(images, allowance, source)
-    class_names, numbers = _numbered(source, labels)
+    class_names, numbers = number_classes(source, labels)
     parts = {part: LabelledImages(images[names[part][0]], numbers[part]) for part in names}
     order = () if config.axes or axes == "NHWC" else (_channels_first_notice(archive, first),)
     return RawImages(
@@ -96,21 +96,6 @@ def _names(archive: NpzArchive, config: NpzData, source: str) -> _Names:
 def _found_name(archive: NpzArchive, name: str) -> str:
     names = (name, *_ALSO_CALLED.get(name, ()))
     return next((each for each in names if each in archive.headers), name)
-
-
-def _numbered(
-    source: str, labels: dict[_Part, _Array]
-) -> tuple[tuple[str, ...], dict[_Part, _Array]]:
-    """Return the classes' names, and each part's labels as indices of them."""
-    train = labels["training"]
-    class_names, numbers, _ = number_classes(source, train, None)
-    found: dict[_Part, _Array] = {"training": numbers}
-    for part, each in labels.items():
-        if part != "training":
-            _, _, others = number_classes(source, train, each, part=part)
-            assert others is not None
-            found[part] = others
-    return class_names, found
 
 
 def _left_out(archive: NpzArchive, names: _Names) -> Iterator[str]:
