@@ -73,13 +73,13 @@ def prepare_data(
 
     def warn(message: str) -> None:
         search.store.note_problem(run=run, step="prepare_data", message=message)
-        print(message, flush=True)
+        _say(message)
 
     manifest = steps.prepare_data(search, config=config, warn=warn, settles=False)
     if config is not None and config != search.store.config():
         search.store.settle(layout.wanted_settings(run), config)
     for notice in manifest.notices if manifest else ():
-        print(one_line(f"data: {notice}"), flush=True)
+        _say(f"data: {notice}")
     return manifest
 
 
@@ -92,7 +92,7 @@ def plan_rounds(search: OpenSearch, *, replica: int, rounds_per_run: int, run: s
     if plan.holder:
         sentence = f"{plan.holder} is working on replica {replica}: nothing is done here"
         search.store.note_problem(run=run, step="plan_rounds", message=sentence)
-        print(sentence)
+        _say(sentence)
     return plan
 
 
@@ -114,7 +114,7 @@ def train_shared_weights(search: OpenSearch, *, run: str) -> SharedTick:
     epochs: list[SharedEpoch] = []
 
     def note(metrics: SharedEpoch) -> None:
-        print(epoch_text(metrics, search.task.measure), flush=True)
+        _say(epoch_text(metrics, search.task.measure))
         epochs.append(metrics)
 
     minutes = settings_of(search, SharedConfig).tick_minutes
@@ -148,19 +148,23 @@ class Log(Listener):
 
     def ended(self, result: ChildResult) -> None:
         """Print it."""
-        print(f"{result.id}: {result.status}, reward {result.reward:.4f}", flush=True)
+        _say(f"{result.id}: {result.status}, reward {result.reward:.4f}")
 
     def failed(self, child: str, message: str) -> None:
         """Print it."""
-        print(one_line(f"{child} failed: {message}"), flush=True)
+        _say(f"{child} failed: {message}")
 
     def warned(self, message: str) -> None:
         """Print it."""
-        print(message, flush=True)
+        _say(message)
 
     def waiting(self, child: str, message: str) -> None:
         """Print it."""
-        print(one_line(f"{child} waits: {message}"), flush=True)
+        _say(f"{child} waits: {message}")
+
+
+def _say(line: str) -> None:
+    print(one_line(line), flush=True)
 
 
 def _note(search: OpenSearch, step: str, run: str, message: str) -> None:
