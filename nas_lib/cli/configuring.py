@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from nas_lib.config import SearchConfig
@@ -75,7 +75,7 @@ def init(preset_name: str, output: Path | None, overrides: tuple[str, ...]) -> N
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as err:
-        raise ConfigError(f"cannot write {output}: {err.strerror}") from err
+        raise ConfigError(f"cannot write {one_line(output)}: {err.strerror}") from err
     click.echo(f"{output} is written: edit it, then `nas search {output}`")
 
 

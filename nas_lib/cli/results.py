@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nas_lib.cli.configuring import print_json
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from nas_lib.results import SearchView
@@ -95,5 +95,5 @@ def _write(output: Path, page: str) -> None:
     try:
         output.write_text(page, encoding="utf-8")
     except OSError as err:
-        raise ConfigError(f"cannot write {output}: {err.strerror}") from err
+        raise ConfigError(f"cannot write {one_line(output)}: {err.strerror}") from err
     click.echo(f"Report: {output}", err=True)
