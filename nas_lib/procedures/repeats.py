@@ -109,16 +109,23 @@ def _firsts(search: OpenSearch, architectures: set[str]) -> dict[str, str]:
 
 
 def settle_repeats(search: OpenSearch, proposed: Proposed) -> None:
-    """Give the round's repeats the results of those that they repeat, as far as there are any."""
-    repeats = [child for child in proposed.children if child.repeat_of is not None]
-    search.store.each(lambda child: _settle(search, child), repeats)
+    """Give the round's repeats the results of those that they repeat, as far as there are any.
 
+    Raises:
+        ObjectNotFoundError: One of an earlier round has none any more.
+    """
+    firsts = {child.id for child in proposed.children if child.repeat_of is None}
+    wait = {child.id: child.repeat_of for child in proposed.children if child.repeat_of is not None}
 
-def _settle(search: OpenSearch, child: Child) -> None:
-    assert child.repeat_of is not None
-    first = search.store.find(ChildResult, layout.child_result(child.repeat_of))
-    if first is not None:
-        search.store.settle(layout.child_result(child.id), first.repeated(child.id))
+    def settle(child: str) -> None:
+        key = layout.child_result(wait[child])
+        # of this round they may be missing yet, of another one they would be missing for ever
+        read = search.store.find if wait[child] in firsts else search.store.read
+        first = read(ChildResult, key)
+        if first is not None:
+            search.store.settle(layout.child_result(child), first.repeated(child))
+
+    search.store.each(settle, list(wait))
 
 
 def note_judged(search: OpenSearch, rewarded: Rewarded) -> None:

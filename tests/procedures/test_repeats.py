@@ -16,7 +16,7 @@ from nas_lib import steps
 from nas_lib.architecture import Architecture
 from nas_lib.config import RandomConfig, ReinforceConfig, RoundsConfig, SearchConfig
 from nas_lib.engine import SearchHandle, search
-from nas_lib.errors import CorruptStateError
+from nas_lib.errors import CorruptStateError, ObjectNotFoundError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.procedures.repeats import MOST_IDLE_ROUNDS, Progress
@@ -311,6 +311,15 @@ class TestForgedRecords:
 
         with pytest.raises(CorruptStateError, match=r"object judged/.*no child that could be"):
             run(config_of(40), MANY, uri=handle.uri)
+
+    def test_a_first_whose_result_is_gone_is_named_and_not_waited_for_for_ever(self) -> None:
+        handle = run(config_of(40), FOUR, rounds=1)
+        store = SearchStore.open(handle.uri)
+        for row in handle.children:
+            store.objects.delete(layout.child_result(row.id))
+
+        with pytest.raises(ObjectNotFoundError, match=r"no children/r000-000000-0\d/result.json"):
+            run(config_of(40), FOUR, uri=handle.uri)
 
 
 class TestQuorum:
