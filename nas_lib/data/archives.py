@@ -26,6 +26,7 @@ _ZIP: Final = re.compile(rb"PK(\x03\x04|\x05\x06)")
 _LARGEST_DIRECTORY: Final = 2**24  # of a zip: 100,000 files with names of 100 bytes
 _LARGEST_HEADER: Final = 2**14  # of a member of a tar: a path of 4,096 bytes, and some attributes
 _MOST_WORK: Final = 2**30  # some tarfiles take time that grows with the square of a header's length
+_WORK_OF_A_READ: Final = 2**10  # a million folders, or 200,000 files with headers of their own
 _BLOCK: Final = 512
 
 
@@ -154,6 +155,7 @@ class _Listing:
         return self._file.read(size)
 
     def _check(self, size: int) -> None:
-        self._work += size * size if _BLOCK < size <= _LARGEST_HEADER else 0
+        self._work += size * size if _BLOCK < size <= _LARGEST_HEADER else _WORK_OF_A_READ
         if size > self._longest or self._work > _MOST_WORK:
-            raise ValueError(f"it says at too great length which files it has: {size:,} bytes")
+            long = f": {size:,} bytes" if size > self._longest else ""
+            raise ValueError(f"it says at too great length which files it has{long}")

@@ -221,6 +221,16 @@ class TestBombs:
         with pytest.raises(DataError, match="at too great length which files it has"):
             contents(tmp_path / "x.tar")
 
+    def test_a_tar_of_nothing_but_folders_has_an_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("nas_lib.data.archives._MOST_WORK", 2**20)  # 2**30: of 2**20 folders
+        (tmp_path / "x.tar").write_bytes(member("d", tarfile.DIRTYPE) * 1000)
+        assert contents(tmp_path / "x.tar") == {}
+        (tmp_path / "x.tar").write_bytes(member("d", tarfile.DIRTYPE) * 1030)
+        with pytest.raises(DataError, match=r"at too great length which files it has$"):
+            contents(tmp_path / "x.tar")
+
     def test_a_zip_with_a_directory_of_any_length_is_refused(self, tmp_path: Path) -> None:
         entry = b"PK\x01\x02" + bytes(42)
         end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, 46 * 400_000, 0, 0)
