@@ -107,7 +107,7 @@ def find_round(search: OpenSearch, replica: int, number: int) -> Proposed | None
         CorruptStateError: It is none that this search can have proposed.
     """
     proposed = search.store.find(Proposed, layout.round_state(replica, number, "proposed"))
-    return None if proposed is None else _checked(search, proposed)
+    return None if proposed is None else _checked(search, proposed, proposed.children)
 
 
 def read_round(search: OpenSearch, replica: int, number: int) -> Proposed:
@@ -117,8 +117,8 @@ def read_round(search: OpenSearch, replica: int, number: int) -> Proposed:
         ObjectNotFoundError: There is none.
         CorruptStateError: It is none that this search can have proposed.
     """
-    key = layout.round_state(replica, number, "proposed")
-    return _checked(search, search.store.read(Proposed, key))
+    proposed = search.store.read(Proposed, layout.round_state(replica, number, "proposed"))
+    return _checked(search, proposed, proposed.children)
 
 
 def proposed_child(search: OpenSearch, child: str) -> Child:
@@ -127,11 +127,13 @@ def proposed_child(search: OpenSearch, child: str) -> Child:
     Raises:
         ConfigError: Nobody has proposed it.
     """
-    which = ChildId.parse(child)
-    children = read_round(search, which.replica, which.round).children
-    if which.index >= len(children):
-        raise ConfigError(f"{search.uri} has no child {child}: its round has {len(children)}")
-    return children[which.index]
+    proposed, which = search.store.proposed(child), ChildId.parse(child)
+    found = proposed.children[which.index : which.index + 1]
+    if not found:
+        num = len(proposed.children)
+        raise ConfigError(f"{search.uri} has no child {child}: its round has {num}")
+    _checked(search, proposed, found)  # the others have their own workers
+    return found[0]
 
 
 def architecture_misfit(search: OpenSearch, found: Architecture, *, depth: int = 1) -> str:
@@ -146,19 +148,19 @@ def architecture_misfit(search: OpenSearch, found: Architecture, *, depth: int =
     return "" if right == found else "the text of an architecture is not what its tokens say"
 
 
-def _checked(search: OpenSearch, proposed: Proposed) -> Proposed:
-    wrong = next(_misfits(search, proposed), "")
+def _checked(search: OpenSearch, proposed: Proposed, children: Iterable[Child]) -> Proposed:
+    wrong = next(_misfits(search, proposed, children), "")
     if not wrong:
         return proposed
     key = layout.round_state(proposed.replica, proposed.round, "proposed")
     raise CorruptStateError.of_content(key, wrong)
 
 
-def _misfits(search: OpenSearch, proposed: Proposed) -> Iterator[str]:
+def _misfits(search: OpenSearch, proposed: Proposed, children: Iterable[Child]) -> Iterator[str]:
     num_shards = search.config.search.shards
     if len(proposed.versions) not in (0, num_shards):
         yield f"it has {len(proposed.versions)} versions of {num_shards} shards"
-    for child in proposed.children:
+    for child in children:
         if wrong := architecture_misfit(search, child.architecture, depth=proposed.depth):
             yield wrong
         which = ChildId.parse(child.id)

@@ -150,8 +150,10 @@ def all_are_judged(
         number: The round, which has a depth.
         judged: Ids of the architectures that are judged; None for what the store says.
     """
+    if depth_of(search, settings, number) < search.space.max_depth:
+        return False
     every = search.every_architecture
-    if every is None or depth_of(search, settings, number) < search.space.max_depth:
+    if every is None:
         return False
     if judged is None:
         prefix = f"{layout.JUDGED}/"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -284,6 +284,29 @@ class TestPods:
         assert steps.sample_architectures(opened, replica=0, run="run") == children
         results = [layout.child_result(child) for child in children]
         assert [key for key in asked.keys_read if key.startswith(layout.CHILDREN)] == results
+
+    def test_of_a_round_only_the_child_that_is_trained_is_decoded(self) -> None:
+        opened = OpenSearch(f"memory://{uuid4().hex}", space=MANY, evaluate=Evaluated(MANY))
+        steps.prepare_data(opened, config=run(config_of(40), MANY, rounds=1).view.config)
+        children = steps.sample_architectures(opened, replica=0, run="run")
+        space = Decoded(a=[1, 2, 3, 4], b=[1, 2, 3, 4], c=[1, 2, 3])
+        opened = OpenSearch(opened.uri, space=space, evaluate=Evaluated(MANY))
+
+        steps.train_child(opened, child=children[-1], run="run")
+
+        assert space.seen == [opened.store.proposed(children[0]).children[-1].architecture.tokens]
+
+
+class Decoded(ChoiceSpace):
+    """A space that notes what is decoded."""
+
+    def __init__(self, **options: list[int]) -> None:
+        super().__init__(**options)
+        self.seen: list[tuple[int, ...]] = []
+
+    def decode(self, tokens: Sequence[int]) -> Architecture:
+        self.seen.append(tuple(tokens))
+        return super().decode(tokens)
 
 
 class Asked:
