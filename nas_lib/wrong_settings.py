@@ -54,7 +54,7 @@ def explain(document: Mapping[str, Any], error: ValidationError) -> str:
     """
     if old := _old_form(document):
         return old
-    problems = error.errors()
+    problems = _but_what_follows(error.errors())
     wrong = {str(problem["loc"][0]) for problem in problems if problem["loc"]}
     sentences = [_problem(problem) for problem in problems if problem["loc"]]
     sentences += _misfits(error) or _misfits_without(wrong, document)
@@ -65,6 +65,12 @@ def explain(document: Mapping[str, Any], error: ValidationError) -> str:
     more = [f"and {left_out} more"] if left_out > 0 else []
     lines = [f"{len(sentences)} settings are wrong:", *sentences[:_MOST_LISTED], *more]
     return "\n  ".join(lines)
+
+
+def _but_what_follows(problems: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return problems but for lists too short only because pydantic leaves out wrong items."""
+    lists = {problem["loc"][:-1] for problem in problems}
+    return [each for each in problems if each["type"] != "too_short" or each["loc"] not in lists]
 
 
 def _old_form(document: Mapping[str, Any]) -> str:

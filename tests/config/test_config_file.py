@@ -285,6 +285,15 @@ def test_all_bad_settings_are_told_in_one_go() -> None:
     ]
 
 
+def test_of_a_list_its_wrong_items_are_told_and_not_that_too_few_are_left() -> None:
+    assert refused("space: {kind: cnn, strides: [0, x], filter_heights: []}").splitlines() == [
+        "search.yaml: 3 settings are wrong:",
+        "  space.filter_heights should be a list of at least 1, got []",
+        "  space.strides.0 should be at least 1, got 0",
+        '  space.strides.1 should be a whole number, got "x"',
+    ]
+
+
 def test_so_is_all_that_does_not_go_together() -> None:
     assert refused("{task: {kind: text}, search: {kind: shared}}").splitlines() == [
         "search.yaml: 2 settings are wrong:",

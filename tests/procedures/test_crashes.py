@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from searches import tabular
 
 from nas_lib import steps
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures.crashes import crash_of_all
+from nas_lib.procedures.crashes import crash_of_all, crashed_round
 from nas_lib.records import ChildResult, Proposed, Status
 from nas_lib.store import layout
 
@@ -51,3 +52,15 @@ def test_they_are_if_all_that_are_waited_for_say_the_same_but_for_numbers(
     is_told: bool,
 ) -> None:
     assert told(request.node.name, found, **settings) == (ALIKE[0][1] if is_told else "")
+
+
+def test_the_sentence_says_so_where_a_round_had_repeats_that_did_not_crash() -> None:
+    search = OpenSearch("memory://crashes-and-repeats")
+    steps.prepare_data(search, config=tabular())
+    steps.sample_architectures(search, replica=0, run="run")
+    proposed = search.store.read(Proposed, layout.round_state(0, 0, "proposed"))
+    first, *others = proposed.children
+    mixed = replace(proposed, children=(replace(first, repeat_of="r000-000000-03"), *others))
+
+    assert str(crashed_round(proposed, "why")).startswith("all children of round 1")
+    assert str(crashed_round(mixed, "why")).startswith("all children that are no repeats of round")
