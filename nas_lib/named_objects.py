@@ -75,6 +75,8 @@ def check_function(found: Any, *takes: str, setting: str) -> Callable[..., Any]:
         raise ConfigError(f"{setting} should be {wanted}: {one_line(err)}") from err
     except ValueError:  # it does not say what it takes, as some written in C
         pass
+    except Exception as err:  # its attributes may be code of the user's, too
+        raise ConfigError(f"{setting} raises {described(err)}") from err
     return found  # type: ignore[no-any-return]
 
 

@@ -35,7 +35,9 @@ class CustomSpaceConfig(SpacePart):
             check_function(found, setting="space.object")
             with users_code("space.object"):
                 space = found()
-        if not isinstance(space, Space):
+        with users_code("space.object"):  # whose attributes are looked at
+            is_space = isinstance(space, Space)
+        if not is_space:
             raise ConfigError(
                 f"space.object {self.object!r} should be a nas_lib.spaces.Space "
                 f"or a function that returns one, got {type(space).__name__}"

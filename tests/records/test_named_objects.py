@@ -5,7 +5,7 @@ import math
 import pytest
 
 from nas_lib.errors import ConfigError
-from nas_lib.named_objects import INLINE, imported, users_object
+from nas_lib.named_objects import INLINE, check_function, imported, users_object
 
 
 def test_an_object_is_found_by_module_and_name() -> None:
@@ -41,3 +41,18 @@ def test_a_description_of_ours_that_leads_nowhere_is_a_bug_and_no_users_fault() 
         imported("no_such:thing")
     with pytest.raises(AttributeError):
         imported("math:tau_squared")
+
+
+class Grumbling:
+    """What a user's object may be: one that raises whatever it is asked for."""
+
+    def __call__(self, architecture: object) -> float:
+        return 0.5
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(f"no {name} here")
+
+
+def test_an_object_that_raises_when_it_is_looked_at_gets_one_sentence() -> None:
+    with pytest.raises(ConfigError, match=r"children\.evaluate raises RuntimeError: no "):
+        check_function(Grumbling(), "an architecture", setting="children.evaluate")

@@ -53,3 +53,12 @@ def raises() -> ChoiceSpace:
 def test_what_makes_no_space_is_refused_in_a_sentence(given: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         CustomSpaceConfig(object="inline").build(given)
+
+
+def test_a_space_that_raises_when_it_is_looked_at_gets_one_sentence() -> None:
+    class Grumbling:
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError(f"no {name} here")
+
+    with pytest.raises(ConfigError, match=r"space\.object raises RuntimeError: no "):
+        CustomSpaceConfig(object="inline").build(Grumbling())  # type: ignore[arg-type]
