@@ -13,11 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from nas_lib.config import SearchConfig
 from nas_lib.config.sections import TAGS, section_paths
-from nas_lib.document import MOST_BYTES, check_document, parse_yaml, place_text, shown
+from nas_lib.document import MOST_BYTES, check_document, place_text, shown
 from nas_lib.errors import ConfigError, one_line
 from nas_lib.part import MAY_CHANGE
 from nas_lib.presets import PRESETS, preset
 from nas_lib.wrong_settings import explain
+from nas_lib.yaml_text import parse_yaml
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:

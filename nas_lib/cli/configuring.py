@@ -39,7 +39,7 @@ def load_stored(uri: str, overrides: tuple[str, ...]) -> SearchConfig:
     from nas_lib.store import SearchStore
 
     document = SearchStore.open(uri).config().model_dump(mode="json")
-    return parse_config(apply_overrides(document, overrides), source=uri)
+    return parse_config(apply_overrides(document, overrides), source=one_line(uri))
 
 
 @click.command()

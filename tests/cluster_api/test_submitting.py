@@ -98,6 +98,16 @@ def test_a_search_by_shared_weights_has_pipelines_of_its_own(
     assert run.runtime_config.parameters["ticks_per_run"] == 3
 
 
+def test_a_device_is_looked_for_where_the_pods_are(nas: Nas, server: FakeKubeflow) -> None:
+    device = ("--set", "children.device=cuda:99")
+
+    code, _, error = nas("submit", "digits", "--store", STORE, "--host", server.url, *device)
+
+    assert (code, error) == (0, "")
+    (run,) = server.runs.values()
+    assert run.runtime_config.parameters["overrides"] == {"children.device": "cuda:99"}
+
+
 def test_runs_of_shared_weights_are_listed(nas: Nas, server: FakeKubeflow) -> None:
     nas("submit", "enas-macro-digits", "--store", STORE, "--host", server.url)
 

@@ -41,9 +41,9 @@ from nas_lib.config_file import (
     resolve_config,
     to_yaml,
 )
-from nas_lib.document import parse_yaml
 from nas_lib.errors import ConfigError
 from nas_lib.presets import PRESETS, preset
+from nas_lib.yaml_text import parse_yaml
 
 
 def parse(text: str) -> SearchConfig:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from nas_lib.document import check_document, parse_yaml, place_text, shown
+from nas_lib.document import check_document, place_text, shown
 from nas_lib.errors import ConfigError
+from nas_lib.yaml_text import parse_yaml
 
 
 def refused(text: str) -> str:

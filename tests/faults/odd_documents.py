@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import yaml
@@ -175,6 +176,16 @@ def places_of(name: str) -> tuple[Place, ...]:
     return tuple(_places(preset(name).model_dump(mode="json"), ()))
 
 
+@cache
+def numbers_of(name: str) -> tuple[Place, ...]:
+    """Return where numbers of a preset stand."""
+
+    def value(place: Place) -> object:
+        return reduce(lambda part, key: part[key], place, preset(name).model_dump(mode="json"))
+
+    return tuple(place for place in places_of(name) if isinstance(value(place), int | float))
+
+
 def _places(part: object, place: Place) -> Iterator[Place]:
     if place:
         yield place
@@ -187,6 +198,9 @@ NAMES = st.sampled_from([*PRESETS])
 SNIPPETS = st.sampled_from(ODD_TEXTS) | st.text(max_size=8)
 VALUES = st.sampled_from(ODD_VALUES) | st.integers() | st.floats() | st.text(max_size=8)
 KEYS = st.sampled_from(ODD_KEYS) | st.text(max_size=8)
+NUMBERS = st.integers(1, 64) | st.integers(1, 4096) | st.floats(0, 1)
+"""That suit many a setting: not everything is refused."""
+_NUMBER = re.compile(r"(?<=[ \[])[0-9]+(\.[0-9]+)?")
 
 
 @st.composite
@@ -200,6 +214,11 @@ def texts(draw: st.DrawFn) -> str:
 
 
 def _change(draw: st.DrawFn, lines: list[str]) -> None:
+    numbers = [number for number, line in enumerate(lines) if _NUMBER.search(line)]
+    if numbers and draw(st.booleans()):
+        number = draw(st.sampled_from(numbers))
+        lines[number] = _NUMBER.sub(str(draw(NUMBERS)), lines[number], count=1)
+        return
     number = draw(st.integers(0, len(lines) - 1))
     line = lines[number]
     key, colon, value = line.partition(": ")
@@ -225,7 +244,8 @@ def overrides(draw: st.DrawFn) -> tuple[str, list[str]]:
     """A preset's name, and settings that `--set` would change."""
     name = draw(NAMES)
     keys = st.sampled_from(places_of(name)).map(".".join) | KEYS
-    pairs = draw(st.lists(st.tuples(keys, SNIPPETS), min_size=1, max_size=3))
+    mild = st.tuples(st.sampled_from(numbers_of(name)).map(".".join), NUMBERS.map(str))
+    pairs = draw(st.lists(mild | st.tuples(keys, SNIPPETS), min_size=1, max_size=3))
     return name, [f"{key}={value}" for key, value in pairs]
 
 
@@ -240,8 +260,9 @@ def documents(draw: st.DrawFn) -> Any:
         for above in path:
             section = section.get(above) if isinstance(section, dict) else None
         if isinstance(section, dict):
-            key = key if draw(st.booleans()) else draw(KEYS)
-            section[key] = draw(VALUES)
+            is_mild = isinstance(section.get(key), int | float) and draw(st.booleans())
+            key = key if is_mild or draw(st.booleans()) else draw(KEYS)
+            section[key] = draw(NUMBERS if is_mild else VALUES)
     return document
 
 
@@ -251,4 +272,5 @@ def pipeline_overrides(draw: st.DrawFn) -> tuple[str, Any]:
     name = draw(NAMES)
     keys = st.sampled_from(places_of(name)).map(".".join) | KEYS
     nested = st.dictionaries(keys, VALUES, max_size=2)
-    return name, draw(st.dictionaries(keys, VALUES | nested, max_size=3))
+    mild = st.dictionaries(st.sampled_from(numbers_of(name)).map(".".join), NUMBERS, max_size=3)
+    return name, draw(mild | st.dictionaries(keys, VALUES | nested, max_size=3))

@@ -22,9 +22,9 @@ from nas_lib.config_file import (
     resolve_config,
     to_yaml,
 )
-from nas_lib.document import parse_yaml
 from nas_lib.errors import ConfigError, visible
 from nas_lib.presets import preset
+from nas_lib.yaml_text import parse_yaml
 
 SOURCE = "search.yaml"
 MOST_S = 2.0  # of a CPU, for one of them
