@@ -52,7 +52,10 @@ class NpzData(Part):
 
 
 class IdxData(Part):
-    """The four idx files of the MNIST family, packed or not, by the names they are published by."""
+    """The four idx files of the MNIST family, by the names they are published by.
+
+    They may be packed; of a file and its packed copy the file is read.
+    """
 
     format: Literal["idx"] = "idx"
     path: Text = Field(

@@ -18,7 +18,17 @@ _KINDS: Final = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-_OF_SYSTEMS: Final = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "$recycle.bin"}
+_OF_SYSTEMS: Final = {
+    "__macosx",
+    "@eadir",  # of Synology, as the next two
+    "#recycle",
+    "#snapshot",
+    "$recycle.bin",
+    "system volume information",
+    "thumbs.db",
+    "desktop.ini",
+    "lost+found",
+}
 
 
 def is_of_a_system(name: str) -> bool:

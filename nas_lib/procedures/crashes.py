@@ -25,20 +25,21 @@ def crash_of_all(search: OpenSearch, proposed: Proposed, outcomes: Sequence[Outc
     """Return what the crashes of all of a round's children say, if it is the same but for numbers.
 
     Empty if it is not, if some that the round waits for have no result yet, or if the search is to
-    go on with such rounds. A round of one child is taken together with the one before. Repeats have
-    no crash of their own.
+    go on with such rounds. Repeats have no crash of their own: for each of them, and for a round of
+    one child, those of the rounds before are looked at.
     """
     if search.config.children.when_all_crash == "go_on":
         return ""
-    new = zip(proposed.children, outcomes, strict=True)
-    outcomes = [outcome for child, outcome in new if child.repeat_of is None]
-    known = [outcome for outcome in outcomes if outcome is not None]
+    both = zip(proposed.children, outcomes, strict=True)
+    new = [outcome for child, outcome in both if child.repeat_of is None]
+    known = [outcome for outcome in new if outcome is not None]
     crashes = [outcome.message for outcome in known if outcome.status == "crashed"]
-    num_needed = min(search.config.search.wait_for or len(outcomes), len(outcomes))
+    num_needed = min(search.config.search.wait_for or len(new), len(new))
     if not crashes or len(crashes) < max(len(known), num_needed):
         return ""
-    if len(outcomes) < _FEWEST:
-        crashes += _crashes_before(search, proposed)
+    enough = max(_FEWEST, len(proposed.children))
+    if len(new) < enough:
+        crashes += _crashes_before(search, proposed, most=enough - len(new))
     alike = len({_NUMBERED.sub("#", message) for message in crashes}) == 1
     return crashes[0] if alike and len(crashes) >= _FEWEST else ""
 
@@ -82,13 +83,15 @@ def _run_of(search: OpenSearch, child: str) -> str:
     return str(search.store.read(dict[str, Any], layout.attempt(child, number)).get("run", ""))
 
 
-def _crashes_before(search: OpenSearch, proposed: Proposed) -> list[str]:
-    """Return what the crashes of other architectures in the round before say."""
-    key = layout.round_state(proposed.replica, proposed.round - 1, "rewarded")
-    before = search.store.find(Rewarded, key) if proposed.round else None
+def _crashes_before(search: OpenSearch, proposed: Proposed, *, most: int) -> list[str]:
+    """Return what the last so many other architectures crashed by, empty for those that did not."""
     again = {child.architecture.id for child in proposed.children if child.repeat_of is None}
-    return [
-        row.message
-        for row in (before.rows if before else ())
-        if row.status == "crashed" and not row.is_repeat and row.architecture.id not in again
-    ]
+    found: list[str] = []
+    for round_ in reversed(range(proposed.round)):
+        key = layout.round_state(proposed.replica, round_, "rewarded")
+        rows = [row for row in search.store.read(Rewarded, key).rows if not row.is_repeat]
+        others = [row for row in rows if row.architecture.id not in again]
+        found += [row.message if row.status == "crashed" else "" for row in others]
+        if len(found) >= most:
+            break
+    return found

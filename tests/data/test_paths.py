@@ -41,7 +41,16 @@ def test_a_home_folder_of_nobody_is_named() -> None:
 
 
 def test_what_systems_leave_in_folders_is_known() -> None:
-    left = ("._1.png", ".DS_Store", "__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini", ".git")
+    left = (
+        "._1.png",
+        ".DS_Store",
+        "__MACOSX",
+        "@eaDir",
+        "Thumbs.db",
+        "desktop.ini",
+        ".git",
+        "#recycle",
+    )
     assert all(map(is_of_a_system, left))
     assert not any(map(is_of_a_system, ("1.png", "MACOSX", "thumbs", "_x")))
 

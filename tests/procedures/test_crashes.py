@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from searches import tabular
 
+import nas_lib
 from nas_lib import steps
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.crashes import crash_of_all, crashed_round
@@ -52,6 +53,29 @@ def test_they_are_if_all_that_are_waited_for_say_the_same_but_for_numbers(
     is_told: bool,
 ) -> None:
     assert told(request.node.name, found, **settings) == (ALIKE[0][1] if is_told else "")
+
+
+@pytest.mark.parametrize(
+    ("before", "is_told"), [("searches:product", False), ("searches:unless_mended", True)]
+)
+def test_where_others_of_a_round_are_repeats_those_before_have_crashed_alike_too(
+    before: str, is_told: bool
+) -> None:
+    """Half of the new ones may well be at fault themselves: an option that always raises."""
+    uri = f"memory://crashes-after-{before}"
+    config = tabular(before, children={"when_all_crash": "go_on", "max_attempts": 1})
+    handle = nas_lib.search(config, store=uri, rounds=1)
+    search = OpenSearch(uri)
+    search.store.change_settings(tabular(before))
+    steps.sample_architectures(search, replica=0, run="run")
+    proposed = search.store.read(Proposed, layout.round_state(0, 1, "proposed"))
+    *new, third, last = proposed.children
+    repeats = [replace(child, repeat_of=handle.children[0].id) for child in (third, last)]
+    proposed = replace(proposed, children=(*new, *repeats))
+    message = "the same" if not is_told else handle.children[0].message
+
+    found = outcomes(("crashed", message), ("crashed", message), ("ok", ""), ("ok", ""))
+    assert crash_of_all(search, proposed, found) == (message if is_told else "")
 
 
 def test_the_sentence_says_so_where_a_round_had_repeats_that_did_not_crash() -> None:
