@@ -47,9 +47,9 @@ def crash_of_all(search: OpenSearch, proposed: Proposed, outcomes: Sequence[Outc
 def crashed_round(proposed: Proposed, crash: str) -> CrashedRoundError:
     """Return the error that stops a run: what happened, and what to do."""
     has_repeats = any(child.repeat_of is not None for child in proposed.children)
-    which = "children that are no repeats" if has_repeats else "children"
+    but = ", but for repeats," if has_repeats else ""
     return CrashedRoundError(
-        f"all {which} of round {proposed.round + 1} of replica {proposed.replica} crashed "
+        f"all children of round {proposed.round + 1} of replica {proposed.replica}{but} crashed "
         f"alike ({crash}): mend the cause and go on with the search, which tries them again; "
         "with children.when_all_crash: go_on they count as crashed"
     )
