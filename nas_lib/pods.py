@@ -7,6 +7,7 @@ line of the pod's log.
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,9 +22,9 @@ from nas_lib.data import Manifest
 from nas_lib.engine import default_workers, train_one, train_round, worker_processes
 from nas_lib.errors import ConfigError, NasError, one_line, visible
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures import Listener
+from nas_lib.procedures import Listener, procedure_of
 from nas_lib.procedures.procedure import settings_of
-from nas_lib.records import ChildResult, SharedEpoch
+from nas_lib.records import ChildResult, RunPlan, SharedEpoch
 from nas_lib.redaction import without_secrets
 from nas_lib.report import epoch_text
 from nas_lib.results import SearchView
@@ -93,7 +94,16 @@ def plan_rounds(search: OpenSearch, *, replica: int, rounds_per_run: int, run: s
         sentence = f"{plan.holder} is working on replica {replica}: nothing is done here"
         search.store.note_problem(run=run, step="plan_rounds", message=sentence)
         _say(sentence)
+    else:
+        _note_plan(search, replica, run, len(plan.ticks))
     return plan
+
+
+def _note_plan(search: OpenSearch, replica: int, run: str, num_ticks: int) -> None:
+    """Note what this run set out to do, which its report compares with what came of it."""
+    num_done = procedure_of(search.config).num_done(search, replica)
+    planned = RunPlan(run, replica, num_ticks, num_done, created_s=time.time())
+    search.store.settle(layout.run_plan(run), planned)
 
 
 @dataclass(frozen=True)

@@ -355,6 +355,25 @@ class Problem:
     created_s: Seconds
 
 
+@checked_dataclass(frozen=True, config=STRICT)
+class RunPlan:
+    """What a run on Kubeflow set out to do, once it had its replica's lease.
+
+    Attributes:
+        run: The run.
+        replica: The controller replica that it works on.
+        num_ticks: Rounds that it may do; with shared weights, stretches of their training.
+        num_done: Rounds that were learned from before it, or epochs of shared weights.
+        created_s: Seconds since 1970.
+    """
+
+    run: str
+    replica: Count
+    num_ticks: Count
+    num_done: Count
+    created_s: Seconds
+
+
 T = TypeVar("T")
 
 

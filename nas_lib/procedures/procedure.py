@@ -126,6 +126,10 @@ class Procedure(ABC, Generic[S]):
         """Say whether the replica has nothing more to do."""
 
     @abstractmethod
+    def num_done(self, search: OpenSearch, replica: int) -> int:
+        """Return how much of what its ticks do a replica has done."""
+
+    @abstractmethod
     def rounds_left(self, search: OpenSearch, replica: int) -> int:
         """Return how many rounds a replica that is not finished is expected to do, at least one."""
 

@@ -68,6 +68,10 @@ class Rounds(Procedure[RoundsConfig]):
         """Say whether no round is open, and none may be begun."""
         return _is_finished(search, self.settings, replica, search.store.open_round(replica))
 
+    def num_done(self, search: OpenSearch, replica: int) -> int:
+        """Return its rounds that are learned from."""
+        return search.store.open_round(replica)
+
     def rounds_left(self, search: OpenSearch, replica: int) -> int:
         """Return how many the budget still holds; an open one counts, also where it holds none.
 

@@ -67,6 +67,10 @@ class Shared(Procedure[SharedConfig]):
         """Say whether all that was derived is trained from scratch."""
         return are_judged(search)
 
+    def num_done(self, search: OpenSearch, replica: int) -> int:
+        """Return the finished epochs."""
+        return weights_progress(search).epoch
+
     def rounds_left(self, search: OpenSearch, replica: int) -> int:
         """Return 1: the round of what is derived."""
         return 1

@@ -177,6 +177,11 @@ def wanted_settings(run: str) -> str:
     return f"{problems_folder(run)}/settings.json"
 
 
+def run_plan(run: str) -> str:
+    """Return the key of what a run on Kubeflow set out to do."""
+    return f"{problems_folder(run)}/plan.json"
+
+
 def report(run: str, name: str) -> str:
     """Return the key of a run's report."""
     return f"reports/{run}/{name}"

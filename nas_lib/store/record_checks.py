@@ -18,6 +18,7 @@ from nas_lib.records import (
     Learned,
     Proposed,
     Rewarded,
+    RunPlan,
     SharedEpoch,
     TestReading,
 )
@@ -79,6 +80,10 @@ def _shared_epoch(record: SharedEpoch, key: str) -> Iterator[str]:
         yield from _elsewhere(layout.shared_epoch(record.epoch), key)
 
 
+def _run_plan(record: RunPlan, key: str) -> Iterator[str]:
+    yield from _elsewhere(layout.run_plan(record.run), key)
+
+
 def epochs_misfit(epochs: Sequence[EpochMetrics]) -> Iterator[str]:
     """Yield what is wrong with the numbers of a child's epochs, which count from 1."""
     for number, metrics in enumerate(epochs, start=1):
@@ -110,4 +115,5 @@ _CHECKS: dict[type, Callable[[Any, str], Iterator[str]]] = {
     ChildResult: _result,
     TestReading: _reading,
     SharedEpoch: _shared_epoch,
+    RunPlan: _run_plan,
 }

@@ -12,7 +12,7 @@ from nas_lib import kubeflow_artifacts, pods, steps
 from nas_lib.config import FORMAT_VERSION
 from nas_lib.errors import DataError
 from nas_lib.open_search import OpenSearch
-from nas_lib.records import to_json
+from nas_lib.records import RunPlan, to_json
 from nas_lib.store import SearchStore, layout
 
 
@@ -81,6 +81,19 @@ def test_a_run_that_was_kept_away_says_who_is_at_work(tabular_uri: str) -> None:
 
     assert "run first" in report.text
     assert "is working on replica 0: nothing is done here" in report.page
+
+
+def test_what_a_run_set_out_to_do_is_stored_once(tabular_uri: str) -> None:
+    store = SearchStore.open(tabular_uri)
+    planned(tabular_uri, run="first")
+    planned(tabular_uri, run="kept-away")
+    plan = store.read(RunPlan, layout.run_plan("first"))
+    time.sleep(0.01)
+    planned(tabular_uri, run="first")  # its pod was lost, and made anew
+
+    assert (plan.replica, plan.num_ticks, plan.num_done) == (0, 1, 0)
+    assert store.read(RunPlan, layout.run_plan("first")) == plan
+    assert store.find(RunPlan, layout.run_plan("kept-away")) is None
 
 
 def test_a_run_that_is_kept_away_changes_nothing(tmp_path: Path) -> None:
