@@ -6,7 +6,21 @@ from kfp.dsl import PipelineTask
 RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
 TASK_TIMEOUT_S = 24 * 3600  # of one pod: a child that hangs must not hold its round for ever
 ROUND_TIMEOUT_S = 7 * TASK_TIMEOUT_S  # where one pod has to do with all children of a round
-KEPT = dsl.PipelineConfig(ttl_seconds_after_finished=7 * 24 * 3600)  # what Kubernetes has of a run
+_WEEK_S = 7 * 24 * 3600
+KEPT = dsl.PipelineConfig(  # what Kubernetes has of a run: its pods and their logs
+    ttl_seconds_after_finished=_WEEK_S,
+    # Kubeflow's manifests set these to an hour for all runs, and either counts before the first
+    ttl_seconds_after_success=_WEEK_S,
+    ttl_seconds_after_failure=_WEEK_S,
+)
+_LABELS = {
+    "app.kubernetes.io/part-of": "kfp-nas",  # what network policies go by
+    "azure.workload.identity/use": "true",  # means nothing elsewhere
+}
+_ANNOTATIONS = {  # a pod in the midst of something is not moved for the sake of a fuller node
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    "karpenter.sh/do-not-disrupt": "true",
+}
 
 
 def with_state(
@@ -16,7 +30,9 @@ def with_state(
     store_settings: str,
     timeout_s: int = TASK_TIMEOUT_S,
 ) -> PipelineTask:
-    """Give a task the store's credentials and endpoint, and never take its result from a cache.
+    """Give a task what each has: the store's credentials and endpoint, marks and rights of its pod.
+
+    Its result is never taken from a cache.
 
     Args:
         task: The task.
@@ -39,7 +55,12 @@ def with_state(
     kubernetes.use_config_map_as_env(task, store_settings, settings, optional=True)
     kubernetes.set_image_pull_policy(task, "IfNotPresent")
     kubernetes.set_timeout(task, timeout_s)
-    kubernetes.add_pod_label(task, "azure.workload.identity/use", "true")  # means nothing elsewhere
+    for key, value in _LABELS.items():
+        kubernetes.add_pod_label(task, key, value)
+    for key, value in _ANNOTATIONS.items():
+        kubernetes.add_pod_annotation(task, key, value)
+    # as whom, the image says, or a platform that gives each namespace users of its own
+    kubernetes.set_security_context(task, run_as_non_root=True)
     task.set_caching_options(False)
     return task
 

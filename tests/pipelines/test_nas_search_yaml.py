@@ -251,9 +251,35 @@ def test_every_pod_has_the_stores_credentials_endpoint_identity_and_a_time_limit
             "AWS_REGION",
             "AZURE_STORAGE_ACCOUNT_NAME",
         }
-        assert settings["podMetadata"]["labels"] == {"azure.workload.identity/use": "true"}
         days = 7 if name in ("exec-train-as-jobs", "exec-train-children") else 1
         assert int(settings["activeDeadlineSeconds"]) == days * 24 * 3600
+
+
+def test_every_pod_is_known_as_ours_left_in_peace_and_no_root(compiled: Compiled) -> None:
+    """The rest of what a restricted namespace asks for, a backend sets itself."""
+    for name in compiled.executors():
+        settings = compiled.kubernetes()[name]
+        assert settings["podMetadata"]["labels"] == {
+            "app.kubernetes.io/part-of": "kfp-nas",
+            "azure.workload.identity/use": "true",
+        }, name
+        assert settings["podMetadata"]["annotations"] == {
+            "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+            "karpenter.sh/do-not-disrupt": "true",
+        }, name
+        assert settings["securityContext"] == {"runAsNonRoot": True}, name  # no user: OpenShift
+
+
+def test_what_kubernetes_has_of_a_run_stays_a_week_however_it_ended(compiled: Compiled) -> None:
+    """A backend's default of an hour for success and failure would count before the general one."""
+    week_s = 7 * 24 * 3600
+    config = compiled.platform["platforms"]["kubernetes"]["pipelineConfig"]
+
+    assert config == {
+        "resourceTtlOnCompletion": week_s,
+        "resourceTtlOnSuccess": week_s,
+        "resourceTtlOnFailure": week_s,
+    }
 
 
 def test_all_tasks_run_in_one_image_that_installs_nothing(compiled: Compiled) -> None:
