@@ -193,7 +193,9 @@ def test_runs_that_did_start_are_named_though_a_later_one_fails(
     assert len(server.runs) == 1
 
 
-def test_schedule_makes_one_for_each_replica(nas: Nas, server: FakeKubeflow) -> None:
+def test_schedule_makes_one_for_each_replica_which_end_one_by_one(
+    nas: Nas, server: FakeKubeflow
+) -> None:
     code, output, _ = nas(
         *("schedule", "digits", "--store", STORE, "--host", server.url, "--cron", "0 3 * * 1"),
         *("--set", "search.replicas=2", "--json"),
@@ -204,6 +206,15 @@ def test_schedule_makes_one_for_each_replica(nas: Nas, server: FakeKubeflow) -> 
     assert [each["id"] for each in json.loads(output)] == [each.recurring_run_id for each in made]
     assert [each.display_name for each in made] == ["digits r0", "digits r1"]
     assert {each.trigger.cron_schedule.cron for each in made} == {"0 0 3 * * 1"}
+
+    first, second = (each.recurring_run_id for each in made)
+    assert nas("cancel", first, "--host", server.url)[0] == 0
+    _, output, _ = nas("runs", STORE, "--host", server.url, "--json")
+    assert [(each["id"], each["replica"]) for each in json.loads(output)["schedules"]] == [
+        (second, 1)
+    ]
+    assert nas("cancel", second, "--host", server.url)[0] == 0
+    assert server.recurring_runs == {}
 
 
 def test_a_search_has_one_schedule_unless_another_is_to_replace_it(
