@@ -121,25 +121,34 @@ class SharedTick:
 
 def train_shared_weights(search: OpenSearch, *, run: str) -> SharedTick:
     """Train shared weights for one tick; see `steps.train_shared_weights`."""
+    settings = settings_of(search, SharedConfig)
+    _require_gpus(search, settings.weights.device)
     epochs: list[SharedEpoch] = []
 
     def note(metrics: SharedEpoch) -> None:
         _say(epoch_text(metrics, search.task.measure))
         epochs.append(metrics)
 
-    minutes = settings_of(search, SharedConfig).tick_minutes
-    steps.train_shared_weights(search, run=run, minutes=minutes, on_epoch=note)
+    steps.train_shared_weights(search, run=run, minutes=settings.tick_minutes, on_epoch=note)
     return SharedTick(epochs[-1] if epochs else None, steps.may_derive(search, run=run))
+
+
+def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
+    """Choose what is trained from scratch; see `steps.derive_architectures`."""
+    _require_gpus(search, settings_of(search, SharedConfig).weights.device)
+    return steps.derive_architectures(search, run=run)
 
 
 def train_child(search: OpenSearch, *, child: str, run: str, shows_life: bool = True) -> float:
     """Train a child in a process of its own and return its reward, whatever becomes of it."""
+    _require_gpus(search, search.config.children.device)
     with worker_processes(search, run, Log(), num=1) as workers:
         return train_one(search, child, run=run, workers=workers, shows_life=shows_life)
 
 
 def train_children(search: OpenSearch, *, children: Sequence[str], run: str) -> list[float]:
     """Train children of one round in this pod, as many at once as it has GPUs, or else CPUs."""
+    _require_gpus(search, search.config.children.device)
     num = min(default_workers(search.config), len(children))  # they share the memory
     with worker_processes(search, run, Log(), num=num) as workers:
         return train_round(search, children, run=run, workers=workers)
@@ -171,6 +180,15 @@ class Log(Listener):
     def waiting(self, child: str, message: str) -> None:
         """Print it."""
         _say(f"{child} waits: {message}")
+
+
+def _require_gpus(search: OpenSearch, device: str) -> None:
+    """Let nobody wait for days on CPUs who asked for GPUs: only a laptop may do without them."""
+    num = search.config.resources.gpu_count
+    if num and device != "cpu":
+        from nas_lib.training.devices import require_gpu  # loads torch
+
+        require_gpu(f"resources.gpu_count is {num}")
 
 
 def _say(line: str) -> None:

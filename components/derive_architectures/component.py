@@ -18,7 +18,7 @@ def derive_architectures(search_uri: str, run: str) -> List[str]:
     Returns:
         Ids of the children to train, at least one.
     """
-    from nas_lib import pods, steps
+    from nas_lib import pods
 
     with pods.pod_step(search_uri, "derive_architectures", run) as search:
-        return steps.derive_architectures(search, run=run)
+        return pods.derive_architectures(search, run=run)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import torch
 
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, MachineError, one_line
 
 
 def set_up_torch(device: str, *, threads: int, setting: str) -> torch.device:
@@ -54,3 +55,35 @@ def find_device(name: str, setting: str) -> torch.device:
     if not num_gpus:
         here = "auto or cpu (there is no GPU here)"
     raise ConfigError(f"{setting} must be {here}, got {name!r}")
+
+
+def require_gpu(wanted_by: str) -> None:
+    """Refuse to go on where this torch cannot use a GPU.
+
+    Args:
+        wanted_by: Which setting says that there should be one, for the error.
+
+    Raises:
+        MachineError: Torch is built without CUDA, or finds no GPU.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")  # torch warns of a driver that is too old, and finds none
+        if torch.cuda.is_available():
+            return
+    built_for = _built_for()
+    if built_for is None:
+        raise MachineError(
+            f"{wanted_by}, but torch {torch.__version__} of this image is built without CUDA: "
+            "build the image with TORCH=cuda"
+        )
+    reasons = "".join(f" ({one_line(each.message)})" for each in caught)
+    raise MachineError(
+        f"{wanted_by}, but no GPU is visible in this pod{reasons}: torch {torch.__version__} needs "
+        f"a driver for {built_for} on the node, and a container runtime that hands the GPU in"
+    )
+
+
+def _built_for() -> str | None:
+    if torch.version.cuda is not None:
+        return f"CUDA {torch.version.cuda}"
+    return None if torch.version.hip is None else f"ROCm {torch.version.hip}"
