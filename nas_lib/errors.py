@@ -92,6 +92,14 @@ class StoreError(NasError, OSError):
         return str(self.args[0]) if self.args else ""
 
 
+class StoreAwayError(StoreError):
+    """The store cannot be reached or is too busy: the same may go well later."""
+
+
+class NoBucketError(StoreError):
+    """The bucket, or container, does not exist."""
+
+
 class ObjectNotFoundError(StoreError, KeyError):
     """No object lies under this key."""
 

@@ -15,16 +15,26 @@ def store() -> None:
 
 @store.command()
 @click.argument("uri", metavar="URI")
-def init(uri: str) -> None:
+@click.option(
+    "--wait",
+    "wait_min",
+    type=click.FloatRange(min=0, max=1440),
+    default=0.0,
+    show_default=True,
+    help="Minutes to go on trying while it cannot be reached, or has no bucket.",
+)
+def init(uri: str, wait_min: float) -> None:
     """Make a bucket (or folder) ready, and check that it keeps searches safe.
 
     URI is s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or a folder. Settings of
     S3 come from the environment: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
     AWS_REGION. A bucket of the other two must be there already.
     """
-    from nas_lib.store.setup import init_store
+    from nas_lib.store.arrival import init_arriving_store
 
-    done = init_store(uri)
+    done = init_arriving_store(
+        uri, wait_s=60 * wait_min, say=lambda text: click.echo(text, err=True)
+    )
     click.echo(f"{done.uri} is {'made' if done.is_new else 'there'} and ready for searches")
     click.echo(f"create-only writes are atomic: one winner in each of {done.num_races} races")
     click.echo(done.expiry)

@@ -9,7 +9,13 @@ from typing import Literal, NamedTuple
 
 from obstore.exceptions import BaseError
 
-from nas_lib.errors import ObjectNotFoundError, StoreError, one_line
+from nas_lib.errors import (
+    NoBucketError,
+    ObjectNotFoundError,
+    StoreAwayError,
+    StoreError,
+    one_line,
+)
 from nas_lib.redaction import redacted
 
 Action = Literal["use", "read", "write", "delete", "list", "set up"]
@@ -48,12 +54,25 @@ _WORDS = {
 
 _REFUSED = "the credentials were refused; check {words.credentials}"
 _MAY_NOT = "these credentials may not {action} here; check the rights of {words.credentials}"
+_NO_BUCKET = "the {words.bucket} does not exist; make it with `{making}`"
+_BUSY = "the server is too busy"
+_BROKE_OFF = "the connection broke"
+_SILENT = "the server does not answer; NAS_STORE_TIMEOUT_S says how long to wait"
+_UNREACHED = "cannot reach the server; is {words.address} right?"
+_FAILED = "the server answered 5{status}"
+_BROKEN = "the server had an internal error"
+
+# What later may be otherwise, without anything done here.
+_KINDS: dict[str, type[StoreError]] = {
+    _NO_BUCKET: NoBucketError,
+    **dict.fromkeys((_BUSY, _BROKE_OFF, _SILENT, _UNREACHED, _FAILED, _BROKEN), StoreAwayError),
+}
 
 # The clients tell these apart only in their texts, which quote the server's error code.
 _REASONS = (
     (
         "NoSuchBucket|ContainerNotFound|specified container does not exist",
-        "the {words.bucket} does not exist; make it with `{making}`",
+        _NO_BUCKET,
     ),
     (
         # The address is where the clients look last: for a cloud machine's own credentials.
@@ -82,13 +101,12 @@ _REASONS = (
     ),
     ("redirect without LOCATION", "the {words.bucket} is in another region; set AWS_REGION"),
     ("507 Insufficient|StorageFull|QuotaExceeded", "no space left on the server"),
-    ("429 Too Many|SlowDown|503 Service|ServerBusy|409 Conflict", "the server is too busy"),
-    ("response body error", "the connection broke"),
-    ("kind: Timeout", "the server does not answer; NAS_STORE_TIMEOUT_S says how long to wait"),
-    (
-        "error sending request|Max retries exceeded|timed out",
-        "cannot reach the server; is {words.address} right?",
-    ),
+    ("429 Too Many|SlowDown|503 Service|ServerBusy|409 Conflict", _BUSY),
+    ("response body error", _BROKE_OFF),
+    ("kind: Timeout", _SILENT),
+    ("error sending request|Max retries exceeded|timed out", _UNREACHED),
+    (r"status code:? 5(?P<status>\d\d[A-Za-z ]*)", _FAILED),
+    ("; code: InternalError", _BROKEN),
     (r"status code: (?P<status>(?!404)\d{3}[A-Za-z ]+)", "the server answered {status}"),
 )
 
@@ -120,27 +138,29 @@ def store_error(err: Exception, action: Action, key: str, uri: str) -> StoreErro
     """
     redacted(err)
     place = f"{key} in {uri}" if key else uri
-    reason = _network_reason(str(err), action, uri)
+    kind, reason = _network_reason(str(err), action, uri)
     if reason is None and action in ("read", "delete") and _is_missing(err):
         return ObjectNotFoundError(one_line(f"there is no {place}"))
     reason = reason or getattr(err, "strerror", None) or _first_line(str(err))
-    return StoreError(one_line(f"cannot {action} {place}: {_begun_small(reason)}"))
+    return kind(one_line(f"cannot {action} {place}: {_begun_small(reason)}"))
 
 
-def _network_reason(text: str, action: Action, uri: str) -> str | None:
+def _network_reason(text: str, action: Action, uri: str) -> tuple[type[StoreError], str | None]:
     """Return what these words of a server or client mean, where it is a known thing."""
     scheme, _, path = uri.partition("://")
     words = _WORDS.get(scheme)
     if words is None:
-        return None
+        return StoreError, None
     for pattern, reason in _REASONS:
         found = re.search(pattern, text)
         if found:
+            kind = _KINDS.get(reason, StoreError)
             if reason is _MAY_NOT and action not in ("write", "delete"):
                 reason = _REFUSED  # what cannot even be read is more likely a wrong key
             making = words.making.format(uri=uri, name=path.partition("/")[0])
-            return reason.format(words=words, making=making, action=action, **found.groupdict())
-    return None
+            said = reason.format(words=words, making=making, action=action, **found.groupdict())
+            return kind, said
+    return StoreError, None
 
 
 def _is_missing(err: Exception) -> bool:

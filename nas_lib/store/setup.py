@@ -65,6 +65,7 @@ def init_store(uri: str, *, num_races: int = 4) -> StoreSetup:
     scheme = store.uri.partition("://")[0]
     if scheme == "s3":
         is_new, expiry = _set_up_bucket(S3Location.parse(uri))
+        store.keys("checkpoints")  # who may do nothing to the bucket has heard nothing of it yet
     elif scheme in _EXPIRY_RULES:
         store.keys("checkpoints")  # says so if there is no bucket
         is_new, expiry = False, _EXPIRY_RULES[scheme](*bucket_and_prefix(uri))
@@ -98,7 +99,7 @@ def _minio(location: S3Location) -> Minio:
 
 
 def _make_bucket(client: Minio, location: S3Location) -> bool:
-    if client.bucket_exists(location.bucket):
+    if not _is_to_be_made(client, location):
         return False
     try:
         client.make_bucket(location.bucket, location=location.region)
@@ -107,6 +108,15 @@ def _make_bucket(client: Minio, location: S3Location) -> bool:
             raise
         return False
     return True
+
+
+def _is_to_be_made(client: Minio, location: S3Location) -> bool:
+    try:
+        return not client.bucket_exists(location.bucket)
+    except S3Error as err:
+        if err.code != "AccessDenied":  # as those hear who may use nothing but their prefix
+            raise
+        return False
 
 
 def _let_checkpoints_expire(client: Minio, location: S3Location) -> str:
@@ -122,7 +132,9 @@ def _let_checkpoints_expire(client: Minio, location: S3Location) -> str:
         others = [old for old in present.rules if old.rule_id != rule.rule_id] if present else []
         client.set_bucket_lifecycle(location.bucket, LifecycleConfig([*others, rule]))
     except S3Error as err:
-        if err.code not in ("NotImplemented", "MethodNotAllowed", "AccessDenied"):
+        if err.code == "AccessDenied":
+            return "these credentials may not set the bucket's rules, which remove old checkpoints"
+        if err.code not in ("NotImplemented", "MethodNotAllowed"):
             raise
         return f"the store lets no rule remove old checkpoints ({err.code})"
     return f"checkpoints below {prefix} expire after {CHECKPOINT_DAYS} days"

@@ -6,11 +6,14 @@ from contextlib import AbstractContextManager
 
 from small_server import SmallServer, running
 
+NOTHING = (
+    b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
+)
 HEADERS = {"ETag": '"1"', "Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT"}
 
 
 class SmallS3(SmallServer):
-    """Has every bucket, believes every signature, and knows no lifecycle rules."""
+    """Has every bucket, believes every signature, lists nothing, and knows no lifecycle rules."""
 
     heeds_conditions = True
 
@@ -20,6 +23,8 @@ class SmallS3(SmallServer):
     def get(self) -> None:
         if "lifecycle" in self.path:
             self.refuse(404, "NoSuchLifecycleConfiguration")
+        elif "list-type=2" in self.path:
+            self.answer(200, NOTHING)
         elif self.path in self.objects:
             self.answer(200, self.objects[self.path], HEADERS)
         else:

@@ -118,6 +118,26 @@ def test_a_store_that_looks_before_it_writes_is_refused() -> None:
         check_create_is_atomic(LookThenWrite(uuid4().hex), 4)
 
 
+def test_who_may_use_nothing_but_a_prefix_can_check_it(
+    s3_server: S3Server, s3_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_server.limited.items():
+        monkeypatch.setenv(name, value)
+    bucket = s3_uri.removeprefix("s3://").partition("/")[0]
+    uri = f"s3://{bucket}/limited/{uuid4().hex}"
+
+    assert init_store(uri, num_races=1) == StoreSetup(
+        uri=uri,
+        is_new=False,
+        expiry="these credentials may not set the bucket's rules, which remove old checkpoints",
+        num_races=1,
+    )
+    with pytest.raises(StoreError, match="the credentials were refused"):
+        init_store(s3_uri)
+    with pytest.raises(StoreError, match="the bucket does not exist"):
+        init_store("s3://nowhere/limited/search")
+
+
 def test_wrong_credentials_are_refused(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StoreError, match=f"cannot set up {s3_uri}: the credentials were refused"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -22,7 +23,10 @@ START_TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class S3Server:
-    """Where it listens, and the bucket and credentials that it accepts."""
+    """Where it listens, the bucket that it has, and the credentials that it accepts.
+
+    With those of `limited` one may use objects below `limited/` of any bucket, and nothing else.
+    """
 
     endpoint: str
     bucket: str = "tests"
@@ -37,12 +41,21 @@ class S3Server:
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
         }
 
+    @property
+    def limited(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "nas-limited",
+            "AWS_SECRET_ACCESS_KEY": "nas-limited-secret",
+        }
+
 
 @contextmanager
 def running_s3_server(folder: Path) -> Iterator[S3Server]:
     """Start a server that keeps its data in this folder, and stop it afterwards."""
     ports = _free_ports(10)
     server = S3Server(f"http://127.0.0.1:{ports[0]}")
+    (folder / "identities.json").write_text(json.dumps(_identities(server)))
     # The shell kills the server when its input ends: when we close it, or when we are killed.
     process = subprocess.Popen(
         ["sh", "-c", '"$@" & read _; kill -9 $!; wait', "sh", *_command(folder, server, ports)],
@@ -80,11 +93,24 @@ def _command(folder: Path, server: S3Server, ports: list[int]) -> list[str]:
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-s3.autoCreateBucket=false",
+        f"-s3.config={folder}/identities.json",
         f"-s3.localSocket={folder}/s3.sock",
         f"-filer.localSocket={folder}/filer.sock",
         f"-bucket={server.bucket}",
         *(f"-{name}={port}" for name, port in zip(listeners, ports, strict=True)),
     ]
+
+
+def _identities(server: S3Server) -> dict[str, object]:
+    def identity(environment: dict[str, str], *actions: str) -> dict[str, object]:
+        key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+        credentials = [{"accessKey": key, "secretKey": secret}]
+        return {"name": key, "credentials": credentials, "actions": actions}
+
+    limits = [f"{action}:*/limited/*" for action in ("Read", "Write", "List")]
+    return {
+        "identities": [identity(server.environment, "Admin"), identity(server.limited, *limits)]
+    }
 
 
 def _free_ports(count: int) -> list[int]:
