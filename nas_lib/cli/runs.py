@@ -12,7 +12,7 @@ from nas_lib.cli.submitting import connect, kubeflow_options
 from nas_lib.errors import ClusterError, one_line
 
 if TYPE_CHECKING:
-    from nas_lib.cluster.kubeflow_runs import Run
+    from nas_lib.cluster.kubeflow_runs import Run, Schedule
 
 STANDALONE_NAMESPACE = "kubeflow"
 """Where pods run if there are no profiles."""
@@ -43,8 +43,8 @@ def runs(
     if as_json:
         print_json({"runs": list(map(_plain, found)), "schedules": list(map(asdict, schedules))})
         return
-    rows = [("schedule", s.id, s.name, s.state, s.timing, s.search_uri or "") for s in schedules]
-    rows += [("run", r.id, r.name, r.state, _when(r), r.search_uri or "") for r in found]
+    rows = [("schedule", s.id, s.name, s.state, s.timing, _where(s)) for s in schedules]
+    rows += [("run", r.id, r.name, r.state, _when(r), _where(r)) for r in found]
     if not rows:
         click.echo("no runs and no schedules" + (f" of {search}" if search else ""))
         return
@@ -108,6 +108,11 @@ def _delete_jobs(run: Run, search_uri: str, namespace: str) -> None:
 
 def _plain(run: Run) -> dict[str, object]:
     return {**asdict(run), "created": run.created.isoformat() if run.created else None}
+
+
+def _where(each: Run | Schedule) -> str:
+    """Return search and replica: in the UI a run may be called anything."""
+    return f"{each.search_uri} r{each.replica}"
 
 
 def _when(run: Run) -> str:

@@ -267,6 +267,18 @@ def test_runs_lists_runs_and_schedules_of_a_search(nas: Nas, server: FakeKubeflo
     assert "PENDING" in run
 
 
+def test_runs_of_two_replicas_are_told_apart_whatever_they_are_called(
+    nas: Nas, server: FakeKubeflow
+) -> None:
+    nas("submit", "digits", "--store", STORE, "--host", server.url, "--set", "search.replicas=2")
+    for run in server.runs.values():
+        run.display_name = "Run of nas-search"  # as in the UI's form
+
+    _, output, _ = nas("runs", STORE, "--host", server.url)
+
+    assert [line.split()[-2:] for line in output.splitlines()] == [[STORE, "r1"], [STORE, "r0"]]
+
+
 def test_runs_are_listed_as_json(nas: Nas, server: FakeKubeflow) -> None:
     nas("submit", "digits", "--store", STORE, "--host", server.url)
 
