@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+_SHOWN = 40  # characters of a configuration string in a line of an interactive Python
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -20,6 +22,11 @@ class Architecture:
     space: str
     tokens: tuple[int, ...]
     config: str
+
+    def __repr__(self) -> str:
+        text = str(self.config)  # of a user's own space it may be anything
+        cut = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+        return f"Architecture({self.space}: {cut})"
 
     @property
     def id(self) -> str:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,14 @@ from nas_lib.wrong_settings import explain
 from nas_lib.yaml_text import parse_yaml
 
 
-def read_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
+def read_config(path: str | PathLike[str], overrides: Sequence[str] = ()) -> SearchConfig:
     """Return the configuration in a YAML file, with `key.key=value` overrides applied.
 
     Raises:
         ConfigError: The file cannot be read, is not YAML, or says something impossible.
     """
     source = one_line(path)
-    document = parse_yaml(_text_of(path), source=source)
+    document = parse_yaml(_text_of(Path(path)), source=source)
     if document is None:  # an empty file
         document = {}
     return parse_config(apply_overrides(document, overrides), source=source)

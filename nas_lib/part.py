@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final, get_args
 
@@ -11,6 +11,13 @@ from pydantic import BaseModel, model_validator
 
 class Part(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Settings are immutable, and an unknown key is an error."""
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Show what is not as it would be anyway."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value != field.get_default(call_default_factory=True):
+                yield name, value
 
     @model_validator(mode="before")
     @classmethod

@@ -170,6 +170,9 @@ class ChildRow:
     message: str = ""
     repeat_of: str | None = None
 
+    def __repr__(self) -> str:
+        return f"ChildRow({self.id} {self.status}, reward {self.reward:.4f}, {self.architecture!r})"
+
     @property
     def counts(self) -> bool:
         """Whether the controller learns from this child."""

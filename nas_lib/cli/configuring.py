@@ -30,7 +30,7 @@ def load(config: str, overrides: tuple[str, ...]) -> SearchConfig:
     if config in PRESETS and not Path(config).is_file():
         document = preset(config).model_dump(mode="json")
         return parse_config(apply_overrides(document, overrides), source=f"preset {config}")
-    return read_config(Path(config), overrides)
+    return read_config(config, overrides)
 
 
 def load_stored(uri: str, overrides: tuple[str, ...]) -> SearchConfig:

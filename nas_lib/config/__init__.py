@@ -109,3 +109,7 @@ __all__ = [
     "TextWeightsConfig",
     "WeightsConfig",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -53,6 +53,12 @@ class SearchConfig(Part):
         default_factory=ResourcesConfig, json_schema_extra=MAY_CHANGE
     )
 
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Show what is searched for in a line; `nas_lib.config_file.to_yaml` shows all."""
+        yield "name", self.name
+        for section in ("space", "controller", "search"):
+            yield section, getattr(self, section).kind
+
     @model_validator(mode="before")
     @classmethod
     def _name_kinds(cls, document: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from nas_lib.blame import shortage_told
 from nas_lib.cache import cache_folder
 from nas_lib.config import CustomSpaceConfig, OwnChildrenConfig, SearchConfig
 from nas_lib.config_file import parse_config
+from nas_lib.document import shown
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.workers import MakeWorkers, default_workers, this_process, worker_processes
 from nas_lib.errors import ConfigError
@@ -36,6 +39,10 @@ class SearchHandle:
     run: str
     view: SearchView
 
+    def __repr__(self) -> str:
+        best = f", best {self.best.id}" if self.best else ""
+        return f"SearchHandle({self.uri!r}, {len(self.children):,} children{best})"
+
     @property
     def children(self) -> tuple[ChildRow, ...]:
         """Every finished child, in order of replica, round and index."""
@@ -55,7 +62,7 @@ class SearchHandle:
 def search(
     config: SearchConfig,
     *,
-    store: str | None = None,
+    store: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     rounds: int | None = None,
     replicas: Sequence[int] | None = None,
@@ -84,9 +91,10 @@ def search(
     Raises:
         NasError: The sentence says what is wrong; what was finished is stored.
     """
-    config = _with_objects(config, space, evaluate)
+    _require_fork()
+    config = _with_objects(_checked(config), space, evaluate)
     procedure_of(config).check_choice(rounds=rounds is not None, replicas=replicas is not None)
-    uri = f"runs/{config.name}" if store is None else store
+    uri = f"runs/{config.name}" if store is None else os.fspath(store)
     opened = OpenSearch(uri, space=space, evaluate=evaluate)
     num_workers = _num_workers(config, workers, _is_inline(config, opened.uri))
     if opened.task_of(config).trains:
@@ -111,6 +119,24 @@ def search(
         problems=problems,
     )
     return SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
+
+
+def _require_fork() -> None:
+    """Refuse a system without what workers and leases are made of, before anything is created."""
+    if not hasattr(os, "fork"):
+        raise ConfigError(
+            "a search needs Linux, macOS or WSL (the Windows Subsystem for Linux): its workers are "
+            f"forks of one process, and there is no fork here ({sys.platform})"
+        )
+
+
+def _checked(config: object) -> SearchConfig:
+    if isinstance(config, SearchConfig):
+        return config
+    raise ConfigError(
+        "a search needs a SearchConfig, such as nas_lib.preset('digits') or "
+        f"nas_lib.read_config('search.yaml'), got {shown(config)}"
+    )
 
 
 def _make_workers(search: OpenSearch, listener: Listener, num_workers: int) -> MakeWorkers:

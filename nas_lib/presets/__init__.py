@@ -41,3 +41,7 @@ def preset(name: str) -> SearchConfig:
 def descriptions() -> dict[str, str]:
     """Return a one-line description of every preset by name."""
     return {name: (make.__doc__ or "").partition("\n")[0] for name, make in PRESETS.items()}
+
+
+def __dir__() -> list[str]:
+    return __all__

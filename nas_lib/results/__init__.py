@@ -46,3 +46,7 @@ __all__ = [
     "top_k_mean",
     "winner",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -78,6 +78,9 @@ class SearchView:
     run: str = ""
     seen_s: float = field(default_factory=time.time)
 
+    def __repr__(self) -> str:
+        return f"SearchView({self.uri!r}, {len(self.rows):,} children)"
+
     @cached_property
     def judged(self) -> tuple[ChildRow, ...]:
         """The finished children that are no repeats."""

@@ -82,3 +82,7 @@ __all__ = [
     "size_text",
     "space_size",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -60,6 +61,10 @@ class ChoiceSpace:
         if not options or not all(options.values()):
             raise ArchitectureError("a ChoiceSpace needs at least one option in every list")
         self._options = {name: tuple(values) for name, values in options.items()}
+
+    def __repr__(self) -> str:
+        lists = (f"{name}={reprlib.repr(list(of))}" for name, of in self._options.items())
+        return f"ChoiceSpace({', '.join(lists)})"
 
     def depth(self, num_children: int) -> int:
         """Return 1: every architecture has the same decisions."""

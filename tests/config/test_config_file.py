@@ -437,6 +437,17 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
         read_config(path)
 
 
+def test_a_file_is_named_by_a_text_or_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("search.yaml").write_text("seed: 7")
+
+    assert read_config("search.yaml") == read_config(Path("search.yaml")) == SearchConfig(seed=7)
+    with pytest.raises(ConfigError, match=r"cannot read the configuration absent\.yaml"):
+        read_config("absent.yaml")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read the configuration .*absent\.yaml"):
         read_config(tmp_path / "absent.yaml")
