@@ -22,7 +22,9 @@ from nas_lib.streams import plain_streams, quiet, without_logs
 __all__ = ["main"]
 
 _MAX_MESSAGE = 20_000  # characters: wrong settings are a line each
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = [  # Windows has no SIGHUP
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from typing import Any
 
 import click
@@ -63,6 +62,10 @@ def cli(context: click.Context) -> None:
 
 def _require_addresses(size_mb: int) -> None:
     """Refuse a limit of address space in which libraries end the process, or hang in its import."""
+    try:
+        import resource
+    except ImportError:  # on Windows, which has no such limit
+        return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY and limit < size_mb * 2**20:
         raise MachineError(

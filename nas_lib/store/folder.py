@@ -108,7 +108,7 @@ class FolderStore:
                 os.unlink(part)
 
     def _key(self, entry: os.DirEntry[str]) -> str:
-        return entry.path[len(self.uri) + 1 :]
+        return entry.path[len(self.uri) + 1 :].replace(os.sep, "/")
 
     def _files(self, prefix: str) -> Iterator[os.DirEntry[str]]:
         return _files(self._path(prefix) if prefix else self.uri)

@@ -21,6 +21,7 @@ _VERSION_2 = {
     "stat": "memory.stat",
     "killed": "memory.events",
 }
+_ASSUMED_MB = 8192  # where Python is not told, on Windows
 _DROPPABLE = ("inactive_file", "active_file")
 _GPU_FILES = ("nvidia*", "nvhost*", "dxg", "kfd")  # NVIDIA's, its boards', in WSL, AMD's
 
@@ -108,6 +109,8 @@ def process_memory_mb(pid: int) -> int:
 
 
 def _machine_memory_mb() -> int:
+    if not hasattr(os, "sysconf"):
+        return _ASSUMED_MB
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
 
 

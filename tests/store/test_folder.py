@@ -48,6 +48,15 @@ def test_what_a_killed_writer_left_is_no_object(tmp_path: Path) -> None:
     assert store.get("rounds/000001") == b"whole"
 
 
+def test_keys_are_the_same_whatever_a_system_has_between_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rounds\\000001").touch()
+    monkeypatch.setattr(os, "sep", "\\")  # as Windows has it
+
+    assert FolderStore(tmp_path).keys("") == ["rounds/000001"]
+
+
 def test_writers_leave_nothing_behind(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.create("a", b"x")
