@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.records import Derived
 from nas_lib.results import SearchView
 from nas_lib.steps import view_search
+from nas_lib.store import SearchStore
 
 PRESET = "enas-macro-digits"
 OVERRIDES = {**SMALL_SHARED, "search.weights.epochs": 4}
@@ -66,18 +68,23 @@ def outcome(view: SearchView) -> list[object]:
     ]
 
 
-def test_ticks_of_an_epoch_give_what_the_command_gives_in_one_go(
+def test_runs_with_ticks_of_an_epoch_give_what_the_command_gives_in_one_go(
     by_command: SearchView, tmp_path: Path
 ) -> None:
-    uri = str(tmp_path / "state")
+    uri, copy = str(tmp_path / "state"), str(tmp_path / "copy")
     overrides = {**OVERRIDES, "search.tick_minutes": 1e-9}
 
-    enas_search(search_uri=uri, preset=PRESET, overrides=overrides, ticks_per_run=4)
+    enas_search(search_uri=uri, preset=PRESET, overrides=overrides, ticks_per_run=1)
+    shutil.copytree(uri, copy)
+    enas_search(search_uri=uri, preset="", overrides={}, ticks_per_run=3)
 
     view = view_search(OpenSearch(uri))
     assert outcome(view) == outcome(by_command)
     assert view.problems == ()
-    assert len(list((tmp_path / "state" / "reports").glob("*/report.html"))) == 1
+    assert len(list((tmp_path / "state" / "reports").glob("*/report.html"))) == 2
+    # and the epochs that a pipeline left, the command trains
+    continued = search(SearchStore.open(copy).config(), store=copy)
+    assert outcome(continued.view) == outcome(by_command)
 
 
 def test_the_next_tick_makes_good_what_a_killed_one_left(
