@@ -33,11 +33,15 @@ def prepared_text(search: OpenSearch, prepared: Manifest | None) -> str:
 def child_resources(
     resources: ResourcesConfig,
 ) -> tuple[str, str, str, str, dict[str, str], list[Any]]:
-    """Return what children's pods may use: CPUs, memory, type and number of GPUs, and where."""
+    """Return what children's pods may use: CPUs, memory, type and number of GPUs, and where.
+
+    Without a GPU there is no type of it: a backend would make a limit of 0 of it, and Kubernetes
+    has a pod with any limit of GPUs tolerate the taint that keeps others off their nodes.
+    """
     return (
         resources.cpu,
         resources.memory,
-        resources.gpu_type,
+        resources.gpu_type if resources.gpu_count else "",
         str(resources.gpu_count),
         dict(resources.node_selector),
         [dict(toleration) for toleration in resources.tolerations],

@@ -8,7 +8,7 @@ from kfp_nas.components.image import IMAGE
 from kfp_nas.components.train_as_jobs import train_as_jobs
 from kfp_nas.components.train_child import train_child
 from kfp_nas.components.train_children import train_children
-from kfp_nas.pipelines.state import ROUND_TIMEOUT_S, RUN, with_small_resources, with_state
+from kfp_nas.pipelines.state import ROUND_TIMEOUT_S, RUN, named, with_small_resources, with_state
 
 Store = Dict[str, str]
 Resources = Dict[str, Any]
@@ -46,7 +46,7 @@ def a_task_each(
     search_uri: str, proposed: PipelineTask, store: Store, resources: Resources
 ) -> Rewards:
     """Train each child in a task of its own."""
-    with dsl.ParallelFor(proposed.output) as child:
+    with named(dsl.ParallelFor(proposed.output), "children") as child:
         trained = train_child(search_uri=search_uri, child=child, run=RUN)
         with_child_resources(with_state(trained, **store), **resources)
     return dsl.Collected(trained.output)

@@ -1,6 +1,6 @@
 """What every run of a search has: a beginning, ticks one after the other, and a report."""
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, ContextManager, Dict, List
 
 from kfp import dsl
 from kfp.dsl import PipelineTask
@@ -9,20 +9,21 @@ from kfp_nas.components.plan_rounds import plan_rounds
 from kfp_nas.components.prepare_data import prepare_data
 from kfp_nas.components.write_report import write_report
 from kfp_nas.pipelines.fan_out import Resources, Store
-from kfp_nas.pipelines.state import RUN, with_small_resources, with_state
+from kfp_nas.pipelines.state import RUN, named, with_data_resources, with_small_resources, with_state
 
 Tick = Callable[[str, int, Store, Resources], PipelineTask]
 """Wires what a tick does, of a search and a replica, and returns its first task."""
 
 
-def ended_by_report(search_uri: str, *, replica: int, store: Store) -> dsl.ExitHandler:
-    """Return the group of all other tasks: the report comes once, whatever becomes of them.
+def ended_by_report(search_uri: str, *, replica: int, store: Store) -> ContextManager:
+    """Open the group of all other tasks: the report comes once, whatever becomes of them.
 
     A backend makes a task that ignores failures a hook of each task that it comes after; so there
     must be one only, and nothing may come after the report itself.
     """
     report = write_report(search_uri=search_uri, replica=replica, run=RUN)
-    return dsl.ExitHandler(with_state(report, **store))
+    with_data_resources(with_state(report, **store))  # it may test the winner
+    return named(dsl.ExitHandler(report), "search")
 
 
 def planned_run(
@@ -40,22 +41,28 @@ def planned_run(
         What the plan says, by the names of its outputs: ticks, and what children's pods may use.
     """
     prepared = prepare_data(search_uri=search_uri, preset=preset, overrides=overrides, run=RUN)
-    with_state(prepared, **store)
+    with_data_resources(with_state(prepared, **store))
     planned = plan_rounds(
         search_uri=search_uri, replica=replica, rounds_per_run=ticks_per_run, run=RUN
     ).after(prepared)
     return with_small_resources(with_state(planned, **store)).outputs
 
 
-def ticks_pipeline(name: str, tick: Tick) -> BaseComponent:
-    """Return the pipeline of this name, which does what a tick does as often as is planned."""
+def ticks_pipeline(tick: Tick, *, called: str) -> BaseComponent:
+    """Return a pipeline that does what a tick does as often as is planned.
 
-    @dsl.pipeline(name=name)
+    It stands between the exit handler and the loop, which does not find its items there.
+
+    Args:
+        tick: Wires one of them.
+        called: What one is called; the pipeline's name is the plural.
+    """
+
+    @dsl.pipeline(name=f"{called}s")
     def planned_ticks(
         search_uri: str,
         replica: int,
         ticks: List[int],
-        num_ticks: int,
         cpu: str,
         memory: str,
         gpu_type: str,
@@ -65,7 +72,7 @@ def ticks_pipeline(name: str, tick: Tick) -> BaseComponent:
         store_secret: str,
         store_settings: str,
     ):
-        """Do ticks one after the other, if there are any.
+        """Do ticks one after the other, if there are any: a loop over none has no turns.
 
         A tick stands for nothing certain: what is to be done next, the store says. A tick that
         fails or loses a pod leaves its work open, and the next one goes on with it.
@@ -79,7 +86,7 @@ def ticks_pipeline(name: str, tick: Tick) -> BaseComponent:
             "node_selector": node_selector,
             "tolerations": tolerations,
         }
-        with dsl.If(num_ticks > 0), dsl.ParallelFor(ticks, parallelism=1):
+        with named(dsl.ParallelFor(ticks, parallelism=1), called):
             first = tick(search_uri, replica, store, resources)
             first.register_pipeline_channels([ticks])  # else they do not reach the loop over them
 

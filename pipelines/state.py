@@ -1,11 +1,17 @@
-"""What all tasks that touch a search's state need."""
+"""What all tasks that touch a search's state need, and groups of them: a name that tells."""
+
+import os
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 from kfp import dsl, kubernetes
 from kfp.dsl import PipelineTask
+from kfp.dsl.tasks_group import TasksGroup
 
 RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
 TASK_TIMEOUT_S = 24 * 3600  # of one pod: a child that hangs must not hold its round for ever
 ROUND_TIMEOUT_S = 7 * TASK_TIMEOUT_S  # where one pod has to do with all children of a round
+DATA_MEMORY = os.environ.get("NAS_DATA_MEMORY") or "8Gi"  # of pods that read all data
 _WEEK_S = 7 * 24 * 3600
 KEPT = dsl.PipelineConfig(  # what Kubernetes has of a run: its pods and their logs
     ttl_seconds_after_finished=_WEEK_S,
@@ -21,6 +27,18 @@ _ANNOTATIONS = {  # a pod in the midst of something is not moved for the sake of
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
     "karpenter.sh/do-not-disrupt": "true",
 }
+
+
+@contextmanager
+def named(group: TasksGroup, name: str) -> Iterator[Any]:
+    """Open a group of tasks, and give it this name in Kubeflow's UI.
+
+    The group's own argument `name` is but the label of its node: turns of a loop and the way back
+    to the root are called by the key in the graph, else `for-loop-3.4`.
+    """
+    with group as entered:
+        group.name = group.display_name = name
+        yield entered
 
 
 def with_state(
@@ -67,4 +85,14 @@ def with_state(
 
 def with_small_resources(task: PipelineTask) -> PipelineTask:
     """Ask for little: the task reads and writes the state, or waits."""
-    return task.set_cpu_request("100m").set_memory_request("512Mi")
+    task.set_cpu_request("100m").set_memory_request("512Mi")
+    return task.set_cpu_limit("2").set_memory_limit("2Gi")
+
+
+def with_data_resources(task: PipelineTask) -> PipelineTask:
+    """Let a task take what data may need that it reads whole.
+
+    How much that is, no setting of the search can say: this is compiled, before there is one.
+    """
+    task.set_cpu_request("500m").set_memory_request("1Gi")
+    return task.set_cpu_limit("4").set_memory_limit(DATA_MEMORY)

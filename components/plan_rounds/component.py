@@ -8,7 +8,6 @@ from kfp_nas.components.image import IMAGE
 def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) -> NamedTuple(
     "Plan",
     ticks=List[int],
-    num_ticks=int,
     cpu=str,
     memory=str,
     gpu_type=str,
@@ -27,12 +26,12 @@ def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) ->
         run: Id of this pipeline run.
 
     Returns:
-        One tick for each round, none if the search is finished or held by another run; how many
-        they are; and what the pods of children may use, as the search's settings have it.
+        One tick for each round, none if the search is finished or held by another run; and what
+        the pods of children may use, as the search's settings have it.
     """
     from nas_lib import kubeflow_artifacts, pods
 
     with pods.pod_step(search_uri, "plan_rounds", run) as search:
         plan = pods.plan_rounds(search, replica=replica, rounds_per_run=rounds_per_run, run=run)
         resources = kubeflow_artifacts.child_resources(search.config.resources)
-        return (list(plan.ticks), len(plan.ticks), *resources)
+        return (list(plan.ticks), *resources)

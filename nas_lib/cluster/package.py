@@ -9,7 +9,7 @@ from typing import Any
 
 from nas_lib import __version__
 from nas_lib.config import MOST_TASKS, FanOut, SearchConfig
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, one_line
 from nas_lib.procedures import pipeline_form, pipeline_forms, procedure_of
 
 FAMILIES = tuple(form.name for form in pipeline_forms())
@@ -93,8 +93,12 @@ def _compile(
     if image not in (None, IMAGE):
         raise ConfigError(f"this process compiles for {IMAGE} already, and cannot for {image}")
     try:
+        found = pipelines.find(pipeline)
+    except ValueError as err:
+        raise ConfigError(f"NAS_DATA_MEMORY says what is no memory: {one_line(err)}") from err
+    try:
         Compiler().compile(
-            pipelines.find(pipeline),
+            found,
             str(path),
             kubernetes_manifest_format=resources is not None,
             kubernetes_manifest_options=KubernetesManifestOptions(**(resources or {})),

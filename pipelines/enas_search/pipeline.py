@@ -14,7 +14,7 @@ from kfp_nas.pipelines.fan_out import (
     with_child_resources,
 )
 from kfp_nas.pipelines.run import Tick, ended_by_report, planned_run, ticks_pipeline
-from kfp_nas.pipelines.state import KEPT, RUN, with_small_resources, with_state
+from kfp_nas.pipelines.state import KEPT, RUN, named, with_small_resources, with_state
 
 REPLICA = 0  # with shared weights there is only one
 
@@ -29,7 +29,7 @@ def a_stretch(train: FanOut) -> Tick:
     def tick(search_uri: str, replica: int, store: Store, resources: Resources) -> PipelineTask:
         trained = train_shared_weights(search_uri=search_uri, run=RUN)
         with_child_resources(with_state(trained, **store), **resources)
-        with dsl.If(trained.outputs["Output"] == 1):
+        with named(dsl.If(trained.outputs["Output"] == 1), "once-trained"):
             derived = derive_architectures(search_uri=search_uri, run=RUN)
             with_child_resources(with_state(derived, **store), **resources)
             rewards = train(search_uri, derived, store, resources)
@@ -44,7 +44,7 @@ def a_stretch(train: FanOut) -> Tick:
 
 def search_pipeline(name: str, train: FanOut) -> BaseComponent:
     """Return the pipeline of this name, which trains derived children in this way."""
-    enas_ticks = ticks_pipeline("enas-ticks", a_stretch(train))
+    ticks = ticks_pipeline(a_stretch(train), called="tick")
 
     @dsl.pipeline(name=name, pipeline_config=KEPT)
     def enas_search(
@@ -83,7 +83,7 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
                 ticks_per_run=ticks_per_run,
                 store=store,
             )
-            enas_ticks(search_uri=search_uri, replica=REPLICA, **plan, **store)
+            ticks(search_uri=search_uri, replica=REPLICA, **plan, **store)
 
     return enas_search
 

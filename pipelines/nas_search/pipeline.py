@@ -38,7 +38,7 @@ def a_round(train: FanOut) -> Tick:
 
 def search_pipeline(name: str, train: FanOut) -> BaseComponent:
     """Return the pipeline of this name, whose rounds train their children in this way."""
-    nas_rounds = ticks_pipeline("nas-rounds", a_round(train))
+    rounds = ticks_pipeline(a_round(train), called="round")
 
     @dsl.pipeline(name=name, pipeline_config=KEPT)
     def nas_search(
@@ -77,7 +77,7 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
                 ticks_per_run=rounds_per_run,
                 store=store,
             )
-            nas_rounds(search_uri=search_uri, replica=replica, **plan, **store)
+            rounds(search_uri=search_uri, replica=replica, **plan, **store)
 
     return nas_search
 

@@ -93,7 +93,7 @@ def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.Mon
         return component(name)(**uri, **arguments).outputs
 
     assert run("prepare_data", preset="digits", overrides=overrides)["Output"] == 0
-    assert run("plan_rounds", replica=0, rounds_per_run=5)["num_ticks"] == 1
+    assert run("plan_rounds", replica=0, rounds_per_run=5)["ticks"] == [0]
     children = run("sample_architectures", replica=0)["Output"]
     reward = run("train_child", child=children[0])["Output"]
     rewards = run("train_children", children=children)["Output"]

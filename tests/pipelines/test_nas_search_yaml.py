@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,19 +68,28 @@ def test_it_is_small_loadable_and_plain_ascii(name: str) -> None:
     assert components.load_component_from_text(text).name == name
 
 
-def test_it_has_a_task_for_each_step(name: str, compiled: Compiled) -> None:
-    groups = {"exit-handler-1", f"{family(name)}-{'rounds' if name in NAS else 'ticks'}"}
-    groups |= {"condition-1", "for-loop-2"} | ({"condition-3"} if name in ENAS else set())
-    if training(name) == "train-child":
-        groups.add("for-loop-3" if name in NAS else "for-loop-4")
+def test_it_has_a_task_for_each_step_in_groups_whose_names_tell(
+    name: str, compiled: Compiled
+) -> None:
+    groups = {"search", "rounds", "round"} if name in NAS else {"search", "ticks", "tick"}
+    groups |= {"once-trained"} if name in ENAS else set()
+    groups |= {"children"} if training(name) == "train-child" else set()
 
     assert {task for _, task, _ in compiled.tasks()} == steps(name) | groups
 
 
-def test_what_loops_have_no_names_of_their_own(compiled: Compiled) -> None:
-    """Before 2.16 a backend did not find the outputs of a producer with a display name."""
+def test_a_task_is_called_alike_wherever_the_ui_reads_its_name(compiled: Compiled) -> None:
+    """Nodes have a task's label, turns of a loop and the way back to the root its key."""
     for _, name, task in compiled.tasks():
         assert task["taskInfo"]["name"] == name
+
+
+def test_a_task_shows_which_child_or_round_it_is_for_among_its_inputs() -> None:
+    compiled = read("nas-search")
+
+    assert "child" in compiled.task("train-child")["inputs"]["parameters"]
+    assert "children" in compiled.task("aggregate-rewards")["inputs"]["parameters"]
+    assert "round" in compiled.task("update-controller")["inputs"]["parameters"]
 
 
 def test_names_of_tasks_are_unique_across_nesting(compiled: Compiled) -> None:
@@ -92,8 +103,8 @@ def test_the_report_comes_after_all_and_whatever_became_of_them(compiled: Compil
     tasks = compiled.spec["root"]["dag"]["tasks"]
     report = tasks["write-report"]
 
-    assert set(tasks) == {"exit-handler-1", "write-report"}
-    assert report["dependentTasks"] == ["exit-handler-1"]
+    assert set(tasks) == {"search", "write-report"}
+    assert report["dependentTasks"] == ["search"]
     assert report["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
     taken = report["inputs"]["parameters"].values()
     assert not [each for each in taken if "taskOutputParameter" in each]
@@ -118,17 +129,16 @@ def test_no_state_is_ever_taken_from_a_cache(name: str, compiled: Compiled) -> N
         assert compiled.task(step)["cachingOptions"] == {}, step  # enableCache absent is false
 
 
-def test_rounds_come_one_after_the_other_and_only_if_there_are_any(compiled: Compiled) -> None:
-    assert compiled.task("for-loop-2")["iteratorPolicy"] == {"parallelismLimit": 1}
-    assert "num_ticks']) > 0" in compiled.task("condition-1")["triggerPolicy"]["condition"]
-    ticks = compiled.spec["components"][planned_ticks(compiled)]["inputDefinitions"]["parameters"]
-    assert ticks["ticks"]["parameterType"] == "LIST"
+def test_rounds_come_one_after_the_other(name: str, compiled: Compiled) -> None:
+    """Where there are none to do, the loop over them has no turns; nobody collects from it."""
+    loop = "round" if name in NAS else "tick"
+    items = compiled.task(loop)["parameterIterator"]["items"]["inputParameter"]
+    given = dict(compiled.dags())[f"comp-{loop}s"]["inputDefinitions"]["parameters"]
 
-
-def planned_ticks(compiled: Compiled) -> str:
-    """The group that holds the condition and the loop."""
-    (group,) = (group for group, name, _ in compiled.tasks() if name == "condition-1")
-    return group
+    assert compiled.task(loop)["iteratorPolicy"] == {"parallelismLimit": 1}
+    assert items == "pipelinechannel--ticks"
+    assert given["ticks"]["parameterType"] == "LIST"
+    assert all("triggerPolicy" not in compiled.task(group) for group in (f"{loop}s", loop))
 
 
 @pytest.mark.parametrize("name", ENAS)
@@ -136,13 +146,13 @@ def test_what_shared_weights_tell_is_asked_in_the_tick_that_finds_them_trained(n
     compiled = read(name)
     groups = {task: group for group, task, _ in compiled.tasks()}
 
-    condition = compiled.task("condition-3")
+    condition = compiled.task("once-trained")
     assert condition["dependentTasks"] == ["train-shared-weights"]
     assert condition["triggerPolicy"]["condition"] == (
         "int(inputs.parameter_values['pipelinechannel--train-shared-weights-Output']) == 1"
     )
-    assert groups["train-shared-weights"] == groups["condition-3"] == "comp-for-loop-2"
-    assert groups["derive-architectures"] == groups["aggregate-rewards"] == "comp-condition-3"
+    assert groups["train-shared-weights"] == groups["once-trained"] == "comp-tick"
+    assert groups["derive-architectures"] == groups["aggregate-rewards"] == "comp-once-trained"
     assert "derive-architectures" in compiled.task("aggregate-rewards")["dependentTasks"]
 
 
@@ -209,8 +219,8 @@ def test_training_pods_have_what_the_plan_says(pipeline: str, task: str) -> None
     ]
 
 
-def test_the_plan_is_what_rounds_take(compiled: Compiled) -> None:
-    given = compiled.task(planned_ticks(compiled).removeprefix("comp-"))["inputs"]["parameters"]
+def test_the_plan_is_what_rounds_take(name: str, compiled: Compiled) -> None:
+    given = compiled.task("rounds" if name in NAS else "ticks")["inputs"]["parameters"]
     planned = {
         name: each["taskOutputParameter"]["outputParameterKey"]
         for name, each in given.items()
@@ -280,6 +290,41 @@ def test_what_kubernetes_has_of_a_run_stays_a_week_however_it_ended(compiled: Co
         "resourceTtlOnSuccess": week_s,
         "resourceTtlOnFailure": week_s,
     }
+
+
+def test_every_pod_asks_for_cpu_and_memory_and_is_held_to_limits_of_both(
+    name: str, compiled: Compiled
+) -> None:
+    resources = {task: each["resources"] for task, each in compiled.executors().items()}
+    as_planned = [f"exec-{training(name)}"] if not name.endswith("-jobs") else []
+    as_planned += ["exec-train-shared-weights", "exec-derive-architectures"]
+    read_all_data = ["exec-prepare-data", "exec-write-report"]
+
+    for task, given in resources.items():
+        asked = [given["resourceCpuRequest"], given["resourceMemoryRequest"]]
+        limits = [given["resourceCpuLimit"], given["resourceMemoryLimit"]]
+        if task in read_all_data:
+            assert [*asked, *limits] == ["500m", "1Gi", "4", "8Gi"], task
+        elif task not in as_planned:
+            assert [*asked, *limits] == ["100m", "512Mi", "2", "2Gi"], task
+
+
+@pytest.mark.parametrize("memory", ["64Gi", "lots"])
+def test_what_reads_all_data_may_have_more_memory(
+    memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process of its own, as pipelines are wired while they are imported."""
+    monkeypatch.setenv("NAS_DATA_MEMORY", memory)
+    path = tmp_path / "compiled.yaml"
+    command = [sys.executable, "-m", "nas_lib.cli", "compile", "nas-search", "-o", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    if memory == "lots":
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert done.stderr.startswith("nas: NAS_DATA_MEMORY says what is no memory: Invalid mem")
+    else:
+        executor = Compiled(path.read_text()).executors()["exec-prepare-data"]
+        assert executor["resources"]["resourceMemoryLimit"] == memory
 
 
 def test_all_tasks_run_in_one_image_that_installs_nothing(compiled: Compiled) -> None:

@@ -60,19 +60,10 @@ def test_only_one_thing_is_collected(pipeline: str) -> None:
         (name, input_name)
         for _, name, task in compiled.tasks()
         for input_name, source in task.get("inputs", {}).get("parameters", {}).items()
-        if source.get("taskOutputParameter", {}).get("producerTask", "").startswith("for-loop")
+        if source.get("taskOutputParameter", {}).get("producerTask") == "children"
     ]
 
     assert collected == [("aggregate-rewards", "rewards")]
-
-
-def test_tasks_that_only_wait_or_read_ask_for_little(compiled: Compiled) -> None:
-    executors = compiled.executors()
-    small = {"exec-plan-rounds", "exec-sample-architectures", "exec-train-as-jobs"}
-    small |= {"exec-aggregate-rewards", "exec-update-controller"}
-
-    for name in small & set(executors):
-        assert executors[name]["resources"]["resourceCpuRequest"] == "100m", name
 
 
 def test_the_sdk_is_that_of_the_backend() -> None:
