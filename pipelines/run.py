@@ -9,7 +9,13 @@ from kfp_nas.components.plan_rounds import plan_rounds
 from kfp_nas.components.prepare_data import prepare_data
 from kfp_nas.components.write_report import write_report
 from kfp_nas.pipelines.fan_out import Resources, Store
-from kfp_nas.pipelines.state import RUN, named, with_data_resources, with_small_resources, with_state
+from kfp_nas.pipelines.state import (
+    RUN,
+    named,
+    with_data_resources,
+    with_small_resources,
+    with_state,
+)
 
 Tick = Callable[[str, int, Store, Resources], PipelineTask]
 """Wires what a tick does, of a search and a replica, and returns its first task."""
