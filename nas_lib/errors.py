@@ -127,6 +127,12 @@ class MachineError(NasError, RuntimeError):
     """This machine lacks what it takes to judge children, whichever they are."""
 
 
+class NobodyWaitsError(NasError):
+    """Whoever had a child trained is gone; what was trained is stored, and can be gone on with."""
+
+    exit_code = 75  # what a child's Job answers with its own end
+
+
 class CrashedRoundError(NasError):
     """All children of a round crashed alike: what they have in common is to blame."""
 

@@ -44,7 +44,7 @@ def child_resources(
         resources.gpu_type if resources.gpu_count else "",
         str(resources.gpu_count),
         dict(resources.node_selector),
-        [dict(toleration) for toleration in resources.tolerations],
+        [dict(toleration) for toleration in resources.pod_tolerations],
     )
 
 

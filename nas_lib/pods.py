@@ -12,6 +12,8 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from threading import Event
 from typing import Any
 
 from nas_lib import steps
@@ -20,17 +22,20 @@ from nas_lib.config import SearchConfig, SharedConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.data import Manifest
 from nas_lib.engine import default_workers, train_one, train_round, worker_processes
-from nas_lib.errors import ConfigError, NasError, one_line, visible
+from nas_lib.errors import ConfigError, NasError, NobodyWaitsError, one_line, visible
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener, procedure_of
 from nas_lib.procedures.procedure import settings_of
-from nas_lib.records import ChildResult, RunPlan, SharedEpoch
+from nas_lib.records import ChildId, ChildResult, RunPlan, SharedEpoch
 from nas_lib.redaction import without_secrets
 from nas_lib.report import epoch_text
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
-from nas_lib.store import layout, lease
+from nas_lib.store import heartbeat, layout, lease
 from nas_lib.streams import quiet
+
+_STOPPED_WITHIN_S = 25.0  # of the 30 s that Kubernetes leaves a pod
+_ENDED_WITHIN_S = 600.0  # nobody is in a hurry, but an epoch may take hours
 
 
 @contextmanager
@@ -139,11 +144,47 @@ def derive_architectures(search: OpenSearch, *, run: str) -> list[str]:
     return steps.derive_architectures(search, run=run)
 
 
-def train_child(search: OpenSearch, *, child: str, run: str, shows_life: bool = True) -> float:
+def train_child(search: OpenSearch, *, child: str, run: str) -> float:
     """Train a child in a process of its own and return its reward, whatever becomes of it."""
     _require_gpus(search, search.config.children.device)
+    replica = ChildId.parse(child).replica
     with worker_processes(search, run, Log(), num=1) as workers:
-        return train_one(search, child, run=run, workers=workers, shows_life=shows_life)
+        return train_one(
+            search, child, workers=workers, beat=lambda: search.show_life(replica, run)
+        )
+
+
+def train_child_in_job(search: OpenSearch, *, child: str, run: str) -> None:
+    """Train a child for somebody who waits for its Job, in a process of its own.
+
+    Where this is stopped, or nobody waits any more, it goes as far as a checkpoint. That the run is
+    alive, whoever waits shows: the Job may outlive it.
+
+    Raises:
+        SystemExit: Nobody waits, by the code that ends the Job.
+    """
+    _require_gpus(search, search.config.children.device)
+    with (
+        heartbeat.silence(search.store, child) as silent,
+        worker_processes(search, run, Log(), num=1) as workers,
+    ):
+        try:
+            train_one(search, child, workers=workers, beat=partial(_end_if, silent, child))
+        except KeyboardInterrupt:
+            workers.wind_down(_STOPPED_WITHIN_S)
+            raise
+        except NobodyWaitsError as err:
+            _say(str(err))
+            workers.wind_down(_ENDED_WITHIN_S)
+            raise SystemExit(err.exit_code) from None
+
+
+def _end_if(silent: Event, child: str) -> None:
+    if silent.is_set():
+        raise NobodyWaitsError(
+            f"{child}: its run has shown no life for {heartbeat.SILENT_S:,.0f} s: this ends with a "
+            "checkpoint, from which another run goes on"
+        )
 
 
 def train_children(search: OpenSearch, *, children: Sequence[str], run: str) -> list[float]:

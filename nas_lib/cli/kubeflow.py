@@ -98,5 +98,4 @@ def train_child(search_uri: str, child: str, run: str) -> None:
     except ValueError as err:
         raise ConfigError(one_line(err)) from err
     with pods.pod_step(search_uri, "train_child", run) as search:
-        # whoever made the Job shows that the run is alive; the Job may outlive it
-        pods.train_child(search, child=child, run=run, shows_life=False)
+        pods.train_child_in_job(search, child=child, run=run)

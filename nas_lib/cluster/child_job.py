@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas_lib.config import ResourcesConfig, SearchConfig
+from nas_lib.errors import NobodyWaitsError
 from nas_lib.records import ChildId
 
 _PART_OF = {"app.kubernetes.io/part-of": "kfp-nas", "app.kubernetes.io/component": "child"}
@@ -22,6 +23,11 @@ _STORE_ENV = (
     ("configMapKeyRef", "account", "AZURE_STORAGE_ACCOUNT_NAME"),
 )
 _NO_SIDECAR = {"sidecar.istio.io/inject": "false"}  # it would outlive the child
+_LEFT_IN_PEACE = {  # a child is not moved for the sake of a fuller node
+    "karpenter.sh/do-not-disrupt": "true",
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+}
+_CONTAINER = "child"
 _MADE_FROM = "kfp-nas/made-from"
 _STARTS_WITHIN_S = 600  # a pod: its image may have to be fetched
 _NAME_SIZE = 63  # of a Job: it becomes a label of its pods
@@ -37,6 +43,7 @@ class JobPlace:
         service_account: Whose identity their pods have, for a cloud's store.
         store_secret: Secret with the store's accesskey and secretkey; may be absent there.
         store_settings: ConfigMap with its endpoint, region or account; may be absent there.
+        owner: With whom they are deleted, as `ownerReferences` has it.
     """
 
     namespace: str
@@ -44,6 +51,7 @@ class JobPlace:
     service_account: str
     store_secret: str
     store_settings: str
+    owner: dict[str, Any] | None = None
 
 
 def child_job(
@@ -53,7 +61,8 @@ def child_job(
 
     A pod that fails is followed by another, `children.max_attempts` times: if none of them got
     any further, the last one stores that the child has crashed. A pod that a node or the scheduler
-    takes away does not count (Kubernetes 1.26 and newer).
+    takes away does not count; one that finds that nobody waits any more ends its Job (Kubernetes
+    1.26 and newer).
     """
     labels = {
         **round_labels(child, search_uri=search_uri, config=config),
@@ -70,18 +79,17 @@ def child_job(
             "namespace": place.namespace,
             "labels": {**labels, **queue},
             "annotations": {_MADE_FROM: _settings(child, search_uri, config, place)},
+            **({"ownerReferences": [place.owner]} if place.owner else {}),
         },
         "spec": {
             "backoffLimit": config.children.max_attempts,
             "activeDeadlineSeconds": _deadline_s(config),
             "ttlSecondsAfterFinished": resources.ttl_s,
-            "podFailurePolicy": {
-                "rules": [{"action": "Ignore", "onPodConditions": [_is_true("DisruptionTarget")]}]
-            },
+            "podFailurePolicy": {"rules": _failure_rules()},
             "template": {
                 "metadata": {
                     "labels": {**labels, **_NO_SIDECAR, "azure.workload.identity/use": "true"},
-                    "annotations": _NO_SIDECAR,
+                    "annotations": {**_NO_SIDECAR, **_LEFT_IN_PEACE},
                 },
                 "spec": _pod(child, run, search_uri, resources, place),
             },
@@ -138,8 +146,18 @@ def _fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _is_true(condition: str) -> dict[str, str]:
-    return {"type": condition, "status": "True"}
+def _failure_rules() -> list[dict[str, Any]]:
+    """Return how a pod's end is taken; the first rule that fits counts."""
+    nobody_waits = {
+        "containerName": _CONTAINER,
+        "operator": "In",
+        "values": [NobodyWaitsError.exit_code],
+    }
+    disrupted = {"type": "DisruptionTarget", "status": "True"}
+    return [
+        {"action": "FailJob", "onExitCodes": nobody_waits},
+        {"action": "Ignore", "onPodConditions": [disrupted]},
+    ]
 
 
 def _pod(
@@ -159,7 +177,7 @@ def _pod(
             {"name": "shm", "emptyDir": _shared_memory(resources)},
         ],
         "nodeSelector": resources.node_selector,
-        "tolerations": list(resources.tolerations),
+        "tolerations": list(resources.pod_tolerations),
         "imagePullSecrets": [{"name": name} for name in resources.image_pull_secrets],
         "priorityClassName": resources.priority_class,
     }
@@ -171,7 +189,7 @@ def _container(
 ) -> dict[str, Any]:
     amounts = _amounts(resources)
     return {
-        "name": "child",
+        "name": _CONTAINER,
         "image": place.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["nas", "train-child", search_uri, child, "--run", run],

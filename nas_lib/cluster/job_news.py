@@ -1,4 +1,4 @@
-"""What becomes of a round's Jobs and their pods, with few calls to Kubernetes."""
+"""What becomes of a round's Jobs, with few calls to Kubernetes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterable, Iterator
 
 from nas_lib.cluster.kubernetes_api import KubernetesApi, Labels, Resource
-from nas_lib.engine import Listener
 
-_LOOK_S = 60.0  # how often to see why pods that should run do not
+LOOK_S = 60.0
+"""How often to see how the Jobs' pods fare."""
 _PAUSE_S = 1.0  # between two lists at least, however soon connections end
 _SLACK_S = 1.0  # a connection's time is in whole seconds
-_NO_TROUBLE = ("ContainerCreating", "PodInitializing")
 
 
 class JobNews:
@@ -31,6 +30,11 @@ class JobNews:
         """Pods that these Jobs have lost."""
         return sum(job.get("status", {}).get("failed") or 0 for job in self._jobs.values())
 
+    def may_have_pods(self, name: str) -> bool:
+        """Whether Kubernetes makes pods of this Job now: none while it waits in a queue."""
+        job = self._jobs.get(name, {})
+        return bool(job) and not job["spec"].get("suspend") and job_outcome(job) is None
+
     def expect(self, job: Resource) -> None:
         """Count on this Job to be there: if it is not, it was deleted."""
         self._jobs[job["metadata"]["name"]] = job
@@ -40,7 +44,7 @@ class JobNews:
 
         One that was deleted is returned with the time of that. It may return before, without any.
         """
-        until_s = time.monotonic() + min(timeout_s, _LOOK_S)
+        until_s = time.monotonic() + min(timeout_s, LOOK_S)
         if self._changes is None or self._until_s > until_s + _SLACK_S:
             return self._begin(until_s)
         change = next(self._changes, None)
@@ -77,49 +81,3 @@ def job_outcome(job: Resource) -> str | None:
             reason = condition.get("reason") or condition["type"]
             return f"ended: {reason} {condition.get('message', '')}".strip()
     return None
-
-
-class PodTroubles:
-    """Tells what keeps pods from running and what ended them, once each."""
-
-    def __init__(self, api: KubernetesApi, labels: Labels, listener: Listener) -> None:
-        """Nothing is asked for yet."""
-        self._api = api
-        self._labels = labels
-        self._listener = listener
-        self._told: set[tuple[str, str]] = set()
-        self._num_failed = 0
-        self._looked_s = time.monotonic()
-
-    def look(self, *, num_failed: int) -> None:
-        """Tell what is new, if more pods than before have failed or it is time to look."""
-        now_s = time.monotonic()
-        if num_failed <= self._num_failed and now_s - self._looked_s < _LOOK_S:
-            return
-        self._num_failed, self._looked_s = num_failed, now_s
-        for pod in self._api.pods(self._labels):
-            name, trouble = pod["metadata"]["name"], pod_trouble(pod)
-            if trouble and (name, trouble) not in self._told:
-                self._told.add((name, trouble))
-                child = pod["metadata"]["labels"]["kfp-nas/child"]
-                is_to_come = pod["status"].get("phase") == "Pending"
-                tell = self._listener.waiting if is_to_come else self._listener.failed
-                tell(child, f"its pod {name}: {trouble}")
-
-
-def pod_trouble(pod: Resource) -> str:
-    """Say what is wrong with a pod, empty if nothing is."""
-    status = pod["status"]
-    if status.get("reason"):  # it was evicted, its node was lost: what its containers say follows
-        return f"{status['reason']} {status.get('message', '')}".strip()
-    for container in status.get("containerStatuses") or ():
-        state = container.get("state") or {}
-        waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
-        if waiting and waiting.get("reason") not in _NO_TROUBLE:
-            return f"{waiting.get('reason')} {waiting.get('message', '')}".strip()
-        if ended.get("exitCode"):
-            return f"{ended.get('reason', 'ended')}, exit code {ended['exitCode']}"
-    for condition in status.get("conditions") or ():
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return f"{condition.get('reason', '')} {condition.get('message', '')}".strip()
-    return ""

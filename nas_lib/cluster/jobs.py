@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nas_lib.cluster.child_job import (
     JobPlace,
@@ -14,14 +16,15 @@ from nas_lib.cluster.child_job import (
     replica_labels,
     round_labels,
 )
-from nas_lib.cluster.job_news import JobNews, PodTroubles, job_outcome
+from nas_lib.cluster.job_news import JobNews, job_outcome
+from nas_lib.cluster.job_pods import JobPods
 from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
 from nas_lib.engine import Listener, train_round
 from nas_lib.errors import ClusterError, ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.pods import Log
 from nas_lib.records import ChildResult
-from nas_lib.store import layout
+from nas_lib.store import heartbeat, layout
 
 _STEP = "train_as_jobs"
 _SOMEBODY_WAITS_S = 5.0
@@ -49,8 +52,10 @@ def train_as_jobs(
         store_settings=store_settings,
     )
     api = KubernetesApi(place.namespace)
-    workers = JobWorkers(search, api, place, children=children, run=run, listener=Log())
-    return train_round(search, children, run=run, workers=workers)
+    with heartbeat.beating(search.store, children[0], run):
+        place = replace(place, owner=api.workflow_of(socket.gethostname()))
+        workers = JobWorkers(search, api, place, children=children, run=run, listener=Log())
+        return train_round(search, children, run=run, workers=workers)
 
 
 def delete_jobs(search_uri: str, replica: int, *, namespace: str) -> int:
@@ -109,8 +114,10 @@ class JobWorkers:
         self._left = {self._name(child): child for child in children}  # who have not ended
         self._running: set[str] = set()  # their Jobs
         self._ended: list[str] = []  # children of whom `wait` has not told
+        self._failed: dict[str, str] = {}  # children without a result of whom nothing is told yet
         self._news = JobNews(api, self._labels)
-        self._troubles = PodTroubles(api, self._labels, listener)
+        pending_s = search.config.resources.pending_s
+        self._pods = JobPods(api, self._labels, listener, pending_s=pending_s)
 
     @property
     def is_idle(self) -> bool:
@@ -142,12 +149,17 @@ class JobWorkers:
         while not self._ended and (left_s := deadline_s - time.monotonic()) > 0:
             for job in self._news.wait(left_s):
                 self._note(job)
-            self._troubles.look(num_failed=self._news.num_failed)
+            is_last = not self._running and self._news.num_failed > 0
+            if is_last or self._pods.is_due:
+                self._look_at_pods()
+            if not self._running:
+                self._tell_failed()
         ended, self._ended = self._ended, []
         return ended
 
     def give_up(self) -> None:
         """Delete the Jobs of all who have not ended, whoever made them."""
+        self._tell_failed()
         for name in self._left:
             self._api.delete_job(name)
         self._left.clear()
@@ -164,9 +176,31 @@ class JobWorkers:
         if result is not None:
             self._listener.ended(result)
             return
-        message = f"{child} has no result: its Job {name} {outcome}"
-        self._listener.failed(child, message)
-        self._search.store.note_problem(run=self._run, step=_STEP, message=message)
+        self._failed[child] = f"its Job {name} {outcome}"  # why its pods did, the next look shows
+
+    def _look_at_pods(self) -> None:
+        """See how the pods fare, give up Jobs whose pods do not come to run, and tell of both."""
+        expected = (self._left[name] for name in self._running if self._news.may_have_pods(name))
+        self._pods.look(expected)
+        overdue = self._pods.overdue()
+        for name in [each for each in self._running if self._left[each] in overdue]:
+            self._api.delete_job(name)
+            self._running.remove(name)
+            child = self._left.pop(name)
+            self._ended.append(child)
+            limit_s = self._search.config.resources.pending_s
+            why = f"no pod of it ran for {limit_s:,} s (resources.pending_s)"
+            self._failed[child] = f"its Job {name} was given up: {why}"
+        self._tell_failed()
+
+    def _tell_failed(self) -> None:
+        """Tell of the children whose Jobs ended without a result, and note it."""
+        for child, what in self._failed.items():
+            trouble = self._pods.trouble(child)
+            message = f"{child} has no result: {what}{trouble and f'; its pod: {trouble}'}"
+            self._listener.failed(child, message)
+            self._search.store.note_problem(run=self._run, step=_STEP, message=message)
+        self._failed.clear()
 
     def _name(self, child: str) -> str:
         return job_name(child, search_uri=self._search.uri, config=self._search.config)

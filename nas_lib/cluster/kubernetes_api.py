@@ -22,6 +22,7 @@ _CONNECT_S, _ANSWER_S = 5.0, 30.0
 _GIVE_UP_AFTER_S = 300.0  # a managed control plane is away for minutes while it is upgraded
 _FIRST_BACKOFF_S, _MOST_BACKOFF_S = 0.5, 15.0
 _BAD_REQUEST, _NOT_FOUND, _CONFLICT, _GONE, _TOO_MANY = 400, 404, 409, 410, 429
+_OWNER = ("apiVersion", "kind", "name", "uid")
 
 Resource = dict[str, Any]
 Labels = dict[str, str]
@@ -76,6 +77,20 @@ class KubernetesApi:
         answer = self._call("list pods", method, label_selector=_selector(labels))
         items: list[Resource] = answer["items"]
         return items
+
+    def workflow_of(self, pod: str) -> Resource | None:
+        """Return who owns a pod as `ownerReferences` name it: a Workflow, None where there is none.
+
+        It comes from a list, which is a right that runs have anyway.
+        """
+        method = self._core.list_namespaced_pod
+        selector = {"field_selector": f"metadata.name={pod}"}
+        for found in self._call("list pods", method, **selector)["items"]:
+            for owner in found["metadata"].get("ownerReferences") or ():
+                if owner["kind"] == "Workflow":
+                    kept: Resource = {key: owner[key] for key in _OWNER}
+                    return kept | {"controller": False, "blockOwnerDeletion": False}
+        return None
 
     def pod_log(self, name: str, container: str) -> str | None:
         """Return what a container has said; None if it has not started, or is gone."""

@@ -89,9 +89,23 @@ class ResourcesConfig(Part):
         description="A child's Job that is not done by then is ended (jobs only), and the time in "
         "which it waits for a node counts; never before children.timeout_s is over.",
     )
+    pending_s: int = Field(
+        3600,
+        ge=1,
+        le=10**9,
+        description="A child's Job is given up after so long in which no pod of its round runs and "
+        "its own waits for a node or its image (jobs only); in a queue no time counts.",
+    )
     ttl_s: int = Field(
         3600, ge=0, le=10**9, description="A finished Job is deleted after this long (jobs only)."
     )
+
+    @property
+    def pod_tolerations(self) -> tuple[dict[str, str | int], ...]:
+        """The tolerations of a pod; without a GPU it has no business on nodes kept for those."""
+        if self.gpu_count:
+            return self.tolerations
+        return tuple(each for each in self.tolerations if each.get("key") != self.gpu_type)
 
     @field_validator("tolerations")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nas_lib.engine.workers import Workers, train_all
 from nas_lib.open_search import OpenSearch
@@ -44,24 +44,21 @@ def train_round(
 
 
 def train_one(
-    search: OpenSearch, child: str, *, run: str, workers: Workers, shows_life: bool
+    search: OpenSearch, child: str, *, workers: Workers, beat: Callable[[], None]
 ) -> float:
     """Train one child until it has its result, and return its reward.
 
     Args:
         search: The search.
         child: Its id.
-        run: This run.
         workers: Who trains.
-        shows_life: Whether the run is alive as long as this child is trained; not where another
-            process of the run waits for it, and may have been ended.
+        beat: Is called again and again meanwhile.
     """
-    replica = ChildId.parse(child).replica
     train_all(
         workers,
         [child],
         then=lambda child: (),
-        beat=lambda: search.show_life(replica, run) if shows_life else None,
+        beat=beat,
         beat_s=search.config.search.lease_s / 4,
     )
     return search.store.read(ChildResult, layout.child_result(child)).reward

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -115,7 +117,7 @@ def this_process(search: OpenSearch, run: str, listener: Listener) -> Iterator[W
 @contextmanager
 def worker_processes(
     search: OpenSearch, run: str, listener: Listener, *, num: int
-) -> Iterator[Workers]:
+) -> Iterator[WorkerProcesses]:
     """Yield who trains so many children at a time, each in a process of its own.
 
     Each process sees one GPU, if there are any; where there are more processes, they share them.
@@ -139,8 +141,12 @@ def worker_processes(
 
 def work(uri: str, run: str, child: str) -> None:
     """Be a worker: train one child, in a process of its own."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # before threads that would take it
     with blamed_on_the_machine(f"training {child}"):
-        steps.train_child(OpenSearch(uri), child=child, run=run)
+        search = OpenSearch(uri)
+        if not search.task.trains:  # nor looks for it at the end of an epoch
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        steps.train_child(search, child=child, run=run)
 
 
 class InlineWorkers:
@@ -242,6 +248,15 @@ class WorkerProcesses:
     def give_up(self) -> None:
         """End the workers; no more can be started."""
         self._supervisor.stop()
+
+    def wind_down(self, within_s: float) -> None:
+        """Have the workers stop at the end of their epochs, with a checkpoint, if they may."""
+        until_s = time.monotonic() + within_s
+        while self._supervisor.running and (left_s := until_s - time.monotonic()) > 0:
+            self._supervisor.ask_to_stop()  # also who only begins
+            for ended in self._supervisor.wait(min(left_s, _LOOK_S)):
+                if ended.exit_code:
+                    _note_stop(self._search, ended.task)
 
     def _watch_time(self) -> None:
         """End children that take longer than they may; speak of those that take long."""

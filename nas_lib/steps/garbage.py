@@ -26,13 +26,21 @@ from nas_lib.store.row import Row
 DAY_S = 24 * 3600.0
 
 Kind = Literal[
-    "shard versions", "tombstones", "leases", "lessons", "checkpoints", "weights", "leftovers"
+    "shard versions",
+    "tombstones",
+    "leases",
+    "lessons",
+    "heartbeats",
+    "checkpoints",
+    "weights",
+    "leftovers",
 ]
 WHY: dict[Kind, str] = {
     "shard versions": "no open round was sampled there",
     "tombstones": "of versions pruned long ago",
     "leases": "renewed since",
     "lessons": "of rounds that are learned from",
+    "heartbeats": "of rounds that have their results",
     "checkpoints": "of what is finished",
     "weights": "of children that are not among the best",
     "leftovers": "half-written when their writer was killed",
@@ -78,6 +86,7 @@ def collect_garbage(
         "tombstones": candidates.tombstones(shards),
         "leases": candidates.leases(search.config.search.replicas),
         "lessons": candidates.lessons(search.config.search.replicas),
+        "heartbeats": candidates.heartbeats(search.config.search.replicas),
         "checkpoints": candidates.checkpoints(),
         "weights": candidates.weights(kept),
         "leftovers": leftovers,
@@ -148,6 +157,15 @@ class _Candidates:
             for info in self._in(row):
                 number = row.number(info.key)
                 if number is not None and learned.key(number) in self._infos:
+                    yield info
+
+    def heartbeats(self, num_replicas: int) -> Iterator[ObjectInfo]:
+        """Yield those of rounds that are closed: whoever waited for their Jobs was ended."""
+        for replica in range(num_replicas):
+            row, rewarded = layout.heartbeats(replica), layout.rounds(replica, "rewarded")
+            for info in self._in(row):
+                number = row.number(info.key)
+                if number is not None and rewarded.key(number) in self._infos:
                     yield info
 
     def checkpoints(self) -> Iterator[ObjectInfo]:

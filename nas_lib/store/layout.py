@@ -20,6 +20,7 @@ ROUNDS = "rounds"
 CHILDREN = "children"
 JUDGED = "judged"  # which child each architecture was first judged by
 LEASES = "leases"
+HEARTBEATS = "heartbeats"
 RUNS = "runs"
 SETTINGS = Row("settings", ".json", first=1, digits=8)  # later configurations
 SHARED_EPOCHS = Row("shared/epochs", ".json", first=1, digits=6)
@@ -145,6 +146,16 @@ def leases(replica: int) -> Row:
 def lease(replica: int, number: int) -> str:
     """Return the key of one lease."""
     return leases(replica).key(number)
+
+
+def heartbeats(replica: int) -> Row:
+    """Return what shows that somebody waits for the Jobs of a replica's rounds."""
+    return Row(f"{HEARTBEATS}/r{replica:03d}", ".json", first=0, digits=6, loses_old=True)
+
+
+def heartbeat(replica: int, round_: int) -> str:
+    """Return the key of what shows that somebody waits for a round's Jobs."""
+    return heartbeats(replica).key(round_)
 
 
 def shared_epoch(epoch: int) -> str:

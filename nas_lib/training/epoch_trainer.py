@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nas_lib.config import SgdConfig
-from nas_lib.errors import NasError
+from nas_lib.errors import InterruptedSearchError, NasError
 from nas_lib.networks import Cost
 from nas_lib.records import EpochMetrics
 from nas_lib.results.measure import Measure
@@ -178,6 +179,9 @@ def train(
 ) -> None:
     """Train to the end, with a checkpoint where one is due.
 
+    Where SIGTERM is blocked, it asks to stop at the end of the epoch, with a checkpoint: the kernel
+    remembers it for us.
+
     Args:
         trainer: New, or restored.
         checkpoints: Where they go.
@@ -185,12 +189,16 @@ def train(
 
     Raises:
         DivergedError: As `EpochTrainer.run_epoch` does.
+        InterruptedSearchError: It was asked to stop.
     """
     while not trainer.is_done:
         metrics = trainer.run_epoch()
-        if not trainer.is_done and checkpoints.due():
+        is_asked = not trainer.is_done and signal.SIGTERM in signal.sigpending()
+        if not trainer.is_done and (is_asked or checkpoints.due()):
             checkpoints.save(trainer.checkpoint())
         on_epoch(metrics)
+        if is_asked:
+            raise InterruptedSearchError(f"stopped after epoch {metrics.epoch}")
 
 
 def check_finite(epoch: int, numbers: Mapping[str, float]) -> None:

@@ -116,6 +116,12 @@ class Supervisor:
             if self._tasks[number] == task:
                 _kill(pid)
 
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM to all workers, for what their work makes of it; `wait` tells who ended."""
+        for pid in self._pids.values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
     def start(self, task: str) -> None:
         """Start a worker for this task."""
         number = self._started = self._started + 1

@@ -60,5 +60,10 @@ def test_jobs_are_a_pod_and_a_call_each(monkeypatch: pytest.MonkeyPatch) -> None
     pods, calls = job_costs(3)
 
     assert pods == 3
-    assert calls == {"create jobs": 3, "list jobs": 1, "watch jobs": 1}
+    assert calls == {
+        "create jobs": 3,
+        "list jobs": 1,
+        "list pods": 1,  # whose this one is
+        "watch jobs": 1,
+    }
     assert costs("pod", 3)["of them the Jobs'"] == 0

@@ -31,6 +31,7 @@ class Image:
     def __init__(self) -> None:
         self.held: dict[str, Event] = {}
         self.failures: dict[str, int] = {}  # still to come, of which child
+        self.exit_codes: dict[str, int] = {}  # with which a child's first pod ends
         self.runs: list[tuple[str, str]] = []  # the children that were begun, and for which run
 
     def __call__(self, command: list[str]) -> None:
@@ -39,6 +40,8 @@ class Image:
         self.runs.append((child, run))
         if child in self.held:
             self.held[child].wait(30)
+        if child in self.exit_codes:
+            raise SystemExit(self.exit_codes.pop(child))
         if self.failures.get(child, 0):
             self.failures[child] -= 1
             raise SystemExit(1)

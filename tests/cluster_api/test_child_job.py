@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import kubernetes_validate
@@ -171,12 +172,54 @@ def test_a_job_ends_and_is_tidied_away() -> None:
 
 
 def test_a_pod_that_is_taken_away_is_not_a_failure() -> None:
-    (rule,) = job()["spec"]["podFailurePolicy"]["rules"]
+    _, rule = job()["spec"]["podFailurePolicy"]["rules"]
     assert rule == {
         "action": "Ignore",
         "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
     }
     assert pod()["restartPolicy"] == "Never"  # what a podFailurePolicy asks for
+
+
+def test_a_pod_that_finds_nobody_waiting_ends_the_job_whatever_else_became_of_it() -> None:
+    """The first rule that fits counts."""
+    first, _ = job()["spec"]["podFailurePolicy"]["rules"]
+
+    assert first == {
+        "action": "FailJob",
+        "onExitCodes": {"containerName": "child", "operator": "In", "values": [75]},
+    }
+    assert container()["name"] == "child"
+
+
+def test_a_job_goes_with_the_run_that_made_it() -> None:
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "w", "uid": "1"}
+    theirs = replace(PLACE, owner=owner)
+
+    owned = child_job(CHILD, run="run-1", search_uri=URI, config=config(), place=theirs)
+
+    assert owned["metadata"]["ownerReferences"] == [owner]
+    assert "ownerReferences" not in job()["metadata"]
+    assert made_from(owned) == made_from(job())  # another run takes it over
+
+
+def test_a_pod_is_left_in_peace_by_what_makes_nodes_fuller() -> None:
+    annotations = job()["spec"]["template"]["metadata"]["annotations"]
+
+    assert annotations["karpenter.sh/do-not-disrupt"] == "true"
+    assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("gpu_count", "tolerated"), [(0, ["spot"]), (1, ["nvidia.com/gpu", "spot"])]
+)
+def test_a_child_without_a_gpu_keeps_off_nodes_for_those(
+    gpu_count: int, tolerated: list[str]
+) -> None:
+    both = ({"key": "nvidia.com/gpu", "operator": "Exists"}, {"key": "spot", "operator": "Exists"})
+    resources = ResourcesConfig(gpu_count=gpu_count, tolerations=both)
+
+    assert [each["key"] for each in pod(resources)["tolerations"]] == tolerated
+    assert ("nvidia.com/gpu" in container(resources)["resources"]["limits"]) == bool(gpu_count)
 
 
 def test_the_container_runs_the_command_with_the_stores_settings() -> None:

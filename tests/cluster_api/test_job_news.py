@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nas_lib.cluster.job_news import job_outcome, pod_trouble
+from nas_lib.cluster.job_news import job_outcome
+from nas_lib.cluster.job_pods import pod_trouble
 
 
 def job(*conditions: dict[str, str], **metadata: str) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def test_nothing_is_wrong_with_a_pod_that_starts_runs_or_is_done(well: dict[str,
         ),
         (
             pod("Failed", {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}),
-            "OOMKilled, exit code 137",
+            "OOMKilled, exit code 137 (raise resources.memory)",
         ),
         (
             pod("Failed", {"terminated": {"exitCode": 1, "reason": "Error"}}),

@@ -8,15 +8,16 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from searches import tabular
 
 from nas_lib.cluster import job_news, jobs
 from nas_lib.cluster.kubernetes_api import KubernetesApi
 from nas_lib.errors import ClusterError
 from tests.cluster_api.job_rounds import (
+    CHILDREN,
     LAST,
     RUN,
     SECOND,
-    THIRD,
     Image,
     job_of,
     prepared,
@@ -24,8 +25,11 @@ from tests.cluster_api.job_rounds import (
     rewards,
     right_rewards,
     said,
+    stored,
     tick,
+    uids,
     until,
+    with_resources,
 )
 from tests.fakes.small_kubernetes import SmallKubernetes
 
@@ -125,39 +129,101 @@ def test_what_keeps_a_pod_from_running_is_told_once(
     obstacle: str,
     told: str,
 ) -> None:
-    monkeypatch.setattr(job_news, "_LOOK_S", 0.2)
+    monkeypatch.setattr(job_news, "LOOK_S", 0.2)
     cluster.jobs.obstacle = lambda job: obstacle if job["metadata"]["name"].endswith("01") else ""
     ticking = in_background(tick, prepared(tmp_path / "state"))
-    until(lambda: cluster.calls["list", "pods"] == 3)
+    until(lambda: cluster.calls["list", "pods"] == 4)  # one of them, whose this pod is
     (pod,) = (pod for pod in cluster.all("pods") if pod["status"]["phase"] == "Pending")
     cluster.delete_job(job_of(cluster, SECOND)["metadata"]["name"])
     ticking.result()
 
     out = capsys.readouterr().out  # indented, where kfp.local ran in this process before
-    lines = [line.strip() for line in out.splitlines() if obstacle in line]
-    assert lines == [f"{SECOND} waits: its pod {pod['metadata']['name']}: {told}"]
+    waits, failed = [line.strip() for line in out.splitlines() if obstacle in line]
+    assert waits == f"{SECOND} waits: its pod {pod['metadata']['name']}: {told}"
+    assert failed.endswith(f"was deleted; its pod: {told}")  # what the report says, too
 
 
-def test_what_ended_a_pod_is_told_once(
+@pytest.mark.parametrize("num_failed", [1, 3])
+def test_what_ended_pods_is_told_once_by_the_same_number_of_calls(
     tmp_path: Path,
     cluster: SmallKubernetes,
     image: Image,
     in_background: Callable[..., Future],
     capsys: pytest.CaptureFixture[str],
+    num_failed: int,
 ) -> None:
-    image.hold(SECOND, THIRD)
+    failing = CHILDREN[:num_failed]
+    image.hold(*failing, LAST)
     ticking = in_background(tick, prepared(tmp_path / "state"))
     until(lambda: cluster.calls["watch", "jobs"] == 1)
-    for child in (SECOND, THIRD):
+    for child in failing:
         cluster.end_pod(cluster.wait_for_pod(child), "OOMKilled")
         until(lambda: image.runs.count((child, RUN)) == 2)  # noqa: B023
-    until(lambda: cluster.calls["list", "pods"] == 2)  # after each failure, and else once a minute
     image.let_go()
     ticking.result()
 
     lines = [line for line in capsys.readouterr().out.splitlines() if "OOMKilled" in line]
-    assert [line.split()[0] for line in lines] == [SECOND, THIRD]
-    assert all(line.endswith(": OOMKilled, exit code 137") for line in lines)
+    assert [line.split()[0] for line in lines] == failing
+    assert all(
+        line.endswith(": OOMKilled, exit code 137 (raise resources.memory)") for line in lines
+    )
+    # whose this pod is, and at the end how the others fared; in between one a minute
+    assert cluster.calls["list", "pods"] == 2
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "told"),
+    [
+        ("Unschedulable", "Unschedulable 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."),
+        ("Refused", "it has no pod, which a quota or a policy refuses"),
+    ],
+)
+def test_a_job_whose_pod_does_not_come_to_run_is_given_up_and_the_report_says_why(
+    tmp_path: Path,
+    cluster: SmallKubernetes,
+    monkeypatch: pytest.MonkeyPatch,
+    obstacle: str,
+    told: str,
+) -> None:
+    monkeypatch.setattr(job_news, "LOOK_S", 0.2)
+    uri = stored(tmp_path / "state", with_resources(tabular(max_children=4), pending_s=1))
+    cluster.jobs.obstacle = lambda job: obstacle if job["metadata"]["name"].endswith("01") else ""
+
+    assert tick(uri).num_missing == 1
+
+    (problem,) = problems(uri)
+    assert f"{SECOND} has no result: its Job " in problem
+    assert (
+        f"was given up: no pod of it ran for 1 s (resources.pending_s); its pod: {told}" in problem
+    )
+    assert SECOND not in uids(cluster)  # and the next tick may try it anew
+    cluster.jobs.obstacle = lambda job: ""
+    assert tick(uri).num_missing == 0
+
+
+@pytest.mark.parametrize("meanwhile", ["others run", "in a queue"])
+def test_nobody_waits_in_vain_while_others_run_or_in_a_queue(
+    tmp_path: Path,
+    cluster: SmallKubernetes,
+    image: Image,
+    in_background: Callable[..., Future],
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: str,
+) -> None:
+    monkeypatch.setattr(job_news, "LOOK_S", 0.1)
+    uri = stored(tmp_path / "state", with_resources(tabular(max_children=4), pending_s=1))
+    obstacle = "Unschedulable" if meanwhile == "others run" else "Suspended"
+    cluster.jobs.obstacle = lambda job: obstacle if job["metadata"]["name"].endswith("01") else ""
+    image.hold(*([LAST] if meanwhile == "others run" else []))
+    ticking = in_background(tick, uri)
+    until(lambda: len(uids(cluster)) == 4)
+    time.sleep(1.5)
+
+    assert problems(uri) == []
+    assert SECOND in uids(cluster)
+    cluster.delete_job(job_of(cluster, SECOND)["metadata"]["name"])
+    image.let_go()
+    assert ticking.result().num_missing == 1
 
 
 # --- one sentence --------------------------------------------------------------------------------

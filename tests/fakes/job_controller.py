@@ -88,7 +88,8 @@ class JobController:
         start: What starts a pod's container.
         backoff_s: Between a pod that failed and the next one.
         deletion_s: How long a Job that is deleted is still there.
-        obstacle: Says why a pod of this Job does not run, empty if it does.
+        obstacle: Says why a pod of this Job does not run, empty if it does: "Suspended" in a queue,
+            "Refused" by a quota, or what its status says.
     """
 
     def __init__(self, state: ClusterState, folder: Path, settings: Mapping[str, Mapping]) -> None:
@@ -138,6 +139,7 @@ class JobRun(Thread):
         self._controller = controller
         self._state = controller.state
         self._job = job
+        self._last_code = 0  # of a pod
         metadata = job["metadata"]
         self._key = ("jobs", metadata["namespace"], metadata["name"])
         seconds = job["spec"].get("activeDeadlineSeconds")
@@ -148,6 +150,7 @@ class JobRun(Thread):
         num_failed = 0
         self._set_status(startTime=now(), active=1)
         while not self.is_over.is_set():
+            self._wait_for_leave()
             end = self._run_pod()
             if end == "Succeeded":
                 self._end(
@@ -161,11 +164,30 @@ class JobRun(Thread):
             if end == "Failed":
                 num_failed += 1
                 self._set_status(failed=num_failed, active=0)
+            if end == "Failed" and self._last_code in self._fatal_codes():
+                message = f"Container child failed with exit code {self._last_code}"
+                self._end(
+                    "Failed", "PodFailurePolicy", f"{message} matching FailJob rule at index 0"
+                )
+                return
             if num_failed > self._job["spec"].get("backoffLimit", 6):
                 message = "Job has reached the specified backoff limit"
                 self._end("Failed", "BackoffLimitExceeded", message)
                 return
             self.is_over.wait(self._controller.backoff_s)
+
+    def _wait_for_leave(self) -> None:
+        """Make no pod while a queue or a quota says so."""
+        while (why := self._controller.obstacle(self._job)) in ("Suspended", "Refused"):
+            self._set_suspended(why == "Suspended")
+            if self.is_over.wait(POLL_S):
+                return
+        self._set_suspended(False)
+
+    def _set_suspended(self, suspended: bool) -> None:
+        there = self._state.find(self._key)
+        if there and there["spec"].get("suspend", False) != suspended:
+            self._state.change(self._key, lambda job: job["spec"].update(suspend=suspended))
 
     def _run_pod(self) -> str:
         """Return how it ended: Succeeded, Failed, disrupted, late, or over."""
@@ -188,8 +210,15 @@ class JobRun(Thread):
                 pod.kill()
             code = pod.poll()
             if code is not None:
+                self._last_code = code
                 return pod.note_end(code, doom)
             time.sleep(POLL_S)
+
+    def _fatal_codes(self) -> list[int]:
+        """Return the exit codes of a pod that end the Job."""
+        rules = self._job["spec"].get("podFailurePolicy", {}).get("rules", [])
+        codes = [rule["onExitCodes"] for rule in rules if rule["action"] == "FailJob"]
+        return [value for each in codes for value in each["values"]]
 
     def _ignores(self) -> bool:
         """Whether the Job does not count pods that are taken away."""

@@ -292,6 +292,9 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _is_selected(self, object: Resource) -> bool:
+        field, _, name = self._query.get("fieldSelector", "").partition("=")
+        if field == "metadata.name" and name != object["metadata"]["name"]:
+            return False
         labels = object["metadata"].get("labels", {})
         pairs = (
             each.split("=", 1) for each in self._query.get("labelSelector", "").split(",") if each

@@ -136,7 +136,7 @@ def test_a_childs_job_does_not_keep_its_run_alive(tmp_path: Path) -> None:
 
     before = signs_of_life()
     time.sleep(0.2)  # more than the quarter of the time after which the run shows life again
-    pods.train_child(OpenSearch(uri), child=first, run="run", shows_life=False)
+    pods.train_child_in_job(OpenSearch(uri), child=first, run="run")
     assert signs_of_life() == before
     pods.train_child(OpenSearch(uri), child=second, run="run")
     assert signs_of_life() > before

@@ -54,6 +54,19 @@ def test_a_search_that_was_never_disturbed_has_only_tombstones(tmp_path: Path) -
     assert collected(uri, older_than_s=60) == {}
 
 
+def test_heartbeats_of_closed_rounds_are_garbage_and_that_of_an_open_one_is_not(
+    tmp_path: Path,
+) -> None:
+    uri = str(tmp_path)
+    steps.prepare_data(OpenSearch(uri), config=tabular(max_children=12))
+    learn_rounds(uri, 0, 1)
+    for number in (0, 1):
+        SearchStore.open(uri).objects.replace(layout.heartbeat(0, number), b"somebody waits")
+
+    assert collected(uri, delete=True)["heartbeats"] == [layout.heartbeat(0, 0)]
+    assert SearchStore.open(uri).objects.keys(layout.HEARTBEATS) == [layout.heartbeat(0, 1)]
+
+
 def test_nothing_is_removed_unless_told_to(tmp_path: Path) -> None:
     uri = str(tmp_path)
     search(tabular(max_children=12), store=uri, workers=1)

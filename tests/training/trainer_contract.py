@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -13,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nas_lib.architecture import Architecture
-from nas_lib.errors import CorruptStateError
+from nas_lib.errors import CorruptStateError, InterruptedSearchError
 from nas_lib.records import EpochMetrics
 from nas_lib.results.measure import Measure
 from nas_lib.store import open_store
@@ -162,6 +164,25 @@ class TrainerContract:
         hourly = Checkpoints(store, "r000-000000-01", every_s=3600)
         train(self.trainer(epochs=3), hourly)
         assert not list(store.keys("checkpoints/r000-000000-01"))
+
+    def test_one_that_is_asked_to_stop_does_so_after_the_epoch_with_a_checkpoint(self) -> None:
+        store, epochs = open_store(f"memory://{uuid4().hex}"), list[EpochMetrics]()
+        hourly = Checkpoints(store, "r000-000000-00", every_s=3600)
+
+        def ask(metrics: EpochMetrics) -> None:
+            epochs.append(metrics)
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            with pytest.raises(InterruptedSearchError, match="stopped after epoch 2"):
+                train(self.trainer(epochs=3), hourly, ask)
+        finally:
+            signal.sigtimedwait({signal.SIGTERM}, 0)  # it was asked twice, which counts once
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+        assert [metrics.epoch for metrics in epochs] == [1, 2]
+        assert list(store.keys("checkpoints")) == ["checkpoints/r000-000000-00/0002.safetensors"]
 
     # --- the network as a file -------------------------------------------------------------------
 
