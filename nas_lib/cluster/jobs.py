@@ -176,7 +176,7 @@ class JobWorkers:
         if result is not None:
             self._listener.ended(result)
             return
-        self._failed[child] = f"its Job {name} {outcome}"  # why its pods did, the next look shows
+        self._failed[child] = f"{name} {outcome}"  # why its pods did, the next look shows
 
     def _look_at_pods(self) -> None:
         """See how the pods fare, give up Jobs whose pods do not come to run, and tell of both."""
@@ -190,14 +190,14 @@ class JobWorkers:
             self._ended.append(child)
             limit_s = self._search.config.resources.pending_s
             why = f"no pod of it ran for {limit_s:,} s (resources.pending_s)"
-            self._failed[child] = f"its Job {name} was given up: {why}"
+            self._failed[child] = f"{name} was given up: {why}"
         self._tell_failed()
 
     def _tell_failed(self) -> None:
         """Tell of the children whose Jobs ended without a result, and note it."""
         for child, what in self._failed.items():
             trouble = self._pods.trouble(child)
-            message = f"{child} has no result: {what}{trouble and f'; its pod: {trouble}'}"
+            message = f"{child} has no result: its Job {what}{trouble and f'; its pod: {trouble}'}"
             self._listener.failed(child, message)
             self._search.store.note_problem(run=self._run, step=_STEP, message=message)
         self._failed.clear()

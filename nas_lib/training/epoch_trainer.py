@@ -193,12 +193,16 @@ def train(
     """
     while not trainer.is_done:
         metrics = trainer.run_epoch()
-        is_asked = not trainer.is_done and signal.SIGTERM in signal.sigpending()
+        is_asked = not trainer.is_done and _is_asked_to_stop()
         if not trainer.is_done and (is_asked or checkpoints.due()):
             checkpoints.save(trainer.checkpoint())
         on_epoch(metrics)
         if is_asked:
             raise InterruptedSearchError(f"stopped after epoch {metrics.epoch}")
+
+
+def _is_asked_to_stop() -> bool:
+    return hasattr(signal, "sigpending") and signal.SIGTERM in signal.sigpending()  # not on Windows
 
 
 def check_finite(epoch: int, numbers: Mapping[str, float]) -> None:
