@@ -57,16 +57,30 @@ def runs(
 
 @click.command()
 @click.argument("run")
-@click.option("--task", help="Only of this task, such as train-child, or of this child.")
+@click.option(
+    "--task", help="Only of this task, such as train-child, of this child or of this round."
+)
+@click.option(
+    "--all", "everything", is_flag=True, help="What Kubeflow's drivers and launcher say, too."
+)
 @kubeflow_options
-def logs(run: str, task: str | None, host: str | None, namespace: str, token: str | None) -> None:
+def logs(
+    run: str,
+    task: str | None,
+    everything: bool,
+    host: str | None,
+    namespace: str,
+    token: str | None,
+) -> None:
     """Print the logs of a RUN's pods (its id; see `nas runs`), read from Kubernetes."""
     found = connect(host, namespace, token).run(run)
 
     from nas_lib.cluster.pod_logs import pod_logs
 
-    for log in pod_logs(found.id, namespace=namespace or STANDALONE_NAMESPACE, task=task):
-        click.echo(one_line(f"== {log.task} ({log.pod}, {log.phase})"))
+    place = namespace or STANDALONE_NAMESPACE
+    for log in pod_logs(found.id, namespace=place, task=task, everything=everything):
+        what = f"{log.task} {log.about}".rstrip()
+        click.echo(one_line(f"== {what} ({log.pod}, {log.phase})"))
         text = "\n".join(log.text.splitlines())  # a progress bar's returns begin lines too
         click.echo(text)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,21 +27,143 @@ def pods(kubeconfig: Path) -> Iterator[FakePods]:
         yield running
 
 
-def read(task: str | None = None) -> list[PodLog]:
-    return list(pod_logs("run-1", namespace="kubeflow", task=task))
+def read(task: str | None = None, *, everything: bool = False) -> list[PodLog]:
+    return list(pod_logs("run-1", namespace="kubeflow", task=task, everything=everything))
+
+
+def sections(task: str) -> list[tuple[str, str, str]]:
+    return [(log.task, log.about, log.text) for log in read(task)]
+
+
+SEARCH = "nas-search-x7k2p(0).root(0).search(0)"
+ROUND = f"{SEARCH}.rounds(0).round(0).iteration-iterations(0:0)(0).iteration-item(0)"
+
+
+def started_by_argo(**inputs: object) -> list[str]:
+    """The command of a task's container, as Argo 4.0.5 and the driver of Kubeflow 2.17.0 make it.
+
+    A driver hands all numbers on as JSON's, which Go writes as it likes.
+    """
+    executor_input = {"inputs": {"parameterValues": {"search_uri": "s3://b/s", **inputs}}}
+    launch = ["/kfp-launcher/launch", "--pipeline_name", "nas-search", "--run_id", "run-1"]
+    launch += ["--execution_id", "12", "--executor_input", json.dumps(executor_input)]
+    launch += ["--component_spec", "{}", "--pod_name", "$(KFP_POD_NAME)", "--"]
+    return ["/var/run/argo/argoexec", "emissary", "--loglevel", "info", "--", *launch]
 
 
 def test_the_logs_of_a_runs_tasks_come_oldest_first(pods: FakePods) -> None:
-    path = "digits-x7k2p(0).root(0)"
-    pods.add("p3", 3, RUN, place=f"{path}.train-child(0:r000)(0).executor(0)", log="trained\n")
-    pods.add("p1", 1, RUN, place=f"{path}.prepare-data(0).executor(0)", log="prepared\n")
-    pods.add("p2", 2, RUN, place=f"{path}.train-child-driver(0)", log="driver\n")
-    pods.add("p4", 4, {"pipeline/runid": "run-2"}, place=f"{path}.x.executor", log="other\n")
+    pods.add("p4", 4, RUN, place=f"{SEARCH}.onExit(0).write-report(0).executor(0)", log="page\n")
+    pods.add("p1", 1, RUN, place=f"{SEARCH}.prepare-data(0).executor(0)", log="prepared\n")
+    pods.add("p2", 2, RUN, place=f"{ROUND}.sample-architectures(0).executor(0)", log="8\n")
+    pods.add("p3", 3, RUN, place=f"{ROUND}.children(0).iteration-driver(0)", log="driver\n")
+    pods.add("p5", 5, {"pipeline/runid": "run-2"}, place=f"{SEARCH}.x.executor", log="other\n")
 
     assert read() == [
-        PodLog("prepare-data", "p1", "Succeeded", "prepared\n"),
-        PodLog("train-child", "p3", "Succeeded", "trained\n"),
+        PodLog("prepare-data", "", "p1", "Succeeded", "prepared\n"),
+        PodLog("sample-architectures", "", "p2", "Succeeded", "8\n"),
+        PodLog("write-report", "", "p4", "Succeeded", "page\n"),
     ]
+    assert "driver\n" in [log.text for log in read(everything=True)]
+
+
+@pytest.fixture
+def a_round_of_tasks(pods: FakePods) -> None:
+    """Two rounds of two children, each a task, and what learns from them."""
+    for turn in (0, 1):
+        place = ROUND.replace("(0:0)", f"({turn}:{turn})")
+        ids = [f"r000-{turn:06d}-{index:02d}" for index in (0, 1)]
+        for index, child in enumerate(ids):
+            at = f"{place}.children(0).iteration-iterations({index}:{index})(0)"
+            at += ".iteration-item(0).train-child(0).executor(0)"
+            command = started_by_argo(child=child, run="run-1")
+            pods.add(f"c{turn}{index}", 2, RUN, place=at, command=command, log=f"of {child}\n")
+        command = started_by_argo(children=ids, rewards=[0.5, 0.25])
+        at = f"{place}.aggregate-rewards(0).executor(0)"
+        pods.add(f"a{turn}", 3, RUN, place=at, command=command, log="best\n")
+        command = started_by_argo(replica=0.0, round=float(turn))
+        at = f"{place}.update-controller(0).executor(0)"
+        pods.add(f"u{turn}", 4, RUN, place=at, command=command, log="learned\n")
+
+
+@pytest.mark.usefixtures("a_round_of_tasks")
+def test_a_child_that_is_a_task_is_found_by_its_id(pods: FakePods) -> None:
+    assert sections("r000-000001-01") == [
+        ("train-child", "r000-000001-01", "of r000-000001-01\n"),
+    ]
+
+
+@pytest.mark.usefixtures("a_round_of_tasks")
+def test_a_round_is_found_by_its_id(pods: FakePods) -> None:
+    assert [(task, about) for task, about, _ in sections("r000-000001")] == [
+        ("train-child", "r000-000001-00"),
+        ("train-child", "r000-000001-01"),
+        ("aggregate-rewards", "r000-000001"),
+        ("update-controller", "r000-000001"),
+    ]
+
+
+@pytest.mark.usefixtures("a_round_of_tasks")
+def test_a_step_may_be_written_as_in_the_graph_or_as_a_component(pods: FakePods) -> None:
+    assert sections("train_child") == sections("train-child")
+    assert len(sections("train-child")) == 4
+
+
+@pytest.mark.parametrize("task", ["train-children", "train-as-jobs"])
+def test_of_a_pod_that_trains_several_only_what_names_the_child_is_shown(
+    task: str, pods: FakePods
+) -> None:
+    command = started_by_argo(children=["r000-000000-00", "r000-000000-03"])
+    log = "r000-000000-00: ok\nr000-000000-03 failed: no memory\nr000-000000-033\n"
+    place = f"{ROUND}.{task}(0).executor(0)"
+    pods.add("p1", 1, RUN, place=place, command=command, log=log)
+
+    found = sections("r000-000000-03")
+
+    assert found == [(task, "r000-000000-03", "r000-000000-03 failed: no memory\n")]
+    assert sections("r000-000000") == [(task, "r000-000000", log)]
+
+
+def test_what_started_a_step_is_left_out_unless_asked_for(pods: FakePods) -> None:
+    """As the main container of a task of Kubeflow 2.17.0 has it, on Argo 4.0.5."""
+    log = """\
+time=2026-11-29T10:00:00.000Z level=INFO msg="capturing logs" argo=true
+I1129 10:00:00.123456      17 launcher_v2.go:194] PipelineRoot defaults to "minio://m".
+I1129 10:00:00.123456      17 cache.go:116] Connecting to cache endpoint ml-pipeline:8887
+[KFP Executor 2026-11-29 10:00:01,000 INFO]: Looking for component `train_child` in ...
+[KFP Executor 2026-11-29 10:00:01,000 INFO]: Got executor_input:
+{
+    "inputs": {
+        "parameterValues": {}
+    }
+}
+epoch 1: {
+ score 0.5
+}
+[KFP Executor 2026-11-29 10:00:02,000 INFO]: said by a function of the user's
+[KFP Executor 2026-11-29 10:00:02,000 INFO]: Wrote executor output file to /tmp/x.json.
+I1129 10:00:03.123456      17 launcher_v2.go:1230] ExecutorOutput: {
+  "parameterValues": {
+    "Output": 0.5
+  }
+}
+nas: the last word
+E1129 10:00:04.123456      17 launcher_v2.go:449] Component failed to execute: exit status 1
+E1129 10:00:04.123456      17 launcher_v2.go:898] All upload artifact attempts failed: no store
+F1129 10:00:04.123456      17 main.go:59] failed to execute component: exit status 1
+time=2026-11-29T10:00:04.000Z level=INFO msg="sub-process exited" argo=true error=<nil>
+"""
+    pods.add("p1", 1, RUN, place=f"{SEARCH}.plan-rounds(0).executor(0)", log=log)
+
+    assert read()[0].text.splitlines() == [
+        "epoch 1: {",
+        " score 0.5",
+        "}",
+        "[KFP Executor 2026-11-29 10:00:02,000 INFO]: said by a function of the user's",
+        "nas: the last word",
+        "E1129 10:00:04.123456      17 launcher_v2.go:898] All upload artifact attempts failed: "
+        "no store",
+    ]
+    assert read(everything=True)[0].text == log
 
 
 def test_one_task_can_be_asked_for(pods: FakePods) -> None:
@@ -54,19 +177,23 @@ def test_the_jobs_of_children_belong_to_their_run(pods: FakePods) -> None:
     labels = {"kfp-nas/run": "run-1", "kfp-nas/child": "r000-000003-01"}
     pods.add("digits-1234abcd-r000-000003-01-x2b4c", 1, labels, log="epoch 1\n")
 
-    assert [(log.task, log.text) for log in read()] == [("r000-000003-01", "epoch 1\n")]
+    section = ("job", "r000-000003-01", "epoch 1\n")
+    assert [(log.task, log.about, log.text) for log in read()] == [section]
+    assert sections("r000-000003-01") == sections("r000-000003") == [section]
+    with pytest.raises(ClusterError, match="no pod of its task, child or round r000-000003-02 of"):
+        read("r000-000003-02")
 
 
 def test_a_log_that_is_json_stays_as_it_is(pods: FakePods) -> None:
-    pods.add("p1", 1, RUN, place="d.root.a.executor", log='{"score": 0.5}')
+    pods.add("p1", 1, RUN, place="d.root.a.executor", log='{"score": 0.5}\n')
 
-    assert read()[0].text == '{"score": 0.5}'
+    assert read()[0].text == '{"score": 0.5}\n'
 
 
 def test_a_pod_that_has_not_started_has_no_log(pods: FakePods) -> None:
     pods.add("p1", 1, RUN, place="d.root.a.executor", log=None)
 
-    assert read() == [PodLog("a", "p1", "Pending", "(no log yet)\n")]
+    assert read() == [PodLog("a", "", "p1", "Pending", "(no log yet)\n")]
 
 
 def test_deleted_pods_are_said_to_be_gone(pods: FakePods) -> None:

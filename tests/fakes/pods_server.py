@@ -28,9 +28,25 @@ class FakePods:
     status: int = 200
 
     def add(
-        self, name: str, second: int, labels: dict[str, str], *, place: str = "", log: str | None
+        self,
+        name: str,
+        second: int,
+        labels: dict[str, str],
+        *,
+        place: str = "",
+        command: list[str] | None = None,
+        log: str | None,
     ) -> None:
-        """Add a pod that began at this second; without a log, it has not started."""
+        """Add a pod that began at this second; without a log, it has not started.
+
+        Args:
+            name: Of the pod.
+            second: When it began.
+            labels: Its labels.
+            place: Of a task's pod, where Argo says that it is in the graph.
+            command: Of its first container.
+            log: What that has said.
+        """
         annotations = {"workflows.argoproj.io/node-name": place} if place else None
         metadata = client.V1ObjectMeta(
             name=name,
@@ -40,7 +56,8 @@ class FakePods:
             creation_timestamp=datetime(2030, 1, 1, 0, 0, second, tzinfo=UTC),
         )
         names = ["main", "wait"] if place else ["child"]
-        containers = [client.V1Container(name=each) for each in names]
+        containers = [client.V1Container(name=each, image="kfp-nas") for each in names]
+        containers[0].command = command
         pod = client.V1Pod(
             metadata=metadata,
             spec=client.V1PodSpec(containers=containers),
