@@ -45,6 +45,7 @@ def begin(uri: str, program: str) -> subprocess.Popen[str]:
     """Begin what a Job's pod runs."""
     return subprocess.Popen(
         [sys.executable, "-c", program, "train-child", uri, CHILD, "--run", RUN],
+        cwd=Path(uri).parent,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
