@@ -32,8 +32,11 @@ from nas_lib.report import epoch_text
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import heartbeat, layout, lease
+from nas_lib.store.patience import patience_with
 from nas_lib.streams import quiet
 
+_MAY_BE_FIRST = ("prepare_data", "write_report")
+"""Steps before which none of the run need have reached the store: the report comes in any case."""
 _STOPPED_WITHIN_S = 25.0  # of the 30 s that Kubernetes leaves a pod
 _ENDED_WITHIN_S = 600.0  # nobody is in a hurry, but an epoch may take hours
 
@@ -63,9 +66,12 @@ def pod_step(
     work = None
     try:
         with quiet():
-            work = _Work(OpenSearch(search_uri), step, run)
+            search = OpenSearch(search_uri)
+            if step not in _MAY_BE_FIRST:  # else the run would not have come here
+                patience_with(search.uri).answered = True
+            work = _Work(search, step, run)
             work.begin(replica, children)
-            yield work.search
+            yield search
             work.end()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
