@@ -40,5 +40,5 @@ def init_arriving_store(
                 raise
             if str(err) != said or now_s - said_s >= _NEWS_EVERY_S:
                 said, said_s = str(err), now_s
-                say(f"{said}: trying for {(end_s - now_s) / 60:.0f} min more")
+                say(f"waiting for at most {(end_s - now_s) / 60:.0f} min more: {said}")
         time.sleep(pause_s)

