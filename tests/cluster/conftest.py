@@ -61,11 +61,6 @@ def place(image: str, s3_image: str, tmp_path_factory: pytest.TempPathFactory) -
     kubectl("create", "namespace", place.namespace)
     try:
         place.kubectl("create", "serviceaccount", RUNS_AS)
-        place.apply(*(each for each in resources if each["kind"] == "Service"))
-        (service,) = place.get("services")
-        for resource in resources:
-            if "endpoint" in resource.get("data", {}):  # a cluster for tests may have no DNS
-                resource["data"]["endpoint"] = f"http://{service['spec']['clusterIP']}:9000"
         place.apply(*(each for each in resources if each["kind"] != "Namespace"))
         yield place
     finally:
@@ -76,8 +71,8 @@ def place(image: str, s3_image: str, tmp_path_factory: pytest.TempPathFactory) -
 def store(place: Place) -> Iterator[str]:
     """A bucket that this process can reach too, with the environment set for it."""
     place.wait_for_job("nas-store-init", timeout_s=120)
-    with place.forwarded("service/minio", 9000) as port, pytest.MonkeyPatch.context() as patch:
+    with place.forwarded("service/seaweedfs", 9000) as port, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "nas")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "of-this-test")
+        patch.setenv("AWS_ACCESS_KEY_ID", "nas-runs")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "runs-of-this-test")
         yield "s3://mlpipeline/nas"

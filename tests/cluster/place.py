@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ STORE_ENVIRONMENT = (
     ("AWS_ENDPOINT_URL", "configMapKeyRef", "endpoint"),
     ("AWS_REGION", "configMapKeyRef", "region"),
 )
+_CONTAINER = "/spec/template/spec/containers/0"
 RUNS_AS = "pipeline-runner"
 """The service account that Kubeflow gives to runs: here it is ours to make."""
 
@@ -50,7 +51,7 @@ class Place:
         return json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))["items"]
 
     def apply(self, *resources: dict[str, Any]) -> None:
-        self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(resources))
+        self.kubectl("apply", "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(resources))
 
     def script_job(
         self, name: str, image: str, script: str, *, account: str = RUNS_AS
@@ -109,6 +110,14 @@ class Place:
         )
 
 
+def eventually(found: Callable[[], Any], timeout_s: float = 120) -> Any:
+    deadline_s = time.monotonic() + timeout_s
+    while not (value := found()):
+        assert time.monotonic() < deadline_s, "it did not come to that"
+        time.sleep(0.2)
+    return value
+
+
 def has_token(pod: dict[str, Any]) -> bool:
     """Whether a pod could speak to Kubernetes."""
     mounts = (each for box in pod["spec"]["containers"] for each in box.get("volumeMounts", ()))
@@ -120,21 +129,27 @@ def _from_store(variable: str, source: str, key: str) -> dict[str, Any]:
 
 
 def manifests(folder: Path, *, namespace: str, image: str, s3_image: str) -> list[dict[str, Any]]:
-    """Return the overlay `standalone`, all in one namespace, with SeaweedFS as its S3.
+    """Return the overlay `standalone`, all in one namespace, without a volume.
 
-    A public image of MinIO is not to be had, and a cluster for tests may have no volumes.
+    Its image of SeaweedFS may not be to be had, and a cluster for tests may have no volumes.
     """
-    shutil.copytree(ROOT / "manifests", folder / "manifests")
-    (folder / "manifests/minio/minio.env").write_text("accesskey=nas\nsecretkey=of-this-test\n")
-    name, _, tag = image.rpartition(":")
+    user_files(shutil.copytree(ROOT / "manifests", folder / "manifests"), image)
+    there = f"http://seaweedfs.{namespace}.svc:9000"
     document = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": namespace,
         "resources": ["manifests/overlays/standalone"],
-        "images": [{"name": "kfp-nas", "newName": name, "newTag": tag}],
         "patches": [
-            _patch("StatefulSet", "minio", *_seaweedfs(s3_image)),
+            _patch(
+                "StatefulSet",
+                "seaweedfs",
+                ("remove", "/spec/volumeClaimTemplates", None),
+                ("add", "/spec/template/spec/volumes/-", {"name": "data", "emptyDir": {}}),
+                ("replace", "/spec/template/spec/containers/0/image", s3_image),
+            ),
+            _patch("ConfigMap", "nas-store", ("replace", "/data/endpoint", there)),
+            _patch("Job", "nas-bucket", ("replace", f"{_CONTAINER}/env/0/value", there)),
             _patch("RoleBinding", "nas-jobs", ("replace", "/subjects/0/namespace", namespace)),
         ],
     }
@@ -142,29 +157,14 @@ def manifests(folder: Path, *, namespace: str, image: str, s3_image: str) -> lis
     return list(yaml.safe_load_all(kubectl("kustomize", str(folder))))
 
 
-def _seaweedfs(image: str) -> list[tuple[str, str, object]]:
-    container = "/spec/template/spec/containers/0"
-    command = ["weed", "-logdir=/tmp", "mini", "-dir=/data", "-s3.port=9000", "-webdav=false"]
-    probe = {"tcpSocket": {"port": "s3"}, "periodSeconds": 1}
-
-    def from_secret(variable: str, key: str) -> dict[str, Any]:
-        reference = {"name": "mlpipeline-minio-artifact", "key": key}
-        return {"name": variable, "valueFrom": {"secretKeyRef": reference}}
-
-    environment = [
-        from_secret("AWS_ACCESS_KEY_ID", "accesskey"),
-        from_secret("AWS_SECRET_ACCESS_KEY", "secretkey"),
-    ]
-    return [
-        ("remove", "/spec/volumeClaimTemplates", None),
-        ("add", "/spec/template/spec/volumes/-", {"name": "data", "emptyDir": {}}),
-        ("replace", f"{container}/image", image),
-        ("remove", f"{container}/args", None),
-        ("add", f"{container}/command", [*command, "-admin.ui=false", "-master.telemetry=false"]),
-        ("replace", f"{container}/env", environment),
-        ("replace", f"{container}/readinessProbe", probe),
-        ("replace", f"{container}/livenessProbe", probe),
-    ]
+def user_files(folder: Path, image: str) -> None:
+    """Write what a user has to make among the manifests of this folder."""
+    name, _, tag = image.rpartition(":")
+    example = (folder / "image/image.example.yaml").read_text()
+    (folder / "image/image.yaml").write_text(example.replace("NAME", name).replace("TAG", tag))
+    for user in ("admin", "runs"):
+        keys = f"accesskey=nas-{user}\nsecretkey={user}-of-this-test\n"
+        (folder / "seaweedfs" / f"{user}.env").write_text(keys)
 
 
 def _patch(kind: str, name: str, *changes: tuple[str, str, object]) -> dict[str, Any]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from place import Place, has_token
+from place import Place, eventually, has_token
 from searches import account
 
 from nas_lib.config_file import resolve_config
@@ -107,14 +105,6 @@ def pod_in_the_middle(place: Place, uri: str, child: str) -> str:
     eventually(lambda: state.numbers(checkpoints))
     (pod,) = place.get("pods", "--selector", f"kfp-nas/child={child}")
     return pod["metadata"]["name"]
-
-
-def eventually(found: Callable[[], Any], timeout_s: float = 120) -> Any:
-    deadline_s = time.monotonic() + timeout_s
-    while not (value := found()):
-        assert time.monotonic() < deadline_s, "it did not come to that"
-        time.sleep(0.2)
-    return value
 
 
 def attempts(uri: str, child: str) -> list[Attempt]:
