@@ -15,6 +15,7 @@ from nas_lib import steps
 from nas_lib.config_file import resolve_config
 from nas_lib.open_search import OpenSearch
 from nas_lib.store import SearchStore
+from nas_lib.store.patience import patience_with
 from nas_lib.tasks import ImageTask, Task
 
 # Two threads on busy cores make torch's small operations many times slower. Nothing above loads it.
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the user's cache alone."""
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "nas-cache"))
+
+
+@pytest.fixture(autouse=True)
+def no_store_known() -> None:
+    """Begin as a process does: no store has answered yet."""
+    patience_with.cache_clear()
 
 
 @pytest.fixture(scope="session")

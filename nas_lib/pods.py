@@ -32,33 +32,87 @@ from nas_lib.report import epoch_text
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import heartbeat, layout, lease
+from nas_lib.store.patience import patience_with
 from nas_lib.streams import quiet
 
+_MAY_BE_FIRST = ("prepare_data", "write_report")
+"""Steps before which none of the run need have reached the store: the report comes in any case."""
 _STOPPED_WITHIN_S = 25.0  # of the 30 s that Kubernetes leaves a pod
 _ENDED_WITHIN_S = 600.0  # nobody is in a hurry, but an epoch may take hours
 
 
 @contextmanager
-def pod_step(search_uri: str, step: str, run: str) -> Iterator[OpenSearch]:
+def pod_step(
+    search_uri: str,
+    step: str,
+    run: str,
+    *,
+    replica: int | None = None,
+    children: Sequence[str] = (),
+) -> Iterator[OpenSearch]:
     """Open the search for a step; end the process with one sentence where that fails.
 
     It is noted in the search too, unless the pod was stopped. What nobody foresaw keeps its
-    traceback, which nobody could have again from a pod.
+    traceback, which nobody could have again from a pod. While the step goes on, the search has a
+    note of that: what is left of it when the run ends says which pods ended without a word.
+
+    Args:
+        search_uri: Where the search lies.
+        step: What the pod does.
+        run: For which run.
+        replica: Whose open round it works on, if it works on one.
+        children: On which children of a round it works.
     """
-    search = None
+    work = None
     try:
         with quiet():
             search = OpenSearch(search_uri)
+            if step not in _MAY_BE_FIRST:  # else the run would not have come here
+                patience_with(search.uri).answered = True
+            work = _Work(search, step, run)
+            work.begin(replica, children)
             yield search
+            work.end()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as err:
         message = sentence_of(err)
-        if search is not None:
-            _note(search, step, run, message)
+        if work is not None:
+            work.fail(message)
         if not is_foreseen(err):
             print(visible(without_secrets(traceback.format_exc())), file=sys.stderr)
         raise SystemExit(f"nas: {message}") from None
+
+
+class _Work:
+    """A step in a pod, as the search has notes of it."""
+
+    def __init__(self, search: OpenSearch, step: str, run: str) -> None:
+        self.search = search
+        self._step = step
+        self._run = run
+        self._subject = ""
+        self._begun = ""
+
+    def begin(self, replica: int | None, children: Sequence[str]) -> None:
+        """Note that it begins; what is wrong with the store is found by reading first."""
+        store = self.search.store
+        store.find_search()
+        self._subject = steps.subject_of(store, replica=replica, children=children)
+        self._begun = steps.begin_step(store, run=self._run, step=self._step, subject=self._subject)
+
+    def end(self) -> None:
+        """Take that back."""
+        if self._begun:
+            with suppress(NasError):  # its work is done, and what it did is stored
+                steps.end_step(self.search.store, self._begun)
+
+    def fail(self, message: str) -> None:
+        """Note what it could not do."""
+        with suppress(NasError):  # the store itself may be what is wrong
+            about = f"{steps.subject_text(self._subject)}: " if self._subject else ""
+            self.search.store.note_problem(run=self._run, step=self._step, message=about + message)
+            self.end()
 
 
 def prepare_data(
@@ -196,7 +250,11 @@ def train_children(search: OpenSearch, *, children: Sequence[str], run: str) -> 
 
 
 def write_report(search: OpenSearch, *, replica: int, run: str) -> SearchView | None:
-    """Write the report and let go of the lease; None where preparation failed and nothing is."""
+    """Write the report and let go of the lease; None where preparation failed and nothing is.
+
+    What steps of this run left undone without a word is noted in their place.
+    """
+    steps.note_what_is_missing(search, replica=replica, run=run, but="write_report")
     if search.store.find_search() is None:
         return None
     lease.release(search.store, replica, run)
@@ -234,8 +292,3 @@ def _require_gpus(search: OpenSearch, device: str) -> None:
 
 def _say(line: str) -> None:
     print(one_line(line), flush=True)
-
-
-def _note(search: OpenSearch, step: str, run: str, message: str) -> None:
-    with suppress(NasError):  # the store itself may be what is wrong
-        search.store.note_problem(run=run, step=step, message=message)

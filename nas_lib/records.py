@@ -377,6 +377,26 @@ class RunPlan:
     created_s: Seconds
 
 
+@checked_dataclass(frozen=True, config=STRICT)
+class StepBegun:
+    """A pod began a step of a run; deleted at its end, so what is left ended without a word.
+
+    Attributes:
+        run: The run.
+        step: The step.
+        subject: The child it works on, `r000-000017-03`, or the round, `r000-000017`; empty where
+            it is neither.
+        pod: Its name.
+        created_s: Seconds since 1970.
+    """
+
+    run: str
+    step: str
+    subject: str
+    pod: str
+    created_s: Seconds
+
+
 T = TypeVar("T")
 
 

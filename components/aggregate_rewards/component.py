@@ -26,7 +26,7 @@ def aggregate_rewards(
     """
     from nas_lib import kubeflow_artifacts, pods, steps
 
-    with pods.pod_step(search_uri, "aggregate_rewards", run) as search:
+    with pods.pod_step(search_uri, "aggregate_rewards", run, children=children) as search:
         summary = steps.aggregate_rewards(search, children=children, run=run)
         for name, value in kubeflow_artifacts.round_metrics(summary).items():
             metrics.log_metric(name, value)

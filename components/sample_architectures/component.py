@@ -21,5 +21,5 @@ def sample_architectures(search_uri: str, replica: int, run: str) -> List[str]:
     """
     from nas_lib import pods, steps
 
-    with pods.pod_step(search_uri, "sample_architectures", run) as search:
+    with pods.pod_step(search_uri, "sample_architectures", run, replica=replica) as search:
         return steps.sample_architectures(search, replica=replica, run=run)

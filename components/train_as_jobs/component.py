@@ -26,7 +26,7 @@ def train_as_jobs(
     from nas_lib import pods
     from nas_lib.cluster import jobs
 
-    with pods.pod_step(search_uri, "train_as_jobs", run) as search:
+    with pods.pod_step(search_uri, "train_as_jobs", run, children=children) as search:
         return jobs.train_as_jobs(
             search,
             children=children,

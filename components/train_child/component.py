@@ -18,5 +18,5 @@ def train_child(search_uri: str, child: str, run: str) -> float:
     """
     from nas_lib import pods
 
-    with pods.pod_step(search_uri, "train_child", run) as search:
+    with pods.pod_step(search_uri, "train_child", run, children=[child]) as search:
         return pods.train_child(search, child=child, run=run)

@@ -20,5 +20,5 @@ def train_children(search_uri: str, children: List[str], run: str) -> List[float
     """
     from nas_lib import pods
 
-    with pods.pod_step(search_uri, "train_children", run) as search:
+    with pods.pod_step(search_uri, "train_children", run, children=children) as search:
         return pods.train_children(search, children=children, run=run)

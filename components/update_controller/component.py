@@ -17,7 +17,7 @@ def update_controller(
     """
     from nas_lib import kubeflow_artifacts, pods, steps
 
-    with pods.pod_step(search_uri, "update_controller", run) as search:
+    with pods.pod_step(search_uri, "update_controller", run, replica=replica) as search:
         learned = steps.update_controller(search, replica=replica, round=round, run=run)
         for name, value in kubeflow_artifacts.learned_metrics(learned).items():
             metrics.log_metric(name, value)

@@ -97,5 +97,5 @@ def train_child(search_uri: str, child: str, run: str) -> None:
         ChildId.parse(child)
     except ValueError as err:
         raise ConfigError(one_line(err)) from err
-    with pods.pod_step(search_uri, "train_child", run) as search:
+    with pods.pod_step(search_uri, "train_child", run, children=[child]) as search:
         pods.train_child_in_job(search, child=child, run=run)

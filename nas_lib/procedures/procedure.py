@@ -15,7 +15,7 @@ from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.proposals import Assignment
-from nas_lib.records import Child, Learned
+from nas_lib.records import Child, Learned, RunPlan
 from nas_lib.results import SearchView
 from nas_lib.store import layout
 from nas_lib.tasks import Task
@@ -81,6 +81,7 @@ class Procedure(ABC, Generic[S]):
 
     Attributes:
         form: Of the pipeline that it runs in on Kubeflow, None where there is none.
+        unit: What a tick of the pipeline does one of, at least.
         proposes_at_length: Whether proposing takes time and memory, so that workers come after it;
             else they get ready meanwhile.
         round_ends_with: The state that a round comes to in the end.
@@ -88,6 +89,7 @@ class Procedure(ABC, Generic[S]):
     """
 
     form: ClassVar[PipelineForm | None] = None
+    unit: ClassVar[str] = "round"
     proposes_at_length: ClassVar[bool] = False
     round_ends_with: ClassVar[layout.State] = "learned"
 
@@ -127,7 +129,15 @@ class Procedure(ABC, Generic[S]):
 
     @abstractmethod
     def num_done(self, search: OpenSearch, replica: int) -> int:
-        """Return how much of what its ticks do a replica has done."""
+        """Return how many units a replica has done."""
+
+    def is_behind(self, search: OpenSearch, plan: RunPlan) -> bool:
+        """Say whether its replica, which is not finished, has done less than a run planned."""
+        return self.num_done(search, plan.replica) - plan.num_done < plan.num_ticks
+
+    def first_step(self, search: OpenSearch) -> str:
+        """Return the step that a replica needs next, whose round is not proposed."""
+        return "sample_architectures"
 
     @abstractmethod
     def rounds_left(self, search: OpenSearch, replica: int) -> int:

@@ -20,7 +20,7 @@ from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage, settings_of
 from nas_lib.procedures.proposals import Assignment
 from nas_lib.procedures.shared_training import train_shared_weights, weights_progress
-from nas_lib.records import Derived, Learned, SharedEpoch
+from nas_lib.records import Derived, Learned, RunPlan, SharedEpoch
 from nas_lib.results import SearchView
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import size_text, space_size
@@ -38,6 +38,7 @@ class Shared(Procedure[SharedConfig]):
     form = PipelineForm(
         name="enas-search", per_run="ticks_per_run", per_run_default=10, has_replicas=False
     )
+    unit = "epoch"
     proposes_at_length = True
     round_ends_with = "rewarded"
 
@@ -70,6 +71,15 @@ class Shared(Procedure[SharedConfig]):
     def num_done(self, search: OpenSearch, replica: int) -> int:
         """Return the finished epochs."""
         return weights_progress(search).epoch
+
+    def is_behind(self, search: OpenSearch, plan: RunPlan) -> bool:
+        """Say so where all epochs are done, too: the tick of the last one goes on to derive."""
+        return weights_progress(search).is_complete or super().is_behind(search, plan)
+
+    def first_step(self, search: OpenSearch) -> str:
+        """Return more training of shared weights, and then deriving."""
+        is_complete = weights_progress(search).is_complete
+        return "derive_architectures" if is_complete else "train_shared_weights"
 
     def rounds_left(self, search: OpenSearch, replica: int) -> int:
         """Return 1: the round of what is derived."""

@@ -133,8 +133,7 @@ def restored(search: OpenSearch, run: str) -> tuple[SharedTrainer, Workload]:
         ),
         known=weights_progress(search).epoch,
     )
-    for problem in folder.problems:
-        search.store.note_problem(run=run, step="train_shared_weights", message=problem)
+    _note_problems(search, folder, run)
     if checkpoint is not None:
         trainer.restore(checkpoint)
         key = layout.shared_epoch(checkpoint.metrics.epoch)
@@ -146,8 +145,15 @@ def epochs(search: OpenSearch, trainer: SharedTrainer) -> Iterator[SharedEpoch]:
     """Train epoch by epoch to the end, and yield what each came to once it is stored."""
     while trainer.epoch < settings_of(search, SharedConfig).weights.epochs:
         metrics = trainer.run_epoch()
-        _checkpoints(search).create(metrics.epoch, trainer.checkpoint(metrics).to_bytes())
+        folder = _checkpoints(search)
+        folder.create(metrics.epoch, trainer.checkpoint(metrics).to_bytes())
         yield search.store.settle(layout.shared_epoch(metrics.epoch), metrics)
+        _note_problems(search, folder, metrics.run)
+
+
+def _note_problems(search: OpenSearch, folder: CheckpointFolder, run: str) -> None:
+    for problem in folder.problems:
+        search.store.note_problem(run=run, step="train_shared_weights", message=problem)
 
 
 def _checkpoints(search: OpenSearch) -> CheckpointFolder:

@@ -10,11 +10,13 @@ from nas_lib.procedures.rounds import update_controller
 from nas_lib.procedures.shared_training import train_shared_weights
 from nas_lib.steps.aggregation import RoundSummary, aggregate_rewards
 from nas_lib.steps.attempts import fail_attempt, stop_attempt
+from nas_lib.steps.begun import begin_step, end_step, subject_of, subject_text
 from nas_lib.steps.children import end_child, train_child
 from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
 from nas_lib.steps.prepare import prepare_data
 from nas_lib.steps.reporting import REPORT, view_search, write_report
+from nas_lib.steps.run_account import note_what_is_missing
 from nas_lib.steps.sampling import sample_architectures
 
 __all__ = [
@@ -24,16 +26,21 @@ __all__ = [
     "Plan",
     "RoundSummary",
     "aggregate_rewards",
+    "begin_step",
     "collect_garbage",
     "derive_architectures",
     "end_child",
+    "end_step",
     "fail_attempt",
     "may_derive",
+    "note_what_is_missing",
     "plan_replicas",
     "plan_rounds",
     "prepare_data",
     "sample_architectures",
     "stop_attempt",
+    "subject_of",
+    "subject_text",
     "train_child",
     "train_shared_weights",
     "update_controller",

@@ -105,6 +105,21 @@ def stop_attempt(search: OpenSearch, *, child: str) -> None:
         store.settle(layout.attempt(child, number, end="stopped"), Stop())
 
 
+def last_words(store: SearchStore, child: str) -> str:
+    """Say how the newest attempt at a child without a result ended, if there was one."""
+    number = _num_attempts(store, child)
+    if not number:
+        return "its training never began"
+    which = f"its attempt {number}"
+    failure = store.find(Failure, layout.attempt(child, number, end="failed"))
+    if failure is not None:
+        return f"{which} failed: {failure.message}"
+    if store.find(Stop, layout.attempt(child, number, end="stopped")) is not None:
+        return f"{which} was stopped"
+    host = store.read(Attempt, layout.attempt(child, number)).host
+    return f"{which}, on {host}, ended without a word"
+
+
 def _failure(store: SearchStore, child: str, number: int, run: str, from_epoch: int) -> str | None:
     """Say how an attempt failed that got no further than `from_epoch`; None if it did not."""
     attempt = store.read(Attempt, layout.attempt(child, number))

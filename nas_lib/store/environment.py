@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import os
 import re
+from typing import Literal
 from urllib.parse import urlsplit
 
 from nas_lib.errors import ConfigError, one_line
 
 _TIMEOUT_S = 8.0
-_MAX_TIMEOUT_S = 86_400.0
+_PATIENCE_S = 600.0
+_MAX_S = 86_400.0
 _SECRETS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -74,15 +76,28 @@ def timeout_s() -> float:
     Raises:
         ConfigError: It is no such time.
     """
-    text = os.environ.get("NAS_STORE_TIMEOUT_S") or str(_TIMEOUT_S)
+    return _seconds("NAS_STORE_TIMEOUT_S", _TIMEOUT_S, "above")
+
+
+def patience_s() -> float:
+    """Return how long a store may be away that has answered: NAS_STORE_PATIENCE_S seconds.
+
+    Raises:
+        ConfigError: It is no such time.
+    """
+    return _seconds("NAS_STORE_PATIENCE_S", _PATIENCE_S, "from")
+
+
+def _seconds(variable: str, default: float, least: Literal["above", "from"]) -> float:
+    text = os.environ.get(variable) or str(default)
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= _MAX_TIMEOUT_S:
+    if not 0 <= seconds <= _MAX_S or (least == "above" and seconds == 0):
         raise ConfigError(
-            "NAS_STORE_TIMEOUT_S must be a number of seconds above 0 and at most "
-            f"{_MAX_TIMEOUT_S:.0f}, a day, got {one_line(repr(text), 100)}"
+            f"{variable} must be a number of seconds {least} 0 and at most {_MAX_S:.0f}, a day, "
+            f"got {one_line(repr(text), 100)}"
         )
     return seconds
 

@@ -17,6 +17,7 @@ from nas_lib.errors import (
     one_line,
 )
 from nas_lib.redaction import redacted
+from nas_lib.store.patience import patience_with
 
 Action = Literal["use", "read", "write", "delete", "list", "set up"]
 
@@ -58,14 +59,17 @@ _NO_BUCKET = "the {words.bucket} does not exist; make it with `{making}`"
 _BUSY = "the server is too busy"
 _BROKE_OFF = "the connection broke"
 _SILENT = "the server does not answer; NAS_STORE_TIMEOUT_S says how long to wait"
-_UNREACHED = "cannot reach the server; is {words.address} right?"
+_NO_CREDENTIALS = "no credentials; set {words.credentials}"
+_UNREACHED = "cannot reach the server"
+_IS_IT_RIGHT = "; is {words.address} right?"  # not asked of a server that has answered
 _FAILED = "the server answered 5{status}"
 _BROKEN = "the server had an internal error"
 
 # What later may be otherwise, without anything done here.
 _KINDS: dict[str, type[StoreError]] = {
     _NO_BUCKET: NoBucketError,
-    **dict.fromkeys((_BUSY, _BROKE_OFF, _SILENT, _UNREACHED, _FAILED, _BROKEN), StoreAwayError),
+    **dict.fromkeys((_BUSY, _BROKE_OFF, _SILENT), StoreAwayError),
+    **dict.fromkeys((_UNREACHED, _FAILED, _BROKEN), StoreAwayError),
 }
 
 # The clients tell these apart only in their texts, which quote the server's error code.
@@ -77,7 +81,7 @@ _REASONS = (
     (
         # The address is where the clients look last: for a cloud machine's own credentials.
         r"169\.254\.|fail to fetch credentials",
-        "no credentials; set {words.credentials}",
+        _NO_CREDENTIALS,
     ),
     (
         "RequestTimeTooSkewed|RequestExpired|difference between the request time"
@@ -157,6 +161,11 @@ def _network_reason(text: str, action: Action, uri: str) -> tuple[type[StoreErro
             kind = _KINDS.get(reason, StoreError)
             if reason is _MAY_NOT and action not in ("write", "delete"):
                 reason = _REFUSED  # what cannot even be read is more likely a wrong key
+            answered = patience_with(uri).answered
+            if reason is _NO_CREDENTIALS and answered:
+                kind = StoreAwayError  # there were some: what gives them is away
+            if reason is _UNREACHED and not answered:
+                reason += _IS_IT_RIGHT
             making = words.making.format(uri=uri, name=path.partition("/")[0])
             said = reason.format(words=words, making=making, action=action, **found.groupdict())
             return kind, said

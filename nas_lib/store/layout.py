@@ -188,6 +188,21 @@ def wanted_settings(run: str) -> str:
     return f"{problems_folder(run)}/settings.json"
 
 
+def begun_folder(run: str) -> str:
+    """Return the prefix of the steps that pods of a run began and have not ended."""
+    return f"{problems_folder(run)}/begun"
+
+
+def is_begun(key: str) -> bool:
+    """Say whether it is the key of a step that a pod began."""
+    return re.fullmatch(rf"{RUNS}/[^/]+/begun/[^/]+-\d{{1,9}}\.json", key, re.ASCII) is not None
+
+
+def begun(run: str, work: str, number: int) -> str:
+    """Return the key of one such step: what it is, and of which child or round."""
+    return f"{begun_folder(run)}/{work}-{number}.json"
+
+
 def run_plan(run: str) -> str:
     """Return the key of what a run on Kubeflow set out to do."""
     return f"{problems_folder(run)}/plan.json"

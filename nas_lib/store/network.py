@@ -1,7 +1,8 @@
 """What stores behind a network have in common: patience, and many requests at a time.
 
 A request that brings no answer for NAS_STORE_TIMEOUT_S seconds (8) is given up and tried again;
-large weights over a slow line may need more.
+large weights over a slow line may need more. A store that is away for longer is another matter:
+`patience`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache, partial, wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from nas_lib.errors import ConfigError, StoreError
-from nas_lib.store.environment import check_secrets, timeout_s
+from nas_lib.errors import ConfigError, ObjectNotFoundError, StoreAwayError, StoreError
+from nas_lib.store.environment import check_secrets, patience_s, timeout_s
 from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key, shown
 from nas_lib.store.obstores import ObstoreStore
+from nas_lib.store.patience import patience_with
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -29,6 +31,7 @@ _TRIES = 5
 _BROKE_OFF = "response body error"  # in the texts of obstore's errors
 _SILENCE = "kind: Timeout"
 
+N = TypeVar("N", bound=ObstoreStore)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -66,7 +69,7 @@ def client_options(endpoint: str) -> ClientConfig:
 def retry_config() -> RetryConfig:
     """Return that obstore repeats what may pass: broken connections, a server's own errors.
 
-    Between a search and its store, this and `_persistent` are all that retries.
+    Between a search and its store, this, `_persistent` and `_patient` are all that retries.
     """
     return {
         "max_retries": 100,  # the time decides
@@ -98,6 +101,30 @@ def _persistent(sign: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return decorate
 
 
+def _patient(
+    call: Callable[Concatenate[N, P], T],
+) -> Callable[Concatenate[N, P], T]:
+    """Return a method of a store that goes on trying while the store is away."""
+
+    @wraps(call)
+    def patient(self: N, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        patience = patience_with(self.uri)
+        while True:
+            try:
+                answer = call(self, *args, **kwargs)
+            except ObjectNotFoundError:
+                patience.note_answer()
+                raise
+            except StoreAwayError as err:
+                if not patience.bears(err):
+                    raise
+            else:
+                patience.note_answer()
+                return answer
+
+    return patient
+
+
 class NetworkStore(ObstoreStore):
     """Objects below a prefix of a bucket; the bucket must exist."""
 
@@ -112,16 +139,21 @@ class NetworkStore(ObstoreStore):
         """
         super().__init__(uri)
         check_secrets()
+        patience_s()  # refused now if it is none, and not when it is needed
         with explained("use", "", uri):
             self._connection = connect()
 
-    get = _persistent(_BROKE_OFF)(ObstoreStore.get)
-    delete = _persistent(_SILENCE)(ObstoreStore.delete)
+    get = _patient(_persistent(_BROKE_OFF)(ObstoreStore.get))
+    has = _patient(ObstoreStore.has)
+    replace = _patient(ObstoreStore.replace)
+    delete = _patient(_persistent(_SILENCE)(ObstoreStore.delete))
 
+    @_patient
     @_persistent(_BROKE_OFF)
     def _list(self, prefix: str, *, after: str) -> Iterator[ObjectInfo]:
         return super()._list(prefix, after=after)
 
+    @_patient
     @_persistent(_SILENCE)
     def create(self, key: str, data: bytes) -> bool:
         """Store the object if there is none; return whether it did.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from typing import TypeVar
 from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import Tensor, nn
 
-from nas_lib.errors import CorruptStateError, ObjectNotFoundError
+from nas_lib.errors import CorruptStateError, ObjectNotFoundError, StoreError, one_line
 from nas_lib.records import EpochMetrics, from_json, to_json
 from nas_lib.store import SearchStore, layout
 from nas_lib.store.objects import ObjectStore
+from nas_lib.store.patience import without_patience
 from nas_lib.training.tensors import misfit, pack, unpack
 
 Tensors = Mapping[str, Tensor]
@@ -84,13 +86,22 @@ class CheckpointFolder:
     """Checkpoints below one prefix, each after an epoch: `<prefix>/0007.safetensors`.
 
     Attributes:
-        problems: A sentence on each checkpoint that was set aside.
+        set_aside: A sentence on each checkpoint that was set aside.
     """
 
     def __init__(self, store: ObjectStore, prefix: str) -> None:
-        self.problems: list[str] = []
+        self.set_aside: list[str] = []
+        self._num_skipped = 0
+        self._last_skipped = ""
         self._store = store
         self._row = layout.checkpoints(prefix)
+
+    @property
+    def problems(self) -> list[str]:
+        """A sentence on each checkpoint that was set aside, and one on those that were skipped."""
+        if not self._num_skipped:
+            return self.set_aside
+        return [*self.set_aside, f"{self._num_skipped} checkpoint(s) skipped: {self._last_skipped}"]
 
     def latest(self, parse: Callable[[bytes, int, str], T], *, known: int = 0) -> T | None:
         """Return the newest checkpoint that is whole; damaged ones are set aside.
@@ -111,17 +122,26 @@ class CheckpointFolder:
                 return parse(data, epoch, self._row.key(epoch))
             except CorruptStateError as err:
                 self._set_aside(epoch, data)
-                self.problems.append(f"{err}; training goes on from before it")
+                self.set_aside.append(f"{err}; training goes on from before it")
         return None
 
-    def create(self, epoch: int, data: bytes) -> None:
-        """Store a checkpoint, and remove those that it makes superfluous.
+    def create(self, epoch: int, data: bytes) -> bool:
+        """Store a checkpoint, and remove those that it makes superfluous; return whether it could.
 
-        If there is one of this epoch it is another run's, and equal.
+        If there is one of this epoch it is another run's, and equal. A store that is away or full
+        is not waited for: training goes on, and only if it is ended now something is lost.
         """
-        self._store.create(self._row.key(epoch), data)
-        for older in self._epochs()[:-_KEPT]:
-            self._store.delete(self._row.key(older))
+        try:
+            with without_patience():
+                self._store.create(self._row.key(epoch), data)
+                for older in self._epochs()[:-_KEPT]:
+                    self._store.delete(self._row.key(older))
+        except StoreError as err:
+            self._num_skipped += 1
+            self._last_skipped = one_line(err)
+            print(f"nas: {self._last_skipped}; training goes on", file=sys.stderr, flush=True)
+            return False
+        return True
 
     def _epochs(self) -> list[int]:
         """Return the epochs of the stored checkpoints, ascending."""
@@ -158,7 +178,7 @@ class Checkpoints:
 
     @property
     def problems(self) -> list[str]:
-        """A sentence on each checkpoint that was set aside."""
+        """A sentence on each checkpoint that was set aside, and one on those that were skipped."""
         return self._folder.problems
 
     def latest(self, network: nn.Module) -> Checkpoint | None:
@@ -170,9 +190,9 @@ class Checkpoints:
         return self._clock() - self._saved_s >= self._every_s
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Store a checkpoint, and remove those that it makes superfluous."""
-        self._folder.create(len(checkpoint.epochs), checkpoint.to_bytes())
-        self._saved_s = self._clock()
+        """Store a checkpoint, and remove those that it makes superfluous; if not now, then soon."""
+        if self._folder.create(len(checkpoint.epochs), checkpoint.to_bytes()):
+            self._saved_s = self._clock()
 
 
 def _checked(data: bytes, network: nn.Module, epoch: int, *, key: str) -> Checkpoint:

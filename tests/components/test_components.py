@@ -64,6 +64,17 @@ def test_it_compiles_alone_with_every_parameter_described(name: str, tmp_path: P
     assert all(each["description"] for each in parameters.values())
 
 
+WORKS_ON = {
+    "sample_architectures": ", replica=replica",
+    "update_controller": ", replica=replica",
+    "train_child": ", children=[child]",
+    "train_children": ", children=children",
+    "train_as_jobs": ", children=children",
+    "aggregate_rewards": ", children=children",
+}
+"""What a step says that its work is on, so that a pod's loss is told with its round or child."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_its_body_is_imports_and_calls_in_one_pod_step(name: str) -> None:
     """Anything with an `if` belongs where a plain test reaches it."""
@@ -72,7 +83,9 @@ def test_its_body_is_imports_and_calls_in_one_pod_step(name: str) -> None:
 
     assert not words & {"if", "while", "try:", "def", "class"}
     opened = [line.strip() for line in lines if "with" in line.split()]
-    assert opened == [f'with pods.pod_step(search_uri, "{name}", run) as search:']
+    ((step, works_on),) = (line.split(", run", maxsplit=1) for line in opened)
+    assert step == f'with pods.pod_step(search_uri, "{name}"'
+    assert works_on == f"{WORKS_ON.get(name, '')}) as search:"
 
 
 def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

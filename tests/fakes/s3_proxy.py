@@ -38,12 +38,14 @@ class FaultyProxy:
         url: Where it listens.
         counts: Faults by kind.
         rate: The share of requests that meet with one.
+        is_away: Whether nobody answers, as while a server is started again.
     """
 
     def __init__(self, upstream: str, *, seed: int, hang_s: float) -> None:
         self.url = ""
         self.counts: Counter[str] = Counter()
         self.rate = 0.0
+        self.is_away = False
         self.hang_s = hang_s
         self.upstream = urlsplit(upstream).netloc
         self._random = random.Random(seed)
@@ -96,6 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if self.proxy.is_away:
+            self.close_connection = True
+            return
         is_conditional = "if-none-match" in self.headers
         fault = self.proxy.fault(self.command, is_conditional=is_conditional)
         if fault == "500 internal error":

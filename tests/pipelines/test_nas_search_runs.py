@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -141,7 +142,35 @@ def test_the_next_tick_finishes_what_a_dead_task_left_open(
     assert [row.reward for row in view.rows] == [
         searches.product(row.architecture) for row in view.rows
     ]
-    assert "the store went away" in {problem.message for problem in view.problems}
+    first, then = view.problems
+    assert first.message in {f"{row.id}: the store went away" for row in view.rows}
+    assert (
+        then.message == "the run did 1 of 2 planned rounds: round 2 (r000-000001) is not proposed"
+    )
+
+
+def test_the_report_names_the_child_whose_pod_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could not note anything itself; Kubeflow's pages would show a red task and no word."""
+    monkeypatch.chdir(tmp_path)
+    uri = str(tmp_path / "state")
+    overrides = {**TABULAR, "children": {"kind": "own", "evaluate": "searches:kills_its_pod_once"}}
+
+    with pytest.raises(RuntimeError, match="FAILURE"):
+        nas_search(search_uri=uri, preset="digits", overrides=overrides, rounds_per_run=1)
+
+    killed = socket.gethostname()
+    (row,) = view_search(OpenSearch(uri)).rows
+    child = f"r000-000000-0{1 - int(row.id[-1])}"  # which of them came first is chance
+    problems = SearchStore.open(uri).problems()
+    assert {problem.step for problem in problems} == {"train_child"}
+    ended, waits = (problem.message for problem in problems)
+    assert f"{child}: its pod {killed} ended without a word" in ended
+    assert waits == (
+        "the run did 0 of 1 planned rounds: round 1 (r000-000000) has no result of "
+        f"{child} (its attempt 1, on {killed}, ended without a word)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,9 +13,11 @@ import yaml
 from compiled import FAN_OUTS, PIPELINES, Compiled, committed, compiled_text, read
 from kfp import components
 from kfp_nas import pipelines
+from kfp_nas.pipelines import state
 
 from nas_lib.cluster.package import compile_resources, version_name
 from nas_lib.config import FanOut, ImageWeightsConfig, SharedConfig
+from nas_lib.errors import ConfigError
 from nas_lib.procedures import PipelineForm, pipeline_forms
 
 NAS = [name for name in PIPELINES if name.startswith("nas")]
@@ -309,22 +310,33 @@ def test_every_pod_asks_for_cpu_and_memory_and_is_held_to_limits_of_both(
             assert [*asked, *limits] == ["100m", "512Mi", "2", "2Gi"], task
 
 
-@pytest.mark.parametrize("memory", ["64Gi", "lots"])
-def test_what_reads_all_data_may_have_more_memory(
-    memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a process of its own, as pipelines are wired while they are imported."""
-    monkeypatch.setenv("NAS_DATA_MEMORY", memory)
-    path = tmp_path / "compiled.yaml"
-    command = [sys.executable, "-m", "nas_lib.cli", "compile", "nas-search", "-o", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True)
+@pytest.fixture
+def wired_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pipelines are wired while they are imported."""
+    for module in ("kfp_nas.pipelines.nas_search", "kfp_nas.pipelines.nas_search.pipeline"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
 
-    if memory == "lots":
-        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-        assert done.stderr.startswith("nas: NAS_DATA_MEMORY says what is no memory: Invalid mem")
-    else:
-        executor = Compiled(path.read_text()).executors()["exec-prepare-data"]
-        assert executor["resources"]["resourceMemoryLimit"] == memory
+
+@pytest.mark.usefixtures("wired_anew")
+def test_what_reads_all_data_may_have_more_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "DATA_MEMORY", "64Gi")  # of NAS_DATA_MEMORY
+
+    executors = Compiled(compiled_text("nas-search", tmp_path)).executors()
+
+    for task in ("exec-prepare-data", "exec-write-report"):
+        assert executors[task]["resources"]["resourceMemoryLimit"] == "64Gi"
+
+
+@pytest.mark.usefixtures("wired_anew")
+def test_memory_for_data_that_is_none_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "DATA_MEMORY", "lots")
+
+    with pytest.raises(ConfigError, match="NAS_DATA_MEMORY says what is no memory: Invalid memory"):
+        compiled_text("nas-search", tmp_path)
 
 
 def test_all_tasks_run_in_one_image_that_installs_nothing(compiled: Compiled) -> None:

@@ -71,7 +71,8 @@ def test_a_child_that_should_have_a_gpu_is_not_trained_on_a_cpu(
         train(uri)
 
     store = SearchStore.open(uri)
-    assert [f"nas: {problem.message}" for problem in store.problems()] == [SENTENCE]
+    (problem,) = store.problems()
+    assert problem.message == f"{FIRST}: {SENTENCE.removeprefix('nas: ')}"
     assert list(store.objects.keys("children")) == []  # nor has it begun an attempt
 
 

@@ -13,7 +13,7 @@ from nas_lib.config import FORMAT_VERSION
 from nas_lib.errors import DataError
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import RunPlan, to_json
-from nas_lib.store import SearchStore, layout
+from nas_lib.store import SearchStore, layout, network, patience
 
 
 def said(search_uri: str, *, preset: str = "digits", **overrides: object) -> str:
@@ -34,9 +34,34 @@ def test_a_store_that_refuses_is_one_sentence(s3_uri: str, monkeypatch: pytest.M
 
 
 def test_a_store_out_of_reach_is_one_sentence(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "_GIVE_UP_AFTER_S", 0.1)
+    monkeypatch.setenv("NAS_STORE_TIMEOUT_S", "0.1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
     assert "is AWS_ENDPOINT_URL right?" in said(s3_uri)
+
+
+@pytest.mark.parametrize(
+    ("step", "waits"), [("prepare_data", False), ("write_report", False), ("plan_rounds", True)]
+)
+def test_a_step_before_which_the_run_has_reached_the_store_waits_for_it(
+    s3_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    step: str,
+    waits: bool,
+) -> None:
+    monkeypatch.setattr(network, "_GIVE_UP_AFTER_S", 0.1)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.01)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("NAS_STORE_TIMEOUT_S", "0.1")
+    monkeypatch.setenv("NAS_STORE_PATIENCE_S", "0.3")
+
+    with pytest.raises(SystemExit) as ended, pods.pod_step(s3_uri, step, "run") as search:
+        search.store.config()
+
+    assert ("trying again until" in capsys.readouterr().err) == waits
+    assert ("is AWS_ENDPOINT_URL right?" in str(ended.value)) == (not waits)
 
 
 def test_an_image_older_than_the_state_is_one_sentence_and_noted(tabular_uri: str) -> None:

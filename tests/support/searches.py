@@ -97,6 +97,18 @@ def dies_once(architecture: Architecture) -> float:
     raise StoreError("the store went away")
 
 
+def kills_its_pod_once(architecture: Architecture) -> float:
+    """The first time it is called, kill the process whose fork server began this one."""
+    try:
+        Path("killed").touch(exist_ok=False)
+    except FileExistsError:
+        return product(architecture)
+    stat = Path(f"/proc/{os.getppid()}/stat").read_text()
+    os.kill(int(stat.rpartition(")")[2].split()[1]), signal.SIGKILL)
+    time.sleep(10)  # the server ends with it, and takes us along
+    return 0.0
+
+
 def hanging(architecture: Architecture) -> float:
     """Takes a minute; its process can be found by this name in the file `hanging.pid`."""
     Path(f"hanging-{os.getpid()}.pid").touch()

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 import torch
 from torch import nn
 
+from nas_lib.errors import StoreError
 from nas_lib.records import EpochMetrics
 from nas_lib.store import ObjectStore, open_store
 from nas_lib.training.checkpoints import Checkpoint, Checkpoints
@@ -170,3 +171,42 @@ def test_one_that_is_whole_and_of_something_else_is_set_aside(
     assert found is not None
     assert len(found.epochs) == 1
     assert wrong in again.problems[0]
+
+
+class FullStore:
+    """A store in which nothing can be created as long as it is full."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self.is_full = True
+        self._objects = objects
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    def create(self, key: str, data: bytes) -> bool:
+        if self.is_full:
+            raise StoreError(f"cannot write {key} in {self._objects.uri}: no space left")
+        return self._objects.create(key, data)
+
+
+def test_one_that_cannot_be_stored_is_skipped_with_a_word_and_soon_tried_again(
+    store: ObjectStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_s = 0.0
+    full = FullStore(store)
+    checkpoints = Checkpoints(cast("ObjectStore", full), CHILD, every_s=10, clock=lambda: now_s)
+    now_s = 10.0
+
+    checkpoints.save(checkpoint(1))
+    checkpoints.save(checkpoint(2))
+
+    assert keys(store) == []
+    assert checkpoints.due()
+    key = f"checkpoints/{CHILD}/0002.safetensors"
+    why = f"cannot write {key} in {store.uri}: no space left"
+    assert checkpoints.problems == [f"2 checkpoint(s) skipped: {why}"]
+    assert capsys.readouterr().err.splitlines()[-1] == f"nas: {why}; training goes on"
+    full.is_full = False
+    checkpoints.save(checkpoint(3))
+    assert keys(store) == [f"checkpoints/{CHILD}/0003.safetensors"]
+    assert not checkpoints.due()

@@ -7,7 +7,9 @@ from kfp_nas.components.write_report import write_report
 from logged_metrics import LoggedMetrics
 from searches import tabular
 
+from nas_lib import pods
 from nas_lib.engine import search
+from nas_lib.open_search import OpenSearch
 
 
 def files(folder: Path) -> tuple[SimpleNamespace, SimpleNamespace]:
@@ -17,6 +19,7 @@ def files(folder: Path) -> tuple[SimpleNamespace, SimpleNamespace]:
 def test_it_writes_a_page_a_text_and_metrics(tmp_path: Path) -> None:
     handle = search(tabular(), store=str(tmp_path / "state"), workers=1)
     (page, text), metrics = files(tmp_path), LoggedMetrics()
+    pods.plan_rounds(OpenSearch(handle.uri), replica=0, rounds_per_run=5, run="the-run")
 
     write_report.python_func(handle.uri, 0, "the-run", page, text, metrics)
 

@@ -1,0 +1,185 @@
+"""A store that was there and is away is waited for; one that never was is told at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from s3_proxy import FaultyProxy, faulty_proxy
+from s3_server import S3Server
+
+from nas_lib.errors import ConfigError, ObjectNotFoundError, StoreAwayError
+from nas_lib.store import network, patience
+from nas_lib.store.objects import ObjectStore
+from nas_lib.store.open import open_store
+from nas_lib.store.patience import without_patience
+
+CALLS: dict[str, Callable[[ObjectStore], object]] = {
+    "get": lambda store: store.get("there"),
+    "get many": lambda store: store.get_many(["there", "there"]),
+    "has": lambda store: store.has("there"),
+    "create": lambda store: store.create("new", b"x"),
+    "replace": lambda store: store.replace("new", b"x"),
+    "delete": lambda store: store.delete("there"),
+    "list": lambda store: store.keys(""),
+}
+
+
+@pytest.fixture
+def proxy(
+    s3_uri: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FaultyProxy]:
+    """Put a proxy before the server; all that takes seconds takes a hundredth of that."""
+    del s3_uri  # it sets the environment, which we change
+    monkeypatch.setattr(network, "_GIVE_UP_AFTER_S", 0.05)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.01)
+    monkeypatch.setenv("NAS_STORE_TIMEOUT_S", "0.2")  # a call gives up after a quarter second
+    monkeypatch.setenv("NAS_STORE_PATIENCE_S", "20")
+    with faulty_proxy(s3_server.endpoint, seed=1, hang_s=1) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        yield proxy
+
+
+@pytest.fixture
+def store(s3_uri: str, proxy: FaultyProxy) -> ObjectStore:
+    """A store that has answered once."""
+    del proxy
+    store = open_store(s3_uri)
+    store.create("there", b"content")
+    return store
+
+
+@contextmanager
+def away_for(proxy: FaultyProxy, seconds: float) -> Iterator[None]:
+    """Let the server be away for so long, from now on."""
+    proxy.is_away = True
+    back = threading.Timer(seconds, lambda: setattr(proxy, "is_away", False))
+    back.start()
+    yield
+    back.cancel()
+    proxy.is_away = False
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_waits_for_a_store_that_was_there(
+    store: ObjectStore, proxy: FaultyProxy, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with away_for(proxy, 0.5):
+        CALLS[name](store)
+
+    began, back = capfd.readouterr().err.splitlines()  # of two threads only one has said so
+    assert began.startswith("nas: cannot ")
+    assert f"in {store.uri}: " in began or f"list {store.uri}: " in began
+    assert ": trying again until " in began
+    assert "right?" not in began
+    assert back.startswith(f"nas: {store.uri} is back after ")
+
+
+def test_a_wait_says_now_and_then_that_it_goes_on(
+    store: ObjectStore,
+    proxy: FaultyProxy,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "_SAID_EVERY_S", 0.1)
+    with away_for(proxy, 1.2):
+        store.get("there")
+
+    said = capfd.readouterr().err.splitlines()
+    assert f"nas: {store.uri} is still away, for 0 s now" in said
+    assert 4 <= len(said) <= 8  # the first, two of these or more, the last
+
+
+def test_a_store_that_never_answered_is_given_up_at_once(
+    s3_uri: str, proxy: FaultyProxy, capfd: pytest.CaptureFixture[str]
+) -> None:
+    proxy.is_away = True
+    started_s = time.monotonic()
+
+    with pytest.raises(StoreAwayError, match="reach the server; is AWS_ENDPOINT_URL right"):
+        open_store(s3_uri).get("there")
+
+    assert time.monotonic() - started_s < 5
+    assert capfd.readouterr().err == ""
+
+
+def test_no_such_object_is_an_answer(
+    s3_uri: str, proxy: FaultyProxy, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = open_store(s3_uri)
+    with pytest.raises(ObjectNotFoundError):
+        store.get("nothing")
+
+    with away_for(proxy, 0.5), pytest.raises(ObjectNotFoundError):
+        store.get("nothing")
+
+    assert "is back after" in capfd.readouterr().err
+
+
+def test_the_patience_has_an_end_and_is_not_begun_anew(
+    store: ObjectStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAS_STORE_PATIENCE_S", "1.0")
+    proxy.is_away = True
+    started_s = time.monotonic()
+    with pytest.raises(StoreAwayError, match=r"cannot reach the server$"):
+        store.get("there")
+    first_s = time.monotonic() - started_s
+    assert first_s >= 1
+
+    with pytest.raises(StoreAwayError):
+        store.get("there")  # as what cleans up after the first does
+    assert time.monotonic() - started_s - first_s < 0.9
+
+    proxy.is_away = False
+    assert store.get("there") == b"content"
+    with away_for(proxy, 0.5):
+        assert store.get("there") == b"content"
+
+
+def test_who_may_do_without_does_not_wait(store: ObjectStore, proxy: FaultyProxy) -> None:
+    proxy.is_away = True
+    started_s = time.monotonic()
+
+    with without_patience(), pytest.raises(StoreAwayError):
+        store.create("new", b"x")
+
+    assert time.monotonic() - started_s < 5
+
+
+def test_who_interrupts_a_wait_is_not_kept_waiting_by_the_next_call(
+    store: ObjectStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    proxy.is_away = True
+    monkeypatch.setattr("time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.get("there")
+
+    started_s = time.monotonic()
+    with pytest.raises(StoreAwayError):
+        store.replace("report", b"x")
+    assert time.monotonic() - started_s < 5
+
+
+def test_no_patience_is_a_setting(
+    store: ObjectStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAS_STORE_PATIENCE_S", "0")
+    proxy.is_away = True
+    with pytest.raises(StoreAwayError):
+        store.get("there")
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "86401"])
+def test_a_patience_that_is_no_time_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("NAS_STORE_PATIENCE_S", text)
+    with pytest.raises(ConfigError, match=f"NAS_STORE_PATIENCE_S must be .* a day, got '{text}'"):
+        open_store("s3://b/p")
