@@ -60,6 +60,9 @@ def place(image: str, s3_image: str, tmp_path_factory: pytest.TempPathFactory) -
     )
     kubectl("create", "namespace", place.namespace)
     try:
+        kubectl(
+            "label", "namespace", place.namespace, "pod-security.kubernetes.io/enforce=restricted"
+        )
         place.kubectl("create", "serviceaccount", RUNS_AS)
         place.apply(*(each for each in resources if each["kind"] != "Namespace"))
         yield place

@@ -48,7 +48,8 @@ class Place:
         return kubectl("--namespace", self.namespace, *arguments, stdin=stdin, check=check)
 
     def get(self, kind: str, *arguments: str) -> list[dict[str, Any]]:
-        return json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))["items"]
+        found = json.loads(self.kubectl("get", kind, *arguments, "-o", "json"))
+        return found["items"] if found["kind"].endswith("List") else [found]
 
     def apply(self, *resources: dict[str, Any]) -> None:
         self.kubectl("apply", "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(resources))
@@ -71,8 +72,20 @@ class Place:
                 from_field("NAS_SERVICE_ACCOUNT", "spec.serviceAccountName"),
                 *(_from_store(*each) for each in STORE_ENVIRONMENT),
             ],
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            },
         }
-        pod = {"restartPolicy": "Never", "serviceAccountName": account, "containers": [container]}
+        pod = {
+            "restartPolicy": "Never",
+            "serviceAccountName": account,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+        }
         return {
             "apiVersion": "batch/v1",
             "kind": "Job",
@@ -111,6 +124,7 @@ class Place:
 
 
 def eventually(found: Callable[[], Any], timeout_s: float = 120) -> Any:
+    """Return what is found, once something is."""
     deadline_s = time.monotonic() + timeout_s
     while not (value := found()):
         assert time.monotonic() < deadline_s, "it did not come to that"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ OVERRIDES: dict[str, Any] = {
     "search": {"max_children": 6, "children_per_round": 3},
     "resources": {"cpu": "500m", "memory": "800Mi", "memory_mb": 600},
 }
-DELETED, OUT_OF_MEMORY = "r000-000000-00", "r000-000000-01"
+EVICTED, OUT_OF_MEMORY = "r000-000000-00", "r000-000000-01"
 
 RUN = """
 from kfp import local
@@ -56,7 +57,7 @@ def test_it_finishes_with_the_children_of_a_search_on_this_machine(
     script = RUN.format(uri=uri, overrides=OVERRIDES)
     place.apply(place.script_job("run", image, script))
 
-    delete_a_pod(place, uri)
+    evict_a_pod(place, uri)
     use_up_the_memory_of_a_pod(place, uri)
     log = place.wait_for_job("run", timeout_s=600)
     print(textwrap.indent(log, "    "))
@@ -68,7 +69,7 @@ def test_it_finishes_with_the_children_of_a_search_on_this_machine(
     assert there.finished
     assert there.problems == ()
     assert there.test[0].score == here.view.test[0].score
-    for child in (DELETED, OUT_OF_MEMORY):  # both went on where they were
+    for child in (EVICTED, OUT_OF_MEMORY):  # both went on where they were
         first, second = attempts(uri, child)
         assert first.from_epoch == 0
         assert second.from_epoch > 0
@@ -77,12 +78,22 @@ def test_it_finishes_with_the_children_of_a_search_on_this_machine(
     pods = place.get("pods", "--selector", "app.kubernetes.io/component=child")
     assert not [pod for pod in pods if has_token(pod)]
     jobs = place.get("jobs", "--selector", "app.kubernetes.io/component=child")
+    jobs = [job for job in jobs if job["metadata"]["name"].startswith("digits-as-jobs-")]
     assert len(jobs) == 6
     assert all(job["status"]["succeeded"] == 1 for job in jobs)
+    failed = {
+        job["metadata"]["labels"]["kfp-nas/child"]: job["status"].get("failed") for job in jobs
+    }
+    assert failed.pop(OUT_OF_MEMORY) == 1
+    assert set(failed.values()) == {None}  # what a node does to a pod is not counted
 
 
-def delete_a_pod(place: Place, uri: str) -> None:
-    place.kubectl("delete", "pod", pod_in_the_middle(place, uri, DELETED), "--wait=false")
+def evict_a_pod(place: Place, uri: str) -> None:
+    """As one who drains a node does."""
+    name = pod_in_the_middle(place, uri, EVICTED)
+    path = f"/api/v1/namespaces/{place.namespace}/pods/{name}/eviction"
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+    place.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
 
 
 def use_up_the_memory_of_a_pod(place: Place, uri: str) -> None:
@@ -103,8 +114,11 @@ def pod_in_the_middle(place: Place, uri: str, child: str) -> str:
     state = SearchStore.open(uri)
     checkpoints = layout.checkpoints(layout.checkpoints_folder(child))
     eventually(lambda: state.numbers(checkpoints))
-    (pod,) = place.get("pods", "--selector", f"kfp-nas/child={child}")
-    return pod["metadata"]["name"]
+    pods = place.get("pods", "--selector", f"kfp-nas/child={child}")
+    (name,) = (
+        pod["metadata"]["name"] for pod in pods if OVERRIDES["name"] in pod["metadata"]["name"]
+    )
+    return name
 
 
 def attempts(uri: str, child: str) -> list[Attempt]:
