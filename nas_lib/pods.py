@@ -74,6 +74,8 @@ def pod_step(
             yield search
             work.end()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        if work is not None:
+            work.end()  # it was stopped, and is not missing
         raise
     except BaseException as err:
         message = sentence_of(err)

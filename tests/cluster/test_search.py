@@ -67,7 +67,9 @@ def test_it_finishes_with_the_children_of_a_search_on_this_machine(
     here = search(config, store=str(tmp_path / "state"), workers=2)
     assert [(row.id, row.architecture.config, row.reward) for row in there.rows] == account(here)
     assert there.finished
-    assert there.problems == ()
+    (killed,) = there.problems  # who was evicted said so
+    assert killed.message.startswith(f"{OUT_OF_MEMORY}: its pod ")
+    assert killed.message.endswith("; what it was to do is done by now")
     assert there.test[0].score == here.view.test[0].score
     for child in (EVICTED, OUT_OF_MEMORY):  # both went on where they were
         first, second = attempts(uri, child)

@@ -19,6 +19,7 @@ from nas_lib.config import SearchConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.open_search import OpenSearch
 from nas_lib.steps.attempts import Attempt
+from nas_lib.steps.begun import begun_steps
 from nas_lib.store import SearchStore, heartbeat, layout
 
 CHILD, RUN = "r000-000000-00", "run-1"
@@ -102,6 +103,7 @@ def test_a_pod_that_is_taken_away_leaves_a_checkpoint(uri: str) -> None:
     assert (pod.returncode, said) == (130, "nas: stopped\n")
     assert was_stopped(uri, 1)
     assert len(epochs_stored(uri)) == 1
+    assert begun_steps(SearchStore.open(uri), RUN) == []  # no pod is missing in the report
 
 
 def test_an_evaluation_of_ones_own_is_ended_at_once(tmp_path: Path) -> None:
