@@ -1,6 +1,6 @@
-"""The commands of the manifests' README, typed into a real cluster with nothing but Kubeflow's own.
+"""The commands of the manifests' README and of the guide's step 3, typed into a real cluster.
 
-Its last test deletes what the others have applied, as the README says.
+The last test but one deletes what those before have applied, as the README says.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from nas_lib.engine import search
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 README = (ROOT / "manifests/README.md").read_text()
+GUIDE = (ROOT / "docs/kubeflow.md").read_text()
 KUBEFLOW, STORE = Place("kubeflow"), Place("nas")
 SEAWEEDFS = "ghcr.io/chrislusf/seaweedfs:4.34"
 
@@ -55,9 +56,10 @@ class Clone:
         return self.types(block_after("Then, in any of them")).partition("\n")[2]
 
 
-def block_after(text: str, which: int = 0) -> str:
-    """Return a block of commands of the README, by what stands before it."""
-    return re.findall(r"^```sh\n(.*?)^```", README.split(text, 1)[1], re.DOTALL | re.M)[which]
+def block_after(text: str, which: int = 0, *, document: str = README, kind: str = "sh") -> str:
+    """Return a block of a document, by what stands before it."""
+    blocks = re.findall(rf"^```{kind}\n(.*?)^```$", document.split(text, 1)[1], re.DOTALL | re.M)
+    return blocks[which]
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +236,57 @@ def test_the_commands_to_delete_it_leave_nothing(before: set[str], clone: Clone)
 
     assert STORE.namespace not in names("namespaces")
     eventually(lambda: everything() == before)
+
+
+def test_kubeflow_s_own_store_gets_a_user_for_runs(
+    before: set[str], clone: Clone, s3_image: str
+) -> None:
+    kubeflows_own_store(s3_image)
+    clone.types(block_after("## Apply"), NAS_IMAGE=clone.image)
+
+    clone.types(block_after("Kubeflow's own is SeaweedFS", document=GUIDE))
+
+    said = clone.checks_the_store()
+    assert said == block_after("Whichever it is", 1, document=GUIDE, kind="(?:sh)?")
+    clone.types(block_after("## Stop, delete", 1))
+    KUBEFLOW.kubectl("delete", "deployment/seaweedfs", "service/seaweedfs")
+    eventually(lambda: everything() == before)
+
+
+def kubeflows_own_store(s3_image: str) -> None:
+    """Start a SeaweedFS with the arguments, bucket and user that Kubeflow 2.17 gives its own."""
+    labels = {"app": "seaweedfs"}
+    options = ["-dir=/data", "-s3", "-iam", "-filer", "-master.volumePreallocate=false"]
+    container = {
+        "name": "seaweedfs",
+        "image": s3_image,
+        "command": ["weed", "server", *options],
+        "readinessProbe": {"httpGet": {"path": "/status", "port": 8333}, "periodSeconds": 1},
+        "securityContext": {"runAsUser": 1000, "runAsGroup": 1000},
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
+    pod = {
+        "containers": [container],
+        "securityContext": {"fsGroup": 1000},
+        "volumes": [{"name": "data", "emptyDir": {}}],
+    }
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    ports = [{"port": 9000, "targetPort": 8333}]
+    name = {"name": "seaweedfs"}
+    KUBEFLOW.apply(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": name, "spec": spec},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": name,
+            "spec": {"selector": labels, "ports": ports},
+        },
+    )
+    KUBEFLOW.kubectl("rollout", "status", "deployment/seaweedfs", "--timeout=2m")
+    admin = "s3.configure -user kubeflow-admin -access_key minio -secret_key of-this-test"
+    shell = f"s3.bucket.create --name mlpipeline\n{admin} -actions Admin -apply\n"
+    KUBEFLOW.kubectl("exec", "-i", "deployment/seaweedfs", "--", "weed", "shell", stdin=shell)
 
 
 def waiting_for() -> str | None:
