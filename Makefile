@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RELEASE := .venv-release/bin
 CHECKOV := .venv-checkov/bin/checkov
 DOCKER ?= docker
 TORCH ?= cpu
@@ -31,6 +32,31 @@ demo: $(READY) ## Search a network for handwritten digits, from the start (minut
 .PHONY: test
 test: lint ## Lint and run the whole test suite
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# A virtual environment of its own, as for checkov: with what builds, checks and installs a release.
+$(RELEASE):
+	$(PYTHON) -m venv .venv-release
+	$@/pip install --quiet --disable-pip-version-check \
+		build==1.6.1 pipx==1.18.4 twine==7.0.0 uv==0.13.9 || { rm -r .venv-release; exit 1; }
+
+# Of what git has: nothing else that lies here is released.
+.PHONY: dist
+dist: $(RELEASE) ## Build what is released: an sdist, and from that a wheel
+	rm -rf build/release dist
+	mkdir -p build/release
+	git ls-files -z | tar --create --null --files-from - | tar --extract --directory build/release
+	$(RELEASE)/python -m build --outdir dist build/release >build/release.log \
+		|| { cat build/release.log; exit 1; }
+	$(RELEASE)/twine check --strict dist/*
+
+.PHONY: test-install
+test-install: dist wheels ## Install what is released from a folder of wheels, and search there
+	$(BIN)/pytest -m install tests/installing
+
+.PHONY: test-pythons
+test-pythons: ## Run the tests that need no torch with Python 3.12 and 3.13, where they are
+	.ci/test-python 3.12
+	.ci/test-python 3.13
 
 .PHONY: image
 image: ## Build the image kfp-nas:<version>, with PyTorch for CPUs or TORCH=cuda
@@ -93,4 +119,4 @@ bench: $(READY) ## Measure speeds (minutes, on an idle machine)
 
 .PHONY: clean
 clean: ## Remove the environment and all caches, but no searches
-	rm -rf $(VENV) .venv-checkov wheels build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* wheels build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

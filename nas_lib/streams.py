@@ -63,6 +63,9 @@ class SteadyStream(io.TextIOBase):
         except (OSError, ValueError) as err:
             self._lose(err)
 
+    def close(self) -> None:
+        """Leave open what is beneath: it is not ours, and gone where Python ends before this."""
+
     def isatty(self) -> bool:
         """Say whether a person is looking."""
         with suppress(OSError, ValueError):

@@ -16,6 +16,9 @@ from nas_lib.spaces.decisions import Choice, check_tokens
 from nas_lib.spaces.own import OwnSpace
 from nas_lib.spaces.space import Space, SpacePart
 
+# Python's own check of a protocol, from 3.12 on, sees nothing of what `__getattr__` answers.
+_MEMBERS = ("name", "max_depth", "depth", "decisions", "decode", "encode")
+
 
 class CustomSpaceConfig(SpacePart):
     """A space of the user's own: any object that meets `nas_lib.spaces.Space`."""
@@ -37,7 +40,7 @@ class CustomSpaceConfig(SpacePart):
             with users_code("space.object"):
                 space = found()
         with users_code("space.object"):  # whose attributes are looked at
-            is_space = isinstance(space, Space)
+            is_space = all(hasattr(space, each) for each in _MEMBERS)
         if not is_space:
             raise ConfigError(
                 f"space.object {self.object!r} should be a nas_lib.spaces.Space "

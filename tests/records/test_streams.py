@@ -140,3 +140,19 @@ with plain_streams() as streams:
 def test_nothing_is_opened_in_place_of_a_closed_standard_stream() -> None:
     command = f"exec {sys.executable} -c '{CLOSED}' <&- >&- 2>&-"
     assert subprocess.run(["sh", "-c", command], check=False).returncode == 7
+
+
+def test_a_stream_that_goes_leaves_alone_what_is_beneath() -> None:
+    class Beneath(io.StringIO):
+        num_flushes = 0
+
+        def flush(self) -> None:
+            self.num_flushes += 1
+
+    beneath = Beneath()
+    stream = SteadyStream(beneath)
+    stream.close()
+    stream.write("still open")
+    del stream
+
+    assert (beneath.getvalue(), beneath.closed, beneath.num_flushes) == ("still open", False, 0)

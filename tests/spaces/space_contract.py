@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from space_strategies import tokens_of
-from torch import nn
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import TextTrainingConfig
 from nas_lib.errors import ArchitectureError
 from nas_lib.named_objects import imported
-from nas_lib.networks import Regularisation, build_language_model, build_network
 from nas_lib.spaces import (
     Choice,
-    Plan,
     PlannedSpace,
     Space,
     SpaceConfig,
@@ -192,9 +186,16 @@ class SpaceContract:
         config, space, depth, _ = self.draw(data)
         choices = [each for each in space.decisions(depth) if isinstance(each, Choice)]
 
-        assert config.task in (None, *TASKS)
+        assert config.task in (None, "images", "text")
         if config.num_options is not None:
             assert {choice.num_options for choice in choices} <= {config.num_options}
+
+    @given(st.data())
+    @any_of_some
+    def test_weights_are_shared_by_a_network(self, data: st.DataObject) -> None:
+        from torch import nn  # not above: all else needs no torch
+
+        config, *_ = self.draw(data)
         if config.super_network:
             assert issubclass(imported(config.super_network), nn.Module)
 
@@ -263,6 +264,8 @@ class PlannedSpaceContract(SpaceContract):
     def test_the_network_of_any_plan_runs_and_every_parameter_learns(
         self, data: st.DataObject
     ) -> None:
+        from learning_networks import TASKS  # loads torch
+
         config, space, _, tokens = self.draw(data)
         assert isinstance(space, PlannedSpace)
 
@@ -270,7 +273,7 @@ class PlannedSpaceContract(SpaceContract):
 
         for parameter in network.parameters():
             assert parameter.grad is not None  # nothing is built that nothing takes
-            assert torch.isfinite(parameter.grad).all()
+            assert parameter.grad.isfinite().all()
 
 
 class PublishedSpaceContract(PlannedSpaceContract):
@@ -299,44 +302,3 @@ class PublishedSpaceContract(PlannedSpaceContract):
         for text, sentence in self.unpublished:
             with pytest.raises(ArchitectureError, match=sentence):
                 self.example.space.from_published(text)  # type: ignore[attr-defined]
-
-
-def learn_images(config: SpacePart, plan: Plan, data: st.DataObject) -> nn.Module:
-    """Go forward and backward once on images of any size."""
-    size = data.draw(st.sampled_from([(8, 8), (5, 7), (1, 1)]))
-    regularisation = Regularisation(dropout=0.1, drop_path=0.3, auxiliary=data.draw(st.booleans()))
-    network = build_network(
-        plan, image_shape=(2, *size), num_classes=5, regularisation=regularisation
-    )
-    network.progress = 0.5
-    assert type(network) is imported(plan.network)
-
-    found = [each for each in network.both_logits(torch.randn(3, 2, *size)) if each is not None]
-    torch.stack(found).square().sum().backward()  # type: ignore[no-untyped-call]
-
-    assert len(found) == 1 + (regularisation.auxiliary and config.has_cells)
-    for logits_BK in found:
-        assert logits_BK.shape == (3, 5)
-        assert torch.isfinite(logits_BK).all()
-    return network
-
-
-def learn_text(config: SpacePart, plan: Plan, data: st.DataObject) -> nn.Module:
-    """Go forward and backward once on a piece of text."""
-    length, columns = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
-    model = build_language_model(plan, num_words=7, training=TextTrainingConfig(init_range=0.5))
-    words_TB = torch.randint(7, (length + 1, columns))
-    assert type(model) is imported(plan.network)
-
-    loss = model.loss(words_TB[:-1], words_TB[1:], model.initial_state(columns))
-    loss.objective.backward()  # type: ignore[no-untyped-call]
-
-    assert torch.isfinite(loss.cross_entropy)
-    assert loss.state_BH.shape == model.initial_state(columns).shape
-    return model
-
-
-TASKS: dict[str, Callable[[SpacePart, Plan, st.DataObject], nn.Module]] = {
-    "images": learn_images,
-    "text": learn_text,
-}

@@ -55,6 +55,16 @@ def test_what_makes_no_space_is_refused_in_a_sentence(given: Any, said: str) -> 
         CustomSpaceConfig(object="inline").build(given)
 
 
+def test_a_space_may_stand_before_another_one() -> None:
+    class Before:
+        def __getattr__(self, name: str) -> object:
+            return getattr(SPACE, name)
+
+    built = CustomSpaceConfig(object="inline").build(Before())  # type: ignore[arg-type]
+
+    assert built.decisions(1) == SPACE.decisions(1)
+
+
 def test_a_space_that_raises_when_it_is_looked_at_gets_one_sentence() -> None:
     class Grumbling:
         def __getattr__(self, name: str) -> object:
