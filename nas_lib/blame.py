@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,6 +41,18 @@ def shortage(err: BaseException) -> str:
         return "the working folder was deleted: start again in one that is there"
     text = described(err)
     return next((f"{text}: {todo}" for lack, todo in _SHORTAGES.items() if lack in text), "")
+
+
+_WANT_OF_MEMORY = (
+    "most likely for want of memory: raise resources.memory (of pods), or lower --workers or set "
+    "resources.memory_mb"
+)
+
+
+def killed_by(number: int) -> str:
+    """Say which signal ended a process, and what to do where that means something."""
+    name = f"killed by {signal.Signals(number).name}"
+    return f"{name}, {_WANT_OF_MEMORY}" if number == signal.SIGKILL else name
 
 
 @contextmanager

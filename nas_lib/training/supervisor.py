@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from nas_lib.blame import blamed_on_the_machine
+from nas_lib.blame import blamed_on_the_machine, killed_by
 from nas_lib.errors import MachineError, NasError
 from nas_lib.training.machine import ContainerMemory, process_memory_mb
 
@@ -191,7 +191,7 @@ class Supervisor:
         task, excess = self._tasks.pop(number), self._excess.pop(number, "")
         message, details = last_words
         if value < 0:
-            message = f"killed by {signal.Signals(-value).name}"
+            message = killed_by(-value)
         if value == -signal.SIGKILL and (excess := self._kernels_reason() or excess):
             return Ended(task, value, excess, details, out_of_memory=True)
         return Ended(task, value, message, details)
@@ -234,7 +234,8 @@ class Supervisor:
         self._pending = b""
         if self._unfit:
             return MachineError(f"no worker can be started on this machine: {self._unfit}")
-        return NasError(f"the process that starts the workers ended (exit code {code})")
+        end = f"was {killed_by(-code)}" if code < 0 else f"ended (exit code {code})"
+        return NasError(f"the process that starts the workers {end}")
 
 
 def _kill(worker: int) -> None:

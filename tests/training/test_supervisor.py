@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import time
@@ -16,6 +17,10 @@ from nas_lib.training.machine import ContainerMemory
 from nas_lib.training.supervisor import Ended, Supervisor
 
 ALL_MB = 10_000
+KILLED = (
+    "killed by SIGKILL, most likely for want of memory: raise resources.memory (of pods), or "
+    "lower --workers or set resources.memory_mb"
+)
 
 
 @contextmanager
@@ -81,7 +86,7 @@ def test_every_worker_tells_how_it_ended(tmp_path: Path) -> None:
 
     assert ended["done"] == Ended("done", 0)
     assert ended["die:SIGTERM"] == Ended("die:SIGTERM", -15, "killed by SIGTERM")
-    assert ended["die:SIGKILL"] == Ended("die:SIGKILL", -9, "killed by SIGKILL")
+    assert ended["die:SIGKILL"] == Ended("die:SIGKILL", -9, KILLED)
     raised, lost = ended["raise:no luck"], ended["lose:no store"]
     assert (raised.exit_code, raised.message) == (1, "RuntimeError: no luck")
     assert (lost.exit_code, lost.message) == (2, "no store")
@@ -168,7 +173,7 @@ def test_a_worker_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
 
 
 def test_a_lost_server_is_one_sentence(tmp_path: Path) -> None:
-    sentence = r"the process that starts the workers ended \(exit code -9\)"
+    sentence = re.escape(f"the process that starts the workers was {KILLED}")
     with supervising(tmp_path) as supervisor:
         supervisor.start("wait")
         worker = begun(tmp_path, "wait")
@@ -220,7 +225,7 @@ def test_a_worker_that_the_kernel_ended_for_memory_ran_out_of_it(tmp_path: Path)
         second = run(supervisor, "die:SIGKILL")["die:SIGKILL"]
         third = run(supervisor, "die:SIGKILL")["die:SIGKILL"]
 
-    assert (first.out_of_memory, first.message) == (False, "killed by SIGKILL")
+    assert (first.out_of_memory, first.message) == (False, KILLED)
     assert (second.out_of_memory, second.message) == (
         True,
         "killed by the kernel: its container has no more than 1000 MiB of memory",
