@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,20 @@ from nas_lib.config import ResourcesConfig
 from nas_lib.data import Manifest
 from nas_lib.errors import one_line
 from nas_lib.open_search import OpenSearch
-from nas_lib.records import Learned, SharedEpoch
-from nas_lib.report import problem_page, search_page, summary_lines
+from nas_lib.records import Learned, Problem, SharedEpoch
+from nas_lib.report import (
+    leaderboard_text,
+    lost_run_lines,
+    problem_page,
+    search_page,
+    summary_lines,
+)
 from nas_lib.results import SearchView, winner
 from nas_lib.steps import RoundSummary
 
 Metrics = dict[str, float]
 
+_MOST_SHOWN = 8  # children, and problems: what is more is in the report
 _ACTIVE = re.compile(r"[\\`*_\[\]<>&#|~]")  # in Markdown, and of HTML within it
 
 
@@ -85,7 +93,8 @@ class Report:
 
     Attributes:
         page: A self-contained HTML page.
-        text: The same in a few lines of Markdown.
+        text: A summary in Markdown, as Kubeflow's pages show it: headings, paragraphs and
+            preformatted text, for lists and tables come out bare there.
         metrics: The best score, the winner's score on the test data, and the number of children, as
             far as there are.
     """
@@ -101,7 +110,41 @@ def report_of(search: OpenSearch, view: SearchView | None) -> Report:
         problems = search.store.problems()
         text = problems[-1].message if problems else "nothing was begun"
         return Report(problem_page(search.uri, problems), _markdown([text]), {})
-    return Report(search_page(view), _markdown(summary_lines(view)), _metrics(view))
+    return Report(search_page(view), _summary(view), _metrics(view))
+
+
+def _summary(view: SearchView) -> str:
+    """Return how the search stands, what the run could not do, and where to look next."""
+    parts = {
+        "": _markdown(summary_lines(view)),
+        "What failed in this run": _markdown(_failures(view.run_problems)),
+        "Runs that ended before": _markdown(lost_run_lines(view)),
+        "Best children": _preformatted(leaderboard_text(view, top=_MOST_SHOWN)),
+        "Where to look next": "The artifact `report` is a page with curves, pictures and every "
+        f"child. From your machine:\n\n{_preformatted(_commands(view))}",
+    }
+    shown = [f"### {title}\n\n{text}" if title else text for title, text in parts.items() if text]
+    return "\n\n".join(shown)
+
+
+def _failures(problems: Sequence[Problem]) -> Iterator[str]:
+    left_out = len(problems) - _MOST_SHOWN
+    if left_out > 0:
+        yield f"{left_out} earlier ones are in the report."
+    yield from (f"{problem.step}: {problem.message}" for problem in problems[-_MOST_SHOWN:])
+
+
+def _commands(view: SearchView) -> str:
+    """Return what shows more: of the tasks that failed, and of the search."""
+    tasks = dict.fromkeys(problem.step.replace("_", "-") for problem in view.run_problems)
+    logs = [f"nas logs {view.run} --task {task}" for task in tasks] or [f"nas logs {view.run}"]
+    return "\n".join([*logs, f"nas top {shlex.quote(view.uri)}"])
+
+
+def _preformatted(text: str) -> str:
+    """Return text that keeps its columns, whatever is in it."""
+    lines = "\n".join(one_line(line).replace("`", " ") for line in text.split("\n"))
+    return f"```\n{lines}\n```" if text else ""
 
 
 def _metrics(view: SearchView) -> Metrics:

@@ -7,8 +7,8 @@ def write_report(
     search_uri: str,
     replica: int,
     run: str,
+    about_this_run: dsl.Output[dsl.Markdown],
     report: dsl.Output[dsl.HTML],
-    summary: dsl.Output[dsl.Markdown],
     metrics: dsl.Output[dsl.Metrics],
 ):
     """Write what the search has come to; test the winner once the search is finished.
@@ -19,8 +19,9 @@ def write_report(
         search_uri: Where the search's state lies.
         replica: Which controller replica this run is.
         run: Id of this pipeline run.
+        about_this_run: How the search stands, what failed in this run, and where to look next.
+            Kubeflow shows artifacts in the order of their names.
         report: A page with the winner, the curves and every child.
-        summary: The same in a few lines.
         metrics: The best score, the winner's score on the test data and the number of children.
     """
     from pathlib import Path
@@ -30,7 +31,7 @@ def write_report(
     with pods.pod_step(search_uri, "write_report", run) as search:
         view = pods.write_report(search, replica=replica, run=run)
         written = kubeflow_artifacts.report_of(search, view)
+        Path(about_this_run.path).write_text(written.text)
         Path(report.path).write_text(written.page)
-        Path(summary.path).write_text(written.text)
         for name, value in written.metrics.items():
             metrics.log_metric(name, value)

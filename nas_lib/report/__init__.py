@@ -9,7 +9,13 @@ from nas_lib.report.compare import compare_json, compare_page, compare_table
 from nas_lib.report.formatting import duration_text, plural, rate_text, score_text
 from nas_lib.report.learning import epoch_text, metrics_text
 from nas_lib.report.page import problem_page, search_page
-from nas_lib.report.summary import leaderboard_json, summary_lines, terminal_parts
+from nas_lib.report.summary import (
+    leaderboard_json,
+    leaderboard_text,
+    lost_run_lines,
+    summary_lines,
+    terminal_parts,
+)
 
 __all__ = [
     "compare_json",
@@ -18,6 +24,8 @@ __all__ = [
     "duration_text",
     "epoch_text",
     "leaderboard_json",
+    "leaderboard_text",
+    "lost_run_lines",
     "metrics_text",
     "plural",
     "problem_page",

@@ -31,6 +31,8 @@ def search_page(view: SearchView) -> str:
         view=view,
         config=view.config,
         run_sentence=reporter.run_sentence() if view.run else "",
+        run_problems=_problems(view.run_problems),
+        lost_runs=[reporter.lost_run_sentence(plan) for plan in view.lost_runs[-_MAX_PROBLEMS:]],
         figures=list(_figures(view, reporter, best)),
         winner=None if best is None else _winner(view, reporter, best),
         failures=_failures(failed),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas_lib.config.procedures import PROCEDURES
 from nas_lib.named_objects import imported
+from nas_lib.records import RunPlan
 from nas_lib.report.children import children_parts, terminal_leaderboard
 from nas_lib.report.formatting import plural
 from nas_lib.report.markup import Figure
@@ -58,15 +59,29 @@ class Reporter(ABC):
     # --- in words --------------------------------------------------------------------------------
 
     @abstractmethod
-    def work_of_run(self) -> str:
-        """Say what the run that asks has done, after its name."""
+    def work_of_run(self, run: str) -> str:
+        """Say what a run has done, after its name."""
+
+    def plan_of_run(self, plan: RunPlan) -> str:
+        """Say what a run planned."""
+        return plural(plan.num_ticks, "round")
 
     def run_sentence(self) -> str:
-        """Say what the run that asks has done."""
-        view = self.view
-        num_problems = sum(problem.run == view.run for problem in view.problems)
+        """Say what the run that asks has done, and what it planned."""
+        view, plan = self.view, self.view.run_plan
+        work = self.work_of_run(view.run)
+        if plan is not None:
+            work += f" (planned: {self.plan_of_run(plan)})"
+        num_problems = len(view.run_problems)
         problems = plural(num_problems, "problem") if num_problems else "no problem"
-        return f"This run, {view.run}, {self.work_of_run()}; {problems} noted."
+        return f"This run, {view.run}, {work}; {problems} noted."
+
+    def lost_run_sentence(self, plan: RunPlan) -> str:
+        """Say what a run had done that ended before it could report."""
+        return (
+            f"Run {plan.run} was ended before it could report (cancelled, terminated or lost): "
+            f"it {self.work_of_run(plan.run)} (planned: {self.plan_of_run(plan)})."
+        )
 
     @abstractmethod
     def pace_line(self) -> str:

@@ -74,9 +74,9 @@ class RoundsReporter(Reporter):
         self._a_round = judged_per_round(view, self._search)
         self._staleness = Staleness.of(view.learned)
 
-    def work_of_run(self) -> str:
-        """Say how many rounds the run learned from."""
-        num_learned = sum(learned.run == self.view.run for learned in self.view.learned)
+    def work_of_run(self, run: str) -> str:
+        """Say how many rounds it learned from."""
+        num_learned = sum(learned.run == run for learned in self.view.learned)
         return f"learned from {plural(num_learned, 'round')}"
 
     def pace_line(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from markupsafe import Markup
 
 from nas_lib.config import SharedConfig
-from nas_lib.records import SharedEpoch
+from nas_lib.records import RunPlan, SharedEpoch
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.children import terminal_leaderboard
 from nas_lib.report.derived import (
@@ -69,10 +69,14 @@ class SharedReporter(Reporter):
             else mode_names(self._search.batch_norm, self._derived.all)
         )
 
-    def work_of_run(self) -> str:
-        """Say how many epochs the run trained."""
-        num_epochs = sum(epoch.run == self.view.run for epoch in self.view.shared_epochs)
+    def work_of_run(self, run: str) -> str:
+        """Say how many epochs it trained."""
+        num_epochs = sum(epoch.run == run for epoch in self.view.shared_epochs)
         return f"trained shared weights for {plural(num_epochs, 'epoch')}"
+
+    def plan_of_run(self, plan: RunPlan) -> str:
+        """Say how many ticks that is, each of an epoch or more, with what they tell in the end."""
+        return plural(plan.num_ticks, "tick")
 
     def headline_parts(self) -> Iterator[str]:
         """Yield the epochs, and then how good architectures are by now."""

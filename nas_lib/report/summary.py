@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_lib.errors import one_line
 from nas_lib.records import ChildRow, TestReading
-from nas_lib.report.children import child_json
+from nas_lib.report.children import brief, child_json, child_score
 from nas_lib.report.formatting import plural, score_text
 from nas_lib.report.reporter import reporter_of
 from nas_lib.results import SearchView, best_kept, leaderboard, score_of, winner
@@ -16,6 +16,9 @@ from nas_lib.results.ranking import repeated_architectures, status_counts
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+_BRIEF = 60  # characters of an architecture where there is little room
+_MOST_LOST = 3  # runs: what is older says little of how a search is
 
 
 def winner_lines(view: SearchView) -> list[str]:
@@ -51,17 +54,35 @@ def reading_size(view: SearchView, reading: TestReading) -> str:
 
 
 def summary_lines(view: SearchView) -> list[str]:
-    """Return all that a run has to say in the end: the search's state, its own work, the best."""
+    """Return what a run has to say in the end: the search's state, its own work, the best."""
     reporter = reporter_of(view)
-    of_run = (problem for problem in view.problems if problem.run == view.run)
     return [
         reporter.headline(),
         reporter.run_sentence(),
         *reporter.findings(),
         *winner_lines(view),
         *test_lines(view),
-        *(f"{problem.step}: {problem.message}" for problem in of_run),
     ]
+
+
+def leaderboard_text(view: SearchView, top: int) -> str:
+    """Return the best children in columns of plain text, empty where there is none."""
+    rows = [
+        (str(rank), row.id, child_score(view, row), brief(view, row.architecture)[:_BRIEF])
+        for rank, row in enumerate(leaderboard(view.rows, top), start=1)
+    ]
+    if not rows:
+        return ""
+    lines = [("#", "child", view.measure.noun, "architecture"), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (map(str.ljust, line, widths) for line in lines)
+    return "\n".join("  ".join(line).rstrip() for line in padded)
+
+
+def lost_run_lines(view: SearchView) -> list[str]:
+    """Return the newest runs that ended before they could report, a sentence each."""
+    reporter = reporter_of(view)
+    return [reporter.lost_run_sentence(plan) for plan in view.lost_runs[-_MOST_LOST:]]
 
 
 def terminal_parts(view: SearchView, top: int) -> Iterator[Table | str]:
@@ -70,6 +91,7 @@ def terminal_parts(view: SearchView, top: int) -> Iterator[Table | str]:
     yield from reporter.tables(top)
     yield reporter.pace_line()
     yield from (*reporter.findings(), *winner_lines(view), *test_lines(view))
+    yield from lost_run_lines(view)
 
 
 def leaderboard_json(view: SearchView, top: int | None) -> dict[str, Any]:
@@ -97,6 +119,7 @@ def summary_json(view: SearchView) -> dict[str, Any]:
         "children": len(view.judged),
         "repeats": view.num_repeats,
         "open_children": view.open_children,
+        "lost_runs": [plan.run for plan in view.lost_runs],
         "counts": dict(status_counts(view.rows)),
         "repeated_architectures": len(repeated_architectures(view.judged)),
         **reporter_of(view).summary(),

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import SearchConfig, SpaceConfig
-from nas_lib.records import ChildRow, Derived, Learned, Problem, SharedEpoch, TestReading
+from nas_lib.records import ChildRow, Derived, Learned, Problem, RunPlan, SharedEpoch, TestReading
 from nas_lib.results.measure import ACCURACY, Measure
 from nas_lib.spaces import Plan, PlannedSpace
 
@@ -55,6 +55,8 @@ class SearchView:
         about_scores: Paragraphs on what scores and rewards are, and what they are taken on.
         shared_epochs: What each epoch of shared-weight training came to, in order.
         derived: What shared weights told, None as long as they have not.
+        lost_runs: What runs on Kubeflow planned that ended before they could report, oldest first.
+        run_plan: What the run that asks planned, None where it did not, or no run asks.
         run: The run that asks, empty where no run does.
         seen_s: The moment, in seconds since 1970.
     """
@@ -75,6 +77,8 @@ class SearchView:
     about_scores: tuple[str, ...] = ()
     shared_epochs: tuple[SharedEpoch, ...] = ()
     derived: Derived | None = None
+    lost_runs: tuple[RunPlan, ...] = ()
+    run_plan: RunPlan | None = None
     run: str = ""
     seen_s: float = field(default_factory=time.time)
 
@@ -90,6 +94,11 @@ class SearchView:
     def num_repeats(self) -> int:
         """Children that have another one's verdict, as they have its architecture."""
         return sum(row.is_repeat for row in self.rows)
+
+    @property
+    def run_problems(self) -> tuple[Problem, ...]:
+        """What the run that asks could not do, oldest first."""
+        return tuple(problem for problem in self.problems if self.run and problem.run == self.run)
 
     @property
     def open_children(self) -> int:

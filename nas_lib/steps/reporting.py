@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
-from nas_lib.records import ChildRow, Learned, Rewarded, TestReading
+from nas_lib.records import ChildRow, Learned, Rewarded, RunPlan, TestReading
 from nas_lib.report import search_page
 from nas_lib.results import DataSummary, SearchView, best_kept, leaderboard, winner
+from nas_lib.steps.lost_runs import lost_runs
 from nas_lib.store import History, layout, lease
 
 REPORT = "report.html"
@@ -51,6 +52,10 @@ def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
         problems=tuple(search.store.problems()),
         data=_data(search),
         about_scores=search.task.about_scores(),
+        lost_runs=tuple(
+            lost_runs(search.store, but=[run, *(each.run for each in holders.values())])
+        ),
+        run_plan=search.store.find(RunPlan, layout.run_plan(run)) if run else None,
         run=run,
     )
     return procedure.complete_view(view, search)

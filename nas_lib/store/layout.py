@@ -22,6 +22,7 @@ JUDGED = "judged"  # which child each architecture was first judged by
 LEASES = "leases"
 HEARTBEATS = "heartbeats"
 RUNS = "runs"
+REPORTS = "reports"
 SETTINGS = Row("settings", ".json", first=1, digits=8)  # later configurations
 SHARED_EPOCHS = Row("shared/epochs", ".json", first=1, digits=6)
 SHARED_SCORES = "shared/scores"  # of the samples, in chunks, while they are made
@@ -203,6 +204,11 @@ def begun(run: str, work: str, number: int) -> str:
     return f"{begun_folder(run)}/{work}-{number}.json"
 
 
+def is_plan(key: str) -> bool:
+    """Say whether it is the key of what a run set out to do."""
+    return re.fullmatch(rf"{RUNS}/[^/]+/plan\.json", key) is not None
+
+
 def run_plan(run: str) -> str:
     """Return the key of what a run on Kubeflow set out to do."""
     return f"{problems_folder(run)}/plan.json"
@@ -210,7 +216,7 @@ def run_plan(run: str) -> str:
 
 def report(run: str, name: str) -> str:
     """Return the key of a run's report."""
-    return f"reports/{run}/{name}"
+    return f"{REPORTS}/{run}/{name}"
 
 
 def _checked(child: str) -> str:

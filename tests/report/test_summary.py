@@ -138,8 +138,8 @@ def test_a_run_says_all_that_became_of_it() -> None:
         reporter_of(view).headline(),
         "This run, run-1, learned from 0 rounds; 1 problem noted.",
         "Winner r000-000000-00: conv 3x3x24/1x1 <- image",
-        "train_child: no luck",
     ]
+    assert [problem.message for problem in view.run_problems] == ["no luck"]
 
 
 def test_what_shared_weights_chose_is_told_from_what_chance_found() -> None:

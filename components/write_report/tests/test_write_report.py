@@ -21,11 +21,12 @@ def test_it_writes_a_page_a_text_and_metrics(tmp_path: Path) -> None:
     (page, text), metrics = files(tmp_path), LoggedMetrics()
     pods.plan_rounds(OpenSearch(handle.uri), replica=0, rounds_per_run=5, run="the-run")
 
-    write_report.python_func(handle.uri, 0, "the-run", page, text, metrics)
+    write_report.python_func(handle.uri, 0, "the-run", text, page, metrics)
 
     assert Path(page.path).read_text().startswith("<!DOCTYPE html>")
     assert (
-        "This run, the-run, learned from 0 rounds; no problem noted." in Path(text.path).read_text()
+        "This run, the-run, learned from 0 rounds (planned: 0 rounds); no problem noted."
+        in Path(text.path).read_text()
     )
     assert metrics.values == {"children": 24, "best score": handle.best.score}
 
@@ -35,7 +36,7 @@ def test_it_says_why_there_is_no_search(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="nas: no preset is called 'digit'"):
         prepare_data.python_func(uri, "digit", {}, "the-run", None)
 
-    write_report.python_func(uri, 0, "the-run", page, text, LoggedMetrics())
+    write_report.python_func(uri, 0, "the-run", text, page, LoggedMetrics())
 
     assert "no preset is called" in Path(page.path).read_text()
     assert "no preset is called 'digit'" in Path(text.path).read_text()
