@@ -13,14 +13,14 @@ def write_report(
 ):
     """Write what the search has come to; test the winner once the search is finished.
 
-    Runs whatever became of the other tasks, and says what this run did and what failed in it.
+    Runs whatever became of the other tasks, and says what this run did and what failed in it, also
+    where those could not say so. Kubeflow shows artifacts by name, so its summary comes first.
 
     Args:
         search_uri: Where the search's state lies.
         replica: Which controller replica this run is.
         run: Id of this pipeline run.
-        about_this_run: How the search stands, what failed in this run, and where to look next.
-            Kubeflow shows artifacts in the order of their names.
+        about_this_run: How the search stands, what failed in this run, where to look next.
         report: A page with the winner, the curves and every child.
         metrics: The best score, the winner's score on the test data and the number of children.
     """
