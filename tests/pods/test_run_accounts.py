@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,13 +32,13 @@ def searched(folder: Path, *, max_children: int = 8, num_rounds: int = 2) -> Ope
     return OpenSearch(uri)
 
 
-def killed(uri: str, step: str, **works_on: object) -> None:
-    """Begin a step, and end it as a pod that is deleted does: without a word."""
-    with (
-        pytest.raises(KeyboardInterrupt),
-        pods.pod_step(uri, step, RUN, **works_on),  # type: ignore[arg-type]
-    ):
-        raise KeyboardInterrupt
+def killed(
+    uri: str, step: str, *, replica: int | None = None, children: Sequence[str] = ()
+) -> None:
+    """Begin a step as `pod_step` does; a kill is all that comes after it."""
+    store = SearchStore.open(uri)
+    subject = steps.subject_of(store, replica=replica, children=children)
+    steps.begin_step(store, run=RUN, step=step, subject=subject)
 
 
 def propose(search: OpenSearch) -> list[str]:
