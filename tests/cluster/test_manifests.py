@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 USED = {
     "jobs.batch [] [] [create get list watch delete]",
     "pods [] [] [list]",
+    "workflows.argoproj.io [] [] [list]",
 }
 """As `kubectl auth can-i --list` has them: resource, URLs, names, verbs."""
 

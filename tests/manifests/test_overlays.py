@@ -158,7 +158,7 @@ def test_images_are_pinned(resources: list[Resource]) -> None:
             assert container["image"] == f"kfp-nas:{nas_lib.__version__}"
 
 
-def test_the_service_account_of_runs_may_do_what_the_jobs_fan_out_does_and_no_more(
+def test_the_service_account_of_runs_may_do_what_runs_do_and_no_more(
     overlay: str, resources: list[Resource]
 ) -> None:
     grants = [each for each in resources if each["apiVersion"].startswith("rbac.")]
@@ -174,6 +174,7 @@ def test_the_service_account_of_runs_may_do_what_the_jobs_fan_out_does_and_no_mo
             "verbs": ["create", "get", "list", "watch", "delete"],
         },
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["list"]},
     ]
     assert {each["metadata"]["namespace"] for each in grants} == {runs}
     assert binding["roleRef"]["name"] == role["metadata"]["name"] == "nas-jobs"
