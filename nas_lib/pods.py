@@ -22,7 +22,7 @@ from nas_lib.config import SearchConfig, SharedConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.data import Manifest
 from nas_lib.engine import default_workers, train_one, train_round, worker_processes
-from nas_lib.errors import ConfigError, NasError, NobodyWaitsError, one_line, visible
+from nas_lib.errors import ConfigError, NasError, NobodyWaitsError, StoreError, one_line, visible
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener, procedure_of
 from nas_lib.procedures.procedure import settings_of
@@ -32,6 +32,7 @@ from nas_lib.report import epoch_text
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import heartbeat, layout, lease
+from nas_lib.store.environment import kept_in
 from nas_lib.store.patience import patience_with
 from nas_lib.streams import quiet
 
@@ -78,12 +79,19 @@ def pod_step(
             work.end()  # it was stopped, and is not missing
         raise
     except BaseException as err:
-        message = sentence_of(err)
+        message = _sentence(err)
         if work is not None:
             work.fail(message)
         if not is_foreseen(err):
             print(visible(without_secrets(traceback.format_exc())), file=sys.stderr)
         raise SystemExit(f"nas: {message}") from None
+
+
+def _sentence(err: BaseException) -> str:
+    """Return what went wrong; of a setting of the store, where a run has it from, too."""
+    message = sentence_of(err)
+    where = kept_in(message) if isinstance(err, StoreError | ConfigError) else ""
+    return f"{message} ({where})" if where else message
 
 
 class _Work:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import os
 import re
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -100,6 +102,27 @@ def _seconds(variable: str, default: float, least: Literal["above", "from"]) -> 
             f"got {one_line(repr(text), 100)}"
         )
     return seconds
+
+
+_KEPT_IN = (
+    (
+        "AWS_ACCESS_KEY_ID",
+        "they are accesskey and secretkey in the Secret that store_secret names",
+    ),
+    ("AWS_ENDPOINT_URL", "it is the endpoint in the ConfigMap that store_settings names"),
+    ("AWS_REGION", "it is the region in the ConfigMap that store_settings names"),
+    ("AZURE_STORAGE_ACCOUNT_NAME", "it is the account in the ConfigMap that store_settings names"),
+)
+"""Where the variables of a run's pods come from, by the arguments of its pipeline."""
+_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def kept_in(sentence: str) -> str:
+    """Say for a run's pod where a variable comes from that a sentence names; empty if none."""
+    found = next((where for variable, where in _KEPT_IN if variable in sentence), "")
+    with suppress(OSError):
+        found = found and f"{found}, in the namespace {one_line(_NAMESPACE.read_text())}"
+    return found
 
 
 def _is_address(url: str) -> bool:

@@ -30,7 +30,10 @@ def said(search_uri: str, *, preset: str = "digits", **overrides: object) -> str
 def test_a_store_that_refuses_is_one_sentence(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
 
-    assert "the credentials were refused" in said(s3_uri)
+    assert said(s3_uri).endswith(
+        "the credentials were refused; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+        "(they are accesskey and secretkey in the Secret that store_secret names)"
+    )
 
 
 def test_a_store_out_of_reach_is_one_sentence(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +41,9 @@ def test_a_store_out_of_reach_is_one_sentence(s3_uri: str, monkeypatch: pytest.M
     monkeypatch.setenv("NAS_STORE_TIMEOUT_S", "0.1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
-    assert "is AWS_ENDPOINT_URL right?" in said(s3_uri)
+    assert said(s3_uri).endswith(
+        "is AWS_ENDPOINT_URL right? (it is the endpoint in the ConfigMap that store_settings names)"
+    )
 
 
 @pytest.mark.parametrize(
