@@ -6,8 +6,11 @@ READY := $(VENV)/.ready
 RELEASE := .venv-release/bin
 CHECKOV := .venv-checkov/bin/checkov
 DOCKER ?= docker
+BASE ?= python:3.11-slim
 TORCH ?= cpu
+TORCH_INDEX ?=
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' nas_lib/__init__.py)
+IMAGE ?= kfp-nas:$(VERSION)
 
 .DEFAULT_GOAL := help
 
@@ -60,8 +63,8 @@ test-pythons: ## Run the tests that need no torch with Python 3.12 and 3.13, whe
 
 .PHONY: image
 image: ## Build the image kfp-nas:<version>, with PyTorch for CPUs or TORCH=cuda
-	$(DOCKER) build --build-arg TORCH=$(TORCH) --build-arg VERSION=$(VERSION) \
-		--tag kfp-nas:$(VERSION) .
+	$(DOCKER) build --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
+		--build-arg TORCH=$(TORCH) --build-arg TORCH_INDEX=$(TORCH_INDEX) --tag $(IMAGE) .
 
 # Results are bit-equal only with the same torch: the image takes the one of .venv, where that is
 # a build for CPUs. From PyPI it is one for CUDA, and then the Dockerfile fetches another.

@@ -11,6 +11,7 @@ import docker
 import pytest
 from container_image import Image
 from docker.errors import DockerException
+from kfp_nas.components.image import IMAGE
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,6 @@ def engine() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="session")
 def image(engine: docker.DockerClient) -> Image:
-    """Build it as a person would."""
-    subprocess.run(["make", "image"], cwd=Path(__file__).parents[2], check=True)
+    """Build it as a person would, under the name that pipelines compiled here give it."""
+    subprocess.run(["make", "image", f"IMAGE={IMAGE}"], cwd=Path(__file__).parents[2], check=True)
     return Image(engine)

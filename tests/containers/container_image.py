@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import docker
-
-from nas_lib import __version__
-
-TAG = f"kfp-nas:{__version__}"
+from kfp_nas.components.image import IMAGE
 
 
 @dataclass(frozen=True)
@@ -28,11 +25,11 @@ class Image:
     engine: docker.DockerClient
 
     def labels(self) -> dict[str, str]:
-        return self.engine.images.get(TAG).labels
+        return self.engine.images.get(IMAGE).labels
 
     def run(self, command: str, **options: Any) -> Ran:
         """Run a shell command in a container of its own, with options of docker's `run`."""
-        container = self.engine.containers.run(TAG, ["sh", "-c", command], detach=True, **options)
+        container = self.engine.containers.run(IMAGE, ["sh", "-c", command], detach=True, **options)
         try:
             exit_code = container.wait()["StatusCode"]
             stdout, stderr = (
