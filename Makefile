@@ -116,6 +116,19 @@ generated: $(READY) ## Write compiled pipelines and the components' READMEs agai
 			--fanout $$fanout) || exit; done; done
 	$(BIN)/python -m kfp_nas.components.readme
 
+# What a release's images hold: each file by its hash, for Linux on x86-64 and Python 3.11.
+LOCK = $(PYTHON) -m pip --isolated install --quiet --dry-run --ignore-installed --report - \
+	--constraint constraints.txt '.[digits,kubeflow]' setuptools
+TORCH_FOR_CPUS = $(shell grep '^torch==' constraints.txt)+cpu
+.PHONY: locks
+locks: SHELL := bash
+locks: .SHELLFLAGS := -o pipefail -c
+locks: ## Write image/*.lock again: all that a release's images hold, with hashes
+	ls wheels/torch-*+cpu-*.whl || $(PYTHON) -m pip download --no-deps --dest wheels \
+		--index-url $(or $(TORCH_INDEX),https://download.pytorch.org/whl/cpu) $(TORCH_FOR_CPUS)
+	$(LOCK) --find-links wheels $(TORCH_FOR_CPUS) | $(PYTHON) image/lock.py > image/cpu.lock
+	$(LOCK) | $(PYTHON) image/lock.py > image/cuda.lock
+
 .PHONY: bench
 bench: $(READY) ## Measure speeds (minutes, on an idle machine)
 	$(BIN)/python -m benchmarks --json benchmarks/results/speed.json
