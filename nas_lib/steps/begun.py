@@ -6,6 +6,7 @@ and says who it was and what it worked on.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -49,7 +50,8 @@ def round_text(replica: int, number: int) -> str:
 
 def begin_step(store: SearchStore, *, run: str, step: str, subject: str) -> str:
     """Note that a pod begins a step; return what `end_step` needs."""
-    begun = StepBegun(run, step, subject, socket.gethostname(), created_s=time.time())
+    pod = os.environ.get("KFP_POD_NAME") or socket.gethostname()  # which is cut at 63 letters
+    begun = StepBegun(run, step, subject, pod, created_s=time.time())
     work, number = ".".join(filter(None, (step, subject))), 1
     while store.settle(layout.begun(run, work, number), begun) != begun:
         number += 1

@@ -77,8 +77,8 @@ def _behind(search: OpenSearch, plan: RunPlan) -> Iterator[Finding]:
         return
     num_done = procedure.num_done(search, plan.replica) - plan.num_done
     step, where = _standing(search, procedure, plan.replica)
-    did = f"did {num_done} of {plan.num_ticks} planned {procedure.unit}s"
-    yield step, f"the run {did if num_done < plan.num_ticks else 'did not end'}: {where}"
+    did = f"the run did {num_done} of {plan.num_ticks} planned {procedure.unit}s"
+    yield step, f"{did if num_done < plan.num_ticks else 'the search did not end'}: {where}"
 
 
 def _standing(search: OpenSearch, procedure: Procedure[Any], replica: int) -> Finding:

@@ -189,14 +189,18 @@ def test_a_report_on_no_search_names_the_pod_that_was_to_prepare_it(tmp_path: Pa
         (
             0,
             "train_shared_weights",
-            "did 0 of 2 planned epochs: training of shared weights did not",
+            "the run did 0 of 2 planned epochs: training",
         ),
         (
             1,
             "train_shared_weights",
-            "did 1 of 2 planned epochs: training of shared weights did not",
+            "the run did 1 of 2 planned epochs: training",
         ),
-        (2, "derive_architectures", "did not end: all epochs are trained, and no architecture is"),
+        (
+            2,
+            "derive_architectures",
+            "the search did not end: all epochs are trained, and no architecture is",
+        ),
     ],
 )
 def test_shared_weights_are_told_by_epochs(
@@ -208,7 +212,7 @@ def test_shared_weights_are_told_by_epochs(
 
     ((found, message),) = told(shared_uri)
 
-    assert (found, message.startswith(f"the run {what}")) == (step, True)
+    assert (found, message.startswith(what)) == (step, True)
 
 
 def test_a_run_that_never_reported_is_told_by_the_next_one(

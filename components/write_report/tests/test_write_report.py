@@ -40,3 +40,8 @@ def test_it_says_why_there_is_no_search(tmp_path: Path) -> None:
 
     assert "no preset is called" in Path(page.path).read_text()
     assert "no preset is called 'digit'" in Path(text.path).read_text()
+
+
+def test_the_summary_comes_first_by_its_name() -> None:
+    """Kubeflow's page has a task's artifacts in that order."""
+    assert min(write_report.component_spec.outputs) == "about_this_run"
