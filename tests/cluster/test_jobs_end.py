@@ -25,7 +25,7 @@ OVERRIDES: dict[str, Any] = {
     # only where they are asked to, children make a checkpoint
     "children": {"epochs": 5000, "keep": 1, "checkpoint_every_s": 3600.0},
     "search": {"max_children": 2, "children_per_round": 2},
-    "resources": {"cpu": "250m", "memory": "700Mi", "memory_mb": 500},
+    "resources": {"cpu": "500m", "memory": "700Mi", "memory_mb": 500},
 }
 CHILDREN = ["r000-000000-00", "r000-000000-01"]
 WAIT = """
