@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +33,7 @@ from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import heartbeat, layout, lease
 from nas_lib.store.environment import kept_in
+from nas_lib.store.lease import IsAlive
 from nas_lib.store.patience import patience_with
 from nas_lib.streams import quiet
 
@@ -153,18 +154,40 @@ def prepare_data(
     return manifest
 
 
-def plan_rounds(search: OpenSearch, *, replica: int, rounds_per_run: int, run: str) -> Plan:
-    """Take the lease, and say what this run may do; note who keeps it away."""
+def plan_rounds(
+    search: OpenSearch,
+    *,
+    replica: int,
+    rounds_per_run: int,
+    run: str,
+    is_alive: IsAlive = lambda run: None,
+    end_schedule: Callable[[str], str | None] = lambda run: None,
+) -> Plan:
+    """Take the lease, and say what this run may do; note who keeps it away.
+
+    Args:
+        search: The search.
+        replica: The controller replica.
+        rounds_per_run: Rounds, or ticks, that this run may do at most.
+        run: This run.
+        is_alive: Is asked about a run that has the replica; see `lease.take`.
+        end_schedule: Is called where there is nothing to do any more: whatever begins such runs
+            may end. Returns what is to be noted of that.
+    """
     wanted = search.store.find(SearchConfig, layout.wanted_settings(run))
     if wanted is not None:
         search.want(wanted)
-    plan = steps.plan_rounds(search, replica=replica, run=run, rounds_per_run=rounds_per_run)
+    plan = steps.plan_rounds(
+        search, replica=replica, run=run, rounds_per_run=rounds_per_run, is_alive=is_alive, say=_say
+    )
     if plan.holder:
         sentence = f"{plan.holder} is working on replica {replica}: nothing is done here"
-        search.store.note_problem(run=run, step="plan_rounds", message=sentence)
-        _say(sentence)
     else:
         _note_plan(search, replica, run, len(plan.ticks))
+        sentence = "" if plan.ticks else end_schedule(run) or ""
+    if sentence:
+        search.store.note_problem(run=run, step="plan_rounds", message=sentence)
+        _say(sentence)
     return plan
 
 

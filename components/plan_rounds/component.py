@@ -30,8 +30,16 @@ def plan_rounds(search_uri: str, replica: int, rounds_per_run: int, run: str) ->
         the pods of children may use, as the search's settings have it.
     """
     from nas_lib import kubeflow_artifacts, pods
+    from nas_lib.cluster import own_run
 
     with pods.pod_step(search_uri, "plan_rounds", run) as search:
-        plan = pods.plan_rounds(search, replica=replica, rounds_per_run=rounds_per_run, run=run)
+        plan = pods.plan_rounds(
+            search,
+            replica=replica,
+            rounds_per_run=rounds_per_run,
+            run=run,
+            is_alive=own_run.is_alive,
+            end_schedule=own_run.end_schedule,
+        )
         resources = kubeflow_artifacts.child_resources(search.config.resources)
         return (list(plan.ticks), *resources)

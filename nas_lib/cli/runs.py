@@ -98,18 +98,23 @@ def cancel(run: str, host: str | None, namespace: str, token: str | None) -> Non
     ended = connect(host, namespace, token).cancel(run)
     if isinstance(ended, Run):
         click.echo(f"the run {ended.name} is being ended")
-        if ended.search_uri is not None:
-            _delete_jobs(ended, ended.search_uri, namespace or STANDALONE_NAMESPACE)
+        _delete_jobs(ended, namespace or STANDALONE_NAMESPACE)
     else:
         click.echo(f"the schedule {ended.name} ({ended.timing}) is deleted")
 
 
-def _delete_jobs(run: Run, search_uri: str, namespace: str) -> None:
-    """Delete what Kubeflow does not know of; where there is no way to it, say how."""
+def _delete_jobs(run: Run, namespace: str) -> None:
+    """Delete what Kubeflow does not know of; where there is no way to it, say how.
+
+    These are the Jobs of its replica, those too that an earlier run made and this one waits for.
+    """
+    from nas_lib.cluster.child_job import replica_labels, run_labels
     from nas_lib.cluster.jobs import delete_jobs
 
+    known = run.search_uri is not None
+    labels = replica_labels(run.search_uri or "", run.replica) if known else run_labels(run.id)
     try:
-        num_deleted = delete_jobs(search_uri, run.replica, namespace=namespace)
+        num_deleted = delete_jobs(labels, namespace=namespace)
     except ClusterError as err:
         click.echo(
             f"if it has Jobs for children, they go on until these are done ({err}); to end them: "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from nas_lib.cli.configuring import load, load_stored, print_json, set_option
@@ -62,6 +64,7 @@ def search(
             rounds=rounds,
             replicas=replicas or None,
             listener=listener,
+            is_alive=_is_alive,
         )
     if as_json:
         print_json(leaderboard_json(handle.view, top))
@@ -70,3 +73,14 @@ def search(
 
     print_results(handle.view, top)
     click.echo(f"Report: {handle.uri}/{layout.report(handle.run, REPORT)}")
+
+
+def _is_alive(run: str) -> bool | None:
+    """Ask Kubeflow about another run, where there is a way to it from here."""
+    if not os.environ.get("KF_PIPELINES_ENDPOINT"):
+        return None
+    try:
+        from nas_lib.cluster import own_run
+    except ModuleNotFoundError:  # without Kubeflow's SDK
+        return None
+    return own_run.is_alive(run)

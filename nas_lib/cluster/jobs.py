@@ -13,12 +13,11 @@ from nas_lib.cluster.child_job import (
     child_job,
     job_name,
     made_from,
-    replica_labels,
     round_labels,
 )
 from nas_lib.cluster.job_news import JobNews, job_outcome
 from nas_lib.cluster.job_pods import JobPods
-from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
+from nas_lib.cluster.kubernetes_api import KubernetesApi, Labels, Resource
 from nas_lib.engine import Listener, train_round
 from nas_lib.errors import ClusterError, ConfigError
 from nas_lib.open_search import OpenSearch
@@ -58,8 +57,8 @@ def train_as_jobs(
         return train_round(search, children, run=run, workers=workers)
 
 
-def delete_jobs(search_uri: str, replica: int, *, namespace: str) -> int:
-    """Delete a replica's Jobs that have not ended, and return how many they were.
+def delete_jobs(labels: Labels, *, namespace: str) -> int:
+    """Delete the Jobs with these labels that have not ended, and return how many they were.
 
     Whoever makes them may be ended at this moment, and make some more before that.
 
@@ -70,7 +69,7 @@ def delete_jobs(search_uri: str, replica: int, *, namespace: str) -> int:
     deleted: set[str] = set()
     quiet_since_s = time.monotonic()
     while time.monotonic() - quiet_since_s < _QUIET_S:
-        jobs, _ = api.jobs(replica_labels(search_uri, replica))
+        jobs, _ = api.jobs(labels)
         names = {job["metadata"]["name"] for job in jobs if job_outcome(job) is None} - deleted
         for name in names:
             api.delete_job(name)

@@ -14,7 +14,14 @@ import kfp_server_api as kfp
 from nas_lib.cluster.api_errors import MissingError
 from nas_lib.cluster.idempotent_create import create_once
 from nas_lib.cluster.kubeflow_api import KubeflowApi
-from nas_lib.cluster.kubeflow_runs import Run, Schedule, Version, run_of, schedule_of
+from nas_lib.cluster.kubeflow_runs import (
+    Run,
+    Schedule,
+    Version,
+    defaults_of,
+    run_of,
+    schedule_of,
+)
 from nas_lib.cluster.publishing import experiment, published
 from nas_lib.cluster.schedules import Interval, Timing
 from nas_lib.cluster.submission import Submission
@@ -31,6 +38,7 @@ class Kubeflow:
     def __init__(self, api: KubeflowApi) -> None:
         """Keep whom to ask, as whom."""
         self._api = api
+        self._defaults: dict[str, dict[str, Any]] = {}  # of arguments, by the pipeline's version
 
     def version(self, pipeline: str, *, image: str | None = None) -> Version:
         """Return this release's version of a pipeline, uploaded unless it is there.
@@ -73,7 +81,9 @@ class Kubeflow:
         runs = self._api.runs
         create, listing = runs.run_service_create_run, runs.run_service_list_runs
         what = f"start the run {title}"
-        return run_of(self._made(what, body, mark, create=create, listing=listing, items="runs"))
+        return self._run_of(
+            self._made(what, body, mark, create=create, listing=listing, items="runs")
+        )
 
     def schedule(
         self,
@@ -110,20 +120,20 @@ class Kubeflow:
         create = service.recurring_run_service_create_recurring_run
         listing = service.recurring_run_service_list_recurring_runs
         what, items = f"schedule {title}", "recurring_runs"
-        return schedule_of(
+        return self._schedule_of(
             self._made(what, body, mark, create=create, listing=listing, items=items)
         )
 
     def runs(self, search_uri: str | None = None, *, limit: int) -> list[Run]:
         """Return the newest runs of a search, or of all."""
         listing = self._api.runs.run_service_list_runs
-        found = map(run_of, self._listed(listing, "runs", sort_by="created_at desc"))
+        found = map(self._run_of, self._listed(listing, "runs", sort_by="created_at desc"))
         return list(islice(_of_search(found, search_uri), limit))
 
     def schedules(self, search_uri: str | None = None) -> list[Schedule]:
         """Return the schedules of a search, or of all."""
         listing = self._api.recurring_runs.recurring_run_service_list_recurring_runs
-        found = map(schedule_of, self._listed(listing, "recurring_runs"))
+        found = map(self._schedule_of, self._listed(listing, "recurring_runs"))
         return list(_of_search(found, search_uri))
 
     def run(self, run_id: str) -> Run:
@@ -133,7 +143,7 @@ class Kubeflow:
             MissingError: There is none.
         """
         get = self._api.runs.run_service_get_run
-        return run_of(self._api.ask(f"find the run {run_id}", get, run_id))
+        return self._run_of(self._api.ask(f"find the run {run_id}", get, run_id))
 
     def cancel(self, some_id: str) -> Run | Schedule:
         """End a run, or delete a schedule, and return which it was.
@@ -170,13 +180,34 @@ class Kubeflow:
     def _cancel_schedule(self, some_id: str) -> Schedule:
         get = self._api.recurring_runs.recurring_run_service_get_recurring_run
         try:
-            schedule = schedule_of(self._api.ask(f"find {some_id}", get, some_id))
+            schedule = self._schedule_of(self._api.ask(f"find {some_id}", get, some_id))
         except MissingError as err:
             raise ClusterError(
                 f"neither a run nor a schedule at {self._api.host} has the id {some_id}"
             ) from err
         self.delete_schedule(schedule)
         return schedule
+
+    def _run_of(self, answer: Any) -> Run:
+        return run_of(answer, self._defaults_for(answer))
+
+    def _schedule_of(self, answer: Any) -> Schedule:
+        return schedule_of(answer, self._defaults_for(answer))
+
+    def _defaults_for(self, answer: Any) -> dict[str, Any]:
+        """Return the defaults of arguments that a run or schedule was not given."""
+        version = answer.pipeline_version_reference
+        if version is None or not version.pipeline_version_id:
+            return defaults_of(answer.pipeline_spec)
+        if version.pipeline_version_id not in self._defaults:
+            get = self._api.pipelines.pipeline_service_get_pipeline_version
+            ids = version.pipeline_id, version.pipeline_version_id
+            try:
+                found = defaults_of(self._api.ask("read the pipeline", get, *ids).pipeline_spec)
+            except ClusterError:  # deleted, or not ours to see: then the arguments must say all
+                found = {}
+            self._defaults[version.pipeline_version_id] = found
+        return self._defaults[version.pipeline_version_id]
 
     def _listed(self, method: Method, items: str, **options: object) -> Iterator[Any]:
         return self._api.every(method, items, namespace=self._api.namespace, **options)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from nas_lib.procedures import pipeline_forms
 
-_ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Run:
     @property
     def ended(self) -> bool:
         """Whether nothing more happens in it."""
-        return self.state in _ENDED
+        return self.state in ENDED
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,23 @@ class Schedule:
     timing: str
 
 
-def run_of(answer: Any) -> Run:
-    """Return the run in an answer."""
-    search_uri, replica = _search(answer)
+def run_of(answer: Any, defaults: Mapping[str, Any]) -> Run:
+    """Return the run in an answer; for arguments that it was not given it has the defaults."""
+    search_uri, replica = _search(answer, defaults)
     return Run(
         id=answer.run_id,
         name=answer.display_name or "",
         search_uri=search_uri,
         replica=replica,
-        state=answer.state or "PENDING",
+        state=state_of(answer),
         created=answer.created_at,
         schedule=answer.recurring_run_id or None,
     )
 
 
-def schedule_of(answer: Any) -> Schedule:
-    """Return the schedule in an answer."""
-    search_uri, replica = _search(answer)
+def schedule_of(answer: Any, defaults: Mapping[str, Any]) -> Schedule:
+    """Return the schedule in an answer; for arguments that it was not given, with the defaults."""
+    search_uri, replica = _search(answer, defaults)
     return Schedule(
         id=answer.recurring_run_id,
         name=answer.display_name or "",
@@ -79,10 +80,37 @@ def schedule_of(answer: Any) -> Schedule:
     )
 
 
-def _search(answer: Any) -> tuple[str | None, int]:
+def state_of(answer: Any) -> str:
+    """Return the state of the run in an answer: CANCELED where it was terminated.
+
+    Kubeflow 2.17 has such a run end as FAILED, by its source and on a backend; that it was
+    CANCELING before, since it was last RUNNING, only its history says.
+    """
+    state = str(answer.state or "PENDING")
+    states = [each.state for each in answer.state_history or ()]
+    since = states[len(states) - states[::-1].index("RUNNING") :] if "RUNNING" in states else states
+    return "CANCELED" if state == "FAILED" and "CANCELING" in since else state
+
+
+def arguments_of(answer: Any) -> dict[str, Any]:
+    """Return the arguments that the run or schedule in an answer was given.
+
+    In the UI's form those may be all, or none where nothing was changed.
+    """
+    return dict((answer.runtime_config and answer.runtime_config.parameters) or {})
+
+
+def defaults_of(spec: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the arguments' defaults by a pipeline's specification, as Kubeflow hands it out."""
+    spec = spec or {}
+    inputs = spec.get("pipeline_spec", spec).get("root", {}).get("inputDefinitions", {})
+    parameters = inputs.get("parameters", {})
+    return {name: p["defaultValue"] for name, p in parameters.items() if "defaultValue" in p}
+
+
+def _search(answer: Any, defaults: Mapping[str, Any]) -> tuple[str | None, int]:
     """Return search and replica; no search for a run of another pipeline."""
-    arguments = answer.runtime_config.parameters if answer.runtime_config else None
-    arguments = arguments or {}
+    arguments = {**defaults, **arguments_of(answer)}
     is_ours = any(form.per_run in arguments for form in pipeline_forms())
     if "search_uri" not in arguments or not is_ours:
         return None, 0

@@ -46,6 +46,7 @@ class KubernetesApi:
         api = client.ApiClient(self._configuration)
         self._batch = client.BatchV1Api(api)
         self._core = client.CoreV1Api(api)
+        self._custom = client.CustomObjectsApi(api)
         self._namespace = namespace
         self._give_up_after_s = _GIVE_UP_AFTER_S if give_up_after_s is None else give_up_after_s
 
@@ -75,6 +76,14 @@ class KubernetesApi:
         """Return the pods with these labels."""
         method = self._core.list_namespaced_pod
         answer = self._call("list pods", method, label_selector=_selector(labels))
+        items: list[Resource] = answer["items"]
+        return items
+
+    def workflows(self, labels: Labels) -> list[Resource]:
+        """Return Argo's Workflows with these labels, such as that of a run."""
+        method = self._custom.list_namespaced_custom_object
+        kind = {"group": "argoproj.io", "version": "v1alpha1", "plural": "workflows"}
+        answer = self._call("list workflows", method, **kind, label_selector=_selector(labels))
         items: list[Resource] = answer["items"]
         return items
 

@@ -22,6 +22,7 @@ from nas_lib.procedures import Listener, procedure_of
 from nas_lib.records import ChildRow
 from nas_lib.results import SearchView, leaderboard, winner
 from nas_lib.spaces import Space
+from nas_lib.store.lease import IsAlive
 from nas_lib.tasks import Evaluate
 
 
@@ -69,6 +70,7 @@ def search(
     space: Space | None = None,
     evaluate: Evaluate | None = None,
     listener: Listener | None = None,
+    is_alive: IsAlive = lambda run: None,
 ) -> SearchHandle:
     """Search until the budget is used or the stop rule holds; continue what is stored.
 
@@ -87,6 +89,8 @@ def search(
             place of training. With one of these two objects, everything runs in this process; for
             several workers name them in the config, as `module:name`.
         listener: Is told how the search goes on.
+        is_alive: Is asked whether a run elsewhere still lives that has a replica, by its id; None
+            is no answer, and then it is waited for as long as `search.lease_s`.
 
     Raises:
         NasError: The sentence says what is wrong; what was finished is stored.
@@ -117,6 +121,7 @@ def search(
         num_workers=max(1, num_workers),
         replicas=replicas,
         problems=problems,
+        is_alive=is_alive,
     )
     return SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
 

@@ -21,6 +21,7 @@ from nas_lib.procedures import Listener, procedure_of
 from nas_lib.records import ChildId
 from nas_lib.results import SearchView
 from nas_lib.store import lease
+from nas_lib.store.lease import IsAlive
 
 
 class Engine:
@@ -35,6 +36,7 @@ class Engine:
         num_workers: int = 1,
         replicas: Sequence[int] | None = None,
         problems: Sequence[str] = (),
+        is_alive: IsAlive = lambda run: None,
     ) -> None:
         """Take the opened search.
 
@@ -45,6 +47,7 @@ class Engine:
             num_workers: Children that they train at once, for the listener.
             replicas: Those to work on; None for all.
             problems: What is to be noted of the data, unless the run is refused.
+            is_alive: Is asked about a run elsewhere that has a replica; see `lease.take`.
         """
         self.run_id = secrets.token_hex(4)
         self._search = search
@@ -53,6 +56,7 @@ class Engine:
         self._num_workers = num_workers
         self._replicas = replicas
         self._problems = problems
+        self._is_alive = is_alive
 
     def run(self, rounds: int | None = None) -> SearchView:
         """Do what is left of the search, at most so many rounds of each replica.
@@ -136,7 +140,12 @@ class Engine:
 
     def _plans(self, replicas: Sequence[int], rounds: int | None) -> list[steps.Plan]:
         return steps.plan_replicas(
-            self._search, replicas=replicas, run=self.run_id, rounds_per_run=rounds
+            self._search,
+            replicas=replicas,
+            run=self.run_id,
+            rounds_per_run=rounds,
+            is_alive=self._is_alive,
+            say=self._listener.warned,
         )
 
     def _refuse_held(self, plan: steps.Plan) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.store import lease
+from nas_lib.store.lease import IsAlive
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,13 @@ class Plan:
 
 
 def plan_rounds(
-    search: OpenSearch, *, replica: int, run: str, rounds_per_run: int | None = None
+    search: OpenSearch,
+    *,
+    replica: int,
+    run: str,
+    rounds_per_run: int | None = None,
+    is_alive: IsAlive = lambda run: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """Take the replica's lease and say how many ticks this run may still do.
 
@@ -35,11 +42,20 @@ def plan_rounds(
         replica: The controller replica.
         run: This run.
         rounds_per_run: At most so many; None for all that are left.
+        is_alive: Is asked about a run that has the replica; see `lease.take`.
+        say: Is told for whom is waited.
 
     Raises:
         ConfigError: There is no such replica, or the number of ticks is below 1.
     """
-    (plan,) = plan_replicas(search, replicas=[replica], run=run, rounds_per_run=rounds_per_run)
+    (plan,) = plan_replicas(
+        search,
+        replicas=[replica],
+        run=run,
+        rounds_per_run=rounds_per_run,
+        is_alive=is_alive,
+        say=say,
+    )
     return plan
 
 
@@ -49,6 +65,8 @@ def plan_replicas(
     replicas: Sequence[int],
     run: str,
     rounds_per_run: int | None = None,
+    is_alive: IsAlive = lambda run: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[Plan]:
     """Plan for several replicas; whoever may hold their leases is waited for once."""
     settings, procedure = search.config.search, procedure_of(search.config)
@@ -58,7 +76,9 @@ def plan_replicas(
     if rounds_per_run is not None and rounds_per_run < 1:
         raise ConfigError(f"rounds_per_run should be at least 1, got {rounds_per_run}")
     wanted = [replica for replica in replicas if not procedure.is_finished(search, replica)]
-    holders = lease.take(search.store, wanted, run, lease_s=settings.lease_s)
+    holders = lease.take(
+        search.store, wanted, run, lease_s=settings.lease_s, is_alive=is_alive, say=say
+    )
     if not holders:  # else this run is refused, and leaves the others' budget as it is
         search.settle_wanted()
     plans = dict.fromkeys(replicas, Plan(()))

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
@@ -20,7 +21,11 @@ from nas_lib.store import layout
 from nas_lib.store.search_store import SearchStore
 
 _POLLS_PER_LEASE = 50
+_ASKED_EVERY_S = 60.0  # about whom is waited for; so often he is named, too
 _KEPT = 100  # renewals, some 25 times what a lease lasts; a search of a month makes 100,000
+
+IsAlive = Callable[[str], bool | None]
+"""Whether a run of this id still lives; None where that cannot be told."""
 
 _runs_here: set[str] = set()  # under way in this process; one that failed may not have said so
 
@@ -46,10 +51,22 @@ def take(
     run: str,
     *,
     lease_s: float,
+    is_alive: IsAlive = lambda run: None,
+    say: Callable[[str], None] = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[int, Lease]:
     """Take the replicas' leases for this run, waiting at most one time-to-live for dead holders.
+
+    Args:
+        store: The search's.
+        replicas: Whose leases.
+        run: This run.
+        lease_s: Time-to-live of a lease.
+        is_alive: Is asked about holders elsewhere, so that one that has ended is not waited for.
+        say: Is told for whom is waited: at once, and once a minute.
+        clock: Returns seconds; another one in tests.
+        sleep: Waits.
 
     Returns:
         The leases of those that others hold; the rest is ours now.
@@ -63,11 +80,13 @@ def take(
     first_seen = {replica: _newest(store, replica) for replica in replicas}
     newest = dict(first_seen)
     held: dict[int, Lease] = {}
+    waiting = _Waiting(is_alive, say, clock, until_s=started + lease_s)
     while newest:
         expired = clock() - started >= lease_s
         for replica, (number, holder) in list(newest.items()):
             renewed = number != first_seen[replica][0]
-            if holder is None or _is_free(holder, run) or (expired and not renewed):
+            dead = expired and not renewed
+            if holder is None or _is_free(holder, run) or dead or waiting.is_over(replica, holder):
                 mine = _mine(run)
                 winner = store.settle(layout.lease(replica, number + 1), mine)
                 if winner != mine:
@@ -81,6 +100,43 @@ def take(
             sleep(lease_s / _POLLS_PER_LEASE)
             newest = {replica: _newest(store, replica) for replica in newest}
     return held
+
+
+class _Waiting:
+    """For whom a run waits; about each of them is asked, and told, once a minute."""
+
+    def __init__(
+        self,
+        is_alive: IsAlive,
+        say: Callable[[str], None],
+        clock: Callable[[], float],
+        *,
+        until_s: float,
+    ) -> None:
+        self._is_alive = is_alive
+        self._say = say
+        self._clock = clock
+        self._until_s = until_s
+        self._asked_s: dict[str, float] = {}  # when, by run
+        self._over: set[str] = set()
+
+    def is_over(self, replica: int, holder: Lease) -> bool:
+        """Return whether the run that holds the replica is known to have ended."""
+        now_s = self._clock()
+        left_s = self._until_s - now_s
+        is_new = now_s - self._asked_s.get(holder.run, -_ASKED_EVERY_S) >= _ASKED_EVERY_S
+        if not _is_local(holder) and left_s > 0 and is_new:
+            self._asked_s[holder.run] = now_s
+            if self._is_alive(holder.run) is False:
+                self._over.add(holder.run)
+                self._say(f"{holder} has ended, and its replica {replica} is free")
+            else:
+                until = datetime.now().astimezone() + timedelta(seconds=left_s)
+                self._say(
+                    f"{holder} has replica {replica}: waiting until {until:%H:%M %Z} for it to let "
+                    "go; if it is silent until then it counts as dead"
+                )
+        return holder.run in self._over
 
 
 def renew(store: SearchStore, replica: int, run: str, *, lease_s: float) -> None:

@@ -11,6 +11,7 @@ import searches
 from searches import tabular
 
 from nas_lib import steps
+from nas_lib.cluster.child_job import replica_labels, run_labels
 from nas_lib.cluster.jobs import delete_jobs
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
@@ -272,7 +273,7 @@ def test_a_job_that_a_person_deletes_leaves_the_round_open_for_the_next_tick(
     assert rewards(uri) == right_rewards(uri)
 
 
-def test_the_jobs_of_a_replica_that_go_on_can_be_deleted_together(
+def test_the_jobs_of_a_run_that_go_on_can_be_deleted_together(
     tmp_path: Path, cluster: SmallKubernetes, image: Image, in_background: Callable[..., Future]
 ) -> None:
     uri = prepared(tmp_path / "state")
@@ -282,9 +283,10 @@ def test_the_jobs_of_a_replica_that_go_on_can_be_deleted_together(
     for child in (FIRST, LAST):
         until(lambda: "conditions" in job_of(cluster, child)["status"])  # noqa: B023
 
-    assert delete_jobs(uri, 1, namespace=NAMESPACE) == 0
-    assert delete_jobs(f"{uri}-2", 0, namespace=NAMESPACE) == 0
-    assert delete_jobs(uri, 0, namespace=NAMESPACE) == 2
+    assert delete_jobs(replica_labels(uri, 1), namespace=NAMESPACE) == 0
+    assert delete_jobs(replica_labels(f"{uri}-2", 0), namespace=NAMESPACE) == 0
+    assert delete_jobs(run_labels("another"), namespace=NAMESPACE) == 0
+    assert delete_jobs(run_labels(RUN), namespace=NAMESPACE) == 2
     assert ticking.result().num_missing == 2
     assert set(uids(cluster)) == {FIRST, LAST}
 
@@ -298,7 +300,7 @@ def test_a_job_made_while_the_others_are_deleted_goes_too(
     children = steps.sample_architectures(OpenSearch(uri), replica=0, run=RUN)
     first = in_background(train, uri, children[:1])
     until(lambda: len(cluster.all("jobs")) == 1)
-    deleting = in_background(delete_jobs, uri, 0, namespace=NAMESPACE)
+    deleting = in_background(delete_jobs, replica_labels(uri, 0), namespace=NAMESPACE)
     first.result()
     late = in_background(train, uri, children[1:])
 

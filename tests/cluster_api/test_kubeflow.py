@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import kfp_server_api as kfp
 import pytest
 from kfp_nas.components.image import IMAGE
 from kfp_server import FakeKubeflow, Fault
@@ -233,8 +234,66 @@ def test_runs_of_other_pipelines_are_left_out(
 ) -> None:
     run = start(kubeflow, submission)
     server.runs[run.id].runtime_config.parameters = {"search_uri": "of something else"}
+    (version,) = server.versions.values()
+    inputs = version.pipeline_spec["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]
+    del inputs["rounds_per_run"]
+
+    assert Kubeflow(KubeflowApi(server.url)).runs(limit=20) == []
+
+
+def untouched(kubeflow: Kubeflow, server: FakeKubeflow, **arguments: object) -> str:
+    """Start a run as the UI's form does, with what was changed there; return its id."""
+    version = kubeflow.version("nas-search")
+    body = kfp.V2beta1Run(
+        display_name="Run of nas-search (a1b2c)",
+        experiment_id=kubeflow.experiment("Default"),
+        pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
+            pipeline_id=version.pipeline_id, pipeline_version_id=version.id
+        ),
+        runtime_config=kfp.V2beta1RuntimeConfig(parameters=arguments),
+    )
+    return KubeflowApi(server.url).runs.run_service_create_run(body).run_id
+
+
+def test_a_run_whose_arguments_were_left_as_they_are_is_of_the_search_of_the_form(
+    server: FakeKubeflow, kubeflow: Kubeflow
+) -> None:
+    first, second = untouched(kubeflow, server), untouched(kubeflow, server, replica=2)
+    assert server.runs[first].runtime_config is None
+
+    found = kubeflow.runs("s3://mlpipeline/nas/digits", limit=20)
+
+    assert [(run.id, run.replica) for run in found] == [(second, 2), (first, 0)]
+    assert kubeflow.run(first).search_uri == "s3://mlpipeline/nas/digits"
+    assert server.count("GET /apis/v2beta1/pipelines/[^/]+/versions/[^/]+") == 1  # it is kept
+
+
+def test_a_run_whose_pipeline_was_deleted_is_of_no_search_that_can_be_told(
+    server: FakeKubeflow, kubeflow: Kubeflow
+) -> None:
+    run = untouched(kubeflow, server)
+    server.versions.clear()
 
     assert kubeflow.runs(limit=20) == []
+    assert kubeflow.run(run).search_uri is None
+    assert isinstance(kubeflow.cancel(run), Run)
+
+
+def test_a_run_that_was_terminated_shows_as_cancelled_and_not_as_failed(
+    server: FakeKubeflow, kubeflow: Kubeflow, submission: Submission
+) -> None:
+    """As Kubeflow 2.17 tells of it: FAILED in the end, and CANCELING in its history."""
+    failed, cancelled, retried = (start(kubeflow, submission) for _ in range(3))
+    for run, states in (
+        (failed, ["RUNNING", "FAILED"]),
+        (cancelled, ["RUNNING", "CANCELING", "FAILED"]),
+        (retried, ["RUNNING", "CANCELING", "FAILED", "RUNNING", "FAILED"]),
+    ):
+        for state in states:
+            server.enter(server.runs[run.id], state)
+
+    states = {run.id: run.state for run in kubeflow.runs(limit=20)}
+    assert states == {failed.id: "FAILED", cancelled.id: "CANCELED", retried.id: "FAILED"}
 
 
 def test_a_search_among_hundreds_of_runs_is_found(

@@ -17,6 +17,7 @@ from nas_lib import steps
 from nas_lib.config_file import apply_overrides, parse_config, resolve_config
 from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
+from tests.fakes.small_kubernetes import NAMESPACE, SmallKubernetes
 
 STORE = "s3://nas/digits"
 
@@ -304,6 +305,24 @@ def test_cancel_says_which_it_was(nas: Nas, server: FakeKubeflow) -> None:
 
     assert run_output.startswith("the run digits r0 ")
     assert schedule_output == "the schedule digits r0 (every 21600 s) is deleted\n"
+
+
+def test_cancel_ends_the_jobs_of_a_run_whose_search_cannot_be_told(
+    nas: Nas, server: FakeKubeflow, cluster: SmallKubernetes
+) -> None:
+    nas("submit", "digits", "--store", STORE, "--host", server.url)
+    (run,) = server.runs
+    server.runs[run].runtime_config = None
+    server.versions.clear()  # from which its arguments' defaults would be known
+    for name, made_by in (("ours", run), ("anothers", "another")):
+        metadata = {"name": name, "labels": {"kfp-nas/run": made_by}}
+        cluster.state.create("jobs", NAMESPACE, {"metadata": metadata, "status": {}})
+
+    code, output, _ = nas("cancel", run, "--host", server.url, "-n", NAMESPACE)
+
+    assert code == 0
+    assert output.endswith("its 1 Jobs for children are deleted\n")
+    assert [job["metadata"]["name"] for job in cluster.all("jobs")] == ["anothers"]
 
 
 def test_the_host_and_the_token_may_stand_in_the_environment(

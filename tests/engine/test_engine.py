@@ -297,6 +297,30 @@ def test_a_child_that_takes_too_much_memory_is_a_result(tmp_path: Path) -> None:
     assert "MiB of memory, more than a child may" in greedy[0].message
 
 
+def test_a_run_elsewhere_is_named_before_it_is_waited_for(tmp_path: Path) -> None:
+    handle = search(tabular(lease_s=0.5), store=str(tmp_path), workers=1, rounds=1)
+    elsewhere = lease.Lease("other", "elsewhere", 1, "1")
+    number = store_of(handle).newest(layout.leases(0))
+    assert number is not None
+    store_of(handle).settle(layout.lease(0, number + 1), elsewhere)
+    said: list[str] = []
+    asked: list[str] = []
+
+    class Hearing(Listener):
+        def warned(self, message: str) -> None:
+            said.append(message)
+
+    def is_alive(run: str) -> None:
+        asked.append(run)
+
+    search(
+        tabular(lease_s=0.5), store=str(tmp_path), workers=1, listener=Hearing(), is_alive=is_alive
+    )
+
+    assert asked == ["other"]
+    assert said[0].startswith("run other (process 1 on elsewhere) has replica 0: waiting until ")
+
+
 def test_another_run_at_work_is_named(tmp_path: Path) -> None:
     handle = search(tabular(), store=str(tmp_path), workers=1, rounds=1)
     lease.take(store_of(handle), [0], "other", lease_s=600)

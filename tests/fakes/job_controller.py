@@ -111,8 +111,9 @@ class JobController:
         job = self.state.change(key, lambda job: job["metadata"].update(deletionTimestamp=now()))
         if job is None:
             return
-        if with_pods:
-            self._runs[job["metadata"]["uid"]].is_over.set()
+        run = self._runs.get(job["metadata"]["uid"])  # none of a Job that a test put there
+        if with_pods and run:
+            run.is_over.set()
         if self.deletion_s:
             Thread(target=self._remove_later, args=(key,), daemon=True).start()
         else:

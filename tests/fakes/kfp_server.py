@@ -147,9 +147,18 @@ class FakeKubeflow:
         run = _read(body, "V2beta1Run")
         self._check_job(run)
         run.run_id, run.created_at = _new()
-        run.state = kfp.V2beta1RuntimeState.PENDING
         self.runs[run.run_id] = run
+        if run.runtime_config is not None and not run.runtime_config.parameters:
+            run.runtime_config = None
+        self.enter(run, "PENDING")
         return run
+
+    def enter(self, run: kfp.V2beta1Run, state: str) -> None:
+        """Let a run come into a state, as its workflow is reported."""
+        now = datetime.now(UTC)
+        run.state = getattr(kfp.V2beta1RuntimeState, state)
+        entry = kfp.V2beta1RuntimeStatus(update_time=now, state=run.state)
+        run.state_history = [*(run.state_history or ()), entry]
 
     def make_recurring_run(self, *, body: bytes, **_: Any) -> kfp.V2beta1RecurringRun:
         recurring = _read(body, "V2beta1RecurringRun")
@@ -172,7 +181,7 @@ class FakeKubeflow:
         run = self.get_run(run_id)
         if run.state not in ("PENDING", "RUNNING"):
             raise RefusedError(500, f"Failed to terminate a run {run_id}. Row not found")
-        run.state = kfp.V2beta1RuntimeState.CANCELING
+        self.enter(run, "CANCELING")  # in the end it is FAILED
         return {}
 
     def get_recurring_run(self, recurring_id: str, **_: Any) -> kfp.V2beta1RecurringRun:
@@ -185,6 +194,19 @@ class FakeKubeflow:
         self.propagation.append(query.get("propagation_policy", "BACKGROUND"))
         del self.recurring_runs[recurring_id]
         return {}
+
+    def disable_recurring_run(self, recurring_id: str, **_: Any) -> object:
+        recurring = self.get_recurring_run(recurring_id)
+        recurring.status = kfp.V2beta1RecurringRunStatus.DISABLED
+        return {}
+
+    def get_version(
+        self, pipeline_id: str, version_id: str, **_: Any
+    ) -> kfp.V2beta1PipelineVersion:
+        version = self.versions.get(version_id)
+        if version is None or version.pipeline_id != pipeline_id:
+            raise RefusedError(404, f"PipelineVersion {version_id} not found")
+        return version
 
     def list_experiments(self, *, query: dict[str, str], **_: Any) -> object:
         return _page(kfp.V2beta1ListExperimentsResponse, "experiments", self.experiments, query)
@@ -218,7 +240,7 @@ class FakeKubeflow:
         if version is None or version.pipeline_id != reference.pipeline_id:
             raise RefusedError(404, "PipelineVersion not found")
         inputs = version.pipeline_spec["pipeline_spec"]["root"]["inputDefinitions"]["parameters"]
-        arguments = job.runtime_config.parameters
+        arguments = (job.runtime_config and job.runtime_config.parameters) or {}
         for name, value in arguments.items():
             if name not in inputs or not isinstance(value, _TYPES[inputs[name]["parameterType"]]):
                 raise RefusedError(
@@ -382,6 +404,7 @@ _ROUTES: dict[str, Callable[..., Any]] = {
     f"GET {_API}/pipelines": FakeKubeflow.list_pipelines,
     f"POST {_API}/pipelines": FakeKubeflow.make_pipeline,
     f"GET {_API}/pipelines/{_ID}/versions": FakeKubeflow.list_versions,
+    f"GET {_API}/pipelines/{_ID}/versions/{_ID}": FakeKubeflow.get_version,
     f"POST {_API}/pipelines/upload_version": FakeKubeflow.upload_version,
     f"GET {_API}/runs": FakeKubeflow.list_runs,
     f"POST {_API}/runs": FakeKubeflow.make_run,
@@ -390,5 +413,6 @@ _ROUTES: dict[str, Callable[..., Any]] = {
     f"GET {_API}/recurringruns": FakeKubeflow.list_recurring_runs,
     f"POST {_API}/recurringruns": FakeKubeflow.make_recurring_run,
     f"GET {_API}/recurringruns/{_ID}": FakeKubeflow.get_recurring_run,
+    f"POST {_API}/recurringruns/{_ID}:disable": FakeKubeflow.disable_recurring_run,
     f"DELETE {_API}/recurringruns/{_ID}": FakeKubeflow.delete_recurring_run,
 }

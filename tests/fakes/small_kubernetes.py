@@ -27,8 +27,17 @@ from tests.fakes.job_controller import JobController
 
 NAMESPACE = "nas"
 USER = "system:serviceaccount:nas:pipeline-runner"
-GROUPS = {"jobs": "batch", "pods": ""}
+GROUPS = {"jobs": "batch", "pods": "", "workflows": "argoproj.io"}
+LISTS = {
+    "jobs": ("JobList", "batch/v1"),
+    "pods": ("PodList", "v1"),
+    "workflows": ("WorkflowList", "argoproj.io/v1alpha1"),
+}
 PATHS = (
+    re.compile(
+        r"/apis/argoproj.io/v1alpha1/namespaces/(?P<namespace>[^/]+)/(?P<kind>workflows)"
+        r"(/(?P<name>.+))?"
+    ),
     re.compile(
         r"/apis/(?P<group>batch)/v1/namespaces/(?P<namespace>[^/]+)/(?P<kind>jobs)(/(?P<name>.+))?"
     ),
@@ -254,7 +263,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _list(self, kind: str, namespace: str, name: str, body: Resource) -> tuple[int, Resource]:
         found, version = self.cluster.state.list(kind, namespace)
-        title = {"jobs": ("JobList", "batch/v1"), "pods": ("PodList", "v1")}[kind]
+        title = LISTS[kind]
         return 200, {
             "kind": title[0],
             "apiVersion": title[1],

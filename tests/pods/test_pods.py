@@ -10,10 +10,11 @@ from searches import tabular
 
 from nas_lib import kubeflow_artifacts, pods, steps
 from nas_lib.config import FORMAT_VERSION
+from nas_lib.engine import search as run_search
 from nas_lib.errors import DataError
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import RunPlan, to_json
-from nas_lib.store import SearchStore, layout, network, patience
+from nas_lib.store import SearchStore, layout, lease, network, patience
 
 
 def said(search_uri: str, *, preset: str = "digits", **overrides: object) -> str:
@@ -98,6 +99,47 @@ def test_the_end_of_a_run_lets_go_of_its_replica(tabular_uri: str) -> None:
     pods.write_report(OpenSearch(tabular_uri), replica=0, run="first")
 
     assert planned(tabular_uri, run="second") == (0,)
+
+
+def test_a_run_that_finds_nothing_to_do_ends_its_schedule_and_notes_it(tmp_path: Path) -> None:
+    uri = str(tmp_path / "state")
+    run_search(tabular(), store=uri)
+    ended: list[str] = []
+
+    def end_schedule(run: str) -> str:
+        ended.append(run)
+        return "its schedule is disabled"
+
+    with pods.pod_step(uri, "plan_rounds", "run") as opened:
+        plan = pods.plan_rounds(
+            opened, replica=0, rounds_per_run=1, run="run", end_schedule=end_schedule
+        )
+
+    assert (plan.ticks, ended) == ((), ["run"])
+    assert "its schedule is disabled" in [each.message for each in opened.store.problems()]
+
+
+def test_a_run_with_something_to_do_or_kept_away_ends_no_schedule(tabular_uri: str) -> None:
+    def end_schedule(run: str) -> str:
+        raise AssertionError(run)
+
+    for run in ("first", "second"):
+        search = OpenSearch(tabular_uri)
+        pods.plan_rounds(search, replica=0, rounds_per_run=1, run=run, end_schedule=end_schedule)
+
+
+def test_a_holder_that_has_ended_in_the_cluster_is_not_waited_for(
+    tabular_uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = lease.Lease("gone", "a-pod-that-was", 1, "1")
+    SearchStore.open(tabular_uri).settle(layout.lease(0, 1), elsewhere)
+
+    plan = pods.plan_rounds(
+        OpenSearch(tabular_uri), replica=0, rounds_per_run=1, run="run", is_alive=lambda run: False
+    )
+
+    assert plan.ticks == (0,)
+    assert "run gone (process 1 on a-pod-that-was) has ended" in capsys.readouterr().out
 
 
 def test_a_run_that_was_kept_away_says_who_is_at_work(tabular_uri: str) -> None:

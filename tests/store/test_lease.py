@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,8 +39,8 @@ def clock() -> Clock:
     return Clock()
 
 
-def take(store: SearchStore, run: str, clock: Clock) -> Lease | None:
-    held = lease.take(store, [0], run, lease_s=LEASE_S, clock=clock, sleep=clock.sleep)
+def take(store: SearchStore, run: str, clock: Clock, **asking: Any) -> Lease | None:
+    held = lease.take(store, [0], run, lease_s=LEASE_S, clock=clock, sleep=clock.sleep, **asking)
     return held.get(0)
 
 
@@ -110,6 +112,75 @@ def test_a_holder_elsewhere_that_lets_go_is_followed(store: SearchStore, clock: 
 
     assert take(store, "mine", clock) is None
     assert clock.now < LEASE_S / 2
+
+
+def test_a_holder_elsewhere_whose_run_has_ended_is_not_waited_for(
+    store: SearchStore, clock: Clock
+) -> None:
+    hold(store, 1, host="elsewhere")
+    said: list[str] = []
+
+    assert take(store, "mine", clock, is_alive=lambda run: run != "other", say=said.append) is None
+    assert clock.now == 0
+    assert said == ["run other (process 1 on elsewhere) has ended, and its replica 0 is free"]
+
+
+def test_a_holder_that_ends_while_it_is_waited_for_is_followed_a_minute_later(
+    store: SearchStore, clock: Clock
+) -> None:
+    hold(store, 1, host="elsewhere")
+
+    assert take(store, "mine", clock, is_alive=lambda run: clock.now < 100) is None
+    assert clock.now == pytest.approx(120, abs=LEASE_S / 50)
+
+
+@pytest.mark.parametrize("known", [True, None])
+def test_a_holder_that_may_be_alive_is_waited_for_and_named_at_once_and_once_a_minute(
+    store: SearchStore, clock: Clock, known: bool | None
+) -> None:
+    hold(store, 1, host="elsewhere")
+    clock.on_sleep = lambda: hold(store, 2, host="elsewhere")
+    said: list[tuple[float, str]] = []
+
+    holder = take(
+        store,
+        "mine",
+        clock,
+        is_alive=lambda run: known,
+        say=lambda line: said.append((clock.now, line)),
+    )
+
+    assert holder is not None
+    assert [when for when, _ in said] == [60.0 * minute for minute in range(10)]
+    for _, line in said:
+        sentence = (
+            r"run other \(process 1 on elsewhere\) has replica 0: waiting until \d\d:\d\d \S+ for"
+        )
+        assert re.match(sentence, line)
+
+
+def test_a_run_that_holds_several_replicas_is_asked_about_once(
+    store: SearchStore, clock: Clock
+) -> None:
+    for replica in range(3):
+        store.settle(layout.lease(replica, 1), Lease("other", "elsewhere", 1, "1"))
+    asked: list[str] = []
+
+    def is_alive(run: str) -> bool:
+        asked.append(run)
+        return False
+
+    held = lease.take(
+        store,
+        range(3),
+        "mine",
+        lease_s=LEASE_S,
+        is_alive=is_alive,
+        clock=clock,
+        sleep=clock.sleep,
+    )
+
+    assert (held, asked, clock.now) == ({}, ["other"], 0)
 
 
 def test_a_released_lease_is_free(store: SearchStore, clock: Clock) -> None:
