@@ -2,8 +2,9 @@
 # Wheels in wheels/ come before those of the indexes; of torch, any there counts.
 set -eu
 
+index=${TORCH_INDEX:-}
 case $TORCH in
-  cpu) TORCH_INDEX=${TORCH_INDEX:-https://download.pytorch.org/whl/cpu} ;; # PyPI has none for x86
+  cpu) index=${index:-https://download.pytorch.org/whl/cpu} ;; # PyPI has none for x86
   cuda) rm -f wheels/torch-*+cpu-*.whl ;;
   *)
     echo "TORCH should be cpu or cuda, got $TORCH" >&2
@@ -14,10 +15,10 @@ esac
 torch() { find wheels -name 'torch-*.whl' | LC_ALL=C sort | head -n 1; } # +cpu before another
 
 pinned=$(grep '^torch==' wheels/constraints.txt)
-if [ -n "$TORCH_INDEX" ] && [ -z "$(torch)" ]; then
+if [ -n "$index" ] && [ -z "$(torch)" ]; then
   python3 -m pip download --quiet --no-cache-dir --no-deps --dest wheels \
-    --index-url "$TORCH_INDEX" "$pinned" || {
-    echo "there is no $pinned at $TORCH_INDEX: put a wheel of torch into wheels/, name another" \
+    --index-url "$index" "$pinned" || {
+    echo "there is no $pinned at $index: put a wheel of torch into wheels/, name another" \
       "index by TORCH_INDEX=..., or take PyPI's, with CUDA, by TORCH=cuda" >&2
     exit 1
   }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,10 +15,10 @@ from nas_lib.cluster.kubeflow_api import KubeflowApi
 from nas_lib.cluster.kubeflow_runs import ENDED, state_of
 from nas_lib.cluster.kubernetes_api import KubernetesApi
 from nas_lib.errors import NasError
+from nas_lib.store.environment import pods_namespace
 
 Fate = Literal["at work", "ended", "cancelled"]
 
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _RUN_LABEL = "pipeline/runid"  # that Kubeflow gives to a run's Workflow
 _OVER = ("Succeeded", "Failed", "Error")  # Argo's phases of a Workflow
 _SOMEBODY_WAITS_S = 5.0
@@ -92,7 +91,7 @@ def _kubeflow_state(run: str) -> str | None:
 
 def _workflow_state(run: str) -> str | None:
     """Return the same from the run's Workflow; None where there is none, or no right to see it."""
-    namespace = os.environ.get("NAS_NAMESPACE") or _own_namespace()
+    namespace = os.environ.get("NAS_NAMESPACE") or pods_namespace()
     if not namespace:
         return None
     with suppress(NasError):
@@ -104,9 +103,3 @@ def _workflow_state(run: str) -> str | None:
             is_cancelled = workflow["spec"].get("activeDeadlineSeconds") == 0
             return "CANCELED" if is_cancelled else "SUCCEEDED"
     return None
-
-
-def _own_namespace() -> str:
-    with suppress(OSError):
-        return _NAMESPACE_FILE.read_text().strip()
-    return ""

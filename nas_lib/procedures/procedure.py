@@ -81,7 +81,7 @@ class Procedure(ABC, Generic[S]):
 
     Attributes:
         form: Of the pipeline that it runs in on Kubeflow, None where there is none.
-        unit: What a tick of the pipeline does one of, at least.
+        unit: Of what a tick of the pipeline does at least one.
         proposes_at_length: Whether proposing takes time and memory, so that workers come after it;
             else they get ready meanwhile.
         round_ends_with: The state that a round comes to in the end.

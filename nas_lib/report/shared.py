@@ -75,7 +75,7 @@ class SharedReporter(Reporter):
         return f"trained shared weights for {plural(num_epochs, 'epoch')}"
 
     def plan_of_run(self, plan: RunPlan) -> str:
-        """Say how many ticks that is, each of an epoch or more, with what they tell in the end."""
+        """Say how many ticks that is, each of an epoch at least."""
         return plural(plan.num_ticks, "tick")
 
     def headline_parts(self) -> Iterator[str]:

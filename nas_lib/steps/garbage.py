@@ -153,20 +153,14 @@ class _Candidates:
     def lessons(self, num_replicas: int) -> Iterator[ObjectInfo]:
         """Yield those of learned rounds."""
         for replica in range(num_replicas):
-            row, learned = layout.lessons(replica), layout.rounds(replica, "learned")
-            for info in self._in(row):
-                number = row.number(info.key)
-                if number is not None and learned.key(number) in self._infos:
-                    yield info
+            yield from self._of_rounds(layout.lessons(replica), layout.rounds(replica, "learned"))
 
     def heartbeats(self, num_replicas: int) -> Iterator[ObjectInfo]:
         """Yield those of rounds that are closed: whoever waited for their Jobs was ended."""
         for replica in range(num_replicas):
-            row, rewarded = layout.heartbeats(replica), layout.rounds(replica, "rewarded")
-            for info in self._in(row):
-                number = row.number(info.key)
-                if number is not None and rewarded.key(number) in self._infos:
-                    yield info
+            yield from self._of_rounds(
+                layout.heartbeats(replica), layout.rounds(replica, "rewarded")
+            )
 
     def checkpoints(self) -> Iterator[ObjectInfo]:
         """Yield those of children that have a result, and of shared weights that told theirs."""
@@ -193,6 +187,13 @@ class _Candidates:
     def _in(self, row: Row) -> list[ObjectInfo]:
         """Return a row's objects; what else lies in its folder is not ours."""
         return [info for info in self._folders[row.folder] if row.number(info.key) is not None]
+
+    def _of_rounds(self, row: Row, ended: Row) -> Iterator[ObjectInfo]:
+        """Yield those of a row whose rounds have ended: they have an object in the other one."""
+        for info in self._in(row):
+            number = row.number(info.key)
+            if number is not None and ended.key(number) in self._infos:
+                yield info
 
     def _checkpoints_in(self, folder: str) -> list[ObjectInfo]:
         return self._in(layout.checkpoints(folder)) + self._in(layout.damaged_checkpoints(folder))

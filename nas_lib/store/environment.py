@@ -120,9 +120,15 @@ _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 def kept_in(sentence: str) -> str:
     """Say for a run's pod where a variable comes from that a sentence names; empty if none."""
     found = next((where for variable, where in _KEPT_IN if variable in sentence), "")
+    namespace = pods_namespace() if found else ""
+    return f"{found}, in the namespace {namespace}" if namespace else found
+
+
+def pods_namespace() -> str:
+    """Return the namespace of the pod that this process is in; empty outside of any."""
     with suppress(OSError):
-        found = found and f"{found}, in the namespace {one_line(_NAMESPACE.read_text())}"
-    return found
+        return one_line(_NAMESPACE.read_text())
+    return ""
 
 
 def _is_address(url: str) -> bool:

@@ -169,11 +169,6 @@ def shared_scores(chunk: int) -> str:
     return f"{SHARED_SCORES}/{chunk:06d}.json"
 
 
-def problems_folder(run: str) -> str:
-    """Return the prefix of what a run could not do."""
-    return f"{RUNS}/{run}"
-
-
 def is_problem(key: str) -> bool:
     """Say whether it is the key of a thing that a run could not do."""
     return re.fullmatch(rf"{RUNS}/[^/]+/[^/]+-\d{{1,9}}\.json", key, re.ASCII) is not None
@@ -181,17 +176,17 @@ def is_problem(key: str) -> bool:
 
 def problem(run: str, step: str, number: int) -> str:
     """Return the key of one thing a run could not do."""
-    return f"{problems_folder(run)}/{step}-{number}.json"
+    return f"{_run_folder(run)}/{step}-{number}.json"
 
 
 def wanted_settings(run: str) -> str:
     """Return the key of the configuration that a run wants to count once it has its lease."""
-    return f"{problems_folder(run)}/settings.json"
+    return f"{_run_folder(run)}/settings.json"
 
 
 def begun_folder(run: str) -> str:
     """Return the prefix of the steps that pods of a run began and have not ended."""
-    return f"{problems_folder(run)}/begun"
+    return f"{_run_folder(run)}/begun"
 
 
 def is_begun(key: str) -> bool:
@@ -211,12 +206,17 @@ def is_plan(key: str) -> bool:
 
 def run_plan(run: str) -> str:
     """Return the key of what a run on Kubeflow set out to do."""
-    return f"{problems_folder(run)}/plan.json"
+    return f"{_run_folder(run)}/plan.json"
 
 
 def report(run: str, name: str) -> str:
     """Return the key of a run's report."""
     return f"{REPORTS}/{run}/{name}"
+
+
+def _run_folder(run: str) -> str:
+    """Return the prefix of what is noted of a run."""
+    return f"{RUNS}/{run}"
 
 
 def _checked(child: str) -> str:
