@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from nas_lib import steps
 from nas_lib.blame import sentence_of
 from nas_lib.engine.workers import MakeWorkers, train_all
-from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError
+from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError, StoreError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener, procedure_of
 from nas_lib.records import ChildId
@@ -72,7 +72,8 @@ class Engine:
         try:
             self._do(rounds)
         except KeyboardInterrupt as err:
-            steps.write_report(search, run=run)
+            with suppress(StoreError):  # it may have been waited for, and is not any more
+                steps.write_report(search, run=run)
             raise InterruptedSearchError(
                 f"stopped; everything finished is in {search.uri}, and the same command continues "
                 "there"
@@ -130,7 +131,8 @@ class Engine:
             yield {number: self._replica(number, plans[number], rounds) for number in busy}
         finally:
             for number in busy:
-                lease.release(self._search.store, number, self.run_id)
+                with suppress(StoreError):  # then it ends by its time
+                    lease.release(self._search.store, number, self.run_id)
 
     def _replica(self, number: int, plan: steps.Plan, rounds: int | None) -> _Replica:
         most = math.inf if rounds is None else rounds

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache, partial, wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -20,7 +19,7 @@ from nas_lib.store.environment import check_secrets, patience_s, timeout_s
 from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key, shown
 from nas_lib.store.obstores import ObstoreStore
-from nas_lib.store.patience import patience_with
+from nas_lib.store.patience import at_once, is_being_stopped, patience_with
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -109,6 +108,9 @@ def _patient(
     @wraps(call)
     def patient(self: N, /, *args: P.args, **kwargs: P.kwargs) -> T:
         patience = patience_with(self.uri)
+        if is_being_stopped():
+            with patience.at_an_end():
+                return call(self, *args, **kwargs)
         while True:
             try:
                 answer = call(self, *args, **kwargs)
@@ -169,8 +171,7 @@ class NetworkStore(ObstoreStore):
 
     def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         """Return several objects, in the order of the keys, fetched at the same time."""
-        with ThreadPoolExecutor(self.concurrency) as threads:
-            return list(threads.map(partial(self.get, at_most=at_most), keys))
+        return at_once(partial(self.get, at_most=at_most), keys, num=self.concurrency)
 
     @property
     def _client(self) -> Client:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, get_args
 
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -30,6 +29,7 @@ from nas_lib.records import (
 from nas_lib.store import create_only, layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
+from nas_lib.store.patience import at_once
 from nas_lib.store.record_checks import misfit
 from nas_lib.store.row import Row
 
@@ -162,8 +162,7 @@ class SearchStore:
         concurrency = min(len(items), self.objects.concurrency)
         if concurrency <= 1:
             return [work(item) for item in items]
-        with ThreadPoolExecutor(concurrency) as threads:
-            return list(threads.map(work, items))
+        return at_once(work, items, num=concurrency)
 
     def delete_attempts(self, child: str) -> None:
         """Delete what is noted of attempts at a child, the last one first."""

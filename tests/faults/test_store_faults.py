@@ -19,7 +19,7 @@ from tally import Tally
 
 from nas_lib.config_file import to_yaml
 from nas_lib.engine import SearchHandle, search
-from nas_lib.errors import StoreError
+from nas_lib.errors import InterruptedSearchError, StoreAwayError, StoreError
 from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 from nas_lib.store import open_store
@@ -61,6 +61,25 @@ def test_a_search_survives_a_call_that_fails(
         if replicas == 1:
             again = SearchHandle("", "", view_search(OpenSearch(uri)))
             assert account(again) == account(SearchHandle("", "", whole))
+
+
+def test_a_search_that_is_stopped_while_its_store_is_away_says_that_it_was_stopped(
+    tmp_path: Path,
+) -> None:
+    """Neither its lease nor its report can be written then."""
+
+    def stopped(called: int, name: str, key: str) -> None:
+        if called == 60:
+            raise KeyboardInterrupt
+        if called > 60:
+            raise StoreAwayError(f"cannot write {key}: cannot reach the server")
+
+    uri = str(tmp_path / "state")
+    with pytest.raises(InterruptedSearchError, match="the same command continues there"):
+        run_watched(uri, tabular(), stopped)
+
+    run_watched(uri, tabular())
+    assert view_search(OpenSearch(uri)).finished
 
 
 def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path: Path, tally: Tally) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,7 +68,7 @@ def away_for(proxy: FaultyProxy, seconds: float) -> Iterator[None]:
 def test_every_call_waits_for_a_store_that_was_there(
     store: ObjectStore, proxy: FaultyProxy, name: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with away_for(proxy, 0.5):
+    with away_for(proxy, 0.9):  # obstore's own pauses can make three quarters of a second
         CALLS[name](store)
 
     began, back = capfd.readouterr().err.splitlines()  # of two threads only one has said so
@@ -150,21 +151,53 @@ def test_who_may_do_without_does_not_wait(store: ObjectStore, proxy: FaultyProxy
     assert time.monotonic() - started_s < 5
 
 
-def test_who_interrupts_a_wait_is_not_kept_waiting_by_the_next_call(
-    store: ObjectStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+def interrupt_after(seconds: float) -> None:
+    """Let Ctrl-C come, of which the main thread is told."""
+    main = threading.main_thread().ident
+    threading.Timer(seconds, signal.pthread_kill, [main, signal.SIGINT]).start()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_who_is_interrupted_waits_no_more_not_on_the_way_out_either(
+    store: ObjectStore, proxy: FaultyProxy, name: str
 ) -> None:
-    def interrupted(seconds: float) -> None:
-        raise KeyboardInterrupt
-
     proxy.is_away = True
-    monkeypatch.setattr("time.sleep", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        store.get("there")
-
+    interrupt_after(0.6)
     started_s = time.monotonic()
-    with pytest.raises(StoreAwayError):
+    try:
+        CALLS[name](store)
+    except KeyboardInterrupt:
+        for _ in range(20):  # a lease, a report: each would take a quarter second at least
+            with pytest.raises(StoreAwayError):
+                store.replace("report", b"x")
+    else:
+        pytest.fail("it was not interrupted")
+    assert time.monotonic() - started_s < 3
+
+
+def test_who_is_interrupted_elsewhere_asks_a_store_that_is_away_once(
+    store: ObjectStore, proxy: FaultyProxy
+) -> None:
+    """It may have gone while children were waited for."""
+    proxy.is_away = True
+    started_s = time.monotonic()
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        with pytest.raises(StoreAwayError, match="cannot reach the server"):
+            store.replace("report", b"x")
+        for _ in range(20):
+            with pytest.raises(StoreAwayError, match=f"^{store.uri} is away$"):
+                store.get("there")
+    assert time.monotonic() - started_s < 3
+
+
+def test_who_is_interrupted_still_writes_to_a_store_that_is_there(store: ObjectStore) -> None:
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
         store.replace("report", b"x")
-    assert time.monotonic() - started_s < 5
+    assert store.get("report") == b"x"
 
 
 def test_no_patience_is_a_setting(
