@@ -1,0 +1,105 @@
+"""How a run begins and ends in pods: with its search, its plan and its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nas_lib import steps
+from nas_lib.config import SearchConfig
+from nas_lib.config_file import resolve_config
+from nas_lib.data import Manifest
+from nas_lib.errors import ConfigError
+from nas_lib.open_search import OpenSearch
+from nas_lib.pods.log import say
+from nas_lib.procedures import procedure_of
+from nas_lib.records import RunPlan
+from nas_lib.results import SearchView
+from nas_lib.steps import Plan
+from nas_lib.store import layout, lease
+from nas_lib.store.lease import IsAlive
+
+
+def prepare_data(
+    search: OpenSearch, *, preset: str, overrides: Mapping[str, Any], run: str
+) -> Manifest | None:
+    """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`.
+
+    A new budget is noted for `plan_rounds` of the same run, which finds out whether it may count.
+    """
+    stored = search.store.config() if search.store.find_search() else None
+    config = resolve_config(preset, overrides, stored=stored)
+    if config is not None and stored is None and not search.task_of(config).has_data():
+        path = getattr(config.task.data, "path", "")
+        raise ConfigError(
+            f"nothing lies at task.data.path in this pod ({path}): if it lies "
+            "on your own machine, store it from there with `nas prepare`"
+        )
+
+    def warn(message: str) -> None:
+        search.store.note_problem(run=run, step="prepare_data", message=message)
+        say(message)
+
+    manifest = steps.prepare_data(search, config=config, warn=warn, settles=False)
+    if config is not None and config != search.store.config():
+        search.store.settle(layout.wanted_settings(run), config)
+    for notice in manifest.notices if manifest else ():
+        say(f"data: {notice}")
+    return manifest
+
+
+def plan_rounds(
+    search: OpenSearch,
+    *,
+    replica: int,
+    rounds_per_run: int,
+    run: str,
+    is_alive: IsAlive = lambda run: None,
+    end_schedule: Callable[[str], str | None] = lambda run: None,
+) -> Plan:
+    """Take the lease, and say what this run may do; note who keeps it away.
+
+    Args:
+        search: The search.
+        replica: The controller replica.
+        rounds_per_run: Rounds, or ticks, that this run may do at most.
+        run: This run.
+        is_alive: Is asked about a run that has the replica; see `lease.take`.
+        end_schedule: Is called where there is nothing to do any more: whatever begins such runs
+            may end. Returns what is to be noted of that.
+    """
+    wanted = search.store.find(SearchConfig, layout.wanted_settings(run))
+    if wanted is not None:
+        search.want(wanted)
+    plan = steps.plan_rounds(
+        search, replica=replica, run=run, rounds_per_run=rounds_per_run, is_alive=is_alive, say=say
+    )
+    if plan.holder:
+        sentence = f"{plan.holder} is working on replica {replica}: nothing is done here"
+    else:
+        _note_plan(search, replica, run, len(plan.ticks))
+        sentence = "" if plan.ticks else end_schedule(run) or ""
+    if sentence:
+        search.store.note_problem(run=run, step="plan_rounds", message=sentence)
+        say(sentence)
+    return plan
+
+
+def _note_plan(search: OpenSearch, replica: int, run: str, num_ticks: int) -> None:
+    """Note what this run set out to do, which its report compares with what came of it."""
+    num_done = procedure_of(search.config).num_done(search, replica)
+    planned = RunPlan(run, replica, num_ticks, num_done, created_s=time.time())
+    search.store.settle(layout.run_plan(run), planned)
+
+
+def write_report(search: OpenSearch, *, replica: int, run: str) -> SearchView | None:
+    """Write the report and let go of the lease; None where preparation failed and nothing is.
+
+    What steps of this run left undone without a word is noted in their place.
+    """
+    steps.note_what_is_missing(search, replica=replica, run=run, but="write_report")
+    if search.store.find_search() is None:
+        return None
+    lease.release(search.store, replica, run)
+    return steps.write_report(search, run=run)
