@@ -11,6 +11,7 @@ import searches
 from searches import tabular
 
 from nas_lib import steps
+from nas_lib.cluster import jobs
 from nas_lib.cluster.child_job import replica_labels, run_labels
 from nas_lib.cluster.jobs import delete_jobs
 from nas_lib.config_file import resolve_config
@@ -274,8 +275,13 @@ def test_a_job_that_a_person_deletes_leaves_the_round_open_for_the_next_tick(
 
 
 def test_the_jobs_of_a_run_that_go_on_can_be_deleted_together(
-    tmp_path: Path, cluster: SmallKubernetes, image: Image, in_background: Callable[..., Future]
+    tmp_path: Path,
+    cluster: SmallKubernetes,
+    image: Image,
+    in_background: Callable[..., Future],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(jobs, "_QUIET_S", 0.1)
     uri = prepared(tmp_path / "state")
     image.hold(SECOND, THIRD)
     ticking = in_background(tick, uri)
