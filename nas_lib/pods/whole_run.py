@@ -10,11 +10,11 @@ from nas_lib import steps
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.data import Manifest
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, CorruptStateError
 from nas_lib.open_search import OpenSearch
 from nas_lib.pods.log import say
 from nas_lib.procedures import procedure_of
-from nas_lib.records import RunPlan
+from nas_lib.records import RunPlan, to_json
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import layout, lease
@@ -90,7 +90,7 @@ def _note_plan(search: OpenSearch, replica: int, run: str, num_ticks: int) -> No
     """Note what this run set out to do, which its report compares with what came of it."""
     num_done = procedure_of(search.config).num_done(search, replica)
     planned = RunPlan(run, replica, num_ticks, num_done, created_s=time.time())
-    search.store.settle(layout.run_plan(run), planned)
+    search.store.objects.create(layout.run_plan(run), to_json(planned))  # the first one counts
 
 
 def write_report(search: OpenSearch, *, replica: int, run: str) -> SearchView | None:
@@ -98,7 +98,10 @@ def write_report(search: OpenSearch, *, replica: int, run: str) -> SearchView | 
 
     What steps of this run left undone without a word is noted in their place.
     """
-    steps.note_what_is_missing(search, replica=replica, run=run, but="write_report")
+    try:
+        steps.note_what_is_missing(search, replica=replica, run=run, but="write_report")
+    except CorruptStateError as err:  # which is no reason to have no report
+        search.store.note_problem(run=run, step="write_report", message=str(err))
     if search.store.find_search() is None:
         return None
     lease.release(search.store, replica, run)

@@ -52,10 +52,8 @@ def begin_step(store: SearchStore, *, run: str, step: str, subject: str) -> str:
     """Note that a pod begins a step; return what `end_step` needs."""
     pod = os.environ.get("KFP_POD_NAME") or socket.gethostname()  # which is cut at 63 letters
     begun = StepBegun(run, step, subject, pod, created_s=time.time())
-    work, number = ".".join(filter(None, (step, subject))), 1
-    while store.settle(layout.begun(run, work, number), begun) != begun:
-        number += 1
-    return layout.begun(run, work, number)
+    work = ".".join(filter(None, (step, subject)))
+    return store.add_note(lambda number: layout.begun(run, work, number), begun)
 
 
 def end_step(store: SearchStore, begun: str) -> None:

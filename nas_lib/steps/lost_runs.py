@@ -23,7 +23,7 @@ def lost_runs(store: SearchStore, *, but: Collection[str]) -> list[RunPlan]:
         return []
     reported = {key.split("/")[1] for key in store.objects.keys(layout.REPORTS)}
     keys = [layout.run_plan(run) for run in runs if run not in reported and run not in but]
-    found = store.each(lambda key: store.find(RunPlan, key), keys)
+    found = store.each(lambda key: store.find_note(RunPlan, key), keys)
     return sorted(
         (plan for plan in found if plan and plan.num_ticks), key=lambda plan: plan.created_s
     )

@@ -55,7 +55,7 @@ def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
         lost_runs=tuple(
             lost_runs(search.store, but=[run, *(each.run for each in holders.values())])
         ),
-        run_plan=search.store.find(RunPlan, layout.run_plan(run)) if run else None,
+        run_plan=search.store.find_note(RunPlan, layout.run_plan(run)) if run else None,
         run=run,
     )
     return procedure.complete_view(view, search)

@@ -20,6 +20,7 @@ from nas_lib.records import (
     Rewarded,
     RunPlan,
     SharedEpoch,
+    StepBegun,
     TestReading,
 )
 from nas_lib.store import layout
@@ -84,6 +85,13 @@ def _run_plan(record: RunPlan, key: str) -> Iterator[str]:
     yield from _elsewhere(layout.run_plan(record.run), key)
 
 
+def _begun(record: StepBegun, key: str) -> Iterator[str]:
+    if record.subject and not any(map(ChildId.matches, (record.subject, f"{record.subject}-00"))):
+        yield f"{one_line(record.subject, 40)} is no child and no round"
+    if not key.startswith(layout.begun(record.run, record.step, 1).removesuffix("-1.json")):
+        yield f"it is of the step {one_line(record.step, 40)} of run {one_line(record.run, 40)}"
+
+
 def epochs_misfit(epochs: Sequence[EpochMetrics]) -> Iterator[str]:
     """Yield what is wrong with the numbers of a child's epochs, which count from 1."""
     for number, metrics in enumerate(epochs, start=1):
@@ -116,4 +124,5 @@ _CHECKS: dict[type, Callable[[Any, str], Iterator[str]]] = {
     TestReading: _reading,
     SharedEpoch: _shared_epoch,
     RunPlan: _run_plan,
+    StepBegun: _begun,
 }

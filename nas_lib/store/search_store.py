@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, get_args
 
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -109,11 +110,33 @@ class SearchStore:
         except ObjectNotFoundError:
             return None
 
+    def find_note(self, kind: type[T], key: str) -> T | None:
+        """Return a record on which nothing rests, or None where there is none or it is damaged."""
+        try:
+            return self.find(kind, key)
+        except CorruptStateError:
+            return None
+
     def settle(self, key: str, record: T) -> T:
         """Store this record unless somebody was first; return the one that counts."""
         if self.objects.create(key, to_json(record)):
             return record
         return self.read(type(record), key)
+
+    def add_note(self, key_of: Callable[[int], str], record: object) -> str:
+        """Store a record under the first number that is free, and return its key."""
+        data, number = to_json(record), 1
+        while not self._is_created(key_of(number), data):
+            number += 1
+        return key_of(number)
+
+    def _is_created(self, key: str, data: bytes) -> bool:
+        """Store an object; say whether it is ours, perhaps by a try whose answer was lost."""
+        if self.objects.create(key, data):
+            return True
+        with suppress(ObjectNotFoundError):  # another's, who has just deleted it
+            return self.objects.get(key, at_most=MAX_RECORD) == data
+        return False
 
     def numbers(self, row: Row) -> list[int]:
         """Return the numbers of a row's objects that are listed, ascending; new ones may lack."""
@@ -259,9 +282,7 @@ class SearchStore:
     def note_problem(self, *, run: str, step: str, message: str) -> None:
         """Note in one sentence what a step of this run could not do."""
         problem = Problem(run, step, message=one_line(message), created_s=time.time())
-        number = 1
-        while not self.objects.create(layout.problem(run, step, number), to_json(problem)):
-            number += 1
+        self.add_note(lambda number: layout.problem(run, step, number), problem)
 
     def problems(self) -> list[Problem]:
         """Return what runs noted, in order of time."""

@@ -14,7 +14,7 @@ from searches import tabular
 from nas_lib import kubeflow_artifacts, pods, steps
 from nas_lib.errors import DataError
 from nas_lib.open_search import OpenSearch
-from nas_lib.records import RunPlan
+from nas_lib.records import RunPlan, StepBegun, to_json
 from nas_lib.store import SearchStore, layout, lease
 
 POD = socket.gethostname()
@@ -143,6 +143,45 @@ def test_what_is_missing_is_noted_once_however_often_the_report_is_tried(tmp_pat
     first = told(search.uri)
     assert [step for step, _ in first] == ["sample_architectures"] * 2
     assert told(search.uri) == first
+
+
+def forged(**fields: str) -> bytes:
+    good = {"run": RUN, "step": "learn", "subject": "r000-000000", "pod": POD}
+    return to_json(StepBegun(**good | fields, created_s=0.0))
+
+
+@pytest.mark.parametrize(
+    ("key", "data", "what"),
+    [
+        (layout.begun(RUN, "learn", 1), b"junk", "is damaged"),
+        (layout.begun(RUN, "learn", 1), forged(subject="evil"), "evil is no child and no round"),
+        (layout.begun(RUN, "learn", 1), forged(step="../evil"), "it is of the step ../evil"),
+        (layout.run_plan(RUN), b"junk", "is damaged"),
+    ],
+)
+def test_a_note_that_is_damaged_is_named_by_a_report_that_comes_all_the_same(
+    tmp_path: Path, key: str, data: bytes, what: str
+) -> None:
+    search = searched(tmp_path)
+    search.store.objects.replace(key, data)
+    pods.plan_rounds(OpenSearch(search.uri), replica=0, rounds_per_run=1, run=RUN)
+
+    ((step, message),) = told(search.uri)
+
+    assert step == "write_report"
+    assert f"stored object {key} is" in message
+    assert what in message
+    assert lease.holder(search.store, 0) is None
+
+
+def test_a_plan_that_is_damaged_stops_no_later_report(tmp_path: Path) -> None:
+    search = searched(tmp_path)
+    search.store.objects.replace(layout.run_plan(RUN), b"junk")
+    lease.release(search.store, 0, RUN)
+    pods.plan_rounds(OpenSearch(search.uri), replica=0, rounds_per_run=1, run="next")
+    do_round(search)
+
+    assert told(search.uri, run="next") == []
 
 
 def test_a_step_that_came_to_its_end_or_said_why_not_leaves_no_note(tmp_path: Path) -> None:

@@ -52,3 +52,15 @@ def test_a_search_without_a_format_is_none_of_ours(
     store: SearchStore, search: dict[str, object]
 ) -> None:
     assert "no StoredSearch as this release reads it" in refusal(store, search)
+
+
+def test_a_note_whose_first_answer_was_lost_is_there_once(
+    store: SearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = store.objects.create
+    monkeypatch.setattr(store.objects, "create", lambda key, data: create(key, data) and False)
+
+    store.note_problem(run="run-1", step="learn", message="no luck")
+    store.note_problem(run="run-1", step="learn", message="no luck again")
+
+    assert [each.message for each in store.problems()] == ["no luck", "no luck again"]
