@@ -12,7 +12,7 @@ from nas_lib.engine import Listener
 
 _NO_TROUBLE = ("ContainerCreating", "PodInitializing")
 _MORE_MEMORY = " (raise resources.memory)"
-_NO_POD = "it has no pod, which a quota or a policy refuses: kubectl describe job says what"
+_NO_POD = "it has no pod: kubectl describe job says why (a quota or a policy may refuse it)"
 
 
 class JobPods:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from nas_lib.cluster.kubeflow_api import KubeflowApi
@@ -17,31 +17,19 @@ from nas_lib.cluster.kubernetes_api import KubernetesApi
 from nas_lib.errors import NasError
 from nas_lib.store.environment import pods_namespace
 
-Fate = Literal["at work", "ended", "cancelled"]
-
 _RUN_LABEL = "pipeline/runid"  # that Kubeflow gives to a run's Workflow
 _OVER = ("Succeeded", "Failed", "Error")  # Argo's phases of a Workflow
 _SOMEBODY_WAITS_S = 5.0
 
 
-def fate(run: str) -> Fate | None:
-    """Return what became of a run; None where that cannot be told from here."""
+def is_alive(run: str) -> bool | None:
+    """Return whether a run still lives; None where that cannot be told from here."""
     try:
         UUID(run)
     except ValueError:  # a run of the command, which no cluster knows
         return None
-    state = _kubeflow_state(run) or _workflow_state(run)
-    if state is None:
-        return None
-    if state == "CANCELED":
-        return "cancelled"
-    return "ended" if state in ENDED else "at work"
-
-
-def is_alive(run: str) -> bool | None:
-    """Return whether a run still lives; None where that cannot be told from here."""
-    known = fate(run)
-    return None if known is None else known == "at work"
+    known = _by_kubeflow(run)
+    return _by_workflow(run) if known is None else known
 
 
 def end_schedule(run: str) -> str | None:
@@ -83,23 +71,19 @@ def _run(api: KubeflowApi, run: str) -> Any:
     return api.ask(f"find the run {run}", api.runs.run_service_get_run, run)
 
 
-def _kubeflow_state(run: str) -> str | None:
+def _by_kubeflow(run: str) -> bool | None:
     with suppress(NasError):
-        return state_of(_run(_kubeflow(), run))
+        return state_of(_run(_kubeflow(), run)) not in ENDED
     return None
 
 
-def _workflow_state(run: str) -> str | None:
-    """Return the same from the run's Workflow; None where there is none, or no right to see it."""
+def _by_workflow(run: str) -> bool | None:
+    """Ask the run's Workflow; None where there is none, or no right to see it."""
     namespace = os.environ.get("NAS_NAMESPACE") or pods_namespace()
     if not namespace:
         return None
     with suppress(NasError):
         api = KubernetesApi(namespace, give_up_after_s=_SOMEBODY_WAITS_S)
         for workflow in api.workflows({_RUN_LABEL: run}):
-            if workflow.get("status", {}).get("phase") not in _OVER:
-                return "RUNNING"
-            # what Kubeflow's way to terminate a run is
-            is_cancelled = workflow["spec"].get("activeDeadlineSeconds") == 0
-            return "CANCELED" if is_cancelled else "SUCCEEDED"
+            return workflow.get("status", {}).get("phase") not in _OVER
     return None

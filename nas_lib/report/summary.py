@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _BRIEF = 60  # characters of an architecture where there is little room
-_MOST_LOST = 3  # runs: what is older says little of how a search is
+_MOST_LOST = 3  # runs: what is older says little of how a search stands
 
 
 def winner_lines(view: SearchView) -> list[str]:

@@ -175,7 +175,7 @@ def test_what_ended_pods_is_told_once_by_the_same_number_of_calls(
     ("obstacle", "told"),
     [
         ("Unschedulable", "Unschedulable 0/1 nodes are available: 1 Insufficient nvidia.com/gpu."),
-        ("Refused", "it has no pod, which a quota or a policy refuses"),
+        ("Refused", "it has no pod: kubectl describe job says why"),
     ],
 )
 def test_a_job_whose_pod_does_not_come_to_run_is_given_up_and_the_report_says_why(
