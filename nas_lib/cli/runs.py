@@ -95,24 +95,28 @@ def cancel(run: str, host: str | None, namespace: str, token: str | None) -> Non
     """
     from nas_lib.cluster.kubeflow_runs import Run
 
-    ended = connect(host, namespace, token).cancel(run)
+    kubeflow = connect(host, namespace, token)
+    ended = kubeflow.cancel(run)
     if isinstance(ended, Run):
         click.echo(f"the run {ended.name} is being ended")
-        _delete_jobs(ended, namespace or STANDALONE_NAMESPACE)
+        is_alone = ended.search_uri is not None and not kubeflow.has_rival(ended)
+        _delete_jobs(ended, namespace or STANDALONE_NAMESPACE, of_replica=is_alone)
     else:
         click.echo(f"the schedule {ended.name} ({ended.timing}) is deleted")
 
 
-def _delete_jobs(run: Run, namespace: str) -> None:
+def _delete_jobs(run: Run, namespace: str, *, of_replica: bool) -> None:
     """Delete what Kubeflow does not know of; where there is no way to it, say how.
 
-    These are the Jobs of its replica, those too that an earlier run made and this one waits for.
+    These are the Jobs of its replica, those too that an earlier run made and this one waits for;
+    but only its own where another run may wait for them.
     """
     from nas_lib.cluster.child_job import replica_labels, run_labels
     from nas_lib.cluster.jobs import delete_jobs
 
-    known = run.search_uri is not None
-    labels = replica_labels(run.search_uri or "", run.replica) if known else run_labels(run.id)
+    labels = run_labels(run.id)
+    if of_replica:
+        labels = replica_labels(run.search_uri or "", run.replica)
     try:
         num_deleted = delete_jobs(labels, namespace=namespace)
     except ClusterError as err:

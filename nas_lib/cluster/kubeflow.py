@@ -28,6 +28,8 @@ from nas_lib.cluster.submission import Submission
 from nas_lib.errors import ClusterError
 from nas_lib.redaction import without_secrets
 
+_RIVALS = 20  # of a search's runs, the newest first: those at work are among them
+
 Method = Callable[..., Any]
 Found = TypeVar("Found", Run, Schedule)
 
@@ -144,6 +146,17 @@ class Kubeflow:
         """
         get = self._api.runs.run_service_get_run
         return self._run_of(self._api.ask(f"find the run {run_id}", get, run_id))
+
+    def has_rival(self, run: Run) -> bool:
+        """Return whether another run may be at work on the same replica, by the newest runs."""
+        try:
+            newest = self.runs(run.search_uri, limit=_RIVALS)
+        except ClusterError:
+            return True
+        return any(
+            other.replica == run.replica and other.id != run.id and other.may_go_on
+            for other in newest
+        )
 
     def cancel(self, some_id: str) -> Run | Schedule:
         """End a run, or delete a schedule, and return which it was.

@@ -40,6 +40,11 @@ class Run:
         """Whether nothing more happens in it."""
         return self.state in ENDED
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it has not ended, and nobody is ending it."""
+        return not self.ended and self.state != "CANCELING"
+
 
 @dataclass(frozen=True)
 class Schedule:

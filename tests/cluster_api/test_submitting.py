@@ -14,6 +14,7 @@ from pods_server import running_pods
 from searches import tabular
 
 from nas_lib import steps
+from nas_lib.cluster.child_job import replica_labels, run_labels
 from nas_lib.config_file import apply_overrides, parse_config, resolve_config
 from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
@@ -323,6 +324,28 @@ def test_cancel_ends_the_jobs_of_a_run_whose_search_cannot_be_told(
     assert code == 0
     assert output.endswith("its 1 Jobs for children are deleted\n")
     assert [job["metadata"]["name"] for job in cluster.all("jobs")] == ["anothers"]
+
+
+@pytest.mark.parametrize(
+    ("rival", "left"),
+    [("RUNNING", ["rivals"]), ("PENDING", ["rivals"]), ("CANCELING", []), ("SUCCEEDED", [])],
+)
+def test_cancel_leaves_the_jobs_of_another_run_that_is_at_work_on_the_replica(
+    nas: Nas, server: FakeKubeflow, cluster: SmallKubernetes, rival: str, left: list[str]
+) -> None:
+    """Somebody began a second run by mistake, and ends it."""
+    for _ in range(2):
+        nas("submit", "digits", "--store", STORE, "--host", server.url)
+    first, second = server.runs
+    server.enter(server.runs[first], rival)
+    for name, made_by in (("rivals", first), ("ours", second)):
+        labels = {**replica_labels(STORE, 0), **run_labels(made_by)}
+        metadata = {"name": name, "labels": labels}
+        cluster.state.create("jobs", NAMESPACE, {"metadata": metadata, "status": {}})
+
+    nas("cancel", second, "--host", server.url, "-n", NAMESPACE)
+
+    assert [job["metadata"]["name"] for job in cluster.all("jobs")] == left
 
 
 def test_the_host_and_the_token_may_stand_in_the_environment(
