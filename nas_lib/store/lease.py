@@ -76,13 +76,12 @@ def take(
     """
     store.require_create_only()
     _runs_here.add(run)
-    started = clock()
     first_seen = {replica: _newest(store, replica) for replica in replicas}
     newest = dict(first_seen)
     held: dict[int, Lease] = {}
-    waiting = _Waiting(is_alive, say, clock, until_s=started + lease_s)
+    waiting = _Waiting(is_alive, say, clock, until_s=clock() + lease_s)
     while newest:
-        expired = clock() - started >= lease_s
+        expired = clock() >= waiting.until_s
         for replica, (number, holder) in list(newest.items()):
             renewed = number != first_seen[replica][0]
             dead = expired and not renewed
@@ -98,7 +97,9 @@ def take(
             del newest[replica]
         if newest:
             sleep(lease_s / _POLLS_PER_LEASE)
+            asked_s = clock()
             newest = {replica: _newest(store, replica) for replica in newest}
+            waiting.until_s += clock() - asked_s  # of a store that is away no holder is heard
     return held
 
 
@@ -116,14 +117,14 @@ class _Waiting:
         self._is_alive = is_alive
         self._say = say
         self._clock = clock
-        self._until_s = until_s
+        self.until_s = until_s
         self._asked_s: dict[str, float] = {}  # when, by run
         self._over: set[str] = set()
 
     def is_over(self, replica: int, holder: Lease) -> bool:
         """Return whether the run that holds the replica is known to have ended."""
         now_s = self._clock()
-        left_s = self._until_s - now_s
+        left_s = self.until_s - now_s
         is_new = now_s - self._asked_s.get(holder.run, -_ASKED_EVERY_S) >= _ASKED_EVERY_S
         if not _is_local(holder) and left_s > 0 and is_new:
             self._asked_s[holder.run] = now_s

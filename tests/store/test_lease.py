@@ -105,6 +105,28 @@ def test_a_holder_elsewhere_that_renews_is_alive(store: SearchStore, clock: Cloc
     assert clock.now == pytest.approx(LEASE_S, rel=0.05)  # waited once, and no longer
 
 
+def test_a_store_that_was_away_for_long_makes_no_holder_dead(
+    store: SearchStore, clock: Clock
+) -> None:
+    """He could not renew his lease either."""
+    hold(store, 1, host="elsewhere")
+    read, num_reads = store.objects.get, 0
+
+    def read_late(key: str, *, at_most: int | None = None) -> bytes:
+        nonlocal num_reads
+        num_reads += 1
+        clock.now += LEASE_S if num_reads == 3 else 0.0
+        return read(key, at_most=at_most)
+
+    store.objects.get = read_late  # type: ignore[method-assign]
+    clock.on_sleep = lambda: num_reads > 3 and hold(store, 2, host="elsewhere")
+
+    holder = take(store, "mine", clock)
+
+    assert holder is not None
+    assert clock.now == pytest.approx(2 * LEASE_S, rel=0.05)
+
+
 def test_a_holder_elsewhere_that_lets_go_is_followed(store: SearchStore, clock: Clock) -> None:
     hold(store, 1, host="elsewhere")
     released = Lease("other", "elsewhere", 1, "1", released=True)
