@@ -90,7 +90,7 @@ class _Work:
         """Note that it begins; what is wrong with the store is found by reading first."""
         store = self.search.store
         store.find_search()
-        self._subject = steps.subject_of(store, replica=replica, children=children)
+        self._subject = steps.subject_of(store, step=self._step, replica=replica, children=children)
         self._begun = steps.begin_step(store, run=self._run, step=self._step, subject=self._subject)
 
     def end(self) -> None:

@@ -21,15 +21,15 @@ _IS_DONE: dict[str, tuple[type, layout.State]] = {
     "aggregate_rewards": (Rewarded, "rewarded"),
     "update_controller": (Learned, "learned"),
 }
-"""What shows that a step of a round need not be done any more."""
+"""What shows that a step need not be done any more, of those that work on a round."""
 
 
-def subject_of(store: SearchStore, *, replica: int | None, children: Sequence[str]) -> str:
-    """Return what a step works on: a child, or the round of several, or a replica's open one."""
-    if len(children) == 1:
-        return children[0]
+def subject_of(
+    store: SearchStore, *, step: str, replica: int | None, children: Sequence[str]
+) -> str:
+    """Return what a step works on: a child, or the round of these, or a replica's open one."""
     if children:
-        return children[0].rpartition("-")[0]
+        return children[0].rpartition("-")[0] if step in _IS_DONE else children[0]
     if replica is None:
         return ""
     return _round_name(replica, store.open_round(replica))
@@ -44,7 +44,7 @@ def subject_text(subject: str) -> str:
 
 
 def round_text(replica: int, number: int) -> str:
-    """Return how a round is called, which counts from 0: its children's ids begin like that."""
+    """Return what people call a round, counted from 1, and how its children's ids begin."""
     return f"round {number + 1} ({_round_name(replica, number)})"
 
 

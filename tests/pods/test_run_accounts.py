@@ -37,7 +37,7 @@ def killed(
 ) -> None:
     """Begin a step as `pod_step` does; a kill is all that comes after it."""
     store = SearchStore.open(uri)
-    subject = steps.subject_of(store, replica=replica, children=children)
+    subject = steps.subject_of(store, step=step, replica=replica, children=children)
     steps.begin_step(store, run=RUN, step=step, subject=subject)
 
 
@@ -134,6 +134,17 @@ def test_a_step_that_ended_without_a_word_is_named_though_a_later_one_made_it_go
         ("train_child", f"r000-000000-02: {reason}"),
         ("update_controller", f"round 1 (r000-000000): {reason}"),
     ]
+
+
+def test_a_round_is_not_collected_once_its_only_child_is_trained(tmp_path: Path) -> None:
+    search = searched(tmp_path)
+    train(search)
+    killed(search.uri, "aggregate_rewards", children=["r000-000000-00"])
+
+    (step, message), _ = told(search.uri)
+
+    assert (step, message.partition(":")[0]) == ("aggregate_rewards", "round 1 (r000-000000)")
+    assert "is done by now" not in message
 
 
 def test_what_is_missing_is_noted_once_however_often_the_report_is_tried(tmp_path: Path) -> None:
