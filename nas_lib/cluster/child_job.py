@@ -14,6 +14,7 @@ from nas_lib.config import ResourcesConfig, SearchConfig
 from nas_lib.errors import NobodyWaitsError
 from nas_lib.records import ChildId
 
+RUN_LABEL = "kfp-nas/run"
 _PART_OF = {"app.kubernetes.io/part-of": "kfp-nas", "app.kubernetes.io/component": "child"}
 _STORE_ENV = (
     ("secretKeyRef", "accesskey", "AWS_ACCESS_KEY_ID"),
@@ -126,7 +127,7 @@ def replica_labels(search_uri: str, replica: int) -> dict[str, str]:
 
 def run_labels(run: str) -> dict[str, str]:
     """Return the label that the Jobs have in common which a run made."""
-    return {"kfp-nas/run": re.sub(r"[^A-Za-z0-9._-]", "-", run)[:63].strip("-._")}
+    return {RUN_LABEL: re.sub(r"[^A-Za-z0-9._-]", "-", run)[:63].strip("-._")}
 
 
 def _settings(child: str, search_uri: str, config: SearchConfig, place: JobPlace) -> str:

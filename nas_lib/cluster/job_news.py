@@ -9,6 +9,7 @@ from nas_lib.cluster.kubernetes_api import KubernetesApi, Labels, Resource
 
 LOOK_S = 60.0
 """How often to see how the Jobs' pods fare."""
+DELETED = "was deleted"
 _PAUSE_S = 1.0  # between two lists at least, however soon connections end
 _SLACK_S = 1.0  # a connection's time is in whole seconds
 
@@ -75,7 +76,7 @@ class JobNews:
 def job_outcome(job: Resource) -> str | None:
     """Say how a Job ended, None while it goes on; an empty one is one that is not there."""
     if not job or job["metadata"].get("deletionTimestamp"):
-        return "was deleted"
+        return DELETED
     for condition in job.get("status", {}).get("conditions") or ():
         if condition["status"] == "True" and condition["type"] in ("Complete", "Failed"):
             reason = condition.get("reason") or condition["type"]

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nas_lib.cluster.child_job import (
+    RUN_LABEL,
     JobPlace,
     child_job,
     job_name,
     made_from,
     round_labels,
+    run_labels,
 )
-from nas_lib.cluster.job_news import JobNews, job_outcome
+from nas_lib.cluster.job_news import DELETED, JobNews, job_outcome
 from nas_lib.cluster.job_pods import JobPods
 from nas_lib.cluster.kubernetes_api import KubernetesApi, Labels, Resource
 from nas_lib.engine import Listener, train_round
@@ -112,6 +114,7 @@ class JobWorkers:
         self._labels = round_labels(children[0], search_uri=search.uri, config=search.config)
         self._left = {self._name(child): child for child in children}  # who have not ended
         self._running: set[str] = set()  # their Jobs
+        self._made: set[str] = set()  # Jobs that we made: the others are another run's
         self._ended: list[str] = []  # children of whom `wait` has not told
         self._failed: dict[str, str] = {}  # children without a result of whom nothing is told yet
         self._news = JobNews(api, self._labels)
@@ -129,15 +132,13 @@ class JobWorkers:
         if self._result(child):
             self._ended.append(self._left.pop(name))
             return
-        job = child_job(
-            child,
-            run=self._run,
-            search_uri=self._search.uri,
-            config=self._search.config,
-            place=self._place,
-        )
-        if not self._api.create_job(job) and self._is_over(job) and not self._result(child):
+        job = self._job(child)
+        is_made = self._api.create_job(job)
+        if not is_made and self._is_over(job) and not self._result(child):
             self._replace(name, job)
+            is_made = True
+        if is_made:
+            self._made.add(name)
         self._running.add(name)
         self._news.expect(job)
         self._listener.started(child)
@@ -166,16 +167,32 @@ class JobWorkers:
 
     def _note(self, job: Resource) -> None:
         name, outcome = job["metadata"]["name"], job_outcome(job)
-        if name not in self._running or outcome is None:
+        is_anothers = job["metadata"]["labels"][RUN_LABEL] != run_labels(self._run)[RUN_LABEL]
+        if name not in self._running or outcome is None or (is_anothers and name in self._made):
+            return  # the last is late news of one that we have replaced
+        child = self._left[name]
+        result = self._result(child)
+        if result is None and outcome != DELETED and is_anothers:
+            self._take_over(child)
             return
         self._running.remove(name)
-        child = self._left.pop(name)
+        del self._left[name]
         self._ended.append(child)
-        result = self._result(child)
         if result is not None:
             self._listener.ended(result)
             return
         self._failed[child] = f"{name} {outcome}"  # why its pods did, the next look shows
+
+    def _take_over(self, child: str) -> None:
+        """Make the Job anew that another run made and that ended now, as if it had ended before.
+
+        Its pods may have known before we came that nobody waited. One that is deleted stays so, as
+        who cancels this run deletes it.
+        """
+        name, job = self._name(child), self._job(child)
+        self._replace(name, job)
+        self._made.add(name)
+        self._news.expect(job)
 
     def _look_at_pods(self) -> None:
         """See how the pods fare, give up Jobs whose pods do not come to run, and tell of both."""
@@ -200,6 +217,15 @@ class JobWorkers:
             self._listener.failed(child, message)
             self._search.store.note_problem(run=self._run, step=_STEP, message=message)
         self._failed.clear()
+
+    def _job(self, child: str) -> Resource:
+        return child_job(
+            child,
+            run=self._run,
+            search_uri=self._search.uri,
+            config=self._search.config,
+            place=self._place,
+        )
 
     def _name(self, child: str) -> str:
         return job_name(child, search_uri=self._search.uri, config=self._search.config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,6 +16,7 @@ from nas_lib.store import SearchStore, heartbeat, layout
 from tests.cluster_api.job_rounds import (
     CHILDREN,
     LAST,
+    RUN,
     SECOND,
     Image,
     job_of,
@@ -91,6 +93,32 @@ def test_a_job_that_nobody_waited_for_is_over_at_once_and_made_anew(
     assert "ended: PodFailurePolicy Container child failed with exit code 75" in problem
     assert [child for child, _ in image.runs].count(SECOND) == 1  # of the 4 that may fail
     assert tick(uri, "run-2").num_missing == 0
+
+
+def test_a_job_of_an_earlier_run_that_nobody_waited_for_is_made_anew_by_who_waits_now(
+    tmp_path: Path, cluster: SmallKubernetes, image: Image, in_background: Callable[..., Future]
+) -> None:
+    """Its pod was on its way to the end of its epoch when the next run came."""
+    uri = prepared(tmp_path / "state")
+    image.hold(LAST)
+    image.exit_codes = {LAST: 75}
+    cluster.forbid("list", "jobs")  # the first run makes its Jobs, and dies
+    said(uri)
+    num_problems = len(problems(uri))
+    cluster.allow_all()
+
+    ticking = in_background(tick, uri, "run-2")
+    until(lambda: cluster.calls["watch", "jobs"] == 1)
+    first = image.held[LAST]
+    image.hold(LAST)
+    first.set()
+    until(lambda: (LAST, "run-2") in image.runs)
+    time.sleep(0.3)  # so that all that became of the first Job is heard
+    image.let_go()
+
+    assert ticking.result().num_missing == 0
+    assert [run for child, run in image.runs if child == LAST] == [RUN, "run-2"]
+    assert len(problems(uri)) == num_problems
 
 
 def test_jobs_are_deleted_with_the_workflow_that_made_them(
