@@ -54,16 +54,19 @@ def sampled(folder: Path, config: SearchConfig) -> str:
 
 @pytest.mark.parametrize("device", ["auto", "cuda"])
 @pytest.mark.parametrize(
-    "train",
+    ("train", "subject"),
     [
-        lambda uri: train_child.python_func(uri, FIRST, "run"),
-        lambda uri: train_children.python_func(uri, [FIRST], "run"),
-        lambda uri: cli.commands["train-child"].callback(uri, FIRST, "run"),
+        (lambda uri: train_child.python_func(uri, FIRST, "run"), FIRST),
+        (
+            lambda uri: train_children.python_func(uri, [FIRST], "run"),
+            "round 1 (r000-000000)",
+        ),
+        (lambda uri: cli.commands["train-child"].callback(uri, FIRST, "run"), FIRST),
     ],
     ids=["task", "pod", "job"],
 )
 def test_a_child_that_should_have_a_gpu_is_not_trained_on_a_cpu(
-    tmp_path: Path, train: Callable[[str], object], device: str
+    tmp_path: Path, train: Callable[[str], object], subject: str, device: str
 ) -> None:
     uri = sampled(tmp_path, digits(**{"children.device": device}))
 
@@ -72,7 +75,7 @@ def test_a_child_that_should_have_a_gpu_is_not_trained_on_a_cpu(
 
     store = SearchStore.open(uri)
     (problem,) = store.problems()
-    assert problem.message == f"{FIRST}: {SENTENCE.removeprefix('nas: ')}"
+    assert problem.message == f"{subject}: {SENTENCE.removeprefix('nas: ')}"
     assert list(store.objects.keys("children")) == []  # nor has it begun an attempt
 
 
