@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import cache, partial, wraps
@@ -112,13 +113,14 @@ def _patient(
             with patience.at_an_end():
                 return call(self, *args, **kwargs)
         while True:
+            began_s = time.monotonic()
             try:
                 answer = call(self, *args, **kwargs)
             except ObjectNotFoundError:
                 patience.note_answer()
                 raise
             except StoreAwayError as err:
-                if not patience.bears(err):
+                if not patience.bears(err, began_s):
                     raise
             else:
                 patience.note_answer()

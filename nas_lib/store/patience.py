@@ -58,12 +58,17 @@ class Patience:
                 _say(f"{self._uri} is back after {time.monotonic() - self._since_s:.0f} s")
             self.answered, self._since_s, self._is_over = True, None, False
 
-    def bears(self, err: Exception) -> bool:
-        """Return whether to try again after this error, a moment later; say so now and then."""
+    def bears(self, err: Exception, began_s: float) -> bool:
+        """Return whether to try again after this error, a moment later; say so now and then.
+
+        Args:
+            err: Of a request.
+            began_s: When that began; where nothing was asked for long before, patience is new.
+        """
         if not self.answered or _is_brief():
             return False
         with self._lock:
-            may_go_on = self._note_failure(err)
+            may_go_on = self._note_failure(err, began_s)
         if may_go_on:
             time.sleep(_PAUSE_S)
         return may_go_on and not self._is_over and not _is_brief()
@@ -85,9 +90,9 @@ class Patience:
                 self._since_s = self._failed_s if self._since_s is None else self._since_s
             raise
 
-    def _note_failure(self, err: Exception) -> bool:
+    def _note_failure(self, err: Exception, began_s: float) -> bool:
         now_s, most_s = time.monotonic(), patience_s()
-        if self._since_s is None or now_s - self._failed_s > most_s:
+        if self._since_s is None or began_s - self._failed_s > most_s:
             self._since_s, self._is_over, self._said_s = now_s, most_s == 0, now_s
             if not self._is_over:
                 until = datetime.now().astimezone() + timedelta(seconds=most_s)

@@ -141,6 +141,18 @@ def test_the_patience_has_an_end_and_is_not_begun_anew(
         assert store.get("there") == b"content"
 
 
+def test_a_try_that_takes_longer_than_the_patience_does_not_begin_it_anew(
+    store: ObjectStore, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one may at a server that is silent."""
+    monkeypatch.setenv("NAS_STORE_PATIENCE_S", "0.05")  # a call takes a quarter second
+    proxy.is_away = True
+    started_s = time.monotonic()
+    with pytest.raises(StoreAwayError):
+        store.get("there")
+    assert time.monotonic() - started_s < 3
+
+
 def test_who_may_do_without_does_not_wait(store: ObjectStore, proxy: FaultyProxy) -> None:
     proxy.is_away = True
     started_s = time.monotonic()
