@@ -66,10 +66,21 @@ def away_for(proxy: FaultyProxy, seconds: float) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_every_call_waits_for_a_store_that_was_there(
-    store: ObjectStore, proxy: FaultyProxy, name: str, capfd: pytest.CaptureFixture[str]
+    store: ObjectStore,
+    proxy: FaultyProxy,
+    name: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with away_for(proxy, 0.9):  # obstore's own pauses can make three quarters of a second
-        CALLS[name](store)
+    say = patience._say
+
+    def say_and_come_back(line: str) -> None:
+        say(line)
+        proxy.is_away = False
+
+    monkeypatch.setattr(patience, "_say", say_and_come_back)
+    proxy.is_away = True
+    CALLS[name](store)
 
     began, back = capfd.readouterr().err.splitlines()  # of two threads only one has said so
     assert began.startswith("nas: cannot ")
