@@ -92,9 +92,12 @@ def train_child(search_uri: str, child: str, run: str) -> None:
     """Train one child of a search: what a Job's pod does."""
     from nas_lib import pods
     from nas_lib.records import ChildId
+    from nas_lib.store import layout
+    from nas_lib.store.objects import check_key
 
     try:
         ChildId.parse(child)
+        check_key(layout.run_plan(run))
     except ValueError as err:
         raise ConfigError(one_line(err)) from err
     with pods.pod_step(search_uri, "train_child", run, children=[child]) as search:

@@ -238,6 +238,8 @@ def test_a_working_folder_that_was_deleted_is_one_sentence(nas: Nas, tmp_path: P
         ["init", "digits", "-o", ""],
         ["compile", "-o", ""],
         ["train-child", "state", "nonsense", "--run", "x"],
+        ["train-child", "state", "r000-000000-00", "--run", ".."],
+        ["train-child", "state", "r000-000000-00", "--run", ""],
         ["search", "digits", "--workers", "1000000"],
     ],
 )
