@@ -185,11 +185,13 @@ class _Replica:
 
         A round in which nothing is left to train is learned from at once, and the next one begun.
         """
-        while self._rounds_left and not self._procedure.is_finished(self._search, self._replica):
-            self._rounds_left -= 1
+        while self._rounds_left:
             opened = self._procedure.propose(
                 self._search, self._replica, run=self._run, listener=self._listener
             )
+            if opened is None:
+                break
+            self._rounds_left -= 1
             self._listener.proposed(
                 self._replica,
                 opened.number,

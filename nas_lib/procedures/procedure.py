@@ -150,8 +150,11 @@ class Procedure(ABC, Generic[S]):
     @abstractmethod
     def propose(
         self, search: OpenSearch, replica: int, *, run: str, listener: Listener
-    ) -> Assignment:
-        """Do all that comes before a round's children can be trained; return what is to be done."""
+    ) -> Assignment | None:
+        """Do all that comes before a round's children can be trained; return what is to be done.
+
+        None where the replica is finished: another run of it may have seen to that a moment ago.
+        """
 
     def task_for(self, search: OpenSearch, child: Child) -> Task:
         """Return what judges a child; another one where some are trained by other settings."""

@@ -66,7 +66,10 @@ class Rounds(Procedure[RoundsConfig]):
 
     def is_finished(self, search: OpenSearch, replica: int) -> bool:
         """Say whether no round is open, and none may be begun."""
-        return _is_finished(search, self.settings, replica, search.store.open_round(replica))
+        number = search.store.open_round(replica)
+        if search.store.find(Proposed, layout.round_state(replica, number, "proposed")):
+            return False
+        return _is_over(search, self.settings, replica, number)
 
     def num_done(self, search: OpenSearch, replica: int) -> int:
         """Return its rounds that are learned from."""
@@ -92,7 +95,7 @@ class Rounds(Procedure[RoundsConfig]):
 
     def propose(
         self, search: OpenSearch, replica: int, *, run: str, listener: Listener
-    ) -> Assignment:
+    ) -> Assignment | None:
         """Let the controller propose."""
         return propose_round(search, replica=replica, run=run)
 
@@ -169,10 +172,11 @@ class Rounds(Procedure[RoundsConfig]):
         return Preview(facts, child="child of the first depth")
 
 
-def propose_round(search: OpenSearch, *, replica: int, run: str) -> Assignment:
+def propose_round(search: OpenSearch, *, replica: int, run: str) -> Assignment | None:
     """Let the controller propose, unless a round is open; return what is to be done of it.
 
-    The replica is not finished.
+    None where no round may be begun, which is asked of the very number that would be proposed:
+    another run may be at work on the replica, and be faster.
 
     Raises:
         ConfigError: The search is one of another procedure.
@@ -183,6 +187,8 @@ def propose_round(search: OpenSearch, *, replica: int, run: str) -> Assignment:
     proposed = find_round(search, replica, number)
     if proposed is not None:
         return assignment(search, proposed, run=run)
+    if _is_over(search, settings, replica, number):
+        return None
     return settle_round(search, _propose(search, settings, replica, number, run), run=run)
 
 
@@ -216,10 +222,8 @@ def is_good_enough(rows: Iterable[ChildRow], settings: RoundsConfig, measure: Me
     return measure.best(scores) == measure.best([*scores, target])
 
 
-def _is_finished(search: OpenSearch, settings: RoundsConfig, replica: int, number: int) -> bool:
-    """Say whether the replica's first round that is not learned from may not be begun."""
-    if search.store.find(Proposed, layout.round_state(replica, number, "proposed")):
-        return False
+def _is_over(search: OpenSearch, settings: RoundsConfig, replica: int, number: int) -> bool:
+    """Say whether a replica's round of this number, which is not proposed, may not be begun."""
     if _has_no_more(search, settings, replica, number):
         return True
     return settings.stop_at_score is not None and is_good_enough(

@@ -92,8 +92,10 @@ class Shared(Procedure[SharedConfig]):
 
     def propose(
         self, search: OpenSearch, replica: int, *, run: str, listener: Listener
-    ) -> Assignment:
+    ) -> Assignment | None:
         """Train the shared weights to the end, and derive."""
+        if self.is_finished(search, replica):
+            return None
         train_shared_weights(search, run=run, on_epoch=listener.trained_shared_weights)
         return derived_round(search, run=run)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from nas_lib.config import RoundsConfig
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures import procedure_of
-from nas_lib.procedures.procedure import settings_of
 from nas_lib.procedures.rounds import propose_round, update_controller
 from nas_lib.records import ChildId
 from nas_lib.steps.aggregation import aggregate_rewards
@@ -24,10 +21,7 @@ def sample_architectures(search: OpenSearch, *, replica: int, run: str) -> list[
     Raises:
         ConfigError: The search is one of another procedure.
     """
-    settings_of(search, RoundsConfig)
-    procedure = procedure_of(search.config)
-    while not procedure.is_finished(search, replica):
-        opened = propose_round(search, replica=replica, run=run)
+    while (opened := propose_round(search, replica=replica, run=run)) is not None:
         if opened.to_train:
             return list(opened.to_train)
         first = str(ChildId(replica, opened.number, 0))

@@ -12,6 +12,7 @@ from nas_lib.config import SearchConfig
 from nas_lib.engine import search
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, SearchMismatchError
 from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.rounds import propose_round
 from nas_lib.records import ChildId, Learned, Proposed, to_json
 from nas_lib.store import History, SearchStore, layout
 
@@ -140,6 +141,14 @@ def test_sampling_a_finished_search_gives_a_finished_child(uri: str) -> None:
 
     assert child == "r000-000005-00"
     assert [info.key for info in store(uri).objects.list("rounds")] == before
+
+
+def test_a_run_that_another_one_overtook_begins_no_round_beyond_the_budget(uri: str) -> None:
+    for _ in range(6):  # meanwhile, by the other
+        do_round(uri)
+
+    assert propose_round(OpenSearch(uri), replica=0, run="late") is None
+    assert store(uri).find(Proposed, layout.round_state(0, 6, "proposed")) is None
 
 
 def test_a_round_with_a_missing_result_stays_open(uri: str) -> None:
