@@ -117,7 +117,7 @@ def logs(before: set[str], volume: None, clone: Clone) -> list[str]:
     STORE.kubectl("scale", "statefulset/seaweedfs", "--replicas=0")
     eventually(lambda: "cannot reach the server" in log("nas-store-init"))
     STORE.kubectl("scale", "statefulset/seaweedfs", "--replicas=1")
-    return [clone.checks_the_store(), STORE.kubectl("logs", "job/nas-bucket")]
+    return [clone.checks_the_store(), STORE.wait_for_job("nas-bucket", timeout_s=120)]
 
 
 def test_a_store_that_is_late_is_waited_for_in_one_pod(logs: list[str]) -> None:
