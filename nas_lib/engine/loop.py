@@ -129,10 +129,17 @@ class Engine:
             for plan in plans.values():
                 self._refuse_held(plan)
             yield {number: self._replica(number, plans[number], rounds) for number in busy}
-        finally:
-            for number in busy:
-                with suppress(StoreError):  # then it ends by its time
-                    lease.release(self._search.store, number, self.run_id)
+        except BaseException:
+            with suppress(
+                StoreError
+            ):  # what ended the work is to be told; leases end by themselves
+                self._let_go(busy)
+            raise
+        self._let_go(busy)
+
+    def _let_go(self, replicas: Sequence[int]) -> None:
+        for number in replicas:
+            lease.release(self._search.store, number, self.run_id)
 
     def _replica(self, number: int, plan: steps.Plan, rounds: int | None) -> _Replica:
         most = math.inf if rounds is None else rounds
