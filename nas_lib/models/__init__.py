@@ -1,0 +1,1 @@
+"""Models: what a search hands on, read and used without torch."""
