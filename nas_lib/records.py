@@ -278,6 +278,27 @@ class TestReading:
 
 
 @checked_dataclass(frozen=True, config=STRICT)
+class Speed:
+    """How long a child's network takes for one image or word, as a graph, on one thread.
+
+    Attributes:
+        child: The child.
+        milliseconds: The median of some runs, one image or word each.
+        num_runs: How many.
+        processor: The model of the machine's processor.
+        runtime: What ran the graph, such as `onnxruntime 1.23.0`.
+        created_s: Seconds since 1970.
+    """
+
+    child: str
+    milliseconds: Annotated[float, Field(ge=0)]
+    num_runs: Count
+    processor: str
+    runtime: str
+    created_s: Seconds
+
+
+@checked_dataclass(frozen=True, config=STRICT)
 class SharedEpoch:
     """What one epoch of shared-weight training, and the controller steps after it, came to.
 

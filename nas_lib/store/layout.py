@@ -28,10 +28,14 @@ SHARED_EPOCHS = Row("shared/epochs", ".json", first=1, digits=6)
 SHARED_SCORES = "shared/scores"  # of the samples, in chunks, while they are made
 DERIVED = "shared/derived.json"
 SHARED_CHECKPOINTS = "checkpoints/shared"
+MODELS = "models"  # what is handed on
 CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know only prefixes
 
 AttemptEnd = Literal["", "failed", "stopped"]
 State = Literal["proposed", "rewarded", "learned"]
+
+_MODEL_ID = re.compile(r"final-[0-9a-f]{8}|[0-9a-f]{8}-(r[-\d]+)", re.ASCII)
+"""Of a final training: its winner, or one of its children; else it is a child's id."""
 
 
 def settings(number: int) -> str:
@@ -102,6 +106,11 @@ def child_weights(child: str) -> str:
 def child_test(child: str) -> str:
     """Return the key of a child's score on the test data."""
     return f"{CHILDREN}/{_checked(child)}/test.json"
+
+
+def child_speed(child: str) -> str:
+    """Return the key of how fast a child's network is."""
+    return f"{CHILDREN}/{_checked(child)}/speed.json"
 
 
 def attempts_folder(child: str) -> str:
@@ -212,6 +221,25 @@ def run_plan(run: str) -> str:
 def report(run: str, name: str) -> str:
     """Return the key of a run's report."""
     return f"{REPORTS}/{run}/{name}"
+
+
+def model_folder(model: str) -> str:
+    """Return the prefix of a model.
+
+    Raises:
+        ValueError: The text is no model's id.
+    """
+    final, child = _MODEL_ID.fullmatch(model), model
+    if final is not None:
+        child = final[1] or ""
+    if final is None or child:
+        _checked(child)
+    return f"{MODELS}/{model}"
+
+
+def model_file(model: str, path: str) -> str:
+    """Return the key of one file of a model; `model.json` is written last."""
+    return f"{model_folder(model)}/{path}"
 
 
 def _run_folder(run: str) -> str:

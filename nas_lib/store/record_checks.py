@@ -20,6 +20,7 @@ from nas_lib.records import (
     Rewarded,
     RunPlan,
     SharedEpoch,
+    Speed,
     StepBegun,
     TestReading,
 )
@@ -76,6 +77,10 @@ def _reading(record: TestReading, key: str) -> Iterator[str]:
     yield from _not_of_child(record.child, layout.child_test, key)
 
 
+def _speed(record: Speed, key: str) -> Iterator[str]:
+    yield from _not_of_child(record.child, layout.child_speed, key)
+
+
 def _shared_epoch(record: SharedEpoch, key: str) -> Iterator[str]:
     if key.startswith(layout.SHARED_EPOCHS.folder):  # it lies in checkpoints, too
         yield from _elsewhere(layout.shared_epoch(record.epoch), key)
@@ -122,6 +127,7 @@ _CHECKS: dict[type, Callable[[Any, str], Iterator[str]]] = {
     Learned: _learned,
     ChildResult: _result,
     TestReading: _reading,
+    Speed: _speed,
     SharedEpoch: _shared_epoch,
     RunPlan: _run_plan,
     StepBegun: _begun,

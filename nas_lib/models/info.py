@@ -1,0 +1,296 @@
+"""ModelInfo: all that is known of a model besides its numbers, as `model.json` says it.
+
+People read that file too, so it is indented; its checksum is over the text after it, as that of
+every record is. A model is laid out like this, in a folder or below `models/<id>` of a search:
+
+    model.json            written last: a model without it is not there
+    <name>/1/model.onnx   as Triton and KServe want it; see `ImageInputs` and `TextInputs`
+    weights.safetensors   the state dict, as a child's weights are stored
+    labels.txt            classes or words, one a line
+    metrics.json          what was measured
+    README.md             the same for people
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+from pydantic_core import from_json
+
+from nas_lib.architecture import Architecture
+from nas_lib.bounds import Colour, Name, Side
+from nas_lib.data import BlobInfo
+from nas_lib.errors import CorruptStateError, one_line
+from nas_lib.records import STRICT, Count, Seconds, Speed, first_error
+from nas_lib.results.measure import Measure
+
+FORMAT_VERSION = 1
+
+INFO = "model.json"
+WEIGHTS = "weights.safetensors"
+LABELS = "labels.txt"
+METRICS = "metrics.json"
+CARD = "README.md"
+
+
+def onnx_file(name: str) -> str:
+    """Return where the network lies in a model of this name."""
+    return f"{name}/1/model.onnx"
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class ImageInputs:
+    """Pictures. The graph takes `images` `[N, H, W, C]` of any N, H and W.
+
+    It resizes them to what the network was trained on (as Pillow's bilinear filter does), scales
+    and standardises them; nobody else does. It gives `logits` and `probabilities`, `[N, K]`.
+
+    Attributes:
+        height: Of what the network sees.
+        width: Likewise.
+        channels: 1 for grey, 3 for RGB.
+        dtype: Of `images`: `uint8` from 0 to 255, or `float32` as the data were.
+        mean: Of each channel over the training images; of uint8 ones after division by 255.
+        std: Likewise.
+        background: Seen through what is transparent; None where the data were no picture files.
+    """
+
+    height: Side
+    width: Side
+    channels: Side
+    dtype: Literal["uint8", "float32"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    background: Colour | None = None
+    kind: Literal["images"] = "images"
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class TextInputs:
+    """Pieces of text. The graph takes `words` (int64 `[T, B]`) and `state` (`[B, S]`).
+
+    T is `bptt`; B is any number of texts side by side. It gives `logits` `[T, B, V]` of the word
+    after each, and `states` `[T, B, S]` after each word. The state before a text is zero; a piece
+    that is shorter than T words is filled up, and the state taken from its last word.
+    There is `next_state` `[B, S]` too, after the last of T words.
+
+    Attributes:
+        bptt: Words of a piece, T.
+        state_size: Numbers of a state, S.
+        unknown: The index of the word that stands for all that are not in the vocabulary.
+        end: The index of the word that ends a sentence.
+    """
+
+    bptt: Annotated[int, Field(ge=1)]
+    state_size: Annotated[int, Field(ge=1)]
+    unknown: Count
+    end: Count
+    kind: Literal["text"] = "text"
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class Origin:
+    """Which network it is, and where it came from.
+
+    Attributes:
+        architecture: The architecture; its text is for people.
+        child: The child's id.
+        uri: Of the search or final training whose child it is.
+        final: The key of that final training; empty for a child of the search itself.
+        seed: Of all that was random in its training.
+        num_parameters: Trainable ones.
+        num_multiply_adds: For one image or word.
+    """
+
+    architecture: Architecture
+    child: str
+    uri: str
+    final: str
+    seed: Count
+    num_parameters: Count
+    num_multiply_adds: Count
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class Training:
+    """How it was trained.
+
+    Attributes:
+        epochs: That were trained.
+        best_epoch: Whose weights these are.
+        seconds: Of training.
+        where: Host and device.
+        includes_validation: Whether it was trained on the validation data too.
+        settings: Of its training, as the search's document has them under `children`.
+    """
+
+    epochs: Count
+    best_epoch: Count
+    seconds: Seconds
+    where: str
+    includes_validation: bool
+    settings: dict[str, Any]
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class Data:
+    """What it learned from."""
+
+    source: str
+    content_hash: str
+    num_train: Count
+    num_valid: Count
+    num_test: Count
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class Score:
+    """What was measured on data that it was not trained on.
+
+    Attributes:
+        value: As `ModelInfo.measure` says.
+        num_examples: On how many images or words.
+        interval: Where the value lies with 95 % confidence, by the number of examples alone; None
+            where nobody can say.
+    """
+
+    value: float
+    num_examples: Count
+    interval: tuple[float, float] | None = None
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class MeasureInfo:
+    """What scores are: `accuracy` (a fraction) or `perplexity`."""
+
+    noun: str
+    higher_is_better: bool
+    is_fraction: bool
+
+    @classmethod
+    def of(cls, measure: Measure) -> MeasureInfo:
+        """Return what is to be known of a measure."""
+        return cls(measure.noun, measure.higher_is_better, measure.is_fraction)
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class Parity:
+    """How well the graph agrees with torch, on validation data.
+
+    Attributes:
+        num_examples: Images or words that both were given.
+        max_difference: Of logits, at equal tensors; the largest.
+        agreement: Images of which the whole graph and the Pillow path of training say the same
+            label, a fraction; of text, 1 - the relative difference of the perplexities.
+        compared: In a sentence, what the two were given.
+    """
+
+    num_examples: Count
+    max_difference: Annotated[float, Field(ge=0)]
+    agreement: Annotated[float, Field(ge=0, le=1)]
+    compared: str
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class ModelInfo:
+    """What a model is.
+
+    Attributes:
+        format_version: Of this description and of the layout around it.
+        id: The model's; `final-<key>`, `<key>-<child>`, or a child's id.
+        name: The search's; also the folder of the network.
+        inputs: What it takes; their `kind` is the task's.
+        labels: Names of the classes, or the words of the vocabulary, in the order of the outputs.
+        origin: Which network it is.
+        training: How it was trained.
+        data: On what.
+        measure: What scores are.
+        validation: Its score on validation data; None where it was trained on them.
+        test: Its score on test data; None where that had not been read yet.
+        parity: How well graph and torch agree.
+        speed: How fast the graph is; None where it was not measured.
+        files: All other files of the model, by their path in it.
+        versions: Of what it was made with: `kfp-nas`, `torch`, `onnx`, ...
+        created_s: Seconds since 1970.
+    """
+
+    id: str
+    name: Name
+    inputs: Annotated[ImageInputs | TextInputs, Field(discriminator="kind")]
+    labels: tuple[str, ...]
+    origin: Origin
+    training: Training
+    data: Data
+    measure: MeasureInfo
+    validation: Score | None
+    test: Score | None
+    parity: Parity
+    speed: Speed | None
+    files: dict[str, BlobInfo]
+    versions: dict[str, str]
+    created_s: Seconds
+    format_version: int = field(default=FORMAT_VERSION)
+
+    def __repr__(self) -> str:
+        return f"ModelInfo({self.id}, {self.inputs.kind}, {self.origin.architecture!r})"
+
+    @property
+    def onnx(self) -> str:
+        """Where the network lies in the model."""
+        return onnx_file(self.name)
+
+
+_ADAPTER = TypeAdapter(ModelInfo)
+_BEGINNING = re.compile(rb'\{\n  "crc32": "([0-9a-f]{8})",\n')
+
+
+def pack_info(info: ModelInfo) -> bytes:
+    """Return a model's description as `model.json` has it."""
+    fields = json.dumps(_ADAPTER.dump_python(info, mode="json"), indent=2, ensure_ascii=False)
+    text = fields.removeprefix("{\n").encode()
+    return b'{\n  "crc32": "%08x",\n' % zlib.crc32(text) + text
+
+
+def parse_info(data: bytes, *, where: str) -> ModelInfo:
+    """Return the description that `pack_info` wrote.
+
+    Args:
+        data: The text.
+        where: It lay, for the error.
+
+    Raises:
+        CorruptStateError: It is damaged, none, or of another format.
+    """
+    beginning = _BEGINNING.match(data)
+    if beginning is None or int(beginning[1], 16) != zlib.crc32(data[beginning.end() :]):
+        raise CorruptStateError(
+            f"{one_line(where)} is damaged: expected the description of a model as `nas export` "
+            f"wrote it, got {len(data):,} bytes that are not"
+        )
+    try:
+        fields = from_json(b"{" + data[beginning.end() :])
+        _check_format(fields, where)
+        return _ADAPTER.validate_python(fields)
+    except ValidationError as err:
+        wrong = first_error(err)
+    except ValueError as err:
+        wrong = one_line(err)
+    raise CorruptStateError(
+        f"{one_line(where)} is whole, but describes no model as this release reads it: {wrong}"
+    )
+
+
+def _check_format(fields: Mapping[str, Any], where: str) -> None:
+    version = fields.get("format_version")
+    if version != FORMAT_VERSION:
+        raise CorruptStateError(
+            f"{one_line(where)} is of a model in format {one_line(version, 20)}, this release of "
+            f"kfp-nas reads format {FORMAT_VERSION}: export it anew"
+        )
