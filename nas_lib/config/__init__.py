@@ -52,7 +52,9 @@ from nas_lib.spaces import (
     EnasRnnSpaceConfig,
     FiltersConfig,
     HiddenConfig,
+    ImageReferencesConfig,
     SpaceConfig,
+    TextReferencesConfig,
 )
 
 FORMAT_VERSION = 2
@@ -82,6 +84,7 @@ __all__ = [
     "IdxData",
     "ImageChildrenConfig",
     "ImageFolderData",
+    "ImageReferencesConfig",
     "ImageTaskConfig",
     "ImageWeightsConfig",
     "NasPolicyConfig",
@@ -103,6 +106,7 @@ __all__ = [
     "TextChildrenConfig",
     "TextDataConfig",
     "TextFilesData",
+    "TextReferencesConfig",
     "TextRewardConfig",
     "TextTaskConfig",
     "TextTrainingConfig",

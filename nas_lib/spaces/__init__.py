@@ -25,6 +25,15 @@ from nas_lib.spaces.enas_macro import (
 )
 from nas_lib.spaces.enas_micro import CellsConfig, EnasMicroSpace, EnasMicroSpaceConfig, MicroPlan
 from nas_lib.spaces.enas_rnn import EnasRnnSpace, EnasRnnSpaceConfig, HiddenConfig, RnnPlan
+from nas_lib.spaces.references import (
+    REFERENCES,
+    STANDARD,
+    ImageReferencesConfig,
+    ReferencePlan,
+    ReferenceSpace,
+    TextReferencesConfig,
+    hidden_for,
+)
 from nas_lib.spaces.space import (
     Plan,
     PlannedSpace,
@@ -41,12 +50,16 @@ SpaceConfig = Annotated[
     | EnasMacroSpaceConfig
     | EnasMicroSpaceConfig
     | EnasRnnSpaceConfig
+    | ImageReferencesConfig
+    | TextReferencesConfig
     | CustomSpaceConfig,
     Field(discriminator="kind"),
 ]
 """Settings of any space."""
 
 __all__ = [
+    "REFERENCES",
+    "STANDARD",
     "Anchor",
     "CellsConfig",
     "Choice",
@@ -65,18 +78,23 @@ __all__ = [
     "EnasRnnSpaceConfig",
     "FiltersConfig",
     "HiddenConfig",
+    "ImageReferencesConfig",
     "MacroPlan",
     "MicroPlan",
     "Plan",
     "PlannedSpace",
     "Pointer",
+    "ReferencePlan",
+    "ReferenceSpace",
     "RnnPlan",
     "Space",
     "SpaceConfig",
     "SpacePart",
     "Subset",
+    "TextReferencesConfig",
     "check_tokens",
     "every_architecture",
+    "hidden_for",
     "num_tokens",
     "planned",
     "size_text",

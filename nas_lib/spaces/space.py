@@ -126,7 +126,7 @@ class SpacePart(Part):
 class OptionsPart(SpacePart):
     """A space whose every choice is between the same options."""
 
-    @field_validator("operations", "functions", check_fields=False)
+    @field_validator("operations", "functions", "networks", check_fields=False)
     @classmethod
     def _check(cls, options: tuple[str, ...], field: ValidationInfo) -> tuple[str, ...]:
         if len(set(options)) != len(options):

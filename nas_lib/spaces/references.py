@@ -1,0 +1,357 @@
+"""Networks that people would have taken instead, by the names that they go by.
+
+Spaces like any other, of one choice: which network. They are not searched but trained beside what
+was found, by the same settings. The configuration string is the network's name with the numbers
+that it takes to build it:
+
+    resnet-20 | resnet-32 | resnet-56      depth 6n + 2 (He et al. 2016)
+    densenet-40-12 | densenet-bc-100-12    depth L and growth k (Huang et al. 2017)
+    mobilenet-v2 | plain-cnn | airbench | airbench-96
+    lstm 412                               units of the state
+
+What they are exactly, their modules in `nas_lib.networks.references` say.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final, Literal, Self, get_args
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from nas_lib.bounds import Width
+from nas_lib.errors import ArchitectureError
+from nas_lib.spaces.decisions import Choice, Decision, check_tokens
+from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index
+
+REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
+    "images": (
+        "resnet-20",
+        "resnet-32",
+        "resnet-56",
+        "densenet-40-12",
+        "densenet-bc-100-12",
+        "mobilenet-v2",
+        "plain-cnn",
+        "airbench",
+        "airbench-96",
+    ),
+    "text": ("lstm",),
+}
+"""By the kind of task, the names that help and sentences tell; resnet and densenet go on."""
+
+STANDARD: Final[Mapping[str, tuple[str, ...]]] = {
+    "images": ("resnet-20", "mobilenet-v2", "plain-cnn", "airbench"),
+    "text": ("lstm",),
+}
+"""By the kind of task, those that are trained where nobody says which."""
+
+_MOST_DEPTH = 1202  # the deepest of He et al.
+_MOST_GROWTH = 256
+
+
+class ReferencePlan(ABC):
+    """A network that has a name; as text that, with what it takes to build it."""
+
+    network: ClassVar[str]
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+    @classmethod
+    def parse(cls, text: str) -> ReferencePlan:
+        """Return the network of this name.
+
+        Raises:
+            ArchitectureError: There is none.
+        """
+        for kind in _PLANS:
+            if (plan := kind.read(text)) is not None:
+                return plan
+        known = ", ".join(name for names in REFERENCES.values() for name in names)
+        raise ArchitectureError(f"a reference is a network like {known}, got {text!r}")
+
+    @classmethod
+    @abstractmethod
+    def read(cls, text: str) -> Self | None:
+        """Return the network of this name, None if it is not of this kind."""
+
+    @property
+    def brief(self) -> str:
+        """Its name is short enough."""
+        return str(self)
+
+    @property
+    @abstractmethod
+    def num_layers(self) -> int | None:
+        """Layers with weights, from the image to the logits; None where there is no such thing."""
+
+
+@dataclass(frozen=True)
+class ResNetPlan(ReferencePlan):
+    """A residual network for CIFAR.
+
+    Attributes:
+        depth: Layers, 6n + 2.
+    """
+
+    network: ClassVar[str] = "nas_lib.networks.references.resnet:ResNet"
+
+    depth: int
+
+    def __str__(self) -> str:
+        return f"resnet-{self.depth}"
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Return the network of this name."""
+        match = re.fullmatch(r"resnet-([1-9][0-9]{0,3})", text)
+        depth = int(match[1]) if match else 0
+        return cls(depth) if 8 <= depth <= _MOST_DEPTH and depth % 6 == 2 else None
+
+    @property
+    def num_layers(self) -> int:
+        """Convolutions and the classifier; its shortcuts have no weights."""
+        return self.depth
+
+
+@dataclass(frozen=True)
+class DenseNetPlan(ReferencePlan):
+    """A densely connected network for CIFAR.
+
+    Attributes:
+        depth: Layers, L of the paper.
+        growth: Channels that each layer adds, k of the paper.
+        is_bc: Whether layers have bottlenecks, and transitions halve the channels.
+    """
+
+    network: ClassVar[str] = "nas_lib.networks.references.densenet:DenseNet"
+
+    depth: int
+    growth: int
+    is_bc: bool
+
+    def __str__(self) -> str:
+        return f"densenet-{'bc-' * self.is_bc}{self.depth}-{self.growth}"
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Return the network of this name."""
+        match = re.fullmatch(r"densenet-(bc-)?([1-9][0-9]{0,3})-([1-9][0-9]{0,2})", text)
+        if match is None:
+            return None
+        plan = cls(int(match[2]), int(match[3]), is_bc=match[1] is not None)
+        layers = plan.depth - 4  # those in blocks
+        divides = layers > 0 and layers % (6 if plan.is_bc else 3) == 0
+        fits = plan.depth <= _MOST_DEPTH and plan.growth <= _MOST_GROWTH
+        return plan if divides and fits else None
+
+    @property
+    def layers_per_block(self) -> int:
+        """The stem, two transitions and the classifier aside; a bottleneck is a layer more."""
+        return (self.depth - 4) // (6 if self.is_bc else 3)
+
+    @property
+    def num_layers(self) -> int:
+        """L of the paper."""
+        return self.depth
+
+
+class _FixedPlan(ReferencePlan):
+    """A network that there is one of.
+
+    Attributes:
+        name: Its name.
+        layers: Its layers with weights.
+    """
+
+    name: ClassVar[str]
+    layers: ClassVar[int]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Return the network of this name."""
+        return cls() if text == cls.name else None
+
+    @property
+    def num_layers(self) -> int:
+        """Convolutions and the classifier."""
+        return self.layers
+
+
+@dataclass(frozen=True)
+class MobileNetPlan(_FixedPlan):
+    """MobileNetV2 for small images."""
+
+    network: ClassVar[str] = "nas_lib.networks.references.mobilenet:MobileNet"
+    name: ClassVar[str] = "mobilenet-v2"
+    layers: ClassVar[int] = 53  # stem, 2 + 16 x 3 in blocks, the last 1x1, classifier
+
+
+@dataclass(frozen=True)
+class PlainCnnPlan(_FixedPlan):
+    """Six convolutions in a row, as people begin with."""
+
+    network: ClassVar[str] = "nas_lib.networks.references.plain_cnn:PlainCnn"
+    name: ClassVar[str] = "plain-cnn"
+    layers: ClassVar[int] = 7
+
+
+@dataclass(frozen=True)
+class AirbenchPlan(ReferencePlan):
+    """A network of the fastest public recipe for CIFAR-10 (Jordan 2024).
+
+    Attributes:
+        percent: What accuracy it was made for.
+    """
+
+    network: ClassVar[str] = "nas_lib.networks.references.airbench:Airbench"
+
+    percent: Literal[94, 96] = 94
+
+    def __str__(self) -> str:
+        return "airbench" if self.percent == 94 else f"airbench-{self.percent}"
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Return the network of this name."""
+        return next((plan for plan in (cls(94), cls(96)) if str(plan) == text), None)
+
+    @property
+    def num_layers(self) -> int:
+        """The whitening convolution, those of three groups, and the classifier."""
+        return 1 + 3 * (2 if self.percent == 94 else 3) + 1
+
+
+@dataclass(frozen=True)
+class LstmPlan(ReferencePlan):
+    """A language model with one LSTM.
+
+    Attributes:
+        hidden: Units of its state, and size of a word's embedding.
+    """
+
+    network: ClassVar[str] = "nas_lib.networks.references.lstm:LstmModel"
+
+    hidden: int
+
+    def __str__(self) -> str:
+        return f"lstm {self.hidden}"
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Return the network of this name."""
+        match = re.fullmatch(r"lstm ([1-9][0-9]*)", text)
+        return cls(int(match[1])) if match else None
+
+    @property
+    def num_layers(self) -> None:
+        """A cell has none."""
+        return
+
+
+_IMAGE_PLANS: Final = (ResNetPlan, DenseNetPlan, MobileNetPlan, PlainCnnPlan, AirbenchPlan)
+_PLANS: Final[tuple[type[ReferencePlan], ...]] = (*_IMAGE_PLANS, LstmPlan)
+
+
+def _image_network(name: str) -> str:
+    """Refuse what is no name of a network for images."""
+    if any(kind.read(name) is not None for kind in _IMAGE_PLANS):
+        return name
+    known = {"known": ", ".join(REFERENCES["images"])}
+    raise PydanticCustomError("form", "a network like {known}", known)
+
+
+ImageReference = Annotated[str, Field(max_length=40), AfterValidator(_image_network)]
+"""The name of a network for images."""
+
+TextReference = Literal["lstm"]
+
+
+class ImageReferencesConfig(OptionsPart):
+    """Networks for images that have a name, to be trained beside what was found."""
+
+    task: ClassVar[str] = "images"
+
+    kind: Literal["image-references"] = "image-references"
+    networks: tuple[ImageReference, ...] = Field(
+        STANDARD["images"],
+        min_length=1,
+        max_length=1000,
+        description="By name: resnet-DEPTH, densenet-DEPTH-GROWTH, densenet-bc-DEPTH-GROWTH, "
+        "mobilenet-v2, plain-cnn, airbench, airbench-96.",
+    )
+
+    @property
+    def num_options(self) -> int:
+        """Options of the choice."""
+        return len(self.networks)
+
+    def build(self, given: Space | None = None) -> ReferenceSpace:
+        """Return the space."""
+        return ReferenceSpace(self.kind, [ReferencePlan.parse(name) for name in self.networks])
+
+
+class TextReferencesConfig(OptionsPart):
+    """Language models that have a name, to be trained beside what was found."""
+
+    task: ClassVar[str] = "text"
+
+    kind: Literal["text-references"] = "text-references"
+    networks: tuple[TextReference, ...] = Field(
+        get_args(TextReference), min_length=1, description="By name."
+    )
+    hidden: Width = Field(800, description="Units of the state, and size of a word's embedding.")
+
+    @property
+    def num_options(self) -> int:
+        """Options of the choice."""
+        return len(self.networks)
+
+    def build(self, given: Space | None = None) -> ReferenceSpace:
+        """Return the space."""
+        return ReferenceSpace(self.kind, [LstmPlan(self.hidden) for _ in self.networks])
+
+
+class ReferenceSpace(PlannedSpace[ReferencePlan]):
+    """The space of either settings: which of some networks."""
+
+    plan_class = ReferencePlan
+
+    def __init__(self, name: str, plans: Sequence[ReferencePlan]) -> None:
+        self.name = name
+        self._plans = tuple(plans)
+
+    def decisions(self, depth: int) -> tuple[Decision, ...]:
+        """Return the one choice."""
+        return (Choice("network", len(self._plans)),)
+
+    def plan(self, tokens: Sequence[int]) -> ReferencePlan:
+        """Return the network of this token."""
+        check_tokens(self.decisions(1), tokens)
+        return self._plans[tokens[0]]
+
+    def _tokens_of(self, plan: ReferencePlan) -> Iterator[int]:
+        yield option_index([*map(str, self._plans)], str(plan), "network")
+
+
+def hidden_for(num_parameters: int, num_words: int) -> int:
+    """Return the units of the LSTM whose number of parameters is as near as can be to this one.
+
+    Args:
+        num_parameters: Of the network that it is to be equal in size to.
+        num_words: Words of the vocabulary.
+    """
+    # Of H units: an embedding of V H, which is the softmax's too, and 8 H^2 + 4 H for the cell.
+    linear = num_words + 4
+    root = (math.sqrt(linear**2 + 32 * num_parameters) - linear) / 16
+    near = (max(1, math.floor(root)), max(1, math.ceil(root)))
+    return min(near, key=lambda hidden: abs(8 * hidden**2 + linear * hidden - num_parameters))
