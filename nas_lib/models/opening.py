@@ -1,0 +1,67 @@
+"""`open_model`: from what a user writes to a model."""
+
+from __future__ import annotations
+
+from nas_lib.errors import ConfigError, one_line
+from nas_lib.models.image_model import ImageModel
+from nas_lib.models.info import INFO, ImageInputs
+from nas_lib.models.stored import StoredModel
+from nas_lib.models.text_model import TextModel
+from nas_lib.store import layout
+from nas_lib.store.objects import ObjectStore
+from nas_lib.store.open import open_store
+from nas_lib.training.machine import num_cpus
+
+
+def open_model(place: str, *, threads: int | None = None) -> ImageModel | TextModel:
+    """Return the model that lies at a place; its network is read when it is first used.
+
+    Args:
+        place: A folder that `nas export` wrote, `SEARCH/models/<id>`, or a search, of which it is
+            the newest exported winner of a final training, else the newest model. Each of them
+            a folder or `s3://bucket/prefix` (`gs://` and `az://` likewise).
+        threads: To compute with; by default one for each CPU.
+
+    Raises:
+        ConfigError: There is no model.
+        CorruptStateError: It is damaged, or of another format version.
+    """
+    objects = open_store(place)
+    stored = StoredModel.find(objects) or newest_model(objects)
+    if stored is None:
+        raise ConfigError(_nothing_at(objects))
+    is_image = isinstance(stored.info.inputs, ImageInputs)
+    kind: type[ImageModel | TextModel] = ImageModel if is_image else TextModel
+    return kind(stored, threads=threads or num_cpus())
+
+
+def newest_model(objects: ObjectStore) -> StoredModel | None:
+    """Return the newest winner of a final training that a search has exported, else its newest.
+
+    None where it has exported none.
+
+    Raises:
+        CorruptStateError: One is damaged, or of another format version.
+    """
+    suffix = f"/{INFO}"
+    keys = [key for key in objects.keys(layout.MODELS) if key.endswith(suffix)]
+    found = [StoredModel.find(objects, key.removesuffix(suffix)) for key in keys]
+    return max(filter(None, found), key=_rank, default=None)
+
+
+def _rank(stored: StoredModel) -> tuple[bool, float, str]:
+    info = stored.info
+    return info.id.startswith("final-"), info.created_s, info.id
+
+
+def _nothing_at(objects: ObjectStore) -> str:
+    where = one_line(objects.uri)
+    if objects.has(layout.SEARCH):
+        return (
+            f"{where} has no model yet: `nas train {where}` trains what the search found at length "
+            f"and exports it, `nas export {where}` exports its best child as it is"
+        )
+    return (
+        f"there is no model at {where}: expected a folder that `nas export` wrote ({INFO} lies in "
+        "it), a search, or SEARCH/models/<id>"
+    )
