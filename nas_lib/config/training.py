@@ -13,6 +13,9 @@ from nas_lib.part import MAY_CHANGE, Part
 from nas_lib.spaces import SpacePart
 
 Schedule = Literal["constant", "cosine", "cosine_restarts", "exponential"]
+Initialisation = Literal[
+    "kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform", "orthogonal"
+]
 
 
 class SgdConfig(Part):
@@ -69,13 +72,30 @@ class SgdConfig(Part):
                 yield f"{where}.{name} is for networks of cells, got space.kind {space.kind}"
 
 
+def _flip(value: object) -> object:
+    """Refuse in one sentence what is none of three things."""
+    words = {"true": True, "false": False, "alternating": "alternating"}
+    found = words.get(str(value).lower()) if isinstance(value, bool | str) else None
+    if found is None:
+        raise PydanticCustomError("form", "true, false or alternating")
+    return found
+
+
+Flip = Annotated[bool | Literal["alternating"], BeforeValidator(_flip)]
+
+
 class AugmentConfig(Part):
     """Random changes to training images."""
 
-    pad: int = Field(
-        4, ge=0, le=256, description="Zero-pad by this many pixels, then crop at random."
+    pad: int = Field(4, ge=0, le=256, description="Pad by this many pixels, then crop at random.")
+    padding: Literal["zeros", "reflect"] = Field(
+        "zeros", description="With what: the mean colour, or the image, mirrored at its edges."
     )
-    flip: bool = Field(True, description="Flip half of the images left to right.")
+    flip: Flip = Field(
+        True,
+        description="Flip half of the images left to right: others each time (true), or each one "
+        "in every other epoch (alternating).",
+    )
     cutout: int = Field(
         0, ge=0, le=4096, description="Blank a square with sides of this many pixels."
     )
@@ -212,6 +232,16 @@ class TrainedChildrenPart(ChildrenPart):
         description="At the end of an epoch, if this long since the last checkpoint.",
         json_schema_extra=MAY_CHANGE,
     )
+    average_decay: Rate = Field(
+        0.0,
+        description="Of an exponential moving average of the weights, which is judged and kept in "
+        "their place, from step to step; 0 for none. After n steps at most (1 + n) / (10 + n).",
+    )
+    include_validation: bool = Field(
+        False,
+        description="Train on the validation data, too: such a child has no score, and the weights "
+        "of its last epoch.",
+    )
 
 
 class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
@@ -224,6 +254,24 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
     kind: Literal["images"] = "images"
     drop_path: Rate = Field(
         0.0, description="Of a cell's edges at the end of training and in the last cell."
+    )
+    label_smoothing: Rate = Field(
+        0.0, description="Share of each target that all classes have in equal parts."
+    )
+    mixup: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Each batch is mixed with itself in another order, by a weight from "
+        "Beta(mixup, mixup); 0 for not.",
+    )
+    norm_epsilon: float | None = Field(
+        None, gt=0, le=1, description="Added to variances by every BatchNorm; null as the network."
+    )
+    initialisation: Initialisation | None = Field(
+        None,
+        description="First weights of convolutions and matrices, by torch's name; null as the "
+        "network.",
     )
     reward: RewardConfig = Field(default_factory=RewardConfig)
 
@@ -245,6 +293,12 @@ class TextChildrenConfig(TrainedChildrenPart, TextTraining):
 
     kind: Literal["text"] = "text"
     reward: TextRewardConfig = Field(default_factory=TextRewardConfig)
+
+    @model_validator(mode="after")
+    def _check_averages(self) -> TextChildrenConfig:
+        if self.average_decay and self.text.average_after is not None:
+            raise ValueError("weights have one average: average_decay or text.average_after")
+        return self
 
     def may_score(self, score: float) -> bool:
         """Say whether this is a perplexity that a child could have."""

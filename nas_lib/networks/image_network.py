@@ -55,6 +55,16 @@ class ImageNetwork(nn.Module):
         """
         return self(images_BCHW), None
 
+    def begin(self, images_BCHW: Tensor) -> None:
+        """Make first weights that depend on the data, for networks that have such.
+
+        Called once, before the first epoch: one that goes on from a checkpoint has its weights.
+
+        Args:
+            images_BCHW: Some hundred training images, standardised and otherwise unchanged.
+        """
+        return
+
 
 def build_network(
     plan: Plan,
