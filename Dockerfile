@@ -13,7 +13,9 @@ COPY pyproject.toml /
 RUN python3 -c 'import tomllib; \
         project = tomllib.load(open("/pyproject.toml", "rb"))["project"]; \
         extras = project["optional-dependencies"]; \
-        print(*project["dependencies"], *extras["digits"], *extras["kubeflow"], sep="\n")' \
+        names = ("digits", "kubeflow", "models", "serve"); \
+        asked = [each for name in names for each in extras[name]]; \
+        print(*project["dependencies"], *asked, sep="\n")' \
         > /requirements.txt
 
 FROM $BASE AS dependencies

@@ -24,6 +24,7 @@ _ROOT = Path(__file__).parents[2]
 _TOOLS = _ROOT / ".venv-release/bin"
 _NAME = f"kfp_nas-{nas_lib.__version__}"
 _WHEEL = _ROOT / "dist" / f"{_NAME}-py3-none-any.whl"
+_EXTRAS = "digits,models,serve"
 _MADE = {"PKG-INFO", "setup.cfg"}  # with the sdist
 
 
@@ -40,7 +41,7 @@ def wheels(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the wheels of all that it takes, in the versions we test with."""
     folder = tmp_path_factory.mktemp("wheels")
     _run(
-        *(python, "-m", "pip", "download", "--quiet", f"{_WHEEL}[digits]"),
+        *(python, "-m", "pip", "download", "--quiet", f"{_WHEEL}[{_EXTRAS}]"),
         *("--constraint", _ROOT / "constraints.txt", "--find-links", _ROOT / "wheels"),
         *("--dest", folder),
     )
@@ -81,7 +82,7 @@ def test_pip_installs_it_from_a_folder_and_the_demo_finds_a_network(
 ) -> None:
     _run(
         *(python, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", wheels),
-        "kfp-nas[digits]",
+        f"kfp-nas[{_EXTRAS}]",
     )
 
     nas = python.with_name("nas")
@@ -111,7 +112,9 @@ def test_it_is_a_tool_in_an_environment_of_its_own(
     where = {name: str(tmp_path / name) for name in places}
     filled = (argument.format(wheels) for argument in arguments)
 
-    _run(_TOOLS / tool, *filled, "--python", sys.executable, "kfp-nas[digits]", environment=where)
+    _run(
+        _TOOLS / tool, *filled, "--python", sys.executable, f"kfp-nas[{_EXTRAS}]", environment=where
+    )
 
     nas = tmp_path / {"uv": "UV_TOOL_BIN_DIR", "pipx": "PIPX_BIN_DIR"}[tool] / "nas"
     assert "digits" in _run(nas, "presets")
