@@ -26,6 +26,12 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0, le=1e11)]
 """Also since 1970: what is a date."""
 
+Confusion = tuple[tuple[Count, Count, Count], ...]
+"""Which class was taken for which: the true one, the predicted one, and how many examples of it.
+
+In order, and only of pairs of which there was an example.
+"""
+
 _CHILD_ID = re.compile(r"r(\d{3,9})-(\d{6,9})-(\d{2,9})", re.ASCII)
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Of every record: an unknown field, and what JSON has no number for, are errors."""
@@ -267,14 +273,23 @@ class Learned:
 
 @checked_dataclass(frozen=True, config=STRICT)
 class TestReading:
-    """A winner's score on the test set, read once."""
+    """What a network came to on the test set, read once.
+
+    Attributes:
+        child: Whose network it is.
+        score: As the task measures it.
+        num_examples: Of the test set.
+        created_s: Seconds since 1970.
+        confusion: Which classes were taken for which; empty where nothing is classified.
+    """
 
     __test__ = False  # for pytest, which takes the name for a class of tests
 
     child: str
-    score: float  # as the task measures it
+    score: float
     num_examples: Count
     created_s: Seconds
+    confusion: Confusion = ()
 
 
 @checked_dataclass(frozen=True, config=STRICT)

@@ -15,7 +15,7 @@ from nas_lib.data import BlobInfo, Manifest, cached_blob
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import files_hash, is_there
 from nas_lib.errors import CorruptStateError
-from nas_lib.records import Child, ChildResult, EpochMetrics, Status, TestReading
+from nas_lib.records import Child, ChildResult, Confusion, EpochMetrics, Status, TestReading
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, Space, planned
 from nas_lib.store import SearchStore, layout
@@ -67,8 +67,8 @@ class TrainedTask(Task, Generic[M]):
         """Return what is to be kept of a trained network, as `network` would load it."""
 
     @abstractmethod
-    def _test_score(self, network: nn.Module, manifest: M, blob: Path) -> float:
-        """Return a network's score on the test data, given as a file."""
+    def _tested(self, network: nn.Module, manifest: M, blob: Path) -> tuple[float, Confusion]:
+        """Return a network's score on the test data, given as a file, and what it mistook."""
 
     @abstractmethod
     def _workload(self, manifest: M, blob: Path, device: torch.device) -> Workload:
@@ -220,8 +220,9 @@ class TrainedTask(Task, Generic[M]):
         manifest = self._manifest(store)
         blob = _fetch(store, layout.DATA_TEST, manifest.test_blob)
         network = self.trained_network(child, space, store)
-        score = self._test_score(network, manifest, blob)
-        return TestReading(child, score, manifest.num_test, created_s=time.time())
+        score, confusion = self._tested(network, manifest, blob)
+        now_s = time.time()
+        return TestReading(child, score, manifest.num_test, created_s=now_s, confusion=confusion)
 
     # --- shared weights ---------------------------------------------------------------------------
 

@@ -161,11 +161,13 @@ class TrainedTaskContract(TaskContract):
         trainer_class: Of their children.
         num_parameters: Of the child's network.
         num_steps: Of its training.
+        classifies: Whether a test says which classes were taken for which.
     """
 
     trainer_class: ClassVar[type[EpochTrainer]]
     num_parameters: ClassVar[int]
     num_steps: ClassVar[float]
+    classifies: ClassVar[bool] = False
 
     def shared_config(self, folder: Path, **weights: Any) -> SearchConfig:
         """Return a search by shared weights on the same data."""
@@ -434,6 +436,10 @@ class TrainedTaskContract(TaskContract):
         expected = NetworkInfo(self.child.architecture, manifest.content_hash)
         assert read_info(judged.weights) == expected
         assert reading.num_examples == manifest.num_test
+        examples = sum(num for *_, num in reading.confusion)
+        right = sum(num for true, predicted, num in reading.confusion if true == predicted)
+        expected_counts = (manifest.num_test, reading.score) if self.classifies else (0, 0.0)
+        assert (examples, right / max(1, examples)) == expected_counts
         # the test data are of the same kind as those that it was chosen by
         assert judged.result.score is not None
         assert reading.score == pytest.approx(judged.result.score, rel=0.3)

@@ -47,6 +47,7 @@ class TestImageTask(TrainedTaskContract):
     trainer_class = ImageTrainer
     num_parameters = 24 + 192 + 28 + 21  # as of its trainer
     num_steps = 5 * 90 / 16
+    classifies = True
 
     def config(self, folder: Path, *, data: int = 1, **settings: Any) -> SearchConfig:
         task = write_toy_images(folder / "toy.npz", seed=data)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from nas_lib.config import ImageChildrenConfig, ImageTaskConfig, SharedConfig
 from nas_lib.data import Manifest, Prepared
-from nas_lib.records import Child
+from nas_lib.records import Child, Confusion
 from nas_lib.results.measure import ACCURACY
 from nas_lib.spaces import Plan
 from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
@@ -104,12 +105,18 @@ class ImageTask(TrainedTask[ImageManifest]):
         """Return the images of a training step: no more than there are."""
         return min(self._children.batch_size, manifest.num_train)
 
-    def _test_score(self, network: nn.Module, manifest: ImageManifest, blob: Path) -> float:
+    def _tested(
+        self, network: nn.Module, manifest: ImageManifest, blob: Path
+    ) -> tuple[float, Confusion]:
         from nas_lib.tasks.images.batches import check_images, load_test_images
-        from nas_lib.tasks.images.trainer import evaluate
+        from nas_lib.tasks.images.trainer import predicted
 
         images = check_images("test", load_test_images(blob), manifest, manifest.num_test)
-        return evaluate(network, images, mean=manifest.mean, std=manifest.std).score
+        classes = predicted(network, images, mean=manifest.mean, std=manifest.std)
+        pairs = Counter(zip(images.labels.tolist(), classes.tolist(), strict=True))
+        num_right = sum(num for (true, other), num in pairs.items() if true == other)
+        confusion = tuple((*pair, pairs[pair]) for pair in sorted(pairs))
+        return num_right / len(images.labels), confusion
 
     def _workload(self, manifest: ImageManifest, blob: Path, device: torch.device) -> ImageWorkload:
         from nas_lib.tasks.images.workload import ImageWorkload

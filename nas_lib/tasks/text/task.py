@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from nas_lib.config import SharedConfig, TextChildrenConfig, TextTaskConfig
 from nas_lib.data import Manifest, Prepared
-from nas_lib.records import Child
+from nas_lib.records import Child, Confusion
 from nas_lib.results.measure import PERPLEXITY
 from nas_lib.spaces import Plan
 from nas_lib.tasks.text.preparation import TextManifest, prepare_text
@@ -106,12 +106,14 @@ class TextTask(TrainedTask[TextManifest]):
         num_rows = (manifest.num_train - 1) // num_columns
         return min(self._children.text.bptt, num_rows), num_columns
 
-    def _test_score(self, network: nn.Module, manifest: TextManifest, blob: Path) -> float:
+    def _tested(
+        self, network: nn.Module, manifest: TextManifest, blob: Path
+    ) -> tuple[float, Confusion]:
         from nas_lib.tasks.text.batches import check_text, load_test_text
         from nas_lib.tasks.text.trainer import perplexity, text_loss
 
         words = check_text("test", load_test_text(blob), manifest, manifest.num_test)
-        return perplexity(text_loss(cast("LanguageModel", network), words))
+        return perplexity(text_loss(cast("LanguageModel", network), words)), ()
 
     def _workload(self, manifest: TextManifest, blob: Path, device: torch.device) -> TextWorkload:
         from nas_lib.tasks.text.workload import TextWorkload
