@@ -86,12 +86,14 @@ class TextInputs:
         state_size: Numbers of a state, S.
         unknown: The index of the word that stands for all that are not in the vocabulary.
         end: The index of the word that ends a sentence.
+        words: How a text is split into words: as the reader of this format does.
     """
 
     bptt: Annotated[int, Field(ge=1)]
     state_size: Annotated[int, Field(ge=1)]
     unknown: Count
     end: Count
+    words: Literal["pydoc_topics", "text_files"]
     kind: Literal["text"] = "text"
 
 

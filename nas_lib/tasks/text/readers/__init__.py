@@ -8,15 +8,20 @@ from typing import Any
 from nas_lib.config import PydocTopicsData, TextDataConfig, TextFilesData
 from nas_lib.data.allowance import Allowance
 from nas_lib.tasks.text.raw import RawText
-from nas_lib.tasks.text.readers.pydoc_topics import read_pydoc_topics
-from nas_lib.tasks.text.readers.text_files import read_text_files
+from nas_lib.tasks.text.readers.pydoc_topics import read_pydoc_topics, words_of_topic
+from nas_lib.tasks.text.readers.text_files import read_text_files, words_of_text
 
-__all__ = ["read_text"]
+__all__ = ["SPLITTERS", "read_text"]
 
 _READERS: dict[type[Any], Callable[[Any, Allowance], RawText]] = {
     PydocTopicsData: read_pydoc_topics,
     TextFilesData: read_text_files,
 }
+SPLITTERS: dict[str, Callable[[str], list[str]]] = {
+    "pydoc_topics": words_of_topic,
+    "text_files": words_of_text,
+}
+"""How the reader of each format splits a text into words, with the ends of sentences."""
 
 
 def read_text(config: TextDataConfig, allowance: Allowance) -> RawText:

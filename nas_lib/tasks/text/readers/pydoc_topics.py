@@ -27,7 +27,7 @@ def read_pydoc_topics(config: PydocTopicsData, allowance: Allowance) -> RawText:
     """
     parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
     for name, text in sorted(_topics().items()):
-        parts[_part(name)].extend(_words(text))
+        parts[_part(name)].extend(words_of_topic(text))
     source = f"topics of Python {platform.python_version()}'s documentation"
     return RawText(source, parts["train"], parts["valid"], parts["test"])
 
@@ -62,7 +62,7 @@ def _part(name: str) -> str:
     return "valid" if percentile < _VALID else "test" if percentile < _TEST else "train"
 
 
-def _words(text: str) -> list[str]:
+def words_of_topic(text: str) -> list[str]:
     """Return the words, each paragraph with an end: its lines are only as long as fits a screen."""
     paragraphs = (_WORD.findall(paragraph) for paragraph in re.split(r"\n\s*\n", text.lower()))
     return [word for words in paragraphs if words for word in (*words, END)]

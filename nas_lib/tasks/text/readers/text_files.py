@@ -47,6 +47,12 @@ def read_text_files(config: TextFilesData, allowance: Allowance) -> RawText:
     return RawText(source, train, valid, test)
 
 
+def words_of_text(text: str) -> list[str]:
+    """Return the words of a text as those of a file: with an `<eos>` at the end of each line."""
+    lines = text.removesuffix("\n").split("\n")
+    return [word for line in lines for word in (*line.split(), END)]
+
+
 def _role(name: str) -> tuple[str, str] | None:
     if (match := _NAME.fullmatch(name)) is None:
         return None
@@ -75,7 +81,7 @@ def _whole_words(file: DataFile) -> Iterator[str]:
         DataError: It has no words, or one that does not end.
     """
     rest, last, is_blank = "", "", True
-    for piece in _decoded(file):
+    for piece in decoded(file):
         text = rest + piece
         rest = "" if not text or text[-1].isspace() else text.rsplit(None, 1)[-1]
         if len(rest) > _LONGEST_WORD:
@@ -91,7 +97,7 @@ def _whole_words(file: DataFile) -> Iterator[str]:
         yield f"{rest}\n"
 
 
-def _decoded(file: DataFile) -> Iterator[str]:
+def decoded(file: DataFile) -> Iterator[str]:
     """Yield the text in pieces, without a mark at its start that says how it is encoded."""
     with file.open() as stream:
         pieces = file.allowance.pieces(stream, file.where)
