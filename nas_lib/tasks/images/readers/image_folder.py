@@ -91,10 +91,10 @@ class _Decoded:
 def _decode(
     files: Sequence[Path], config: ImageFolderData, allowance: Allowance, source: str
 ) -> _Decoded:
-    reader = PictureReader(config, allowance)
-    shape = (len(files), reader.num_channels, config.size, config.size)
-    allowance.take(math.prod(shape), source)
-    images = np.empty(shape, np.uint8)
+    shape = (1 if config.grey else 3, config.size, config.size)
+    reader = PictureReader(shape, background=config.background, allowance=allowance)
+    allowance.take(len(files) * math.prod(shape), source)
+    images = np.empty((len(files), *shape), np.uint8)
     facts, deep = {}, {}
     for index, picture in enumerate(reader.read_all(files)):
         if picture is None:

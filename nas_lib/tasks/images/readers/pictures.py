@@ -1,6 +1,6 @@
 """Picture files, decoded: what is in them decides, and not what they are called.
 
-Letters: N files, C channels; every picture becomes a square.
+Letters: C channels, H x W pixels; every picture becomes one of that size.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from nas_lib.config import ImageFolderData
 from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError, one_line
 from nas_lib.training.machine import num_cpus
@@ -50,6 +49,7 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 """By EXIF's orientation: how to turn the stored picture so that it is upright."""
+_ON_ITS_SIDE: Final = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Picture:
     """A decoded file.
 
     Attributes:
-        pixels: uint8 `[C, side, side]`; float32 `[1, side, side]` where they are of 32 bits, whose
-            range no file tells.
+        pixels: uint8 `[C, H, W]`; float32 `[1, H, W]` where they are of 32 bits, whose range no
+            file tells.
         facts: On the picture.
     """
 
@@ -84,18 +84,21 @@ class Picture:
 class PictureReader:
     """Decodes pictures as the user's settings have them."""
 
-    def __init__(self, config: ImageFolderData, allowance: Allowance) -> None:
-        """Take the settings, and what even a single picture may not exceed."""
-        self._allowance = allowance
-        self._side = config.size
-        self._mode = "L" if config.grey else "RGB"
-        self._background = config.background
-        self._one_at_a_time = threading.Lock()
+    def __init__(
+        self, shape: tuple[int, int, int], *, background: str, allowance: Allowance
+    ) -> None:
+        """Take what pictures are to become.
 
-    @property
-    def num_channels(self) -> int:
-        """C."""
-        return len(self._mode)
+        Args:
+            shape: C (1 for grey, 3 for RGB), H and W.
+            background: Seen through what is transparent.
+            allowance: What even a single picture may not exceed.
+        """
+        self.num_channels, self._height, self._width = shape
+        self._mode = "L" if self.num_channels == 1 else "RGB"
+        self._background = background
+        self._allowance = allowance
+        self._one_at_a_time = threading.Lock()
 
     def read_all(self, paths: Sequence[Path]) -> Iterator[Picture | None]:
         """Yield what `read` returns for each path; what libraries warn of is not shown."""
@@ -110,17 +113,26 @@ class PictureReader:
             DataError: The file cannot be read, is a picture by its name and not by its content, is
                 damaged, or too large.
         """
-        try:
-            with path.open("rb") as file:
-                return self._read(file, path)
-        except Image.DecompressionBombError as err:
-            raise _too_large(path, f"more than {2 * MAX_PIXELS / 1e6:.0f}") from err
-        except DataError:
-            raise
-        except Exception as err:  # decoders raise what they like at bytes they do not expect
-            raise DataError(
-                f"{one_line(path)}: expected an image, but it cannot be read: {one_line(err)}"
-            ) from err
+        with _readable_picture(path), path.open("rb") as file:
+            return self._read(file, path)
+
+    def read_bytes(self, data: bytes, name: str) -> Picture | None:
+        """Return the picture that a file with this content and name holds, as `read` does."""
+        path = Path(name)
+        with _readable_picture(path):
+            return self._read(io.BytesIO(data), path)
+
+    def read_image(self, image: Image.Image, name: str) -> Picture:
+        """Return a picture that somebody else has opened; of a large JPEG, all pixels are taken.
+
+        Raises:
+            DataError: It is damaged, or too large.
+        """
+        path = Path(name)
+        with _readable_picture(path):
+            _check_size(path, image)
+            image.load()
+            return self._decoded(image, has_more=False)
 
     def _read(self, file: BinaryIO, path: Path) -> Picture | None:
         formats, suffixes = _readable()
@@ -137,12 +149,11 @@ class PictureReader:
                 "format"
             ) from err
         with image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise _too_large(path, f"{width * height / 1e6:.0f} ({width:,}x{height:,})")
+            _check_size(path, image)
             # a photo's other pictures are depth maps and previews of it
             has_more = image.format != "MPO" and getattr(image, "is_animated", False)
-            image.draft(self._mode, (2 * self._side, 2 * self._side))  # a large JPEG: fewer pixels
+            side = 2 * max(self._height, self._width)
+            image.draft(self._mode, (side, side))  # a large JPEG: fewer pixels
             num_pixels = image.width * image.height
             self._allowance.expect(_BYTES_PER_PIXEL * num_pixels, one_line(path))
             is_large = num_pixels > _LARGE
@@ -159,7 +170,9 @@ class PictureReader:
         if kept[0] != _PNG:
             file.seek(0)
             return file
-        self._allowance.expect(2 * os.fstat(file.fileno()).st_size, one_line(path))  # and joined
+        num_bytes = file.seek(0, os.SEEK_END)
+        file.seek(len(_PNG))
+        self._allowance.expect(2 * num_bytes, one_line(path))  # and joined
         while len(head := file.read(8)) == 8:  # of a chunk: its length, and what it is
             num_bytes = int.from_bytes(head[:4], "big") + 4  # with a checksum
             if head[4:] in _NO_PIXELS:
@@ -173,7 +186,7 @@ class PictureReader:
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             return self._deep(image, turn, has_more)
         small = self._turned(_flat(image, self._mode, self._background), turn)
-        pixels = np.asarray(small).reshape(self._side, self._side, -1).transpose(2, 0, 1)
+        pixels = np.asarray(small).reshape(self._height, self._width, -1).transpose(2, 0, 1)
         return Picture(pixels, Facts(has_more=has_more))
 
     def _deep(self, image: Image.Image, turn: Image.Transpose | None, has_more: bool) -> Picture:
@@ -189,7 +202,9 @@ class PictureReader:
         return Picture(pixels, Facts(16, limits, has_more))
 
     def _turned(self, image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
-        small = image.resize((self._side, self._side), Image.Resampling.BILINEAR)
+        is_on_its_side = turn in _ON_ITS_SIDE
+        size = (self._height, self._width) if is_on_its_side else (self._width, self._height)
+        small = image.resize(size, Image.Resampling.BILINEAR)
         return small if turn is None else small.transpose(turn)
 
 
@@ -223,6 +238,27 @@ def _flat(image: Image.Image, mode: str, background: str) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, background), image)
     return image.convert(mode)
+
+
+@contextmanager
+def _readable_picture(path: Path) -> Iterator[None]:
+    """Turn what is raised for a picture that cannot be read into a sentence."""
+    try:
+        yield
+    except Image.DecompressionBombError as err:
+        raise _too_large(path, f"more than {2 * MAX_PIXELS / 1e6:.0f}") from err
+    except DataError:
+        raise
+    except Exception as err:  # decoders raise what they like at bytes they do not expect
+        raise DataError(
+            f"{one_line(path)}: expected an image, but it cannot be read: {one_line(err)}"
+        ) from err
+
+
+def _check_size(path: Path, image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise _too_large(path, f"{width * height / 1e6:.0f} ({width:,}x{height:,})")
 
 
 def _too_large(path: Path, megapixels: str) -> DataError:
