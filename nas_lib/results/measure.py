@@ -68,3 +68,11 @@ ACCURACY = Measure("accuracy", is_fraction=True)
 PERPLEXITY = Measure("perplexity", higher_is_better=False, overflows_at=1e6)
 OWN = Measure("score", is_held_out=False)
 """A user's own: nothing is known of it but that more is better."""
+
+
+def perplexity(loss: float) -> float:
+    """Return exp(loss) of a loss in nats, infinite where that is too large for a number."""
+    try:
+        return math.exp(loss)
+    except OverflowError:
+        return math.inf

@@ -20,7 +20,7 @@ from nas_lib.results.measure import ACCURACY
 CHILD = "r000-000001-02"
 
 IMAGES = ImageInputs(8, 8, 1, "uint8", (0.5,), (0.25,), "white")
-TEXT = TextInputs(bptt=10, state_size=6, unknown=0, end=1)
+TEXT = TextInputs(bptt=10, state_size=6, unknown=0, end=1, words="text_files")
 
 
 def model_info(inputs: ImageInputs | TextInputs = IMAGES) -> ModelInfo:

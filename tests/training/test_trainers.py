@@ -13,11 +13,11 @@ from trainer_contract import TrainerContract
 
 from nas_lib.config import AugmentConfig
 from nas_lib.networks import LanguageModel, build_language_model, build_network
-from nas_lib.results.measure import ACCURACY, PERPLEXITY
+from nas_lib.results.measure import ACCURACY, PERPLEXITY, perplexity
 from nas_lib.spaces import MicroPlan, Plan
 from nas_lib.tasks.images.batches import ImageSplits, ImageTensors
 from nas_lib.tasks.images.trainer import ImageTrainer, evaluate
-from nas_lib.tasks.text.trainer import perplexity, text_loss
+from nas_lib.tasks.text.trainer import text_loss
 from nas_lib.training.epoch_trainer import EpochTrainer, Validation
 
 CELLS = MicroPlan.parse(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from nas_lib.config import SharedConfig, TextChildrenConfig, TextTaskConfig
 from nas_lib.data import Manifest, Prepared
 from nas_lib.records import Child, Confusion
-from nas_lib.results.measure import PERPLEXITY
+from nas_lib.results.measure import PERPLEXITY, perplexity
 from nas_lib.spaces import Plan
 from nas_lib.tasks.text.preparation import TextManifest, prepare_text
 from nas_lib.tasks.trained import TrainedTask
@@ -110,7 +110,7 @@ class TextTask(TrainedTask[TextManifest]):
         self, network: nn.Module, manifest: TextManifest, blob: Path
     ) -> tuple[float, Confusion]:
         from nas_lib.tasks.text.batches import check_text, load_test_text
-        from nas_lib.tasks.text.trainer import perplexity, text_loss
+        from nas_lib.tasks.text.trainer import text_loss
 
         words = check_text("test", load_test_text(blob), manifest, manifest.num_test)
         return perplexity(text_loss(cast("LanguageModel", network), words)), ()

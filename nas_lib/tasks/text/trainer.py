@@ -5,7 +5,6 @@ Shapes: T words of a piece of text, B columns, N words, H units.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from nas_lib.config import TextChildrenConfig
 from nas_lib.networks import LanguageModel, build_language_model, count_language_model
 from nas_lib.records import Child
-from nas_lib.results.measure import PERPLEXITY
+from nas_lib.results.measure import PERPLEXITY, perplexity
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan
 from nas_lib.tasks.text.batches import Piece, TextSplits, evaluation_text_batches, text_batches
@@ -178,11 +177,3 @@ def text_loss(model: LanguageModel, words_N: Tensor) -> float:
         total_loss += len(inputs_TB) * loss.cross_entropy
         state_BH = loss.state_BH
     return total_loss.item() / sum(len(inputs_TB) for inputs_TB, _ in pieces)
-
-
-def perplexity(loss: float) -> float:
-    """Return exp(loss) of a loss in nats, infinite where that is too large for a number."""
-    try:
-        return math.exp(loss)
-    except OverflowError:
-        return math.inf

@@ -14,7 +14,7 @@ from torch import Tensor
 from nas_lib.config import SharedConfig, TextWeightsConfig
 from nas_lib.named_objects import imported
 from nas_lib.networks.language_model import LanguageLoss
-from nas_lib.results.measure import PERPLEXITY
+from nas_lib.results.measure import PERPLEXITY, perplexity
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.shared_weights.norm import (
     BatchNormMode,
@@ -27,7 +27,6 @@ from nas_lib.shared_weights.rnn import RnnSuperNetwork
 from nas_lib.shared_weights.workload import Batch, Tokens
 from nas_lib.spaces import SpacePart
 from nas_lib.tasks.text.batches import Piece, TextSplits, evaluation_text_batches, text_batches
-from nas_lib.tasks.text.trainer import perplexity
 
 
 class TextWorkload:

@@ -12,8 +12,9 @@ from toy_text import TEXT, TEXT_PLAN, WORDS, text_children, text_trainer
 
 from nas_lib.config import TextChildrenConfig
 from nas_lib.networks import LanguageModel, build_language_model
+from nas_lib.results.measure import perplexity
 from nas_lib.tasks.text.batches import text_batches
-from nas_lib.tasks.text.trainer import first_averaged_epoch, perplexity, text_loss
+from nas_lib.tasks.text.trainer import first_averaged_epoch, text_loss
 from nas_lib.training.epoch_trainer import DivergedError
 
 NO_DROPOUT = dict.fromkeys(
