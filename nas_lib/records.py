@@ -198,7 +198,7 @@ class Proposed:
         replica: The controller replica that proposed them.
         round: The replica's own round, from 0.
         run: The run that proposed.
-        depth: The depth of the space in this round.
+        depth: The depth of the space in this round; 0 where each child has one of its own.
         versions: The version of each parameter shard at which they were sampled.
         children: In order of their index.
         created_s: Seconds since 1970.
@@ -381,6 +381,21 @@ class Derived:
     probes: tuple[SharedScore, ...]
     scores: tuple[float, ...]
     seconds: Seconds
+    created_s: Seconds
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class FinalTraining:
+    """A search has a final training: a search of its own, within it.
+
+    Attributes:
+        key: Of its folder, 8 hexadecimal digits of its identity.
+        is_of_references: Whether known networks are trained there, and not the search's own.
+        created_s: Seconds since 1970.
+    """
+
+    key: str
+    is_of_references: bool
     created_s: Seconds
 
 

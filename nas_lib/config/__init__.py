@@ -11,7 +11,14 @@ from nas_lib.config.controllers import (
     RandomConfig,
     ReinforceConfig,
 )
-from nas_lib.config.procedures import DeriveConfig, ProcedureConfig, RoundsConfig, SharedConfig
+from nas_lib.config.final import FinalConfig, ImageFinalConfig, TextFinalConfig
+from nas_lib.config.procedures import (
+    DeriveConfig,
+    FinalsConfig,
+    ProcedureConfig,
+    RoundsConfig,
+    SharedConfig,
+)
 from nas_lib.config.resources import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config.search import SearchConfig
 from nas_lib.config.tasks import (
@@ -80,9 +87,12 @@ __all__ = [
     "EnasRnnSpaceConfig",
     "FanOut",
     "FiltersConfig",
+    "FinalConfig",
+    "FinalsConfig",
     "HiddenConfig",
     "IdxData",
     "ImageChildrenConfig",
+    "ImageFinalConfig",
     "ImageFolderData",
     "ImageReferencesConfig",
     "ImageTaskConfig",
@@ -106,6 +116,7 @@ __all__ = [
     "TextChildrenConfig",
     "TextDataConfig",
     "TextFilesData",
+    "TextFinalConfig",
     "TextReferencesConfig",
     "TextRewardConfig",
     "TextTaskConfig",

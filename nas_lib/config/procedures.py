@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nas_lib.bounds import Count, Few, Seconds
+from nas_lib.bounds import Count, Few, Label, Seconds, Text
+from nas_lib.config.final import Grid
 from nas_lib.config.training import ChildrenPart, WeightsConfig
 from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import SpacePart
@@ -233,7 +234,30 @@ class SharedConfig(OneReplicaPart):
         return self
 
 
-ProcedureConfig = Annotated[RoundsConfig | SharedConfig, Field(discriminator="kind")]
+class FinalsConfig(OneReplicaPart):
+    """Networks that are named are trained by several seeds, and the best one once more."""
+
+    procedure: ClassVar[str] = "nas_lib.procedures.final:Final"
+    reporter: ClassVar[str] = "nas_lib.report.final:FinalReporter"
+
+    kind: Literal["final"] = "final"
+    networks: tuple[Text, ...] = Field(
+        min_length=1, max_length=1000, description="Configuration strings of architectures."
+    )
+    origins: tuple[Label, ...] = Field(
+        (), max_length=1000, description="What each of them was called before, such as a child."
+    )
+    seeds: Few = Field(3, description="Each network is trained so often, with other seeds.")
+    grid: Grid = Field(default_factory=dict, description="Values to try, by settings of children.")
+    retrain: bool = Field(
+        True, description="Train the winner once more, on training and validation data."
+    )
+    children_per_round: int = Field(
+        24, ge=1, le=1000, description="Children that are trained at the same time, at most."
+    )
+
+
+ProcedureConfig = Annotated[RoundsConfig | SharedConfig | FinalsConfig, Field(discriminator="kind")]
 
 PROCEDURES: Mapping[str, type[ProcedurePart]] = by_kind(ProcedureConfig)
 """Settings by their kind."""

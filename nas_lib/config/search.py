@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from nas_lib.bounds import Name
 from nas_lib.config.controllers import ControllerConfig, ReinforceConfig
+from nas_lib.config.final import FinalConfig
 from nas_lib.config.procedures import ProcedureConfig, RoundsConfig
 from nas_lib.config.resources import ResourcesConfig
 from nas_lib.config.tasks import ImageTaskConfig, TaskConfig
@@ -49,6 +50,7 @@ class SearchConfig(Part):
     controller: ControllerConfig = Field(default_factory=ReinforceConfig)
     children: ChildrenConfig = Field(default_factory=ImageChildrenConfig)
     search: ProcedureConfig = Field(default_factory=RoundsConfig)
+    final: FinalConfig = Field(default_factory=FinalConfig, json_schema_extra=MAY_CHANGE)
     resources: ResourcesConfig = Field(
         default_factory=ResourcesConfig, json_schema_extra=MAY_CHANGE
     )
@@ -69,6 +71,8 @@ class SearchConfig(Part):
     def _fit_together(self) -> SearchConfig:
         if misfits := [*self._misfits()]:
             raise MisfitsError(misfits)
+        # no other object may be returned from here, and of this one nobody knows yet
+        self.__dict__["final"] = self.final.as_in_search(self.children)
         return self
 
     def _misfits(self) -> Iterator[Misfit]:
@@ -102,12 +106,22 @@ def _with_kinds(document: Mapping[str, Any]) -> dict[str, Any]:
     search = _with_kind(document.get("search", {}), "rounds")
     if _kind_of(search) == "shared" and isinstance(search, Mapping):
         search = {**search, "weights": _with_kind(search.get("weights", {}), of_task)}
+    final = document.get("final", {})
     return {
         **document,
         "task": task,
         "children": _with_kind(children, "own" if is_own else of_task),
         "search": search,
+        "final": final if is_own else _with_final_kind(final, of_task),
     }
+
+
+def _with_final_kind(final: Any, kind: str) -> Any:
+    """Return the section with the kind of its children, which is that of the task."""
+    if not isinstance(final, Mapping):
+        return final
+    given = final.get("children")
+    return {**final, "children": _with_kind({} if given is None else given, kind)}
 
 
 def _with_kind(part: Any, kind: str) -> Any:

@@ -7,6 +7,7 @@ their results by `steps.aggregate_rewards`; the procedure says what comes before
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
@@ -16,7 +17,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.proposals import Assignment
 from nas_lib.records import Child, Learned, RunPlan
-from nas_lib.results import SearchView
+from nas_lib.results import SearchView, best_kept, leaderboard, winner
 from nas_lib.store import layout
 from nas_lib.tasks import Task
 
@@ -163,6 +164,19 @@ class Procedure(ABC, Generic[S]):
     @abstractmethod
     def learn(self, search: OpenSearch, replica: int, round: int, *, run: str) -> Learned | None:
         """Learn from a round whose results are in; None where nothing is."""
+
+    def to_test(self, search: OpenSearch, view: SearchView) -> Iterable[str]:
+        """Return the children of a finished search whose test is read.
+
+        Where the winner was drawn at random, the best of those that shared weights chose is read
+        too, if its weights were kept: it is what such a search is to be compared by. Where the best
+        are trained once more, none is: their own test is what counts.
+        """
+        if search.config.final.follows:
+            return ()
+        has_weights = leaderboard(view.rows, view.config.children.keep)
+        found = [winner(view.rows), *(row for row in has_weights if row == best_kept(view))]
+        return dict.fromkeys(row.id for row in found if row is not None)
 
     # --- for people ------------------------------------------------------------------------------
 

@@ -15,6 +15,9 @@ from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces.decisions import check_tokens
 from nas_lib.store import layout
 
+ANY_DEPTH = 0
+"""Of a round whose architectures are each of a depth of their own."""
+
 
 def proposal(
     search: OpenSearch,
@@ -138,10 +141,11 @@ def proposed_child(search: OpenSearch, child: str) -> Child:
 
 def architecture_misfit(search: OpenSearch, found: Architecture, *, depth: int = 1) -> str:
     """Say why a stored architecture is none of the space; empty if it is."""
-    if not 1 <= depth <= search.space.max_depth:
+    if not 0 <= depth <= search.space.max_depth:
         return f"the space has no depth {depth}"
     try:
-        check_tokens(search.space.decisions(depth), found.tokens)
+        if depth != ANY_DEPTH:
+            check_tokens(search.space.decisions(depth), found.tokens)
         right = search.space.decode(found.tokens)
     except ArchitectureError as err:
         return one_line(err, 200)

@@ -55,6 +55,7 @@ class SearchView:
         about_scores: Paragraphs on what scores and rewards are, and what they are taken on.
         shared_epochs: What each epoch of shared-weight training came to, in order.
         derived: What shared weights told, None as long as they have not.
+        finals: Its final trainings, the oldest first.
         lost_runs: What runs on Kubeflow planned that ended before they could report, oldest first.
         run_plan: What the run that asks planned, None where it did not, or no run asks.
         run: The run that asks, empty where no run does.
@@ -77,6 +78,7 @@ class SearchView:
     about_scores: tuple[str, ...] = ()
     shared_epochs: tuple[SharedEpoch, ...] = ()
     derived: Derived | None = None
+    finals: tuple[SearchView, ...] = ()
     lost_runs: tuple[RunPlan, ...] = ()
     run_plan: RunPlan | None = None
     run: str = ""

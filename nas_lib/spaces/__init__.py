@@ -37,6 +37,7 @@ from nas_lib.spaces.references import (
 from nas_lib.spaces.space import (
     Plan,
     PlannedSpace,
+    SizeConfig,
     Space,
     SpacePart,
     every_architecture,
@@ -87,6 +88,7 @@ __all__ = [
     "ReferencePlan",
     "ReferenceSpace",
     "RnnPlan",
+    "SizeConfig",
     "Space",
     "SpaceConfig",
     "SpacePart",

@@ -11,11 +11,12 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from nas_lib.architecture import Architecture
+from nas_lib.bounds import Few, Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Decision
@@ -88,6 +89,17 @@ class Plan(Protocol):
         ...
 
 
+class SizeConfig(Part):
+    """How large networks are in the end, where that is another size than in the search."""
+
+    filters: Width | None = Field(
+        None, description="enas-macro, enas-micro: channels of the first third; unset: as it was."
+    )
+    cells: Few | None = Field(None, description="enas-micro: normal cells.")
+    hidden: Width | None = Field(None, description="enas-rnn: units of the state.")
+    more_filters: Width | None = Field(None, description="cnn: so many more in each layer.")
+
+
 class SpacePart(Part):
     """Settings of a space, and what can be told of it before anything is built.
 
@@ -110,6 +122,14 @@ class SpacePart(Part):
     def num_options(self) -> int | None:
         """Options of each choice, None where they differ."""
         return None
+
+    def at_size(self, size: SizeConfig) -> Self:
+        """Return the settings of the same architectures as networks of another size.
+
+        Raises:
+            ConfigError: The space has no such size.
+        """
+        return self
 
     @abstractmethod
     def build(self, given: Space | None = None) -> Space:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
+from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildRow, Learned, Rewarded, RunPlan, TestReading
 from nas_lib.report import search_page
-from nas_lib.results import DataSummary, SearchView, best_kept, leaderboard, winner
+from nas_lib.results import DataSummary, SearchView
 from nas_lib.steps.lost_runs import lost_runs
 from nas_lib.store import History, layout, lease
 
@@ -58,7 +60,14 @@ def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
         run_plan=search.store.find_note(RunPlan, layout.run_plan(run)) if run else None,
         run=run,
     )
+    view = replace(view, finals=tuple(_finals(search)))
     return procedure.complete_view(view, search)
+
+
+def _finals(search: OpenSearch) -> Iterable[SearchView]:
+    """Yield a search's final trainings."""
+    for each in search.store.finals():
+        yield view_search(OpenSearch(layout.within(search.uri, each.key)))
 
 
 def _data(search: OpenSearch) -> DataSummary | None:
@@ -79,17 +88,10 @@ def _readings(search: OpenSearch, children: Iterable[str]) -> tuple[TestReading,
 
 
 def _test_winners(search: OpenSearch, view: SearchView) -> bool:
-    """Read the winner's test score if nobody has; return whether that was new.
-
-    Where the winner was drawn at random, the best of those that shared weights chose is read too,
-    if its weights were kept: it is what such a search is to be compared by.
-    """
+    """Read the tests that are due, if nobody has; return whether one was new."""
     if not search.task.reads_test():
         return False
-    has_weights = leaderboard(view.rows, view.config.children.keep)
-    found = [winner(view.rows), *(row for row in has_weights if row == best_kept(view))]
-    children = dict.fromkeys(row.id for row in found if row is not None)
-    news = [_test(search, child) for child in children]
+    news = [_test(search, child) for child in procedure_of(search.config).to_test(search, view)]
     return any(news)
 
 
@@ -98,5 +100,6 @@ def _test(search: OpenSearch, child: str) -> bool:
     key = layout.child_test(child)
     if search.store.find(TestReading, key) is not None:
         return False
-    search.store.settle(key, search.task.read_test(child, search.space, search.store))
+    task = procedure_of(search.config).task_for(search, proposed_child(search, child))
+    search.store.settle(key, task.read_test(child, search.space, search.store))
     return True

@@ -29,6 +29,9 @@ SHARED_SCORES = "shared/scores"  # of the samples, in chunks, while they are mad
 DERIVED = "shared/derived.json"
 SHARED_CHECKPOINTS = "checkpoints/shared"
 MODELS = "models"  # what is handed on
+
+FINALS = Row("finals", ".json", first=1, digits=8)  # which final trainings there are
+FINAL = "final"  # ... each a search of its own
 CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know only prefixes
 
 AttemptEnd = Literal["", "failed", "stopped"]
@@ -240,6 +243,21 @@ def model_folder(model: str) -> str:
 def model_file(model: str, path: str) -> str:
     """Return the key of one file of a model; `model.json` is written last."""
     return f"{model_folder(model)}/{path}"
+
+
+def final_training(number: int) -> str:
+    """Return the key of the note that there is a final training."""
+    return FINALS.key(number)
+
+
+def within(uri: str, key: str) -> str:
+    """Return where a final training lies, of the search at this URI."""
+    return f"{uri}/{FINAL}/{key}"
+
+
+def around(uri: str) -> str:
+    """Return the URI of the search whose final training lies at this one."""
+    return uri.rsplit("/", 2)[0]
 
 
 def _run_folder(run: str) -> str:

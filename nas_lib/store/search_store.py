@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, TypeVar, get_args
 
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -21,6 +22,7 @@ from nas_lib.records import (
     STRICT,
     ChildId,
     ChildRow,
+    FinalTraining,
     Problem,
     Proposed,
     Rewarded,
@@ -42,12 +44,21 @@ T = TypeVar("T")
 
 @checked_dataclass(frozen=True, config=STRICT)
 class StoredSearch:
-    """What `search.json` says; written once."""
+    """What `search.json` says; written once.
+
+    Attributes:
+        format_version: Of all that the search stores.
+        identity: Hash of what makes it what it is.
+        data_hash: Of the prepared data; of the space where there are none.
+        config: As it was begun.
+        is_within: Whether it is a final training within another search, whose data it learns.
+    """
 
     format_version: int
     identity: str
     data_hash: str
     config: SearchConfig
+    is_within: bool = False
 
     def as_begun(self, config: SearchConfig) -> SearchConfig:
         """Return a configuration with what this search was before there was a setting for it."""
@@ -67,6 +78,13 @@ class SearchStore:
     def open(cls, uri: str) -> SearchStore:
         """Return the search at this URI, as `open_store` reads it; there may be none yet."""
         return cls(open_store(uri))
+
+    @cached_property
+    def data(self) -> SearchStore:
+        """Where the prepared data lie: here, or in the search whose final training this is."""
+        stored = self.find_search()
+        is_within = stored is not None and stored.is_within
+        return SearchStore.open(layout.around(self.objects.uri)) if is_within else self
 
     def require_create_only(self) -> None:
         """Refuse a store that cannot hold a search; the answer is remembered here.
@@ -276,6 +294,13 @@ class SearchStore:
         """Return the best children so far of each replica, those of one replica best first."""
         newest = self.each(self.newest_rewarded, range(num_replicas))
         return [row for rewarded in newest if rewarded is not None for row in rewarded.best]
+
+    def finals(self) -> list[FinalTraining]:
+        """Return which final trainings there are, the oldest first."""
+        num = self.newest(layout.FINALS) or 0
+        return [
+            self.read(FinalTraining, layout.final_training(number + 1)) for number in range(num)
+        ]
 
     # --- what went wrong -------------------------------------------------------------------------
 

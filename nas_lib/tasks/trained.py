@@ -102,7 +102,7 @@ class TrainedTask(Task, Generic[M]):
 
     def find_manifest(self, store: SearchStore) -> M | None:
         """Return what was prepared, None where nothing was."""
-        found: M | None = store.find(self.manifest_class, layout.DATA_MANIFEST)
+        found: M | None = store.data.find(self.manifest_class, layout.DATA_MANIFEST)
         return found
 
     # --- judging ---------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ class TrainedTask(Task, Generic[M]):
     # --- what lies in the store ----------------------------------------------------------------
 
     def _manifest(self, store: SearchStore) -> M:
-        found: M = store.read(self.manifest_class, layout.DATA_MANIFEST)
+        found: M = store.data.read(self.manifest_class, layout.DATA_MANIFEST)
         search = store.find_search()
         if search is not None and search.data_hash != found.content_hash:
             raise CorruptStateError(
@@ -262,4 +262,4 @@ class TrainedTask(Task, Generic[M]):
 
 
 def _fetch(store: SearchStore, key: str, blob: BlobInfo) -> Path:
-    return cached_blob(lambda: store.objects.get(key, at_most=blob.num_bytes), blob, key)
+    return cached_blob(lambda: store.data.objects.get(key, at_most=blob.num_bytes), blob, key)

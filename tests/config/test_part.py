@@ -13,7 +13,7 @@ from nas_lib.part import MAY_CHANGE, Part
 
 CHILDREN = {"keep", "max_attempts", "timeout_s", "when_all_crash"}
 OF_SEARCH = {
-    "SearchConfig": {"name", "resources"},
+    "SearchConfig": {"name", "final", "resources"},
     "ImageFolderData": {"path"},
     "NpzData": {"path"},
     "IdxData": {"path"},
@@ -24,6 +24,9 @@ OF_SEARCH = {
     "OwnChildrenConfig": CHILDREN,
     "RoundsConfig": {"lease_s", "max_children", "stop_at_score", "wait_for", "grace_s"},
     "SharedConfig": {"lease_s", "tick_minutes"},
+    "FinalsConfig": {"lease_s"},
+    "ImageFinalConfig": CHILDREN | {"checkpoint_every_s", "device"},
+    "TextFinalConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "ImageWeightsConfig": {"device"},
     "TextWeightsConfig": {"device"},
 }
