@@ -88,8 +88,8 @@ class FinalConfig(Part):
         A search's images are not flipped for a reason, which holds for its best networks too.
         """
         ours = self.children
-        if ours is None:
-            return self
+        if ours is None or ours.kind != children.kind:  # where others judge, nothing is trained
+            return self.model_copy(update={"children": None})
         open_ = (_AS_IN_SEARCH & type(ours).model_fields.keys()) - ours.model_fields_set
         same = {name: getattr(children, name) for name in open_}
         return self.model_copy(update={"children": ours.model_copy(update=same)})
