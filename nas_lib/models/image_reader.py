@@ -199,6 +199,6 @@ class ImageReader:
 def _may_be_fractions(mean: float, std: float) -> bool:
     """Say whether numbers of this mean and deviation may all lie in [0, 1].
 
-    Their variance is then at most mean (1 - mean). A channel that never varies has deviation 1.
+    Their variance is then at most mean (1 - mean).
     """
-    return 0 <= mean <= 1 and (std == 1 or std**2 <= mean * (1 - mean) + _ROUNDING)
+    return 0 <= mean <= 1 and std**2 <= mean * (1 - mean) + _ROUNDING

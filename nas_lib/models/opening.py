@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from nas_lib.errors import ConfigError, one_line
 from nas_lib.models.image_model import ImageModel
 from nas_lib.models.info import INFO, ImageInputs
@@ -11,6 +13,8 @@ from nas_lib.store import layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 from nas_lib.training.machine import num_cpus
+
+_MODEL = re.compile(rf"(.+)/{layout.MODELS}/([^/]+)/*")
 
 
 def open_model(place: str, *, threads: int | None = None) -> ImageModel | TextModel:
@@ -26,13 +30,25 @@ def open_model(place: str, *, threads: int | None = None) -> ImageModel | TextMo
         ConfigError: There is no model.
         CorruptStateError: It is damaged, or of another format version.
     """
-    objects = open_store(place)
-    stored = StoredModel.find(objects) or newest_model(objects)
+    stored = _of_a_search(place) or _at(open_store(place))
     if stored is None:
-        raise ConfigError(_nothing_at(objects))
+        raise ConfigError(_nothing_at(place))
     is_image = isinstance(stored.info.inputs, ImageInputs)
     kind: type[ImageModel | TextModel] = ImageModel if is_image else TextModel
     return kind(stored, threads=threads or num_cpus())
+
+
+def _at(objects: ObjectStore) -> StoredModel | None:
+    return StoredModel.find(objects) or newest_model(objects)
+
+
+def _of_a_search(place: str) -> StoredModel | None:
+    """Return the model that `SEARCH/models/<id>` names, None where there is none.
+
+    It is looked for in the search's store: one in memory has no other below it.
+    """
+    match = _MODEL.fullmatch(place)
+    return match and StoredModel.find(open_store(match[1]), f"{layout.MODELS}/{match[2]}")
 
 
 def newest_model(objects: ObjectStore) -> StoredModel | None:
@@ -43,10 +59,14 @@ def newest_model(objects: ObjectStore) -> StoredModel | None:
     Raises:
         CorruptStateError: One is damaged, or of another format version.
     """
-    suffix = f"/{INFO}"
-    keys = [key for key in objects.keys(layout.MODELS) if key.endswith(suffix)]
-    found = [StoredModel.find(objects, key.removesuffix(suffix)) for key in keys]
+    found = (StoredModel.find(objects, f"{layout.MODELS}/{id}") for id in _ids(objects))
     return max(filter(None, found), key=_rank, default=None)
+
+
+def _ids(objects: ObjectStore) -> list[str]:
+    """Return the ids of a search's models."""
+    parts = (key.split("/") for key in objects.keys(layout.MODELS))
+    return [id for _, id, *path in parts if path == [INFO]]
 
 
 def _rank(stored: StoredModel) -> tuple[bool, float, str]:
@@ -54,8 +74,11 @@ def _rank(stored: StoredModel) -> tuple[bool, float, str]:
     return info.id.startswith("final-"), info.created_s, info.id
 
 
-def _nothing_at(objects: ObjectStore) -> str:
+def _nothing_at(place: str) -> str:
+    objects = open_store(place)
     where = one_line(objects.uri)
+    if (match := _MODEL.fullmatch(place)) and (ids := _ids(open_store(match[1]))):
+        return f"there is no model at {where}: {one_line(match[1])} has {', '.join(ids)}"
     if objects.has(layout.SEARCH):
         return (
             f"{where} has no model yet: `nas train {where}` trains what the search found at length "

@@ -41,7 +41,7 @@ def read_text_files(config: TextFilesData, allowance: Allowance) -> RawText:
     known: dict[str, str] = {}
     with open_files(config.path, allowance) as files:
         chosen = choose(config.path, files, wanted)
-        texts = {name: _read(file, known) for name, file in chosen.items()}
+        texts = {name: words_of_file(file, known) for name, file in chosen.items()}
         source = f"texts in {chosen[wanted.names[0]].place}"
     train, valid, test = (texts[name] for name in wanted.names)
     return RawText(source, train, valid, test)
@@ -60,8 +60,8 @@ def _role(name: str) -> tuple[str, str] | None:
     return f"{prefix}{suffix}", f"{'valid' if part.startswith('val') else part}.txt"
 
 
-def _read(file: DataFile, known: dict[str, str]) -> list[str]:
-    """Return the words; of equal ones, `known` keeps one."""
+def words_of_file(file: DataFile, known: dict[str, str]) -> list[str]:
+    """Return the words of a file; of equal ones, `known` keeps one."""
     words: list[str] = []
     for text in _whole_words(file):
         num_words, num_known = len(words), len(known)

@@ -1,0 +1,145 @@
+"""Models that fit on a page, made without torch: one tells colours, one the words of a text.
+
+Letters: N images, H x W pixels, C channels, K classes; T words of a piece, B texts, S numbers of a
+state, V words of the vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from model_infos import IMAGES, TEXT, model_info
+from onnx import TensorProto, helper, numpy_helper
+
+from nas_lib.data import BlobInfo
+from nas_lib.models.info import INFO, ImageInputs, ModelInfo, TextInputs, onnx_file, pack_info
+from nas_lib.store.open import open_store
+
+COLOURS = ("red", "green", "blue")
+"""An image is of the colour that it has the most of."""
+COLOUR_INPUTS = replace(
+    IMAGES, height=6, width=4, channels=3, mean=(0.5,) * 3, std=(0.25,) * 3, background="black"
+)
+
+WORDS = ("<unk>", "<eos>", "the", "cat", "sat")
+STATE = 3
+WORD_INPUTS = replace(TEXT, bptt=4, state_size=STATE)
+
+
+def colour_logits(images_NHWC: np.ndarray) -> np.ndarray:
+    """What the model of colours computes, `[N, K]`."""
+    scale = 1 if images_NHWC.dtype == np.float32 else 255
+    return 8 * images_NHWC.mean(axis=(1, 2), dtype=np.float64) / scale
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis."""
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return odds / odds.sum(axis=-1, keepdims=True)
+
+
+@cache
+def colour_graph(dtype: str = "uint8") -> bytes:
+    """The graph of the model of colours."""
+    uint8, float32 = TensorProto.UINT8, TensorProto.FLOAT
+    nodes = [
+        helper.make_node("Cast", ["images"], ["floats"], to=float32),
+        helper.make_node("ReduceMean", ["floats", "pixels"], ["colour"], keepdims=0),
+        helper.make_node("Mul", ["colour", "scale"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+    factor = 8 if dtype == "float32" else 8 / 255
+    constants = {"pixels": np.array([1, 2]), "scale": np.array(factor, np.float32)}
+    inputs = [_tensor("images", uint8 if dtype == "uint8" else float32, "N", "H", "W", 3)]
+    outputs = [_tensor(name, float32, "N", 3) for name in ("logits", "probabilities")]
+    return _graph(nodes, inputs, outputs, constants)
+
+
+def word_weights() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights of the model of words: of words `[V, S]`, of states `[S, S]`, of logits `[S, V]`."""
+    generator = np.random.default_rng(3)
+    num = len(WORDS)
+    shapes = ((num, STATE), (STATE, STATE), (STATE, num))
+    weights = [generator.normal(size=shape).astype(np.float32) for shape in shapes]
+    return weights[0], weights[1], weights[2]
+
+
+@cache
+def word_graph() -> bytes:
+    """The graph of the model of words, of T steps of `tanh(words + state x states)`."""
+    int64, float32 = TensorProto.INT64, TensorProto.FLOAT
+    weights = dict(zip(("words_VS", "states_SS", "logits_SV"), word_weights(), strict=True))
+    steps = range(WORD_INPUTS.bptt)
+    parts = [f"word{step}" for step in steps]
+    nodes = [helper.make_node("Gather", ["words_VS", "words"], ["embedded"], axis=0)]
+    nodes += [helper.make_node("Split", ["embedded"], parts, axis=0, num_outputs=len(parts))]
+    state = "state"
+    for step in steps:
+        nodes += [
+            helper.make_node("Squeeze", [f"word{step}", "zero"], [f"x{step}"]),
+            helper.make_node("MatMul", [state, "states_SS"], [f"y{step}"]),
+            helper.make_node("Add", [f"x{step}", f"y{step}"], [f"z{step}"]),
+            helper.make_node("Tanh", [f"z{step}"], [f"state{step}"]),
+            helper.make_node("Unsqueeze", [f"state{step}", "zero"], [f"row{step}"]),
+        ]
+        state = f"state{step}"
+    nodes += [
+        helper.make_node("Concat", [f"row{step}" for step in steps], ["states"], axis=0),
+        helper.make_node("MatMul", ["states", "logits_SV"], ["logits"]),
+        helper.make_node("Identity", [state], ["next_state"]),
+    ]
+    inputs = [_tensor("words", int64, len(steps), "B"), _tensor("state", float32, "B", STATE)]
+    outputs = [
+        _tensor("logits", float32, len(steps), "B", len(WORDS)),
+        _tensor("states", float32, len(steps), "B", STATE),
+        _tensor("next_state", float32, "B", STATE),
+    ]
+    return _graph(nodes, inputs, outputs, {**weights, "zero": np.array([0])})
+
+
+def colour_model(place: Path | str, folder: str = "", **changes: Any) -> ModelInfo:
+    """Write the model of colours to a place, as `nas export` would; return what is known of it.
+
+    Args:
+        place: A folder, or the URI of a store.
+        folder: In it.
+        changes: To the description; those of the inputs as `inputs`.
+    """
+    inputs: ImageInputs = changes.pop("inputs", COLOUR_INPUTS)
+    info = replace(model_info(inputs), name="colours", labels=COLOURS, **changes)
+    return write_model(str(place), folder, info, colour_graph(inputs.dtype))
+
+
+def word_model(place: Path | str, folder: str = "", **changes: Any) -> ModelInfo:
+    """Write the model of words to a place, likewise."""
+    inputs: TextInputs = changes.pop("inputs", WORD_INPUTS)
+    info = replace(model_info(inputs), name="words", labels=WORDS, **changes)
+    return write_model(str(place), folder, info, word_graph())
+
+
+def write_model(place: str, folder: str, info: ModelInfo, graph: bytes) -> ModelInfo:
+    """Write a model with this graph to a place; return what is known of it."""
+    info = replace(info, files={onnx_file(info.name): BlobInfo.of(graph)})
+    store = open_store(place)
+    prefix = f"{folder}/" if folder else ""
+    store.replace(f"{prefix}{info.onnx}", graph)
+    store.replace(f"{prefix}{INFO}", pack_info(info))
+    return info
+
+
+def _tensor(name: str, kind: int, *shape: int | str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def _graph(nodes: list, inputs: list, outputs: list, constants: dict[str, np.ndarray]) -> bytes:
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "toy", inputs, outputs, tensors)
+    opset = [helper.make_opsetid("", 18)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
