@@ -7,10 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from model_infos import IMAGES, TEXT, model_info
 
 from nas_lib.errors import ConfigError
 from nas_lib.export.kserve import inference_service, triton_config
-from tests.models.model_infos import IMAGES, TEXT, model_info
 
 _SCHEMA = yaml.safe_load(
     Path(__file__).with_name("inference_service_schema.yaml").read_text(encoding="ascii")
