@@ -22,6 +22,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 32, 46  # margins
 _MAX_POINTS = 400  # of a line: more than can be told apart
 _FEW_DOTS = 200
 _LEGEND_CHARACTER = 6.4  # mean width
+_LEGEND_LINE = 18
 
 Point = tuple[float, float | None]
 
@@ -61,14 +62,16 @@ def line_chart(
         return Markup()
     frame = _Frame.around([point for line in series for point in _extent(line)])
     drawn = [_draw(line, frame, number) for number, line in enumerate(series)]
+    legend, num_more = _legend(series)
+    above = _LEGEND_LINE * num_more
     return tag(
         "svg",
         tag("title", f"{y_label} over {x_label}: {', '.join(line.name for line in series)}"),
         _axes(frame, x_label=x_label, y_label=y_label, counts=counts),
         *drawn,
-        _legend(series),
+        legend,
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        viewBox=f"0 {-above} {_WIDTH} {_HEIGHT + above}",
         role="img",
         font_family="system-ui, sans-serif",
         font_size=12,
@@ -160,15 +163,23 @@ def _label(
     return tag("text", text, x=x, y=y, text_anchor=text_anchor, transform=transform)
 
 
-def _legend(series: Sequence[Series]) -> Markup:
+def _legend(series: Sequence[Series]) -> tuple[Markup, int]:
+    """Return the names of the lines, and how many lines of text they take above the first one."""
+    places: list[tuple[float, int]] = []
+    left, row = float(_LEFT), 0
+    for line in series:
+        width = 26 + _LEGEND_CHARACTER * len(line.name)
+        if places and left + width > _WIDTH:
+            left, row = float(_LEFT), row + 1
+        places.append((left, row))
+        left += width + 18
     entries = []
-    left = float(_LEFT)
-    for number, line in enumerate(series):
-        mark = "M{:g} 14h0" if line.dots else "M{:g} 14h20"
-        entries.append(_stroke(mark.format(left + 10 * line.dots), line, number))
-        entries.append(tag("text", line.name, x=round(left + 26), y=18, fill="#222"))
-        left += 26 + _LEGEND_CHARACTER * len(line.name) + 18
-    return join(*entries)
+    for number, (line, (left, at)) in enumerate(zip(series, places, strict=True)):
+        top = 14 - _LEGEND_LINE * (row - at)
+        end = "h0" if line.dots else "h20"
+        entries.append(_stroke(f"M{left + 10 * line.dots:g} {top}{end}", line, number))
+        entries.append(tag("text", line.name, x=round(left + 26), y=top + 4, fill="#222"))
+    return join(*entries), row
 
 
 def _draw(line: Series, frame: _Frame, number: int) -> Markup:

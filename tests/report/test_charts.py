@@ -29,6 +29,15 @@ class TestChart:
         shown = texts(line_chart([line], x_label="x", y_label="y"))
         assert {"95000", "100k", "105k"} <= set(shown)
 
+    def test_names_that_do_not_fit_beside_each_other_stand_above(self) -> None:
+        lines = [Series(f"a network of the name {n}", [(1, 2.0), (2, 3.0)]) for n in range(4)]
+        svg = ET.fromstring(line_chart(lines, x_label="", y_label=""))
+        shown = [each for each in svg.iter(f"{SVG}text") if (each.text or "").startswith("a net")]
+        right = [float(each.get("x", "")) + 6.4 * len(each.text or "") for each in shown]
+        assert max(right) <= 560
+        assert [each.get("y") for each in shown] == ["0", "0", "18", "18"]
+        assert svg.get("viewBox") == "0 -18 560 318"
+
     def test_a_missing_value_breaks_the_line(self) -> None:
         svg = line_chart(
             [Series("a", [(1, 2.0), (2, 2.5), (3, None), (4, 4.0)])], x_label="x", y_label="y"

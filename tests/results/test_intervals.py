@@ -43,7 +43,7 @@ def test_of_one_seed_nothing_is_known() -> None:
 
 def test_the_difference_of_two_means_has_welchs_interval() -> None:
     # means 0.8 and 0.5; e1 = 0.01 / 3, e2 = 0.02 / 2 = 0.01 (s2^2 = 2 x 0.1^2 / 1)
-    # freedom = (0.013333)^2 / (0.0033333^2 / 2 + 0.01^2 / 1) = 1.6842, t = 5.2143 at that
+    # freedom = (0.013333)^2 / (0.0033333^2 / 2 + 0.01^2 / 1) = 1.6842, t = 5.1762 at that
     found = of_difference([0.7, 0.8, 0.9], [0.4, 0.6])
     assert found is not None
     freedom = (0.04 / 3) ** 2 / ((0.01 / 3) ** 2 / 2 + 0.01**2)
