@@ -28,7 +28,14 @@ from nas_lib.procedures.proposals import (
 )
 from nas_lib.records import Child, ChildId, ChildRow, Learned, Rewarded
 from nas_lib.results import SearchView
-from nas_lib.results.final import Contender, best_contender, contenders, trials
+from nas_lib.results.final import (
+    Contender,
+    best_contender,
+    contenders,
+    outcome,
+    retrained_child,
+    trials,
+)
 from nas_lib.spaces import planned
 from nas_lib.store import layout
 from nas_lib.tasks import Task
@@ -129,12 +136,12 @@ class Final(Procedure[FinalsConfig]):
         return search.task_of(at_point(search.config, point)) if point else search.task
 
     def to_test(self, search: OpenSearch, view: SearchView) -> Iterable[str]:
-        """Return the retrained winner, and the seeds by which it won."""
-        rows = sorted(view.rows, key=lambda row: row.id)
-        found = contenders(self.settings, rows)
-        best = best_contender(found, search.task.measure)
-        last = [row.id for row in rows if self.is_retraining(row.id) and row.status == "ok"]
-        return [row.id for row in (best.rows if best else ()) if row.status == "ok"] + last
+        """Return the seeds by which the winner won, or each of known networks; and the last one."""
+        found = outcome(view)
+        tested = found.best_of_each if view.is_of_references else found.best_of_each[:1]
+        rows = [row for contender in tested for row in contender.rows]
+        rows += [] if found.retrained is None else [found.retrained]
+        return [row.id for row in rows if row.status == "ok"]
 
     def learn(self, search: OpenSearch, replica: int, round: int, *, run: str) -> Learned | None:
         """Return nothing: nothing is proposed by what came out."""
@@ -143,7 +150,12 @@ class Final(Procedure[FinalsConfig]):
     def complete_view(self, view: SearchView, search: OpenSearch) -> SearchView:
         """Return the view with all that there is to train."""
         is_finished = self.is_finished(search, REPLICA)
-        return replace(view, num_children=self.num_children, finished=is_finished)
+        return replace(
+            view,
+            num_children=self.num_children,
+            finished=is_finished,
+            retrained=retrained_child(self.settings) if self.settings.retrain else "",
+        )
 
     def to_do(self, search: OpenSearch, num_rounds: int) -> str:
         """Return the number of trainings that are left."""

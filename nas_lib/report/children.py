@@ -53,7 +53,7 @@ def children_parts(view: SearchView) -> Iterator[str]:
     yield total + (f" ({', '.join(failed)})" if failed else "")
     if view.num_repeats:
         yield plural(view.num_repeats, "repeat")
-    best = winner(view.rows)
+    best = winner(view.compared)
     yield (
         f"best {view.measure.name} {child_score(view, best)} ({best.id})"
         if best
@@ -100,7 +100,7 @@ def terminal_leaderboard(
         pad_edge=False,
         expand=True,
     )
-    for rank, row in enumerate(leaderboard(view.rows, top), start=1):
+    for rank, row in enumerate(leaderboard(view.compared, top), start=1):
         cells = (
             str(rank),
             row.id,
@@ -118,7 +118,7 @@ def terminal_leaderboard(
 
 def best_children(view: SearchView) -> Markup:
     """Return the page's leaderboard."""
-    best = enumerate(leaderboard(view.rows, _TOP), start=1)
+    best = enumerate(leaderboard(view.compared, _TOP), start=1)
     rows = ((Number(f"{rank}", rank), *_cells(view, row)) for rank, row in best)
     return table((Number("#"), *_head(view)), rows)
 

@@ -1,48 +1,95 @@
-"""Reports of a final training."""
+"""Reports of a final training: its networks, their seeds, and how they learned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from nas_lib.report.children import best_children
-from nas_lib.report.formatting import plural
-from nas_lib.report.markup import Figure
-from nas_lib.report.reporter import ComparisonStyle, Reporter
+from nas_lib.config import FinalsConfig
+from nas_lib.config.final import points
+from nas_lib.report.contenders import (
+    learning_curves,
+    line_of,
+    outcome_json,
+    page_table,
+    retrained_line,
+    seed_curves,
+    terminal_table,
+)
+from nas_lib.report.formatting import duration_text, plural
+from nas_lib.report.markup import Figure, join
+from nas_lib.report.model import final_lines
+from nas_lib.report.reporter import Reporter
+from nas_lib.report.rounds import RoundsReporter
+from nas_lib.results import SearchView
+from nas_lib.results.final import outcome
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class FinalReporter(Reporter):
     """What reports say of a final training."""
 
     template = "final.html"
-    comparison = ComparisonStyle(
-        template="compare_rounds.html", budget=lambda _: "", x_label="trainings", charts={}
-    )
+    comparison = RoundsReporter.comparison
+    has_model = False
+
+    def __init__(self, view: SearchView) -> None:
+        super().__init__(view)
+        self._search = cast(FinalsConfig, view.config.search)  # a reporter is chosen by its kind
+        self._outcome = outcome(view)
+        again = [] if self._outcome.retrained is None else [retrained_line(self._outcome)]
+        self._lines = [*(line_of(view, each) for each in self._outcome.ranked), *again]
 
     def work_of_run(self, run: str) -> str:
-        """Say how many trainings there are."""
-        return f"knows of {plural(len(self.view.rows), 'training')}"
+        """Say how many trainings there are: which run did them, nobody writes down."""
+        return f"is of a final training with {plural(len(self.view.rows), 'child', 'children')}"
 
     def pace_line(self) -> str:
-        """Return nothing: trainings are few."""
-        return ""
+        """Return how many trainings there are, and how long they took."""
+        view = self.view
+        done = f"{len(view.rows):,} of {plural(view.num_children, 'training')}"
+        return f"Trainings: {done}, {duration_text(sum(row.seconds for row in view.rows))} in all."
+
+    def findings(self) -> Iterator[str]:
+        """Yield who won, and what to expect of it."""
+        yield from final_lines(self._outcome)
+
+    def leaderboard(self, top: int) -> Table:
+        """Return the networks, the best first, each with all its seeds."""
+        return terminal_table(self._lines[:top], caption=self.headline())
 
     def key_figures(self) -> Iterator[Figure]:
-        """Yield none."""
-        yield from ()
+        """Yield what is trained how often."""
+        search = self._search
+        yield Figure(
+            "Networks", f"{len(search.networks):,}", f"with {plural(search.seeds, 'seed')} each"
+        )
+        num_points = len(points(search.grid))
+        if num_points > 1:
+            yield Figure("Points of the grid", f"{num_points:,}", "of each network")
 
     def page_parts(self) -> dict[str, Any]:
-        """Return the table of all trainings."""
-        return {"best_children": best_children(self.view)}
+        """Return all networks with their seeds, and the curves."""
+        return {
+            "search": self._search,
+            "contenders": page_table(self._lines) if self._lines else "",
+            "curves": join(
+                learning_curves(self._lines, title="Learning curves"),
+                *(seed_curves(line, title="Seed by seed") for line in self._lines[:1]),
+            ),
+            "sentences": list(self.findings()),
+        }
 
     def time_left_s(self) -> float | None:
-        """Return None: nobody knows."""
+        """Return None: a few long trainings have no pace."""
         return None
 
     def summary(self) -> dict[str, Any]:
-        """Return nothing."""
+        """Return nothing but what every search has."""
         return {}
 
     def details(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
+        """Return every network with its seeds."""
+        return {"final": outcome_json(self._outcome)}

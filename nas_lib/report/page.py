@@ -13,17 +13,19 @@ from nas_lib.records import ChildRow, Problem
 from nas_lib.report.children import all_children, child_id, child_score, children_note
 from nas_lib.report.formatting import NONE, duration_text, score_text, status_text, time_text
 from nas_lib.report.markup import Figure, Number, render, table, tag
+from nas_lib.report.model import model_parts
 from nas_lib.report.pictures import network_picture, picture_key
 from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.report.summary import reading_size
 from nas_lib.results import SearchView, winner
+from nas_lib.results.final import found_by
 
 _MAX_PROBLEMS = 100
 
 
 def search_page(view: SearchView) -> str:
     """Return the page."""
-    reporter, best = reporter_of(view), winner(view.rows)
+    reporter, best = reporter_of(view), winner(view.compared)
     failed = [row for row in view.judged if row.status != "ok"]
     title, children = all_children(view)
     return render(
@@ -41,8 +43,14 @@ def search_page(view: SearchView) -> str:
         all_children_title=title,
         all_children=children,
         configuration=to_yaml(view.config),
+        model=model_parts(view) if _has_model(view, reporter) else None,
         **reporter.page_parts(),
     )
+
+
+def _has_model(view: SearchView, reporter: Reporter) -> bool:
+    """Say whether there is, or may be, a network to use: one that was trained here."""
+    return reporter.has_model and view.config.final.children is not None
 
 
 def problem_page(uri: str, problems: Sequence[Problem]) -> str:
@@ -67,7 +75,10 @@ def _figures(view: SearchView, reporter: Reporter, best: ChildRow | None) -> Ite
 
 
 def _test_figure(view: SearchView, best: ChildRow | None) -> Figure:
-    name = view.measure.test_name.capitalize()
+    name, final = view.measure.test_name.capitalize(), found_by(view).final
+    if final is not None and final.reading is not None:
+        score = score_text(view.measure, final.reading.score)
+        return Figure(name, score, f"the final network, {reading_size(view, final.reading)}")
     if not view.test:
         return Figure(name, NONE, "not read yet")
     of_best = [reading for reading in view.test if best and reading.child == best.id]

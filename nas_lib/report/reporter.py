@@ -46,12 +46,14 @@ class Reporter(ABC):
         template: Of the search's page.
         comparison: How several such searches are compared.
         time_left_of: What the time left is of, where it is not the whole search.
+        has_model: Whether the page has a section on the model that comes of the search.
         view: The search.
     """
 
     template: ClassVar[str]
     comparison: ClassVar[ComparisonStyle]
     time_left_of: ClassVar[str] = ""
+    has_model: ClassVar[bool] = True
 
     def __init__(self, view: SearchView) -> None:
         self.view = view

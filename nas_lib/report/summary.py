@@ -10,6 +10,7 @@ from nas_lib.errors import one_line
 from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.children import brief, child_json, child_score
 from nas_lib.report.formatting import plural, score_text
+from nas_lib.report.model import model_json, terminal_final
 from nas_lib.report.reporter import reporter_of
 from nas_lib.results import SearchView, best_kept, leaderboard, score_of, winner
 from nas_lib.results.ranking import repeated_architectures, status_counts
@@ -23,7 +24,7 @@ _MOST_LOST = 3  # runs: what is older says little of how a search stands
 
 def winner_lines(view: SearchView) -> list[str]:
     """Return the winner in a line, and what shared weights chose where it is none of that."""
-    best, chosen = winner(view.rows), best_kept(view)
+    best, chosen = winner(view.compared), best_kept(view)
     if best is None:
         return []
     if chosen is None or chosen == best:
@@ -69,7 +70,7 @@ def leaderboard_text(view: SearchView, top: int) -> str:
     """Return the best children in columns of plain text, empty where there is none."""
     rows = [
         (str(rank), row.id, child_score(view, row), brief(view, row.architecture)[:_BRIEF])
-        for rank, row in enumerate(leaderboard(view.rows, top), start=1)
+        for rank, row in enumerate(leaderboard(view.compared, top), start=1)
     ]
     if not rows:
         return ""
@@ -91,22 +92,24 @@ def terminal_parts(view: SearchView, top: int) -> Iterator[Table | str]:
     yield from reporter.tables(top)
     yield reporter.pace_line()
     yield from (*reporter.findings(), *winner_lines(view), *test_lines(view))
+    yield from terminal_final(view)
     yield from lost_run_lines(view)
 
 
 def leaderboard_json(view: SearchView, top: int | None) -> dict[str, Any]:
     """Return the best children and all that is known of the search as plain data."""
-    best = enumerate(leaderboard(view.rows, top), start=1)
+    best = enumerate(leaderboard(view.compared, top), start=1)
     return {
         "search": summary_json(view),
         "leaderboard": [child_json(row, rank) for rank, row in best],
         **reporter_of(view).details(),
+        **({"model": model_json(view)} if view.finals or view.models else {}),
     }
 
 
 def summary_json(view: SearchView) -> dict[str, Any]:
     """Return the state of the search as plain data."""
-    best = winner(view.rows)
+    best = winner(view.compared)
     return {
         "name": view.config.name,
         "uri": view.uri,

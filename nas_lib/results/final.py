@@ -1,15 +1,27 @@
-"""What a final training came to: networks at points of a grid, each trained by several seeds."""
+"""What a final training came to: which network won, and where known networks are better.
+
+A contender is a network at one point of the grid, trained by several seeds. What is chosen is
+chosen by validation scores; test scores say what to expect, and who is better.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Literal, cast
 
 from nas_lib.config import FinalsConfig
 from nas_lib.config.final import Point, points
-from nas_lib.records import ChildRow
+from nas_lib.records import ChildId, ChildRow, TestReading
+from nas_lib.results.intervals import Interval, of_difference, over_seeds
 from nas_lib.results.measure import Measure
+from nas_lib.results.ranking import score_of
+from nas_lib.results.view import SearchView
+
+Verdict = Literal["better", "worse", "not told apart", "too few seeds"]
+"""On one network beside another."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,23 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Seeds:
+    """The scores of one network, a seed each."""
+
+    scores: tuple[float, ...] = ()
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean, None where there is none."""
+        return fmean(self.scores) if self.scores else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """Student's interval of the mean at 95 %, None for fewer than two."""
+        return over_seeds(self.scores)
+
+
+@dataclass(frozen=True)
 class Contender:
     """A network at a point of the grid, with its seeds.
 
@@ -37,23 +66,90 @@ class Contender:
         network: Configuration string of the architecture.
         origin: What it was called before, empty where it was not.
         point: Of the grid.
+        num_seeds: How often it is trained.
         rows: Its children so far, in the order of their seeds.
+        test: What was read of the test set for them.
     """
 
     network: str
     origin: str
     point: Point
-    rows: tuple[ChildRow, ...]
+    num_seeds: int
+    rows: tuple[ChildRow, ...] = ()
+    test: tuple[TestReading, ...] = ()
 
     @property
-    def scores(self) -> tuple[float, ...]:
-        """Of the seeds that have one."""
-        return tuple(row.score for row in self.rows if row.score is not None)
+    def valid(self) -> Seeds:
+        """Validation scores, of the seeds that were trained to their end."""
+        return Seeds(tuple(score for row in self.rows if (score := score_of(row)) is not None))
 
     @property
-    def mean(self) -> float | None:
-        """The mean score, None where no seed has one."""
-        return fmean(self.scores) if self.scores else None
+    def tested(self) -> Seeds:
+        """Test scores."""
+        return Seeds(tuple(reading.score for reading in self.test))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether each of its seeds has a result."""
+        return len(self.rows) == self.num_seeds
+
+    @property
+    def num_failed(self) -> int:
+        """How many of them were not trained to their end."""
+        return sum(row.status != "ok" for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a final training has come to.
+
+    Attributes:
+        view: The final training.
+        contenders: All of them, in the order of the settings.
+        ranked: Those that have a score, the best first.
+        winner: The best of them, None until all are trained.
+        retrained: What came of the winner on training and validation data, None as long as nothing.
+        reading: Its test score, None where nobody has read it.
+    """
+
+    view: SearchView
+    contenders: tuple[Contender, ...]
+    ranked: tuple[Contender, ...]
+    winner: Contender | None
+    retrained: ChildRow | None
+    reading: TestReading | None
+
+    @property
+    def best_of_each(self) -> tuple[Contender, ...]:
+        """The best point of each network, the best network first."""
+        first: dict[tuple[str, str], Contender] = {}
+        for contender in self.ranked:
+            first.setdefault((contender.network, contender.origin), contender)
+        return tuple(first.values())
+
+    @property
+    def model_rows(self) -> tuple[ChildRow, ...]:
+        """The children that are the winner: its seeds, and once more on all data."""
+        rows = () if self.winner is None else self.winner.rows
+        return rows if self.retrained is None else (*rows, self.retrained)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A known network beside the one that was found.
+
+    Attributes:
+        contender: The network at its best point of the grid.
+        is_tested: Whether they are compared by test scores, and not by validation scores.
+        difference: Of the mean scores, its own less that of the found one: Welch's interval at
+            95 %, None where either has fewer than two seeds.
+        verdict: Whether it is better or worse than the found one.
+    """
+
+    contender: Contender
+    is_tested: bool
+    difference: Interval | None
+    verdict: Verdict
 
 
 def trials(settings: FinalsConfig) -> list[Trial]:
@@ -67,33 +163,123 @@ def trials(settings: FinalsConfig) -> list[Trial]:
     ]
 
 
-def contenders(settings: FinalsConfig, rows: Sequence[ChildRow]) -> list[Contender]:
+def contenders(
+    settings: FinalsConfig, rows: Iterable[ChildRow], test: Iterable[TestReading] = ()
+) -> list[Contender]:
     """Return networks at points of the grid, in the order of the settings.
 
     Args:
         settings: Of the final training.
-        rows: Its children so far, by round and index, without the one that is trained last.
+        rows: Its children so far.
+        test: What was read of the test set.
     """
-    wanted = trials(settings)
-    found = dict(enumerate(rows[: len(wanted)]))
-    return [
-        Contender(
-            first.network,
-            first.origin,
-            first.point,
-            tuple(
-                found[number] for number in range(start, start + settings.seeds) if number in found
-            ),
+    by_id, read = {row.id: row for row in rows}, {reading.child: reading for reading in test}
+    wanted, size = trials(settings), settings.children_per_round
+    ids = [str(ChildId(0, *divmod(number, size))) for number in range(len(wanted))]
+    found = []
+    for start in range(0, len(wanted), settings.seeds):
+        first, seeds = wanted[start], ids[start : start + settings.seeds]
+        found.append(
+            Contender(
+                first.network,
+                first.origin,
+                first.point,
+                settings.seeds,
+                rows=tuple(by_id[each] for each in seeds if each in by_id),
+                test=tuple(read[each] for each in seeds if each in read),
+            )
         )
-        for start, first in list(enumerate(wanted))[:: settings.seeds]
-    ]
+    return found
 
 
-def best_contender(found: Sequence[Contender], measure: Measure) -> Contender | None:
-    """Return the one of the best mean score, of those with the most seeds that have one."""
-    most = max((len(each.scores) for each in found), default=0)
-    if not most:
-        return None
-    sign = 1 if measure.higher_is_better else -1
-    able = [each for each in found if len(each.scores) == most]
-    return max(able, key=lambda each: sign * (each.mean or 0.0))
+def ranked(found: Iterable[Contender], measure: Measure) -> list[Contender]:
+    """Return those that have a score, the best mean validation score first.
+
+    One of whose seeds more were trained to their end comes before: the mean of the lucky ones
+    flatters it. Of equal means the smaller network comes first.
+    """
+    sign = -1 if measure.higher_is_better else 1
+
+    def key(each: Contender) -> tuple[int, float, float]:
+        sizes = [row.num_parameters for row in each.rows if row.num_parameters is not None]
+        mean = sign * fmean(each.valid.scores)
+        return -len(each.valid.scores), mean, min(sizes, default=math.inf)
+
+    return sorted((each for each in found if each.valid.scores), key=key)
+
+
+def best_contender(found: Iterable[Contender], measure: Measure) -> Contender | None:
+    """Return the first of them as `ranked` has them, None where none has a score."""
+    return next(iter(ranked(found, measure)), None)
+
+
+def retrained_child(settings: FinalsConfig) -> str:
+    """Return the id of the child that is the winner, trained once more."""
+    return str(ChildId(0, math.ceil(len(trials(settings)) / settings.children_per_round), 0))
+
+
+def outcome(view: SearchView) -> Outcome:
+    """Return what a final training has come to."""
+    settings = cast(FinalsConfig, view.config.search)
+    found = contenders(settings, view.rows, view.test)
+    best = ranked(found, view.measure)
+    again = retrained_child(settings) if settings.retrain else ""
+    return Outcome(
+        view=view,
+        contenders=tuple(found),
+        ranked=tuple(best),
+        winner=best[0] if best and all(each.is_done for each in found) else None,
+        retrained=next((row for row in view.rows if row.id == again), None),
+        reading=next((reading for reading in view.test if reading.child == again), None),
+    )
+
+
+def rivals(found: Contender, references: Iterable[Contender], measure: Measure) -> list[Rival]:
+    """Return known networks beside the found one, in the order in which they are given."""
+    return [_rival(found, reference, measure) for reference in references]
+
+
+def _rival(found: Contender, reference: Contender, measure: Measure) -> Rival:
+    """Compare two networks by their test scores, by validation scores where one has too few."""
+    tested = of_difference(reference.tested.scores, found.tested.scores)
+    difference = tested or of_difference(reference.valid.scores, found.valid.scores)
+    return Rival(reference, tested is not None, difference, _verdict(difference, measure))
+
+
+def _verdict(difference: Interval | None, measure: Measure) -> Verdict:
+    if difference is None:
+        return "too few seeds"
+    if difference.holds(0.0):
+        return "not told apart"
+    return "better" if measure.is_better(difference.low, 0.0) else "worse"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has to show in the end.
+
+    Attributes:
+        final: Its newest final training, None where it has none.
+        references: The newest one of known networks.
+        rivals: Those beside the network that won, the best first; none before there is a winner.
+        trained_alike: Whether both were trained by the same settings.
+    """
+
+    final: Outcome | None
+    references: Outcome | None
+    rivals: tuple[Rival, ...]
+    trained_alike: bool
+
+
+def found_by(view: SearchView) -> Found:
+    """Return what a search has to show in the end."""
+    newest = {final.is_of_references: outcome(final) for final in view.finals}
+    final, references = newest.get(False), newest.get(True)
+    if final is None or references is None or final.winner is None:
+        return Found(final, references, (), trained_alike=True)
+    return Found(
+        final,
+        references,
+        tuple(rivals(final.winner, references.best_of_each, view.measure)),
+        trained_alike=final.view.config.children == references.view.config.children,
+    )

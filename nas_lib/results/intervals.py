@@ -91,8 +91,8 @@ def student_t(freedom: float) -> float:
     Args:
         freedom: Degrees of freedom, at least 1; no whole number in Welch's interval.
     """
-    whole = math.sqrt(math.pi) / 2 * math.exp(
-        math.lgamma(freedom / 2) - math.lgamma((freedom + 1) / 2)
+    whole = (
+        math.sqrt(math.pi) / 2 * math.exp(math.lgamma(freedom / 2) - math.lgamma((freedom + 1) / 2))
     )
     low, high = 0.0, math.pi / 2
     for _ in range(_HALVINGS):

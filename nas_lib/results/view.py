@@ -9,8 +9,23 @@ from functools import cache, cached_property, lru_cache
 from typing import Any, cast
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import SearchConfig, SpaceConfig
-from nas_lib.records import ChildRow, Derived, Learned, Problem, RunPlan, SharedEpoch, TestReading
+from nas_lib.config import (
+    ImageReferencesConfig,
+    SearchConfig,
+    SpaceConfig,
+    TextReferencesConfig,
+)
+from nas_lib.records import (
+    ChildRow,
+    Derived,
+    EpochMetrics,
+    Learned,
+    Problem,
+    RunPlan,
+    SharedEpoch,
+    Speed,
+    TestReading,
+)
 from nas_lib.results.measure import ACCURACY, Measure
 from nas_lib.spaces import Plan, PlannedSpace
 
@@ -56,6 +71,11 @@ class SearchView:
         shared_epochs: What each epoch of shared-weight training came to, in order.
         derived: What shared weights told, None as long as they have not.
         finals: Its final trainings, the oldest first.
+        models: The ids of the models that it has exported.
+        retrained: In a final training, the child that is the winner, trained once more; empty where
+            there is none.
+        curves: Of a final training, what each epoch of a child came to, by the child's id.
+        speeds: Of a final training, how fast a child's network is, by the child's id.
         lost_runs: What runs on Kubeflow planned that ended before they could report, oldest first.
         run_plan: What the run that asks planned, None where it did not, or no run asks.
         run: The run that asks, empty where no run does.
@@ -79,6 +99,10 @@ class SearchView:
     shared_epochs: tuple[SharedEpoch, ...] = ()
     derived: Derived | None = None
     finals: tuple[SearchView, ...] = ()
+    models: tuple[str, ...] = ()
+    retrained: str = ""
+    curves: Mapping[str, tuple[EpochMetrics, ...]] = field(default_factory=dict)
+    speeds: Mapping[str, Speed] = field(default_factory=dict)
     lost_runs: tuple[RunPlan, ...] = ()
     run_plan: RunPlan | None = None
     run: str = ""
@@ -91,6 +115,16 @@ class SearchView:
     def judged(self) -> tuple[ChildRow, ...]:
         """The finished children that are no repeats."""
         return tuple(row for row in self.rows if not row.is_repeat)
+
+    @property
+    def is_of_references(self) -> bool:
+        """Whether its networks are known ones, and not what a search proposed."""
+        return isinstance(self.config.space, ImageReferencesConfig | TextReferencesConfig)
+
+    @cached_property
+    def compared(self) -> tuple[ChildRow, ...]:
+        """The finished children that have a rank: all but one that has learned validation data."""
+        return tuple(row for row in self.rows if row.id != self.retrained)
 
     @property
     def num_repeats(self) -> int:

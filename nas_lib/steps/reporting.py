@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
+from nas_lib.config import FinalsConfig
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.procedures.proposals import proposed_child
-from nas_lib.records import ChildRow, Learned, Rewarded, RunPlan, TestReading
+from nas_lib.records import (
+    ChildResult,
+    ChildRow,
+    Learned,
+    Rewarded,
+    RunPlan,
+    Speed,
+    TestReading,
+)
 from nas_lib.report import search_page
 from nas_lib.results import DataSummary, SearchView
 from nas_lib.steps.lost_runs import lost_runs
@@ -60,14 +70,30 @@ def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
         run_plan=search.store.find_note(RunPlan, layout.run_plan(run)) if run else None,
         run=run,
     )
-    view = replace(view, finals=tuple(_finals(search)))
+    view = replace(view, **_of_final(search, view), **_of_search_around(search))
     return procedure.complete_view(view, search)
 
 
-def _finals(search: OpenSearch) -> Iterable[SearchView]:
-    """Yield a search's final trainings."""
-    for each in search.store.finals():
-        yield view_search(OpenSearch(layout.within(search.uri, each.key)))
+def _of_search_around(search: OpenSearch) -> dict[str, Any]:
+    """Return what only a search has that trains its best networks once more."""
+    finals = [OpenSearch(layout.within(search.uri, each.key)) for each in search.store.finals()]
+    return {
+        "finals": tuple(map(view_search, finals)),
+        "models": tuple(search.store.models()),
+    }
+
+
+def _of_final(search: OpenSearch, view: SearchView) -> dict[str, Any]:
+    """Return what only a final training has: how each of its few children learned, and is fast."""
+    if not isinstance(search.config.search, FinalsConfig):
+        return {}
+    find, children = search.store.find, [row.id for row in view.rows]
+    results = (find(ChildResult, layout.child_result(child)) for child in children)
+    speeds = (find(Speed, layout.child_speed(child)) for child in children)
+    return {
+        "curves": {each.id: each.epochs for each in results if each is not None},
+        "speeds": {each.child: each for each in speeds if each is not None},
+    }
 
 
 def _data(search: OpenSearch) -> DataSummary | None:

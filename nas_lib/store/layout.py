@@ -240,6 +240,12 @@ def model_folder(model: str) -> str:
     return f"{MODELS}/{model}"
 
 
+def model_of(key: str) -> str:
+    """Return of which model a key is the description, which is written last; empty of none."""
+    match = re.fullmatch(rf"{MODELS}/([^/]+)/model\.json", key)
+    return "" if match is None else match[1]
+
+
 def model_file(model: str, path: str) -> str:
     """Return the key of one file of a model; `model.json` is written last."""
     return f"{model_folder(model)}/{path}"

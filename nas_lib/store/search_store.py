@@ -302,6 +302,10 @@ class SearchStore:
             self.read(FinalTraining, layout.final_training(number + 1)) for number in range(num)
         ]
 
+    def models(self) -> list[str]:
+        """Return the ids of the models that there are."""
+        return list(filter(None, map(layout.model_of, self.objects.keys(layout.MODELS))))
+
     # --- what went wrong -------------------------------------------------------------------------
 
     def note_problem(self, *, run: str, step: str, message: str) -> None:
