@@ -9,6 +9,7 @@ import click
 from nas_lib import __version__
 from nas_lib.cli.configuring import check, init, presets
 from nas_lib.cli.kubeflow import compile_pipeline, prepare, train_child
+from nas_lib.cli.predicting import predict
 from nas_lib.cli.results import compare, report, top
 from nas_lib.cli.runs import cancel, logs, runs
 from nas_lib.cli.searching import search
@@ -82,6 +83,7 @@ for command in (
     top,
     report,
     compare,
+    predict,
     prepare,
     compile_pipeline,
     train_child,

@@ -127,10 +127,12 @@ class Graph:
 def _onnxruntime() -> Any:
     try:
         import onnxruntime
-    except ImportError as err:
+    except ModuleNotFoundError as err:
         raise ConfigError(
             f"using a model needs onnxruntime: pip install 'kfp-nas[models]' ({one_line(err)})"
         ) from err
+    except ImportError as err:  # of its libraries
+        raise MachineError(f"onnxruntime cannot be loaded here: {one_line(err, 300)}") from err
     return onnxruntime
 
 

@@ -45,6 +45,11 @@ class ImageReader:
         self._inputs = inputs
         self._memory = memory_limit_mb() * 2**20 // _SHARE
 
+    @property
+    def num_channels(self) -> int:
+        """C."""
+        return self._inputs.channels
+
     def read(self, image: AnImage) -> Array:
         """Return one image `[H, W, C]`; of a picture, H and W are as the network sees it.
 

@@ -111,14 +111,14 @@ def colour_model(place: Path | str, folder: str = "", **changes: Any) -> ModelIn
         changes: To the description; those of the inputs as `inputs`.
     """
     inputs: ImageInputs = changes.pop("inputs", COLOUR_INPUTS)
-    info = replace(model_info(inputs), name="colours", labels=COLOURS, **changes)
+    info = replace(model_info(inputs), **{"name": "colours", "labels": COLOURS, **changes})
     return write_model(str(place), folder, info, colour_graph(inputs.dtype))
 
 
 def word_model(place: Path | str, folder: str = "", **changes: Any) -> ModelInfo:
     """Write the model of words to a place, likewise."""
     inputs: TextInputs = changes.pop("inputs", WORD_INPUTS)
-    info = replace(model_info(inputs), name="words", labels=WORDS, **changes)
+    info = replace(model_info(inputs), **{"name": "words", "labels": WORDS, **changes})
     return write_model(str(place), folder, info, word_graph())
 
 

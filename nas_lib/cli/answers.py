@@ -1,0 +1,130 @@
+"""What a model said of files, as a table, as JSON lines or as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+if TYPE_CHECKING:
+    from nas_lib.models.bulk import Answer
+    from nas_lib.models.text_model import TextScore
+
+_OF_TEXT = ("words", "unknown", "perplexity")
+
+
+class Form(ABC):
+    """Shows answers.
+
+    Attributes:
+        is_at_once: Whether each is shown when it comes; else all of them are at the end.
+    """
+
+    is_at_once: ClassVar[bool]
+
+    @abstractmethod
+    def add(self, answer: Answer) -> None:
+        """Take an answer that is no error."""
+
+    def end(self) -> None:  # noqa: B027  # most have nothing to do
+        """Show what is not shown yet."""
+
+
+class JsonLines(Form):
+    """An object per line; numbers that JSON has not are null."""
+
+    is_at_once = True
+
+    def add(self, answer: Answer) -> None:
+        """Print it."""
+        line: dict[str, object] = {"file": answer.name}
+        if answer.classes is not None:
+            label, probability = next(iter(answer.classes.items()))
+            line |= {"label": label, "probability": probability, "probabilities": answer.classes}
+        if answer.score is not None:
+            line |= dict(zip(_OF_TEXT, _numbers(answer.score), strict=True))
+            line["perplexity"] = answer.score.perplexity if _is_finite(answer.score) else None
+        click.echo(json.dumps(line))
+
+
+class Csv(Form):
+    """A line per answer, below one that names the columns."""
+
+    is_at_once = True
+
+    def __init__(self, *, num_classes: int) -> None:
+        """Print the names of the columns.
+
+        Args:
+            num_classes: Columns for classes; 0 for texts.
+        """
+        self._writer = csv.writer(sys.stdout, lineterminator="\n")
+        pairs = [("label", "probability")]
+        pairs += [(f"label_{place}", f"probability_{place}") for place in range(2, num_classes + 1)]
+        columns = [name for pair in pairs for name in pair] if num_classes else _OF_TEXT
+        self._writer.writerow(["file", *columns])
+
+    def add(self, answer: Answer) -> None:
+        """Print it."""
+        values: list[object] = [answer.name]
+        for pair in (answer.classes or {}).items():
+            values += pair
+        if answer.score is not None:
+            values += _numbers(answer.score)
+        self._writer.writerow(values)
+        sys.stdout.flush()
+
+
+class Table(Form):
+    """A table, once all answers are there."""
+
+    is_at_once = False
+
+    def __init__(self, *, num_classes: int) -> None:
+        """Take how many classes there are columns for; 0 for texts."""
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table as RichTable
+
+        self._table = RichTable(box=SIMPLE_HEAD)
+        names = ["File", *(name.capitalize() for name in _OF_TEXT)]
+        if num_classes:
+            names = ["File", "Label", "Probability", "Next"][: 3 + (num_classes > 1)]
+        for name in names:
+            is_number = name in ("Probability", "Words", "Unknown", "Perplexity")
+            self._table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+
+    def add(self, answer: Answer) -> None:
+        """Add a row."""
+        if answer.classes is not None:
+            (label, probability), *others = answer.classes.items()
+            next_ones = [", ".join(f"{name} {_percent(value)}" for name, value in others)]
+            row = [label, _percent(probability), *(next_ones if others else [])]
+        else:
+            assert answer.score is not None
+            num_words, num_unknown, perplexity = _numbers(answer.score)
+            row = [f"{num_words:,}", f"{num_unknown:,}", f"{perplexity:,.5g}"]
+        self._table.add_row(answer.name, *row)
+
+    def end(self) -> None:
+        """Print the table, if it has a row."""
+        from nas_lib.cli.console import console
+
+        if self._table.row_count:
+            console().print(self._table)
+
+
+def _numbers(score: TextScore) -> tuple[int, int, float]:
+    return score.num_words, score.num_unknown, score.perplexity
+
+
+def _is_finite(score: TextScore) -> bool:
+    return math.isfinite(score.perplexity)
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.1f} %"
