@@ -36,10 +36,18 @@ class ConvNorm(nn.Module):
     """Convolution without bias (BatchNorm has one), and BatchNorm."""
 
     def __init__(
-        self, in_channels: int, num_filters: int, *, window: int = 1, stride: int = 1
+        self,
+        in_channels: int,
+        num_filters: int,
+        *,
+        window: int = 1,
+        stride: int = 1,
+        groups: int = 1,
     ) -> None:
         super().__init__()
-        self.conv = convolution(in_channels, num_filters, window=window, stride=stride)
+        self.conv = convolution(
+            in_channels, num_filters, window=window, stride=stride, groups=groups
+        )
         self.norm = nn.BatchNorm2d(num_filters)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:

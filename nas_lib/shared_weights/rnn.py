@@ -85,7 +85,8 @@ class RnnSuperNetwork(WordNetwork):
         statistics: Statistics | None = None,
     ) -> LanguageLoss:
         """Return the loss of predicting each word's successor, `targets_TB`; as `forward`."""
-        return self.cell_loss(self._cell(tokens, statistics), inputs_TB, targets_TB, state_BH)
+        outputs_TBH, state_BH = self(inputs_TB, state_BH, tokens, statistics)
+        return self.loss_of(outputs_TBH, targets_TB, state_BH)
 
     def _cell(self, tokens: Sequence[int], statistics: Statistics | None) -> Cell:
         statistics = statistics or (Training() if self.training else Running())

@@ -115,7 +115,7 @@ class RnnPlan:
         outputs: The nodes whose mean is the new state, ascending.
     """
 
-    network: ClassVar[str] = "nas_lib.networks.language_model:LanguageModel"
+    network: ClassVar[str] = "nas_lib.networks.language_model:CellModel"
 
     hidden: int
     nodes: tuple[RnnNode, ...]

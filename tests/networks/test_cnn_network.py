@@ -31,7 +31,7 @@ def layer_of(text: str) -> Layer:
 def test_a_plan_of_no_image_network_is_refused() -> None:
     plan = RnnPlan.parse("8 units | tanh | mean of 0")
 
-    sentence = "^LanguageModel is no network for images, got the plan 8 units"
+    sentence = "^CellModel is no network for images, got the plan 8 units"
     with pytest.raises(ArchitectureError, match=sentence):
         build_network(plan, image_shape=(1, 8, 8), num_classes=2)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nas_lib.config import EnasRnnSpaceConfig, HiddenConfig, TextTrainingConfig
 from nas_lib.errors import ArchitectureError
-from nas_lib.networks import LanguageModel
+from nas_lib.networks.language_model import CellModel
 from nas_lib.shared_weights.norm import Fitted, Fitting, OfBatch, Running
 from nas_lib.shared_weights.rnn import RnnSuperNetwork
 from nas_lib.spaces import EnasRnnSpace
@@ -111,7 +111,7 @@ def test_an_architecture_is_computed_as_a_network_of_its_own(data: st.DataObject
     tokens = data.draw(tokens_of(EnasRnnSpace(space).decisions(1)))
     network = network_of(space, seed=data.draw(st.integers(0, 99))).eval()
     plan = replace(EnasRnnSpace(space).plan(tokens), hidden=4)
-    child = LanguageModel(plan, num_words=7, training=TRAINING).eval()
+    child = CellModel(plan, num_words=7, training=TRAINING).eval()
 
     child.load_state_dict(
         {"embedding": network.embedding}

@@ -226,8 +226,8 @@ class PlannedSpaceContract(SpaceContract):
 
     misspelt: ClassVar[list[Refusal]]
 
-    def num_layers(self, config: Any, depth: int) -> int | None:
-        """Return the layers of every network of this depth, None where there are none."""
+    def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int | None:
+        """Return the layers of a network, None where there are none."""
         return None
 
     @pytest.fixture
@@ -248,7 +248,7 @@ class PlannedSpaceContract(SpaceContract):
         assert isinstance(plan, space.plan_class)
         assert str(plan) == space.decode(tokens).config
         assert space.plan_class.parse(str(plan)) == plan
-        assert plan.num_layers == self.num_layers(config, depth)
+        assert plan.num_layers == self.num_layers(config, depth, tokens)
         assert len(plan.brief) <= len(str(plan))
 
     def test_an_examples_plan_is_named_in_few_words(self, planned: PlannedSpace[Any]) -> None:

@@ -37,7 +37,7 @@ class TestCnnSpace(PlannedSpaceContract):
         """A pooling layer ignores tokens; nothing else does."""
         return tokens if config.layer_types == ("conv",) else CnnSpace(config).plan(tokens)
 
-    def num_layers(self, config: Any, depth: int) -> int:
+    def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
         return depth
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from published_arcs import MACRO
-from space_contract import Example, PublishedSpaceContract
+from space_contract import Example, PublishedSpaceContract, Tokens
 from space_strategies import macro_configs
 
 from nas_lib.config import EnasMacroSpaceConfig, FiltersConfig
@@ -45,7 +45,7 @@ class TestEnasMacroSpace(PublishedSpaceContract):
         ("0 3 1 6 0 0 2 1 0 1", r"token 3 \(operation\) must be in \[0, 6\), got 6"),
     ]
 
-    def num_layers(self, config: Any, depth: int) -> int:
+    def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
         return int(config.layers)
 
 

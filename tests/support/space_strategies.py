@@ -15,6 +15,8 @@ from nas_lib.config import (
     EnasRnnSpaceConfig,
     FiltersConfig,
     HiddenConfig,
+    ImageReferencesConfig,
+    TextReferencesConfig,
 )
 from nas_lib.spaces import ChoiceSpace, Decision
 
@@ -83,6 +85,17 @@ def rnn_configs(max_nodes: int = 6) -> st.SearchStrategy[EnasRnnSpaceConfig]:
         batch_norm=st.booleans(),
         child=st.builds(HiddenConfig, hidden=st.integers(1, 5)),
     )
+
+
+def image_reference_configs() -> st.SearchStrategy[ImageReferencesConfig]:
+    """Spaces of the smallest networks."""
+    networks = ("resnet-8", "densenet-10-2", "densenet-bc-16-3", "plain-cnn")
+    return st.builds(ImageReferencesConfig, networks=_some_of(*networks))
+
+
+def text_reference_configs() -> st.SearchStrategy[TextReferencesConfig]:
+    """Spaces of small language models."""
+    return st.builds(TextReferencesConfig, hidden=st.integers(1, 5))
 
 
 def choice_spaces() -> st.SearchStrategy[ChoiceSpace]:

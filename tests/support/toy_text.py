@@ -21,7 +21,7 @@ from nas_lib.config import (
 )
 from nas_lib.data import BlobInfo
 from nas_lib.records import Child
-from nas_lib.spaces import RnnPlan
+from nas_lib.spaces import Plan, RnnPlan
 from nas_lib.tasks.text.batches import TextSplits
 from nas_lib.tasks.text.preparation import TextManifest
 from nas_lib.tasks.text.trainer import TextTrainer
@@ -99,8 +99,12 @@ def text_children(**settings: Any) -> TextChildrenConfig:
 
 
 def text_trainer(
-    config: TextChildrenConfig, *, text: TextSplits = TEXT, seed: int = 5
+    config: TextChildrenConfig,
+    *,
+    text: TextSplits = TEXT,
+    seed: int = 5,
+    plan: Plan = TEXT_PLAN,
 ) -> TextTrainer:
     """Return the trainer of a child on the CPU."""
     child = Child(TEXT_CHILD.id, TEXT_CHILD.architecture, seed)
-    return TextTrainer(child, TEXT_PLAN, config, text, TEXT_MANIFEST, torch.device("cpu"))
+    return TextTrainer(child, plan, config, text, TEXT_MANIFEST, torch.device("cpu"))

@@ -15,6 +15,7 @@ from nas_lib.config import AugmentConfig
 from nas_lib.networks import LanguageModel, build_language_model, build_network
 from nas_lib.results.measure import ACCURACY, PERPLEXITY, perplexity
 from nas_lib.spaces import MicroPlan, Plan
+from nas_lib.spaces.references import LstmPlan
 from nas_lib.tasks.images.batches import ImageSplits, ImageTensors
 from nas_lib.tasks.images.trainer import ImageTrainer, evaluate
 from nas_lib.tasks.text.trainer import text_loss
@@ -86,23 +87,33 @@ class TestTextTrainer(TrainerContract):
     good, perfect, loss = 4.0, 3 * math.exp(-0.05), math.log(4)
     diverging = {"learning_rate": 1e6, "clip_norm": None}
 
-    @pytest.fixture(params=["plain", "momentum", "averaged"])
+    @pytest.fixture(params=["plain", "momentum", "averaged", "an LSTM"])
     def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
         settings: dict[str, dict[str, Any]] = {
             "plain": {},
             "momentum": {"momentum": 0.5},
             "averaged": {"average_after": 1},
+            "an LSTM": {"plan": LstmPlan(6)},
         }
         return {"epochs": 8, "learning_rate": 8.0, **settings[request.param]}
 
-    def trainer(self, *, seed: int = 5, other_valid: bool = False, **settings: Any) -> EpochTrainer:
+    def trainer(
+        self,
+        *,
+        seed: int = 5,
+        other_valid: bool = False,
+        plan: Plan = TEXT_PLAN,
+        **settings: Any,
+    ) -> EpochTrainer:
         text = replace(TEXT, valid=toy_text(90, seed=9)) if other_valid else TEXT
-        return text_trainer(text_children(**settings), text=text, seed=seed)
+        return text_trainer(text_children(**settings), text=text, seed=seed, plan=plan)
 
-    def network(self, *, num_outputs: int | None = None, **settings: Any) -> nn.Module:
+    def network(
+        self, *, num_outputs: int | None = None, plan: Plan = TEXT_PLAN, **settings: Any
+    ) -> nn.Module:
         num_words = num_outputs or len(WORDS)
         training = text_children(**settings).text
-        return build_language_model(TEXT_PLAN, num_words=num_words, training=training)
+        return build_language_model(plan, num_words=num_words, training=training)
 
     def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
         return trainer.best

@@ -143,7 +143,7 @@ def test_the_auxiliary_loss_counts_by_its_weight_and_is_not_the_loss_that_is_tol
 def test_a_plan_of_no_network_for_images_is_refused() -> None:
     plan = RnnPlan.parse("6 units | tanh | relu(0) | mean of 1")
 
-    with pytest.raises(ArchitectureError, match="LanguageModel is no network for images"):
+    with pytest.raises(ArchitectureError, match="CellModel is no network for images"):
         image_trainer(children(), plan=plan)
 
 

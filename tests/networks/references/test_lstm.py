@@ -1,0 +1,131 @@
+"""Letters: T words of a piece, B pieces side by side, H units, S = 2 H values of a state."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from nas_lib.config import EnasRnnSpaceConfig, HiddenConfig, TextTrainingConfig
+from nas_lib.networks import LanguageModel, build_language_model, count_language_model
+from nas_lib.spaces import Plan, hidden_for
+from nas_lib.spaces.references import LstmPlan
+
+NOTHING = {
+    "word_dropout": 0.0,
+    "embedding_dropout": 0.0,
+    "input_dropout": 0.0,
+    "state_dropout": 0.0,
+    "output_dropout": 0.0,
+    "slowness_weight": 0.0,
+}
+
+
+def lstm(hidden: int = 4, *, num_words: int = 7, **settings: float) -> LanguageModel:
+    torch.manual_seed(0)
+    training = TextTrainingConfig(init_range=0.5, **{**NOTHING, **settings})
+    return build_language_model(LstmPlan(hidden), num_words=num_words, training=training)
+
+
+def words(length: int = 5, columns: int = 3) -> Tensor:
+    return torch.randint(7, (length, columns), generator=torch.Generator().manual_seed(1))
+
+
+def by_hand(
+    model: LanguageModel, words_TB: Tensor, state_BS: Tensor, from_output: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The outputs and the last state, gate by gate."""
+    weights = dict(model.named_parameters())
+    h, c = state_BS.chunk(2, dim=1)
+    outputs = []
+    for words_B in words_TB:
+        x = model.embedding[words_B]
+        gates = x @ weights["from_word"].t() + h @ from_output.t() + weights["bias"]
+        i, f, g, o = gates.chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        outputs.append(h)
+    return torch.stack(outputs), torch.cat([h, c], dim=1)
+
+
+def test_outputs_and_state_are_those_computed_by_hand() -> None:
+    model, state_BS = lstm(), torch.randn(3, 8)
+
+    outputs_TBH, last_BS = model(words(), state_BS)
+
+    expected_TBH, expected_BS = by_hand(
+        model, words(), state_BS, dict(model.named_parameters())["from_output"]
+    )
+    torch.testing.assert_close(outputs_TBH, expected_TBH)
+    torch.testing.assert_close(last_BS, expected_BS)
+
+
+def test_the_states_dropout_drops_the_same_weights_at_all_words() -> None:
+    model, state_BS = lstm(state_dropout=0.25).train(), torch.randn(3, 8)
+    from_output = dict(model.named_parameters())["from_output"]
+
+    torch.manual_seed(3)
+    outputs_TBH, _ = model(words(), state_BS)
+    torch.manual_seed(3)
+    keep = torch.empty(16, 4).bernoulli_(0.75) / 0.75
+    expected_TBH, _ = by_hand(model, words(), state_BS, from_output * keep)
+    kept_TBH, _ = model.eval()(words(), state_BS)
+
+    torch.testing.assert_close(outputs_TBH, expected_TBH)
+    torch.testing.assert_close(kept_TBH, by_hand(model, words(), state_BS, from_output)[0])
+
+
+@pytest.mark.parametrize("kind", ["word", "embedding", "input", "output"])
+def test_other_dropout_is_that_of_all_language_models(kind: str) -> None:
+    model = lstm(**{f"{kind}_dropout": 0.5})
+    words_TB, state_BS = words(6), model.initial_state(3)
+
+    trained = model.train().loss(words_TB[:-1], words_TB[1:], state_BS)
+    evaluated = model.eval().loss(words_TB[:-1], words_TB[1:], state_BS)
+
+    assert trained.cross_entropy != evaluated.cross_entropy
+    # what is carried on is the state before the output's dropout
+    assert torch.equal(trained.state_BH, evaluated.state_BH) == (kind == "output")
+
+
+def test_a_text_in_two_pieces_gives_what_it_gives_in_one() -> None:
+    model = lstm().eval()
+
+    whole_TBH, whole_BS = model(words(6), model.initial_state(3))
+    first_TBH, state_BS = model(words(6)[:2], model.initial_state(3))
+    second_TBH, last_BS = model(words(6)[2:], state_BS)
+
+    torch.testing.assert_close(torch.cat([first_TBH, second_TBH]), whole_TBH)
+    torch.testing.assert_close(last_BS, whole_BS)
+
+
+def test_it_begins_remembering() -> None:
+    bias = dict(lstm().named_parameters())["bias"]
+
+    assert bias.tolist() == [0] * 4 + [1] * 4 + [0] * 8
+
+
+def test_the_cost_counts_what_is_learnt() -> None:
+    cost = count_language_model(lstm(5, num_words=11))
+
+    # embedding and softmax are one: 11 x 5; from word and output 20 x 5 each
+    assert cost.num_multiply_adds == 55 + 100 + 100
+    assert cost.num_parameters == 255 + 20  # and biases
+
+
+@pytest.mark.parametrize(
+    ("nodes", "hidden", "num_words"), [(8, 800, 10_000), (9, 850, 33_278), (4, 64, 500)]
+)
+def test_an_lstm_is_equal_in_size_to_a_cell_that_was_found(
+    nodes: int, hidden: int, num_words: int
+) -> None:
+    space = EnasRnnSpaceConfig(nodes=nodes, child=HiddenConfig(hidden=hidden)).build()
+    training = TextTrainingConfig()
+
+    def num_parameters(plan: Plan) -> int:
+        with torch.device("meta"):
+            model = build_language_model(plan, num_words=num_words, training=training)
+        return count_language_model(model).num_parameters
+
+    found = num_parameters(space.plan((0,) * 2 * nodes))
+    assert num_parameters(LstmPlan(hidden_for(found, num_words))) == pytest.approx(found, rel=0.01)

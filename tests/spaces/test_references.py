@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from space_contract import Example, PlannedSpaceContract, Tokens
+from space_strategies import image_reference_configs, text_reference_configs
+
+from nas_lib.config import ImageReferencesConfig, TextReferencesConfig
+from nas_lib.spaces import REFERENCES, STANDARD, Choice, ReferencePlan, hidden_for
+
+LAYERS = {"resnet-8": 8, "densenet-10-2": 10, "densenet-bc-16-3": 16, "plain-cnn": 7}
+NAMES = ("resnet-20", "densenet-40-12", "densenet-bc-100-12", "mobilenet-v2", "airbench")
+
+
+class TestImageReferences(PlannedSpaceContract):
+    configs = image_reference_configs()
+    example = Example(
+        ImageReferencesConfig(networks=NAMES).build(),
+        (2,),
+        "densenet-bc-100-12",
+        "7275282c0e38",
+        "densenet-bc-100-12",
+    )
+    misspelt = [
+        (text, f"^a reference is a network like resnet-20, .*, got '{text}'$")
+        for text in ("resnet-21", "resnet-2", "resnet-020", "densenet-41-12", "densenet-bc-40-0")
+    ]
+    strangers = [
+        ("plain-cnn", "^network must be one of .*, got plain-cnn$"),
+        ("lstm 412", "^network must be one of .*, got lstm 412$"),
+    ]
+
+    def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
+        return LAYERS[config.networks[tokens[0]]]
+
+
+class TestTextReferences(PlannedSpaceContract):
+    configs = text_reference_configs()
+    example = Example(
+        TextReferencesConfig(hidden=412).build(), (0,), "lstm 412", "9a393d044796", "lstm 412"
+    )
+    misspelt = [
+        (text, f"^a reference is a network like .*, got '{text}'$")
+        for text in ("lstm", "lstm 0", "lstm 04", "lstm-412")
+    ]
+    strangers = [("lstm 411", "^network must be one of .*, got lstm 411$")]
+
+
+def test_there_is_one_choice_between_all_networks() -> None:
+    assert ImageReferencesConfig(networks=NAMES).build().decisions(1) == (Choice("network", 5),)
+
+
+@pytest.mark.parametrize("kind", ["images", "text"])
+def test_every_name_that_is_told_is_one_and_the_standard_ones_are_among_them(kind: str) -> None:
+    for name in REFERENCES[kind]:
+        assert str(ReferencePlan.parse(f"{name} 3" if kind == "text" else name)).startswith(name)
+    assert set(STANDARD[kind]) <= set(REFERENCES[kind])
+
+
+@pytest.mark.parametrize("name", ["resnet-21", "vgg-16", "lstm 412", ""])
+def test_a_name_that_is_none_is_refused_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(ValidationError, match="a network like resnet-20, resnet-32"):
+        ImageReferencesConfig(networks=(name,))
+
+
+def test_no_network_is_there_twice() -> None:
+    with pytest.raises(ValidationError, match="networks must not repeat an option"):
+        ImageReferencesConfig(networks=("resnet-20", "resnet-20"))
+
+
+@given(num_parameters=st.integers(1, 10**8), num_words=st.integers(2, 10**5))
+def test_no_other_number_of_units_comes_nearer_to_a_number_of_parameters(
+    num_parameters: int, num_words: int
+) -> None:
+    def off(hidden: int) -> int:
+        # embedding V H; from word and output 4 H^2 each; biases 4 H
+        return abs(num_words * hidden + 8 * hidden**2 + 4 * hidden - num_parameters)
+
+    hidden = hidden_for(num_parameters, num_words)
+
+    assert hidden >= 1
+    assert off(hidden) <= min(off(hidden + 1), off(max(1, hidden - 1)))
+
+
+def test_a_whole_number_of_units_is_found_again() -> None:
+    # 10,000 x 200 + 8 x 200^2 + 4 x 200
+    assert hidden_for(2_000_000 + 320_000 + 800, 10_000) == 200
