@@ -31,8 +31,11 @@ _MAX_ROWS = 2000  # of all children: the page stays small
 
 
 def child_score(view: SearchView, row: ChildRow | None) -> str:
-    """Return a child's score, its status where its training failed, nothing for no child."""
-    if row is None:
+    """Return a child's score, its status where its training failed, nothing for no child.
+
+    What has learned the validation data too has no score on them that says anything.
+    """
+    if row is None or (row.status == "ok" and row.id == view.retrained):
         return NONE
     if row.status != "ok":
         return status_text(row.status)

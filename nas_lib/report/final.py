@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nas_lib.config import FinalsConfig
 from nas_lib.config.final import points
+from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.contenders import (
+    full_name,
     learning_curves,
     line_of,
     outcome_json,
     page_table,
     retrained_line,
     seed_curves,
+    seeds_text,
     terminal_table,
 )
 from nas_lib.report.formatting import duration_text, plural
@@ -21,7 +24,7 @@ from nas_lib.report.markup import Figure, join
 from nas_lib.report.model import final_lines
 from nas_lib.report.reporter import Reporter
 from nas_lib.report.rounds import RoundsReporter
-from nas_lib.results import SearchView
+from nas_lib.results import SearchView, winner
 from nas_lib.results.final import outcome
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ class FinalReporter(Reporter):
 
     template = "final.html"
     comparison = RoundsReporter.comparison
-    has_model = False
+    is_of_search = False
 
     def __init__(self, view: SearchView) -> None:
         super().__init__(view)
@@ -42,15 +45,29 @@ class FinalReporter(Reporter):
         again = [] if self._outcome.retrained is None else [retrained_line(self._outcome)]
         self._lines = [*(line_of(view, each) for each in self._outcome.ranked), *again]
 
+    def best(self) -> ChildRow | None:
+        """Return the best seed of the best network."""
+        return winner(row for each in self._outcome.ranked[:1] for row in each.rows)
+
+    def final_reading(self) -> TestReading | None:
+        """Return that of the winner, as it was trained once more."""
+        return self._outcome.reading
+
     def work_of_run(self, run: str) -> str:
         """Say how many trainings there are: which run did them, nobody writes down."""
         return f"is of a final training with {plural(len(self.view.rows), 'child', 'children')}"
 
-    def pace_line(self) -> str:
-        """Return how many trainings there are, and how long they took."""
+    def headline_parts(self) -> Iterator[str]:
+        """Yield how many trainings are done, and which network is the best."""
         view = self.view
-        done = f"{len(view.rows):,} of {plural(view.num_children, 'training')}"
-        return f"Trainings: {done}, {duration_text(sum(row.seconds for row in view.rows))} in all."
+        yield f"{len(view.rows):,} of {plural(view.num_children, 'training')}"
+        for best in self._outcome.ranked[:1]:
+            mean = seeds_text(view.measure, best.valid)
+            yield f"best mean {view.measure.name} {mean} ({full_name(best)})"
+
+    def pace_line(self) -> str:
+        """Return how long the trainings took."""
+        return f"Trainings: {duration_text(sum(row.seconds for row in self.view.rows))} in all."
 
     def findings(self) -> Iterator[str]:
         """Yield who won, and what to expect of it."""

@@ -151,7 +151,9 @@ def model_table(found: Found) -> list[Line]:
 
 
 def terminal_final(view: SearchView) -> Iterator[Table | str]:
-    """Yield what a search's final trainings came to, for the terminal; nothing without any."""
+    """Yield what a search's final trainings came to, for the terminal; before, how to get one."""
+    if not view.finals and may_be_trained(view):
+        yield f"Train the best of them at length: {how_to_train(view)}"
     found = found_by(view)
     if lines := model_table(found):
         yield terminal_table(lines)
@@ -165,6 +167,17 @@ def model_lines(found: Found) -> Iterator[str]:
         yield from final_lines(final)
     yield from rival_lines(found, *_OTHERS)
     yield from _caveats(found)
+
+
+def may_be_trained(view: SearchView) -> bool:
+    """Say whether there is something to train at length."""
+    is_trained_here = view.config.final.children is not None
+    return is_trained_here and view.finished and winner(view.compared) is not None
+
+
+def how_to_train(view: SearchView) -> str:
+    """Return the command that does."""
+    return f"nas train {shlex.quote(view.uri)}"
 
 
 # --- on the page ---------------------------------------------------------------------------------
@@ -189,7 +202,7 @@ def model_parts(view: SearchView) -> dict[str, Any]:
         "every_title": "What the grid came to" if has_grid else "All that were trained",
         "every": page_table(every) if len(every) > 1 else "",
         "uses": list(uses(view)) if winner(view.compared) else [],
-        "how_to_train": f"nas train {shlex.quote(view.uri)} --references",
+        "how_to_train": f"{how_to_train(view)} --references",
     }
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from nas_lib.config_file import identity_settings, to_yaml
 from nas_lib.named_objects import INLINE
-from nas_lib.records import ChildRow, Problem
+from nas_lib.records import ChildRow, Problem, TestReading
 from nas_lib.report.children import all_children, child_id, child_score, children_note
 from nas_lib.report.formatting import NONE, duration_text, score_text, status_text, time_text
 from nas_lib.report.markup import Figure, Number, render, table, tag
@@ -17,15 +17,15 @@ from nas_lib.report.model import model_parts
 from nas_lib.report.pictures import network_picture, picture_key
 from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.report.summary import reading_size
-from nas_lib.results import SearchView, winner
-from nas_lib.results.final import found_by
+from nas_lib.results import SearchView
 
 _MAX_PROBLEMS = 100
 
 
 def search_page(view: SearchView) -> str:
     """Return the page."""
-    reporter, best = reporter_of(view), winner(view.compared)
+    reporter = reporter_of(view)
+    best = reporter.best()
     failed = [row for row in view.judged if row.status != "ok"]
     title, children = all_children(view)
     return render(
@@ -50,7 +50,7 @@ def search_page(view: SearchView) -> str:
 
 def _has_model(view: SearchView, reporter: Reporter) -> bool:
     """Say whether there is, or may be, a network to use: one that was trained here."""
-    return reporter.has_model and view.config.final.children is not None
+    return reporter.is_of_search and view.config.final.children is not None
 
 
 def problem_page(uri: str, problems: Sequence[Problem]) -> str:
@@ -63,7 +63,7 @@ def _figures(view: SearchView, reporter: Reporter, best: ChildRow | None) -> Ite
     name = f"Best {view.measure.name}"
     yield Figure(name, child_score(view, best), "" if best is None else best.id)
     if view.measure.is_held_out:
-        yield _test_figure(view, best)
+        yield _test_figure(view, best, reporter.final_reading())
     yield Figure("Children", f"{len(view.judged):,}", children_note(view))
     yield from reporter.key_figures()
     seconds = sum(row.seconds for row in view.rows)
@@ -74,11 +74,11 @@ def _figures(view: SearchView, reporter: Reporter, best: ChildRow | None) -> Ite
         yield Figure("Time left", duration_text(left_s), note)
 
 
-def _test_figure(view: SearchView, best: ChildRow | None) -> Figure:
-    name, final = view.measure.test_name.capitalize(), found_by(view).final
-    if final is not None and final.reading is not None:
-        score = score_text(view.measure, final.reading.score)
-        return Figure(name, score, f"the final network, {reading_size(view, final.reading)}")
+def _test_figure(view: SearchView, best: ChildRow | None, final: TestReading | None) -> Figure:
+    name = view.measure.test_name.capitalize()
+    if final is not None:
+        score = score_text(view.measure, final.score)
+        return Figure(name, score, f"the final network, {reading_size(view, final)}")
     if not view.test:
         return Figure(name, NONE, "not read yet")
     of_best = [reading for reading in view.test if best and reading.child == best.id]

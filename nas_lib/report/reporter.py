@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas_lib.config.procedures import PROCEDURES
 from nas_lib.named_objects import imported
-from nas_lib.records import RunPlan
+from nas_lib.records import ChildRow, RunPlan, TestReading
 from nas_lib.report.children import children_parts, terminal_leaderboard
 from nas_lib.report.formatting import plural
 from nas_lib.report.markup import Figure
-from nas_lib.results import SearchView
+from nas_lib.results import SearchView, winner
+from nas_lib.results.final import found_by
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,17 +47,26 @@ class Reporter(ABC):
         template: Of the search's page.
         comparison: How several such searches are compared.
         time_left_of: What the time left is of, where it is not the whole search.
-        has_model: Whether the page has a section on the model that comes of the search.
+        is_of_search: Whether it chose a child, and a model may come of that.
         view: The search.
     """
 
     template: ClassVar[str]
     comparison: ClassVar[ComparisonStyle]
     time_left_of: ClassVar[str] = ""
-    has_model: ClassVar[bool] = True
+    is_of_search: ClassVar[bool] = True
 
     def __init__(self, view: SearchView) -> None:
         self.view = view
+
+    def best(self) -> ChildRow | None:
+        """Return the child that stands for what was found."""
+        return winner(self.view.compared)
+
+    def final_reading(self) -> TestReading | None:
+        """Return the test score of the network that was trained in the end, if there is one."""
+        final = found_by(self.view).final
+        return None if final is None else final.reading
 
     # --- in words --------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.children import brief, child_json, child_score
 from nas_lib.report.formatting import plural, score_text
 from nas_lib.report.model import model_json, terminal_final
-from nas_lib.report.reporter import reporter_of
+from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.results import SearchView, best_kept, leaderboard, score_of, winner
 from nas_lib.results.ranking import repeated_architectures, status_counts
 
@@ -61,9 +61,13 @@ def summary_lines(view: SearchView) -> list[str]:
         reporter.headline(),
         reporter.run_sentence(),
         *reporter.findings(),
-        *winner_lines(view),
-        *test_lines(view),
+        *_chosen_lines(view, reporter),
     ]
+
+
+def _chosen_lines(view: SearchView, reporter: Reporter) -> list[str]:
+    """Return what a search chose and read of the test, nothing of what it chose nothing in."""
+    return [*winner_lines(view), *test_lines(view)] if reporter.is_of_search else []
 
 
 def leaderboard_text(view: SearchView, top: int) -> str:
@@ -91,8 +95,9 @@ def terminal_parts(view: SearchView, top: int) -> Iterator[Table | str]:
     reporter = reporter_of(view)
     yield from reporter.tables(top)
     yield reporter.pace_line()
-    yield from (*reporter.findings(), *winner_lines(view), *test_lines(view))
-    yield from terminal_final(view)
+    yield from (*reporter.findings(), *_chosen_lines(view, reporter))
+    if reporter.is_of_search:
+        yield from terminal_final(view)
     yield from lost_run_lines(view)
 
 
@@ -109,7 +114,7 @@ def leaderboard_json(view: SearchView, top: int | None) -> dict[str, Any]:
 
 def summary_json(view: SearchView) -> dict[str, Any]:
     """Return the state of the search as plain data."""
-    best = winner(view.compared)
+    best = reporter_of(view).best()
     return {
         "name": view.config.name,
         "uri": view.uri,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import search_view, shared_view
+from synthetic import final_view, search_view, shared_view
 
 from nas_lib.config.procedures import PROCEDURES
 from nas_lib.procedures import Procedure, procedure_of
@@ -11,7 +11,11 @@ from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.results import SearchView
 from nas_lib.results.yardsticks import Yardstick, yardstick_of
 
-VIEWS = {"rounds": search_view(40), "shared": shared_view()}
+VIEWS = {
+    "rounds": search_view(40),
+    "shared": shared_view(),
+    "final": final_view([0.7, 0.8], [0.6, 0.7], test=[[0.7, 0.7]], retrained=0.75),
+}
 
 
 def test_every_kind_is_told_of_here() -> None:

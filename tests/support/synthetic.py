@@ -18,6 +18,7 @@ from nas_lib.config import (
     EnasMicroSpaceConfig,
     EnasPolicyConfig,
     EnasRnnSpaceConfig,
+    FinalsConfig,
     ImageChildrenConfig,
     ImageTaskConfig,
     ImageWeightsConfig,
@@ -26,19 +27,24 @@ from nas_lib.config import (
     RoundsConfig,
     SearchConfig,
     SharedConfig,
+    SpaceConfig,
     TextTaskConfig,
     TextWeightsConfig,
 )
+from nas_lib.config.final import points
 from nas_lib.records import (
     ChildId,
     ChildRow,
     Derived,
+    EpochMetrics,
     Learned,
     SharedEpoch,
     SharedScore,
+    Speed,
     Status,
+    TestReading,
 )
-from nas_lib.results import ACCURACY, PERPLEXITY, DataSummary, SearchView
+from nas_lib.results import ACCURACY, PERPLEXITY, DataSummary, Measure, SearchView
 from nas_lib.spaces import Choice, CnnSpace
 
 EnasSpaceConfig = EnasMacroSpaceConfig | EnasMicroSpaceConfig | EnasRnnSpaceConfig
@@ -262,6 +268,92 @@ def shared_view(
         finished=derived and len(rows) == len(judged),
         data=WORDS if is_text else IMAGES,
         about_scores=ABOUT_PERPLEXITY if is_text else ABOUT_ACCURACY,
+    )
+
+
+def final_view(
+    *networks: Sequence[float],
+    test: Sequence[Sequence[float]] = (),
+    retrained: float | None = None,
+    names: Sequence[str] = (),
+    grid: Mapping[str, list[float]] | None = None,
+    space: SpaceConfig | None = None,
+    measure: Measure = ACCURACY,
+    done: bool = True,
+    uri: str = "runs/digits/final/0badcafe",
+    num_epochs: int = 4,
+) -> SearchView:
+    """Return a final training of small networks with these validation scores, a seed each.
+
+    Args:
+        networks: Of each network at each point of the grid, its scores.
+        test: The same on 100 test images; empty for those that are not read.
+        retrained: The test score of the winner that is trained once more; None where none is.
+        names: What the networks were called before.
+        grid: Of settings of children.
+        space: Another than the usual one.
+        measure: What scores are.
+        done: Whether it is finished; else the last network is not trained.
+        uri: Where it lies.
+        num_epochs: Of each curve.
+    """
+    num_points = len(points(dict(grid or {})))
+    config = SearchConfig(
+        name="digits",
+        space=space or CnnSpaceConfig(),
+        controller=RandomConfig(),
+        search=FinalsConfig(
+            networks=tuple(
+                f"conv {size}x3x24/1x1 <- image" for size in range(len(networks) // num_points)
+            ),
+            origins=tuple(names),
+            seeds=len(networks[0]),
+            grid=dict(grid or {}),
+            retrain=retrained is not None,
+            children_per_round=1000,
+        ),
+    )
+    known = None if space is None else space.build().decode([0])
+    rows = [
+        replace(
+            row(0, score, parameters=1000 + number, architecture=known or SMALLEST),
+            id=str(ChildId(0, 0, number)),
+        )
+        for number, score in enumerate(score for scores in networks for score in scores)
+    ]
+    if not done:
+        rows = rows[: -len(networks[-1])]
+    readings = enumerate(score for scores in test for score in scores)
+    again = str(ChildId(0, 1, 0))
+    if retrained is not None and done:
+        rows.append(replace(row(0, 0.9999), id=again))
+    tested = [TestReading(str(ChildId(0, 0, at)), score, 100, START_S) for at, score in readings]
+    if retrained is not None and done:
+        tested.append(TestReading(again, retrained, 100, START_S))
+    return SearchView(
+        uri=uri,
+        config=config,
+        measure=measure,
+        rows=tuple(rows),
+        test=tuple(tested),
+        num_children=sum(map(len, networks)) + (retrained is not None),
+        finished=done,
+        data=IMAGES,
+        retrained="" if retrained is None else again,
+        curves={each.id: _curve(each, num_epochs) for each in rows},
+        speeds={
+            each.id: Speed(each.id, 0.25, 20, "a processor", "onnxruntime", START_S)
+            for each in rows
+        },
+    )
+
+
+def _curve(child: ChildRow, num_epochs: int) -> tuple[EpochMetrics, ...]:
+    """Return how a child came to its score: half of it at first."""
+    score = child.score or 0.0
+    return tuple(
+        EpochMetrics(epoch, 1.0, 1.0, score * (0.5 + 0.5 * epoch / num_epochs), 0.1, 1.0)
+        for epoch in range(1, num_epochs + 1)
     )
 
 

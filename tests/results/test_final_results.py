@@ -1,0 +1,198 @@
+"""What final trainings came to, against values worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic import final_view, row, search_view
+
+from nas_lib.config import FinalsConfig, ImageReferencesConfig
+from nas_lib.results import PERPLEXITY, SearchView
+from nas_lib.results.final import (
+    best_contender,
+    contenders,
+    found_by,
+    outcome,
+    ranked,
+    retrained_child,
+    rivals,
+    trials,
+)
+
+
+def settings(**values: object) -> FinalsConfig:
+    return FinalsConfig.model_validate({"networks": ["a", "b"], "seeds": 2, **values})
+
+
+def search_with(*finals: SearchView) -> SearchView:
+    return replace(search_view(8), finals=finals)
+
+
+def references(*networks: list[float], **values: object) -> SearchView:
+    names = ("resnet-20", "plain-cnn")[: len(networks)]
+    space = ImageReferencesConfig(networks=names)
+    return final_view(
+        *networks, space=space, names=names, uri="runs/digits/final/00000002", **values
+    )
+
+
+def test_trials_are_networks_then_points_then_seeds() -> None:
+    found = trials(settings(origins=["one"], grid={"learning_rate": [0.1, 0.2]}))
+
+    assert [(each.network, each.point["learning_rate"], each.seed) for each in found] == [
+        *(("a", 0.1, 0), ("a", 0.1, 1), ("a", 0.2, 0), ("a", 0.2, 1)),
+        *(("b", 0.1, 0), ("b", 0.1, 1), ("b", 0.2, 0), ("b", 0.2, 1)),
+    ]
+    assert [each.origin for each in found] == ["one"] * 4 + [""] * 4
+
+
+def test_children_go_to_their_contenders_by_their_ids_whichever_came_first() -> None:
+    rows = [row(number, number / 10, per_round=3) for number in (3, 2, 0)]  # r1-00, r0-02, r0-00
+
+    first, second = contenders(settings(children_per_round=3), rows)
+
+    assert [each.id for each in first.rows] == ["r000-000000-00"]
+    assert [each.id for each in second.rows] == ["r000-000000-02", "r000-000001-00"]
+    assert (first.is_done, second.is_done) == (False, True)
+
+
+def test_the_winner_is_trained_once_more_in_a_round_of_its_own() -> None:
+    assert retrained_child(settings(children_per_round=3)) == "r000-000002-00"  # 3 + 1, then it
+    assert retrained_child(settings(children_per_round=4)) == "r000-000001-00"
+
+
+def test_the_best_mean_over_seeds_wins_and_not_the_best_seed() -> None:
+    # means 0.75 and 0.8, though the best child is one of the first network
+    found = outcome(final_view([0.6, 0.9], [0.8, 0.8]))
+
+    assert found.winner is not None
+    assert found.winner.valid.mean == pytest.approx(0.8)
+    assert [each.valid.mean for each in found.ranked] == [pytest.approx(0.8), pytest.approx(0.75)]
+
+
+def test_before_all_are_trained_nothing_has_won() -> None:
+    found = outcome(final_view([0.6, 0.9], [0.8, 0.8], done=False))
+
+    assert found.winner is None
+    assert [each.valid.mean for each in found.ranked] == [pytest.approx(0.75)]
+
+
+def test_of_perplexities_the_lowest_mean_wins() -> None:
+    found = outcome(final_view([90.0, 110.0], [95.0, 96.0], measure=PERPLEXITY))
+
+    assert found.winner is not None
+    assert found.winner.valid.mean == 95.5
+
+
+def test_one_of_whose_seeds_fewer_failed_comes_first() -> None:
+    view = final_view([0.6, 0.9], [0.5, 0.5])
+    failed = replace(view.rows[0], status="diverged", score=None, reward=0.0)
+    found = outcome(replace(view, rows=(failed, *view.rows[1:])))
+
+    assert [each.valid.scores for each in found.ranked] == [(0.5, 0.5), (0.9,)]
+    assert found.ranked[1].num_failed == 1
+
+
+def test_of_equal_means_the_smaller_network_wins() -> None:
+    view = final_view([0.75, 0.75], [0.75, 0.75])
+    larger = [replace(each, num_parameters=5000) for each in view.rows[:2]]
+    found = outcome(replace(view, rows=(*larger, *view.rows[2:])))
+
+    assert found.winner is not None
+    assert found.winner.rows == view.rows[2:]
+
+
+def test_a_network_at_its_best_point_stands_for_it() -> None:
+    view = final_view([0.7, 0.7], [0.9, 0.9], [0.8, 0.8], [0.6, 0.6], grid={"dropout": [0.0, 0.5]})
+
+    best = outcome(view).best_of_each
+
+    assert [(each.valid.mean, each.point) for each in best] == [
+        (pytest.approx(0.9), {"dropout": 0.5}),
+        (pytest.approx(0.8), {"dropout": 0.0}),
+    ]
+
+
+def test_what_was_trained_on_validation_data_has_no_rank() -> None:
+    view = final_view([0.6, 0.7], retrained=0.8)
+    found = outcome(view)
+
+    assert found.retrained is not None
+    assert found.retrained.id == "r000-000001-00"
+    assert found.reading is not None
+    assert found.reading.score == 0.8
+    assert found.retrained not in view.compared
+    assert len(view.compared) == 2
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6))
+def test_the_best_contender_is_the_first_of_the_ranking_and_no_mean_is_above_its(
+    networks: list[tuple[float, float]],
+) -> None:
+    view = final_view(*networks)
+    found = contenders(view.config.search, view.rows)  # type: ignore[arg-type]
+
+    best = best_contender(found, view.measure)
+
+    assert best is not None
+    assert best == ranked(found, view.measure)[0]
+    assert max(each.valid.mean or 0.0 for each in found) == best.valid.mean
+
+
+class TestRivals:
+    """The found network beside known ones."""
+
+    def verdicts(self, theirs: list[float], ours: list[float], **values: object) -> list[str]:
+        mine = outcome(final_view([0.5] * len(ours), test=[ours], **values)).ranked[0]
+        other = outcome(final_view([0.5] * len(theirs), test=[theirs], **values)).ranked[0]
+        measure = values.get("measure", final_view([0.5]).measure)
+        return [each.verdict for each in rivals(mine, [other], measure)]  # type: ignore[arg-type]
+
+    def test_a_difference_beyond_its_interval_is_one(self) -> None:
+        # e1 = e2 = 0.0001 / 3; freedom 4: half = 2.7764 x sqrt(0.0002 / 3) = 0.02267
+        apart, alike = [0.73, 0.74, 0.75], [0.72, 0.73, 0.74]  # from 0.71 by 0.03 and 0.02
+        assert self.verdicts(apart, [0.70, 0.71, 0.72]) == ["better"]
+        assert self.verdicts([0.70, 0.71, 0.72], apart) == ["worse"]
+        assert self.verdicts(alike, [0.70, 0.71, 0.72]) == ["not told apart"]
+
+    def test_a_lower_perplexity_is_better(self) -> None:
+        low, high = [73.0, 74.0, 75.0], [83.0, 84.0, 85.0]
+        assert self.verdicts(low, high, measure=PERPLEXITY) == ["better"]
+        assert self.verdicts(high, low, measure=PERPLEXITY) == ["worse"]
+
+    def test_one_seed_tells_nothing(self) -> None:
+        assert self.verdicts([0.9], [0.1]) == ["too few seeds"]
+
+    def test_they_are_compared_by_validation_scores_until_the_tests_are_read(self) -> None:
+        found = found_by(search_with(final_view([0.5, 0.51]), references([0.8, 0.81])))
+
+        (rival,) = found.rivals
+        assert (rival.verdict, rival.is_tested) == ("better", False)
+        assert rival.difference is not None
+        assert rival.difference.holds(0.3)  # 0.805 - 0.505
+
+    def test_the_best_known_network_comes_first(self) -> None:
+        found = found_by(search_with(final_view([0.5, 0.51]), references([0.6, 0.7], [0.8, 0.81])))
+
+        assert [rival.contender.origin for rival in found.rivals] == ["plain-cnn", "resnet-20"]
+        assert found.trained_alike
+
+    def test_other_settings_of_their_training_are_noticed(self) -> None:
+        other = references([0.8, 0.81])
+        longer = other.config.children.model_copy(update={"epochs": 999})
+        config = other.config.model_copy(update={"children": longer})
+
+        found = found_by(search_with(final_view([0.5, 0.51]), replace(other, config=config)))
+
+        assert not found.trained_alike
+
+    def test_the_newest_final_training_counts(self) -> None:
+        found = found_by(search_with(final_view([0.5, 0.6]), final_view([0.7, 0.8])))
+
+        assert found.final is not None
+        assert found.final.ranked[0].valid.scores == (0.7, 0.8)
+        assert found.references is None
+        assert found.rivals == ()
