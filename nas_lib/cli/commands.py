@@ -13,6 +13,7 @@ from nas_lib.cli.predicting import predict
 from nas_lib.cli.results import compare, report, top
 from nas_lib.cli.runs import cancel, logs, runs
 from nas_lib.cli.searching import search
+from nas_lib.cli.serving import serve
 from nas_lib.cli.stores import gc, store
 from nas_lib.cli.submitting import schedule, submit
 from nas_lib.errors import MachineError
@@ -84,6 +85,7 @@ for command in (
     report,
     compare,
     predict,
+    serve,
     prepare,
     compile_pipeline,
     train_child,

@@ -1,0 +1,84 @@
+"""What a model is asked by people and by programs, whichever kind it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from nas_lib.errors import DataError
+from nas_lib.models import ImageModel, ModelInfo, TextModel
+from nas_lib.serving.inference import Network
+from nas_lib.serving.tensors import Array
+
+MAX_BYTES: Final = 64 * 2**20
+"""Of what is sent: many times a photo. More is refused."""
+_MOST_SHOWN: Final = 10
+
+
+def network(model: ImageModel | TextModel) -> Network:
+    """Return a model as the protocol asks it.
+
+    Raises:
+        ConfigError: There is no onnxruntime.
+        CorruptStateError: The network is damaged.
+    """
+    graph = model.graph
+
+    def in_batches(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Run as many images at once as fit into memory."""
+        assert isinstance(model, ImageModel)
+        found = [graph.run({"images": batch}) for batch in model.reader.batches(inputs["images"])]
+        return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+    run = in_batches if isinstance(model, ImageModel) else graph.run
+    return Network(model.info.name, graph.inputs, graph.outputs, run)
+
+
+def answer_to_people(model: ImageModel | TextModel, data: bytes) -> dict[str, Any]:
+    """Return what a model says of the content of a picture file, or of a text.
+
+    Raises:
+        DataError: It is none.
+    """
+    if isinstance(model, ImageModel):
+        return {"best": _best(model.predict(data).top(_MOST_SHOWN)[0])}
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as err:
+        raise DataError(f"expected a text in UTF-8, got other bytes ({err})") from err
+    score = model.score(text)
+    return {
+        "perplexity": score.perplexity,
+        "num_words": score.num_words,
+        "num_unknown": score.num_unknown,
+        "best": _best(model.predict(text).top(_MOST_SHOWN)[0]),
+    }
+
+
+def about(model: ImageModel | TextModel) -> dict[str, Any]:
+    """Return what the page says of a model."""
+    info = model.info
+    return {
+        "name": info.name,
+        "id": info.id,
+        "kind": info.inputs.kind,
+        "num_labels": len(model.labels),
+        "score": _score(info),
+        "max_bytes": MAX_BYTES,
+    }
+
+
+def _best(probabilities: Mapping[str, float]) -> list[dict[str, Any]]:
+    return [{"label": label, "probability": value} for label, value in probabilities.items()]
+
+
+def _score(info: ModelInfo) -> str:
+    """Return how good it is, on data that it never saw; empty where nobody has measured that."""
+    for name, score in (("test", info.test), ("validation", info.validation)):
+        if score is not None:
+            percent = f"{score.value:.2%}".replace("%", " %")
+            value = percent if info.measure.is_fraction else f"{score.value:.2f}"
+            return f"{name} {info.measure.noun} {value}"
+    return ""
