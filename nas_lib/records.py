@@ -107,8 +107,8 @@ class ChildResult:
         id: The child's id.
         status: `ok`, or what went wrong.
         reward: What the controller maximises; always finite, 0 where `status` is not `ok`.
-        score: What the task measures on the validation data, None where training failed: the
-            accuracy of images, the perplexity of a text, or a user's own reward.
+        score: What the task measures on the validation data, None where training failed, or they
+            were learnt: the accuracy of images, the perplexity of a text, or a user's own reward.
         best_epoch: The epoch (from 1) whose score and weights count, None where there is none.
         epochs: Metrics of every finished epoch.
         num_parameters: Trainable parameters, None where the network was never built here.
@@ -183,6 +183,11 @@ class ChildRow:
     def counts(self) -> bool:
         """Whether the controller learns from this child."""
         return self.status in COUNTED
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether it was trained, and on all there was to judge it by."""
+        return self.status == "ok" and self.score is None
 
     @property
     def is_repeat(self) -> bool:

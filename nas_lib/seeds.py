@@ -33,11 +33,13 @@ class Stream(IntEnum):
     DERIVE = 13  # samples in the end
     PROBES = 14  # architectures drawn uniformly
     PREVIEW = 15  # architectures that are timed
+    SHARED_FLIPS = 16  # which images begin flipped
 
     # of a child's own seed
     FIRST_WEIGHTS = 20
     BATCHES = 21  # epoch: order and augmentation
     DROPOUT = 22  # epoch
+    FLIPS = 23  # which images begin flipped
 
 
 def seed_for(seed: int, stream: Stream, *numbers: int) -> int:

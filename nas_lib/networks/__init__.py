@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas_lib.networks.cnn import CnnNetwork
 from nas_lib.networks.cost import Cost, count
+from nas_lib.networks.first_weights import initialise
 from nas_lib.networks.image_network import (
     ImageNetwork,
     Regularisation,
@@ -28,5 +29,6 @@ __all__ = [
     "build_network",
     "count",
     "count_language_model",
+    "initialise",
     "without_auxiliary",
 ]

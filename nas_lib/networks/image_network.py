@@ -72,6 +72,7 @@ def build_network(
     image_shape: tuple[int, int, int],
     num_classes: int,
     regularisation: Regularisation = NOTHING,
+    norm_epsilon: float | None = None,
 ) -> ImageNetwork:
     """Return the network of a plan.
 
@@ -82,6 +83,7 @@ def build_network(
         image_shape: Channels, height and width of one input image.
         num_classes: Outputs of the network, one logit each.
         regularisation: What it does only in training.
+        norm_epsilon: What every BatchNorm adds to variances; None for as it is.
 
     Raises:
         ArchitectureError: Its networks are none for images.
@@ -95,6 +97,10 @@ def build_network(
         num_classes=num_classes,
         regularisation=regularisation,
     )
+    if norm_epsilon is not None:
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.eps = norm_epsilon
     return network
 
 

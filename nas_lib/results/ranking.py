@@ -32,38 +32,37 @@ def by_time(rows: Iterable[ChildRow]) -> list[ChildRow]:
 
 
 def scores(rows: Iterable[ChildRow]) -> list[float | None]:
-    """Return each counted child's score, None where it has none because its training failed.
+    """Return each counted child's score, None where it has none.
 
-    A child without a measure of its own behind the reward has the reward as its score.
+    Its training failed, or left no data to judge it by.
     """
     return [score_of(row) for row in rows if row.counts and not row.is_repeat]
 
 
 def score_of(row: ChildRow) -> float | None:
     """Return the score of one child, as `scores` does."""
-    if row.status != "ok":
-        return None
-    return row.reward if row.score is None else row.score
+    return row.score if row.status == "ok" else None
 
 
 def leaderboard(rows: Iterable[ChildRow], top: int | None = None) -> list[ChildRow]:
     """Return the best counted children, the best first, all of them if `top` is None.
 
-    Of equal rewards the smaller network comes first. A child whose training failed comes after
-    every other, whatever the scale of the rewards.
+    Of equal rewards the smaller network comes first. A child that nothing was left to judge by
+    comes after every other, and one whose training failed after that, whatever the scale of the
+    rewards.
     """
     return sorted((row for row in rows if row.counts and not row.is_repeat), key=_rank)[:top]
 
 
 def winner(rows: Iterable[ChildRow]) -> ChildRow | None:
-    """Return the best child, None if training succeeded for none."""
-    judged = (row for row in rows if row.status == "ok" and not row.is_repeat)
+    """Return the best child, None if there is none that was trained and judged."""
+    judged = (row for row in rows if row.status == "ok" and not (row.is_repeat or row.is_unjudged))
     return min(judged, key=_rank, default=None)
 
 
-def _rank(row: ChildRow) -> tuple[bool, float, float, str]:
+def _rank(row: ChildRow) -> tuple[bool, bool, float, float, str]:
     size = math.inf if row.num_parameters is None else row.num_parameters
-    return row.status != "ok", -row.reward, size, row.id
+    return row.status != "ok", row.is_unjudged, -row.reward, size, row.id
 
 
 def ranks(values: Sequence[float | None], *, higher_is_better: bool) -> list[int | None]:

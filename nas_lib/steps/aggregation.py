@@ -108,7 +108,10 @@ def _row(search: OpenSearch, child: Child, result: ChildResult) -> ChildRow:
 def _best(search: OpenSearch, replica: int, rows: tuple[ChildRow, ...]) -> tuple[ChildRow, ...]:
     before = search.store.newest_rewarded(replica)
     candidates = [*(before.best if before else ()), *rows]
-    return tuple(leaderboard(candidates, search.config.children.keep))
+    judged = [row for row in candidates if not row.is_unjudged]
+    best = leaderboard(judged, search.config.children.keep)
+    # Those that learnt all there is to judge them by are trained to be kept, and have no rank.
+    return (*best, *(row for row in candidates if row.is_unjudged))
 
 
 def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:

@@ -138,7 +138,7 @@ class Task(ABC):
         if row.status != "ok":
             return f"{row.id} is {row.status}, and its reward not 0" if row.reward else ""
         if row.score is None:
-            return ""
+            return f"{row.id} has no score, and its reward is not 0" if row.reward else ""
         if not self.measure.can_be(row.score):
             return f"{row.id} has the score {row.score}, which is no {self.measure.noun}"
         earned = self.reward(row.score)

@@ -164,9 +164,15 @@ class TrainedTask(Task, Generic[M]):
         )
 
     def _rewarded(self, result: ChildResult, trainer: EpochTrainer) -> ChildResult:
-        """Return the result of a child that finished: with its best epoch, score and reward."""
+        """Return the result of a child that finished: with its best epoch, score and reward.
+
+        One that has learnt the validation data, too, has nothing left to be judged by: no score,
+        the reward 0, and its last epoch counts.
+        """
         best = trainer.best_epoch()
         assert best is not None
+        if self.config.children.include_validation:  # type: ignore[union-attr]
+            return dataclasses.replace(result, best_epoch=best.epoch)
         return dataclasses.replace(
             result, reward=self.reward(best.score), score=best.score, best_epoch=best.epoch
         )
@@ -183,6 +189,11 @@ class TrainedTask(Task, Generic[M]):
         return pack_network(self.kept(trainer), info)
 
     # --- preview ---------------------------------------------------------------------------------
+
+    def num_learnt(self, manifest: Manifest) -> int:
+        """Return how many examples a child learns from."""
+        includes = self.config.children.include_validation  # type: ignore[union-attr]
+        return manifest.num_train + includes * manifest.num_valid
 
     def num_weights(self, plan: Plan, manifest: Manifest) -> int:
         """Return how many numbers the network of a plan would have."""

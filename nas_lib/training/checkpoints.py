@@ -38,7 +38,7 @@ class Checkpoint:
         model: The network's state dict.
         momentum: The optimiser's buffer of each parameter; empty without momentum.
         best: The state dict of the best epoch so far; empty before the epochs that count.
-        average: The average of each parameter over steps; empty where none is taken.
+        average: The state dict of the average over steps; empty where none is taken.
     """
 
     epochs: tuple[EpochMetrics, ...]
@@ -77,7 +77,7 @@ class Checkpoint:
         if [metrics.epoch for metrics in self.epochs] != list(range(1, epoch + 1)):
             return f"its {len(self.epochs)} epochs are not those from 1 to {epoch}"
         state, parameters = network.state_dict(), dict(network.named_parameters())
-        found = ((self.momentum, parameters), (self.best, state), (self.average, parameters))
+        found = ((self.momentum, parameters), (self.best, state), (self.average, state))
         parts = [misfit(part, wanted) for part, wanted in found if part]
         return next(filter(None, [misfit(self.model, state), *parts]), "")
 

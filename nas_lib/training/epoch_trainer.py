@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
-from nas_lib.config import SgdConfig
+from nas_lib.config import ImageChildrenConfig, TextChildrenConfig
 from nas_lib.errors import InterruptedSearchError, NasError
 from nas_lib.networks import Cost
 from nas_lib.records import EpochMetrics
 from nas_lib.results.measure import Measure
+from nas_lib.training.averages import DecayingAverage
 from nas_lib.training.checkpoints import Checkpoint, Checkpoints
 from nas_lib.training.schedule import best_epoch, learning_rate
 
@@ -37,9 +39,14 @@ class Validation(NamedTuple):
 class EpochTrainer(ABC):
     """Trains one network, epoch by epoch, by SGD.
 
-    The validation data are looked at after each epoch and change nothing but `best`. Each epoch's
-    randomness comes from the child's seed and the epoch, so a restored trainer goes on exactly as
-    it would have. Dropout draws from torch's global generator, which is seeded for that.
+    The validation data are looked at after each epoch and change nothing but `best`, unless the
+    settings include them in what is learnt: then an epoch's metrics are of examples that it has
+    seen, and the last epoch counts. Each epoch's randomness comes from the child's seed and the
+    epoch, so a restored trainer goes on exactly as it would have. Dropout draws from torch's global
+    generator, which is seeded for that.
+
+    Once weights are averaged, the average is what is judged and kept, while training goes on from
+    the weights themselves.
 
     Attributes:
         network: The network, on the device.
@@ -52,9 +59,8 @@ class EpochTrainer(ABC):
         self,
         network: nn.Module,
         cost: Cost,
-        settings: SgdConfig,
+        settings: ImageChildrenConfig | TextChildrenConfig,
         *,
-        last_epochs: int,
         measure: Measure,
         seed: int,
     ) -> None:
@@ -64,7 +70,6 @@ class EpochTrainer(ABC):
             network: With its first weights, on the device.
             cost: Its size.
             settings: How it is trained.
-            last_epochs: How many epochs at the end of training may count.
             measure: What scores are.
             seed: The child's own.
         """
@@ -72,7 +77,8 @@ class EpochTrainer(ABC):
         self.epochs: list[EpochMetrics] = []
         self.best: dict[str, Tensor] = {}
         self._network, self._settings = network, settings
-        self._last_epochs, self._measure, self._seed = last_epochs, measure, seed
+        self._measure, self._seed = measure, seed
+        self._average: AveragedModel | None = None
         self._optimizer = torch.optim.SGD(
             network.parameters(),
             settings.learning_rate,
@@ -89,7 +95,7 @@ class EpochTrainer(ABC):
     @property
     def judged(self) -> nn.Module:
         """The network that is judged and kept: the same, unless its weights are averaged."""
-        return self._network
+        return self._network if self._average is None else self._average.module
 
     @property
     def is_done(self) -> bool:
@@ -103,6 +109,10 @@ class EpochTrainer(ABC):
             DivergedError: The loss, the score or a weight is no finite number.
         """
         epoch, started_s = len(self.epochs) + 1, time.perf_counter()
+        if epoch == 1:
+            self._begin()
+        if self._average is None and self._first_averaged() == epoch:
+            self._average = self._new_average()
         self._network.train()
         train_loss = self._train_epoch(epoch)
         valid = self._validate()
@@ -124,8 +134,9 @@ class EpochTrainer(ABC):
 
     def best_epoch(self) -> EpochMetrics | None:
         """Return the epoch that counts, None before the last epochs."""
-        begin = self._settings.epochs - self._last_epochs
-        return best_epoch(self.epochs, self._measure, after=begin)
+        settings = self._settings
+        num_last = 1 if settings.include_validation else settings.reward.last_epochs
+        return best_epoch(self.epochs, self._measure, after=settings.epochs - num_last)
 
     def checkpoint(self) -> Checkpoint:
         """Return the state after the last finished epoch; valid until the next one begins."""
@@ -134,6 +145,7 @@ class EpochTrainer(ABC):
             self._network.state_dict(),
             momentum=momentum_of(self._network, self._optimizer),
             best=self.best,
+            average={} if self._average is None else self._average.module.state_dict(),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -142,6 +154,29 @@ class EpochTrainer(ABC):
         self._network.load_state_dict(dict(checkpoint.model))
         set_momentum(self._network, self._optimizer, checkpoint.momentum)
         self.best = dict(checkpoint.best)
+        first = self._first_averaged()
+        if first is None or first > len(self.epochs):
+            return
+        self._average = self._new_average()
+        self._average.module.load_state_dict(dict(checkpoint.average))
+        num_steps = sum(map(self._num_steps, range(first, len(self.epochs) + 1)))
+        self._average.n_averaged.fill_(num_steps)
+
+    def _begin(self) -> None:
+        """Do what is to be done once, before the first epoch."""
+        return
+
+    def _first_averaged(self) -> int | None:
+        """Return the epoch at whose start averaging begins, None as long as it does not."""
+        return 1 if self._settings.average_decay else None
+
+    def _new_average(self) -> AveragedModel:
+        """Return an average of the network's weights before its first step."""
+        return DecayingAverage(self._network, self._settings.average_decay)
+
+    @abstractmethod
+    def _num_steps(self, epoch: int) -> int:
+        """Return how many steps an epoch has, counted from 1."""
 
     @abstractmethod
     def _train_epoch(self, epoch: int) -> float:
@@ -170,6 +205,8 @@ class EpochTrainer(ABC):
         if self._settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self._network.parameters(), self._settings.clip_norm)
         self._optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self._network)
 
 
 def train(

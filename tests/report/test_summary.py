@@ -84,7 +84,7 @@ def test_the_headline_says_how_far_the_search_is_and_what_failed() -> None:
 
 def test_scores_of_a_users_own_evaluation_are_no_percentages() -> None:
     config = SearchConfig(name="x", children=OwnChildrenConfig(evaluate="mine:score"))
-    view = replace(view_of(row(0, None, reward=-3.25)), config=config, measure=OWN)
+    view = replace(view_of(row(0, -3.25)), config=config, measure=OWN)
     assert "best score -3.25 (r000-000000-00)" in reporter_of(view).headline()
 
 

@@ -45,8 +45,13 @@ def test_crashed_and_missing_children_are_on_no_curve() -> None:
     assert ranking.best_so_far(rows) == [0.5]
 
 
-def test_a_child_without_a_measure_of_its_own_has_its_reward_as_score() -> None:
-    assert ranking.scores([row(0, None, reward=-3.5)]) == [-3.5]
+def test_a_child_that_learnt_what_it_would_be_judged_by_has_no_score_and_never_wins() -> None:
+    learnt_all, failed = row(0, None), row(1, status="diverged")
+    rows = [learnt_all, failed, row(2, 0.0), row(3, 0.5)]
+    assert ranking.scores(rows) == [None, None, 0.0, 0.5]
+    assert ranking.leaderboard(rows) == [rows[3], rows[2], learnt_all, failed]
+    assert ranking.best_so_far(rows, higher_is_better=False) == [None, None, 0.0, 0.0]
+    assert ranking.winner([learnt_all, failed]) is None
 
 
 def test_no_children_make_empty_curves() -> None:
@@ -102,7 +107,7 @@ class TestLeaderboard:
         assert ranking.leaderboard(rows) == [rows[1]]
 
     def test_a_failed_child_stands_below_a_negative_reward(self) -> None:
-        rows = [row(0, status="diverged"), row(1, None, reward=-2.0)]
+        rows = [row(0, status="diverged"), row(1, -2.0)]
         assert ranking.leaderboard(rows) == [rows[1], rows[0]]
         assert ranking.winner(rows) == rows[1]
 

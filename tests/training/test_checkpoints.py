@@ -28,7 +28,7 @@ def checkpoint(epoch: int, network: nn.Module = NETWORK) -> Checkpoint:
         for number in range(1, epoch + 1)
     )
     momentum = {name: torch.full_like(x, epoch) for name, x in network.named_parameters()}
-    average = {name: torch.full_like(x, -epoch) for name, x in network.named_parameters()}
+    average = {name: torch.full_like(x, -epoch) for name, x in network.state_dict().items()}
     return Checkpoint(epochs, network.state_dict(), momentum, best={}, average=average)
 
 

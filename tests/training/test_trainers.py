@@ -21,6 +21,7 @@ from nas_lib.tasks.images.trainer import ImageTrainer, evaluate
 from nas_lib.tasks.text.trainer import text_loss
 from nas_lib.training.epoch_trainer import EpochTrainer, Validation
 
+ALTERNATING = AugmentConfig(pad=1, padding="reflect", flip="alternating")
 CELLS = MicroPlan.parse(
     "3 cells, 2 filters | normal: sep3(0)+max3(1) | reduction: avg3(0)+identity(1)"
 )
@@ -35,12 +36,14 @@ class TestImageTrainer(TrainerContract):
     good, perfect, loss = 0.9, 1.0, 0.5  # it is log 3 = 1.1 by guessing
     diverging = {"learning_rate": 1e6, "schedule": "constant", "epochs": 50}
 
-    @pytest.fixture(params=["momentum", "plain", "everything random"])
+    @pytest.fixture(params=["momentum", "plain", "averaged", "everything random"])
     def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
         if request.param == "momentum":
             return {"epochs": 8}
         if request.param == "plain":
             return {"epochs": 8, "momentum": 0.0, "nesterov": False}
+        if request.param == "averaged":
+            return {"epochs": 8, "average_decay": 0.9, "augment": ALTERNATING}
         return {
             "plan": CELLS,
             "epochs": 8,
@@ -52,6 +55,10 @@ class TestImageTrainer(TrainerContract):
             "schedule": "cosine_restarts",
             "first_cycle": 1,
             "augment": AugmentConfig(pad=1, flip=True, cutout=2),
+            "mixup": 0.5,
+            "label_smoothing": 0.1,
+            "norm_epsilon": 0.01,
+            "initialisation": "orthogonal",
         }
 
     def trainer(
@@ -71,7 +78,12 @@ class TestImageTrainer(TrainerContract):
         self, *, num_outputs: int | None = None, plan: Plan = PLAN, **settings: Any
     ) -> nn.Module:
         num_classes = num_outputs or MANIFEST.num_classes
-        return build_network(plan, image_shape=MANIFEST.image_shape, num_classes=num_classes)
+        return build_network(
+            plan,
+            image_shape=MANIFEST.image_shape,
+            num_classes=num_classes,
+            norm_epsilon=settings.get("norm_epsilon"),
+        )
 
     def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
         return cast(ImageTrainer, trainer).kept()
@@ -87,12 +99,13 @@ class TestTextTrainer(TrainerContract):
     good, perfect, loss = 4.0, 3 * math.exp(-0.05), math.log(4)
     diverging = {"learning_rate": 1e6, "clip_norm": None}
 
-    @pytest.fixture(params=["plain", "momentum", "averaged", "an LSTM"])
+    @pytest.fixture(params=["plain", "momentum", "averaged", "moving average", "an LSTM"])
     def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
         settings: dict[str, dict[str, Any]] = {
             "plain": {},
             "momentum": {"momentum": 0.5},
             "averaged": {"average_after": 1},
+            "moving average": {"average_decay": 0.9},
             "an LSTM": {"plan": LstmPlan(6)},
         }
         return {"epochs": 8, "learning_rate": 8.0, **settings[request.param]}

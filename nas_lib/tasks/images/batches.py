@@ -1,6 +1,6 @@
 """Batches for training and evaluation: standardised, and augmented without a loop over images.
 
-Shapes: N images, B of them in a batch, C channels, H height, W width.
+Shapes: N images, B of them in a batch, C channels, H height, W width, K classes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import one_hot
 from torch.nn.functional import pad as zero_pad
 
 from nas_lib.config import AugmentConfig
@@ -20,7 +22,7 @@ from nas_lib.store import layout
 from nas_lib.tasks.images.preparation import ImageManifest
 
 Batch = tuple[Tensor, Tensor]
-"""Images, float32 `[B, C, H, W]`, and class indices, int64 `[B]`."""
+"""Images, float32 `[B, C, H, W]`, and class indices, int64 `[B]`; if mixed, shares `[B, K]`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,12 @@ class ImageTensors:
     def to(self, device: torch.device | str) -> ImageTensors:
         """Return the same on another device."""
         return ImageTensors(self.images.to(device), self.labels.to(device))
+
+    def __add__(self, others: ImageTensors) -> ImageTensors:
+        """Return these images and others."""
+        return ImageTensors(
+            torch.cat([self.images, others.images]), torch.cat([self.labels, others.labels])
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +107,7 @@ def training_batches(
     mean: Sequence[float],
     std: Sequence[float],
     generator: Generator,
+    flipped_N: Tensor | None = None,
 ) -> Iterator[Batch]:
     """Yield one epoch in random order.
 
@@ -112,13 +121,63 @@ def training_batches(
         mean: Of each channel, as `ImageManifest` has it.
         std: Likewise.
         generator: The only source of randomness; it may be on the CPU wherever the images are.
+        flipped_N: Which images are flipped in this epoch, where that is alternating.
     """
     order_N = torch.randperm(len(labels_N), generator=generator, device=generator.device)
     order_N = order_N[: _num_used(len(labels_N), batch_size)].to(labels_N.device)
     standardise = _Standardise(images_NCHW, mean, std)
     for index_B in torch.split(order_N, batch_size):
         x_BCHW = standardise(images_NCHW[index_B])
-        yield augment_images(x_BCHW, augment, generator), labels_N[index_B]
+        flipped_B = None if flipped_N is None else flipped_N[index_B]
+        yield augment_images(x_BCHW, augment, generator, flipped_B), labels_N[index_B]
+
+
+def alternating_flips(num_images: int, *, seed: int, epoch: int) -> Tensor:
+    """Return which images are flipped in an epoch, `[N]`: each one in every other, half at first.
+
+    So two epochs show every image in both ways, where chance would show one twice the same way.
+    """
+    generator = Generator().manual_seed(seed)
+    begins_N = torch.randint(2, (num_images,), generator=generator).bool()
+    return begins_N if epoch % 2 else ~begins_N
+
+
+def mixed(
+    x_BCHW: Tensor, y_B: Tensor, *, alpha: float, num_classes: int, generator: Generator
+) -> Batch:
+    """Return a batch mixed with itself in another order (mixup, Zhang et al. 2018).
+
+    One weight for the whole batch, as in the authors' code, comes from Beta(alpha, alpha).
+
+    Args:
+        x_BCHW: Images.
+        y_B: Class indices.
+        alpha: Above 0; the smaller, the more of one of the two images.
+        num_classes: Classes.
+        generator: The only source of randomness, on the CPU.
+    """
+    seed = int(torch.randint(2**62, (), generator=generator))  # torch's own Beta takes no generator
+    order_B = torch.randperm(len(y_B), generator=generator).to(y_B.device)
+    return blend(
+        x_BCHW, one_hot(y_B, num_classes), order_B, np.random.default_rng(seed).beta(alpha, alpha)
+    )
+
+
+def blend(x_BCHW: Tensor, y_BK: Tensor, order_B: Tensor, share: float) -> Batch:
+    """Return this share of each image and its target, and the rest of those in another order."""
+    y_BK = y_BK.to(x_BCHW.dtype)
+    return x_BCHW[order_B].lerp(x_BCHW, share), y_BK[order_B].lerp(y_BK, share)
+
+
+def spread(images_NCHW: Tensor, most: int) -> Tensor:
+    """Return so many images at most, from the whole length of all at equal distances."""
+    num = min(most, len(images_NCHW))
+    return images_NCHW[torch.arange(num, device=images_NCHW.device) * len(images_NCHW) // num]
+
+
+def standardised(images_NCHW: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Return images as batches have them, but unchanged; arguments as in `training_batches`."""
+    return _Standardise(images_NCHW, mean, std)(images_NCHW)
 
 
 def evaluation_batches(
@@ -137,24 +196,54 @@ def evaluation_batches(
         yield standardise(x_BCHW), y_B
 
 
-def augment_images(x_BCHW: Tensor, augment: AugmentConfig, generator: Generator) -> Tensor:
-    """Return each image zero-padded and cropped at random, half of them flipped, a square blank."""
+def augment_images(
+    x_BCHW: Tensor,
+    augment: AugmentConfig,
+    generator: Generator,
+    flipped_B: Tensor | None = None,
+) -> Tensor:
+    """Return each image padded and cropped at random, half of them flipped, a square blank.
+
+    Args:
+        x_BCHW: Images.
+        augment: What is to be done.
+        generator: The only source of randomness.
+        flipped_B: Which ones are flipped, where that is alternating.
+    """
     if augment.pad:
-        x_BCHW = _random_crop(x_BCHW, augment.pad, generator)
+        x_BCHW = _random_crop(_padded(x_BCHW, augment), x_BCHW.shape[2:], generator)
     if augment.flip:
-        flip_B = _random_integers(2, x_BCHW, generator).bool()
-        x_BCHW = torch.where(flip_B[:, None, None, None], x_BCHW.flip(3), x_BCHW)
+        if augment.flip is True:
+            flipped_B = _random_integers(2, x_BCHW, generator).bool()
+        assert flipped_B is not None
+        x_BCHW = torch.where(flipped_B[:, None, None, None], x_BCHW.flip(3), x_BCHW)
     if augment.cutout:
         x_BCHW = _cut_out(x_BCHW, augment.cutout, generator)
     return x_BCHW
 
 
-def _random_crop(x_BCHW: Tensor, pad: int, generator: Generator) -> Tensor:
-    height, width = x_BCHW.shape[2:]
-    padded = zero_pad(x_BCHW, (pad, pad, pad, pad))
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # [B, C, top, left, H, W], a view
-    top_B = _random_integers(2 * pad + 1, x_BCHW, generator)
-    left_B = _random_integers(2 * pad + 1, x_BCHW, generator)
+def _padded(x_BCHW: Tensor, augment: AugmentConfig) -> Tensor:
+    """Return images with so many pixels more on each side."""
+    pad = augment.pad
+    if augment.padding == "zeros":
+        return zero_pad(x_BCHW, (pad, pad, pad, pad))
+    rows, columns = (_mirrored(pixels, pad).to(x_BCHW.device) for pixels in x_BCHW.shape[2:])
+    return x_BCHW[:, :, rows[:, None], columns]
+
+
+def _mirrored(pixels: int, pad: int) -> Tensor:
+    """Return which pixel of a line each one of the padded line is: 2 1 [0 1 2 3] 2 1 by two."""
+    period = max(1, 2 * (pixels - 1))  # there and back; torch's own refuses more than one way back
+    place = torch.arange(-pad, pixels + pad) % period
+    return torch.minimum(place, period - place)
+
+
+def _random_crop(padded: Tensor, size: torch.Size, generator: Generator) -> Tensor:
+    """Return a window of this height and width out of each padded image."""
+    windows = padded.unfold(2, size[0], 1).unfold(3, size[1], 1)
+    num_places = windows.shape[2]  # [B, C, top, left, H, W], a view; as many to the left
+    top_B = _random_integers(num_places, padded, generator)
+    left_B = _random_integers(num_places, padded, generator)
     return windows[torch.arange(len(top_B), device=top_B.device), :, top_B, left_B]
 
 

@@ -63,7 +63,10 @@ class ImageTask(TrainedTask[ImageManifest]):
         from nas_lib.networks import build_network
 
         return build_network(
-            plan, image_shape=manifest.image_shape, num_classes=manifest.num_classes
+            plan,
+            image_shape=manifest.image_shape,
+            num_classes=manifest.num_classes,
+            norm_epsilon=self._children.norm_epsilon,
         )
 
     def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
@@ -99,11 +102,11 @@ class ImageTask(TrainedTask[ImageManifest]):
 
     def num_steps(self, manifest: Manifest) -> float:
         """Return the training steps of one child."""
-        return self._children.epochs * manifest.num_train / self._num_in_batch(manifest)
+        return self._children.epochs * self.num_learnt(manifest) / self._num_in_batch(manifest)
 
     def _num_in_batch(self, manifest: Manifest) -> int:
         """Return the images of a training step: no more than there are."""
-        return min(self._children.batch_size, manifest.num_train)
+        return min(self._children.batch_size, self.num_learnt(manifest))
 
     def _tested(
         self, network: nn.Module, manifest: ImageManifest, blob: Path

@@ -26,6 +26,7 @@ from nas_lib.shared_weights.workload import Batch, Tokens
 from nas_lib.spaces import SpacePart
 from nas_lib.tasks.images.batches import (
     ImageSplits,
+    alternating_flips,
     evaluation_batches,
     num_training_batches,
     training_batches,
@@ -87,7 +88,10 @@ class ImageWorkload:
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Yield an epoch's mini-batches, augmented; the device is never waited for."""
         generator = self._generator(Stream.SHARED_BATCHES, epoch)
-        for x_BCHW, y_B in self._training_batches(self._weights.augment, generator):
+        flipped_N = alternating_flips(
+            len(self._train.labels), seed=seed_for(self._seed, Stream.SHARED_FLIPS), epoch=epoch
+        ).to(self._device)
+        for x_BCHW, y_B in self._training_batches(self._weights.augment, generator, flipped_N):
             yield Batch(x_BCHW, y_B)
 
     def loss(self, batch: Batch, tokens: Tokens) -> tuple[Tensor, Tensor]:
@@ -160,7 +164,10 @@ class ImageWorkload:
         return (self._logits(x_BCHW, tokens, statistics).argmax(dim=1) == y_B).sum()
 
     def _training_batches(
-        self, augment: AugmentConfig, generator: Generator
+        self,
+        augment: AugmentConfig,
+        generator: Generator,
+        flipped_N: Tensor | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         return training_batches(
             self._train.images,
@@ -170,6 +177,7 @@ class ImageWorkload:
             mean=self._manifest.mean,
             std=self._manifest.std,
             generator=generator,
+            flipped_N=flipped_N,
         )
 
     def _set_training(self, is_training: bool) -> None:

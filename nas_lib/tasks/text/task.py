@@ -98,12 +98,14 @@ class TextTask(TrainedTask[TextManifest]):
 
     def num_steps(self, manifest: Manifest) -> float:
         """Return the training steps of one child."""
-        return self._children.epochs * manifest.num_train / math.prod(self._shape_of_step(manifest))
+        num_in_step = math.prod(self._shape_of_step(manifest))
+        return self._children.epochs * self.num_learnt(manifest) / num_in_step
 
     def _shape_of_step(self, manifest: Manifest) -> tuple[int, int]:
         """Return rows and columns of a training step: no more words than there are."""
-        num_columns = min(self._children.batch_size, manifest.num_train - 1)
-        num_rows = (manifest.num_train - 1) // num_columns
+        num_words = self.num_learnt(manifest)
+        num_columns = min(self._children.batch_size, num_words - 1)
+        num_rows = (num_words - 1) // num_columns
         return min(self._children.text.bptt, num_rows), num_columns
 
     def _tested(

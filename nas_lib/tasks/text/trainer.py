@@ -6,10 +6,9 @@ Shapes: T words of a piece of text, B columns, N words, H units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from nas_lib.config import TextChildrenConfig
@@ -20,7 +19,6 @@ from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan
 from nas_lib.tasks.text.batches import Piece, TextSplits, evaluation_text_batches, text_batches
 from nas_lib.tasks.text.preparation import TextManifest
-from nas_lib.training.checkpoints import Checkpoint
 from nas_lib.training.epoch_trainer import EpochTrainer, Validation
 
 _COLUMNS = 10  # of a text, whose states begin with zeros: the same for all, so that all compare
@@ -31,8 +29,7 @@ class TextTrainer(EpochTrainer):
     """Trains one child on a text.
 
     The state is zero at the start of an epoch and carried over from piece to piece, through which
-    no gradient flows. Once weights are averaged, the average is what is judged and kept, while
-    training goes on from the weights themselves.
+    no gradient flows. The weights' average is a moving one, or their mean from some epoch on.
     """
 
     def __init__(
@@ -62,42 +59,27 @@ class TextTrainer(EpochTrainer):
             self._model,
             cost,
             children,
-            last_epochs=children.reward.last_epochs,
             measure=PERPLEXITY,
             seed=child.seed,
         )
-        self._average: AveragedModel | None = None
         self._train, self._valid = text.train.to(device), text.valid.to(device)
+        if children.include_validation:
+            self._train = torch.cat([self._train, self._valid])
         self._children = children
 
-    @property
-    def judged(self) -> nn.Module:
-        """The model whose weights are averages, once there are any."""
-        return self._model if self._average is None else self._average.module
-
-    def checkpoint(self) -> Checkpoint:
-        """Return the state after the last finished epoch; valid until the next one begins."""
-        checkpoint = super().checkpoint()
-        if self._average is None:
-            return checkpoint
-        weights = dict(self._average.module.named_parameters())
-        return replace(checkpoint, average=weights)
-
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint that fits the network."""
-        super().restore(checkpoint)
-        first = self._first_averaged()
-        if first is None or first > len(self.epochs):
-            return
-        self._average = AveragedModel(self._model)
-        for name, parameter in self._average.module.named_parameters():
-            parameter.data.copy_(checkpoint.average[name])
-        num_steps = sum(len(self._pieces(epoch)) for epoch in range(first, len(self.epochs) + 1))
-        self._average.n_averaged.fill_(num_steps)
-
     def _first_averaged(self) -> int | None:
+        if self._children.average_decay:
+            return super()._first_averaged()
         losses = [metrics.valid_loss for metrics in self.epochs]
         return first_averaged_epoch(losses, self._children.text.average_after)
+
+    def _new_average(self) -> AveragedModel:
+        return (
+            super()._new_average() if self._children.average_decay else AveragedModel(self._model)
+        )
+
+    def _num_steps(self, epoch: int) -> int:
+        return len(self._pieces(epoch))
 
     def _pieces(self, epoch: int) -> list[Piece]:
         return text_batches(
@@ -109,8 +91,6 @@ class TextTrainer(EpochTrainer):
         )
 
     def _train_epoch(self, epoch: int) -> float:
-        if self._average is None and self._first_averaged() == epoch:
-            self._average = AveragedModel(self._model)
         torch.manual_seed(seed_for(self._seed, Stream.DROPOUT, epoch))
         pieces = self._pieces(epoch)
         state_BH = self._model.initial_state(pieces[0][0].shape[1])
@@ -127,8 +107,6 @@ class TextTrainer(EpochTrainer):
         loss = self._model.loss(*piece, state_BH)
         # So that each word counts alike, however long its piece (Merity et al. 2018, 4.1).
         self._step(loss.objective, progress, weight=len(piece[0]) / self._children.text.bptt)
-        if self._average is not None:
-            self._average.update_parameters(self._model)
         return loss.cross_entropy.detach(), loss.state_BH
 
     def _validate(self) -> Validation:
