@@ -177,7 +177,8 @@ class ChildRow:
     repeat_of: str | None = None
 
     def __repr__(self) -> str:
-        return f"ChildRow({self.id} {self.status}, reward {self.reward:.4f}, {self.architecture!r})"
+        name = type(self).__name__
+        return f"{name}({self.id} {self.status}, reward {self.reward:.4f}, {self.architecture!r})"
 
     @property
     def counts(self) -> bool:

@@ -1,6 +1,7 @@
 """The local engine: `nas_lib.search`, and the loop of all replicas over one pool of workers."""
 
-from nas_lib.engine.entry import SearchHandle, search
+from nas_lib.engine.entry import search
+from nas_lib.engine.handle import FoundChild, SearchHandle, open
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.one_round import train_one, train_round
 from nas_lib.engine.workers import MakeWorkers, Workers, default_workers, worker_processes
@@ -8,11 +9,13 @@ from nas_lib.procedures import Listener
 
 __all__ = [
     "Engine",
+    "FoundChild",
     "Listener",
     "MakeWorkers",
     "SearchHandle",
     "Workers",
     "default_workers",
+    "open",
     "search",
     "train_one",
     "train_round",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nas_lib import steps
 from nas_lib.blame import shortage_told
@@ -13,50 +12,16 @@ from nas_lib.cache import cache_folder
 from nas_lib.config import CustomSpaceConfig, OwnChildrenConfig, SearchConfig
 from nas_lib.config_file import parse_config
 from nas_lib.document import shown
+from nas_lib.engine.handle import SearchHandle
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.workers import MakeWorkers, default_workers, this_process, worker_processes
 from nas_lib.errors import ConfigError
 from nas_lib.named_objects import INLINE
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener, procedure_of
-from nas_lib.records import ChildRow
-from nas_lib.results import SearchView, leaderboard, winner
 from nas_lib.spaces import Space
 from nas_lib.store.lease import IsAlive
 from nas_lib.tasks import Evaluate
-
-
-@dataclass(frozen=True)
-class SearchHandle:
-    """What a search has come to.
-
-    Attributes:
-        uri: Where its state lies.
-        run: The run that returned this.
-        view: All that reports show.
-    """
-
-    uri: str
-    run: str
-    view: SearchView
-
-    def __repr__(self) -> str:
-        best = f", best {self.best.id}" if self.best else ""
-        return f"SearchHandle({self.uri!r}, {len(self.children):,} children{best})"
-
-    @property
-    def children(self) -> tuple[ChildRow, ...]:
-        """Every finished child, in order of replica, round and index."""
-        return self.view.rows
-
-    @property
-    def best(self) -> ChildRow | None:
-        """The child with the highest reward, None if training succeeded for none."""
-        return winner(self.view.rows)
-
-    def leaderboard(self, top: int = 10) -> list[ChildRow]:
-        """Return the best children, best first."""
-        return leaderboard(self.view.rows, top)
 
 
 @shortage_told()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nas_lib import steps
 from nas_lib.config import FinalConfig
-from nas_lib.engine.entry import SearchHandle
+from nas_lib.engine.handle import SearchHandle
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.workers import MakeWorkers, default_workers, worker_processes
 from nas_lib.open_search import OpenSearch

@@ -11,14 +11,18 @@ from pathlib import Path
 import pytest
 from searches import account, store_of
 
+import nas_lib
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import apply_overrides, parse_config, to_yaml
 from nas_lib.engine import SearchHandle, search
+from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
 from nas_lib.records import ChildResult
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore, layout
+from nas_lib.tasks.images.batches import load_images
+from nas_lib.tasks.images.trainer import evaluate
 
 SMALL = [
     "search.max_children=6",
@@ -78,6 +82,41 @@ def test_only_the_best_childrens_weights_are_kept(finished: SearchHandle) -> Non
 
     assert kept == {row.id for row in finished.leaderboard(2)}
     assert list(store_of(finished).objects.list("checkpoints")) == []
+
+
+def test_a_reopened_search_is_what_it_was_and_nothing_is_searched(finished: SearchHandle) -> None:
+    before = store_of(finished).objects.keys("")
+
+    again = nas_lib.open(Path(finished.uri))
+
+    assert (again.uri, again.children, again.best) == (
+        *(finished.uri, finished.children, finished.best),
+    )
+    assert again.finals == ()
+    assert store_of(finished).objects.keys("") == before
+
+
+def test_the_best_network_scores_what_the_search_says(finished: SearchHandle) -> None:
+    assert finished.best is not None
+    task, store = OpenSearch(finished.uri).task, store_of(finished)
+    manifest = task.find_manifest(store)
+    images = load_images(Path(finished.uri) / layout.DATA_SEARCH).valid
+
+    network = finished.best.network()
+
+    assert not network.training
+    validation = evaluate(network, images, mean=manifest.mean, std=manifest.std)
+    assert validation.score == pytest.approx(finished.best.score, abs=1e-9)
+
+
+def test_a_network_whose_weights_were_not_kept_is_told(finished: SearchHandle) -> None:
+    with pytest.raises(ConfigError) as error:
+        finished.leaderboard()[2].network()
+
+    assert str(error.value) == (
+        f"the weights of {finished.leaderboard()[2].id} were not kept: {finished.uri} keeps those "
+        "of its best 2 (children.keep)"
+    )
 
 
 def test_no_child_ever_saw_a_test_image(finished: SearchHandle) -> None:

@@ -1,0 +1,128 @@
+"""SearchHandle: a search and what it has come to, and `nas_lib.open`, which reopens one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, cast
+
+from nas_lib import steps
+from nas_lib.config import OwnChildrenConfig
+from nas_lib.errors import ConfigError, ObjectNotFoundError
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import procedure_of
+from nas_lib.procedures.proposals import proposed_child
+from nas_lib.records import ChildRow
+from nas_lib.results import SearchView, leaderboard, winner
+from nas_lib.spaces import Space
+from nas_lib.tasks import Evaluate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from nas_lib.tasks.trained import TrainedTask
+
+
+class FoundChild(ChildRow):
+    """A child of a search, whose network is at hand."""
+
+    _uri: str
+
+    @classmethod
+    def of(cls, row: ChildRow, uri: str) -> FoundChild:
+        """Return a child of the search at this URI."""
+        found = cls(**{field.name: getattr(row, field.name) for field in fields(row)})
+        object.__setattr__(found, "_uri", uri)  # it is frozen, and this is no part of the record
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether it is the same child, in a table or here."""
+        if not isinstance(other, ChildRow):
+            return NotImplemented
+        names = [field.name for field in fields(self)]
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    __hash__ = ChildRow.__hash__
+
+    def network(self) -> nn.Module:
+        """Return its network with the weights of its best epoch, on the CPU, for evaluation.
+
+        Of images it takes what training gave it: scaled and standardised, float32 `[B, C, H, W]`.
+
+        Raises:
+            ConfigError: It was trained elsewhere, or its weights were not kept.
+        """
+        search = OpenSearch(self._uri)
+        if isinstance(search.config.children, OwnChildrenConfig):
+            raise ConfigError(
+                f"{self.id} was judged by an evaluation of your own, and has no network here"
+            )
+        task = procedure_of(search.config).task_for(search, proposed_child(search, self.id))
+        try:
+            trained = cast("TrainedTask[Any]", task)
+            return trained.trained_network(self.id, search.space, search.store)
+        except ObjectNotFoundError as err:
+            raise ConfigError(
+                f"the weights of {self.id} were not kept: {self._uri} keeps those of its best "
+                f"{search.config.children.keep} (children.keep)"
+            ) from err
+
+
+@dataclass(frozen=True)
+class SearchHandle:
+    """What a search has come to.
+
+    Attributes:
+        uri: Where its state lies.
+        run: The run that returned this; empty where none did.
+        view: All that reports show.
+    """
+
+    uri: str
+    run: str
+    view: SearchView
+
+    def __repr__(self) -> str:
+        best = f", best {self.best.id}" if self.best else ""
+        return f"SearchHandle({self.uri!r}, {len(self.children):,} children{best})"
+
+    @property
+    def children(self) -> tuple[ChildRow, ...]:
+        """Every finished child, in order of replica, round and index."""
+        return self.view.rows
+
+    @property
+    def best(self) -> FoundChild | None:
+        """The child with the highest reward, None if training succeeded for none.
+
+        Of a final training its winner, trained once more on all data, once there is that.
+        """
+        once_more = (row for row in self.view.rows if row.id == self.view.retrained)
+        best = next(once_more, None) or winner(self.view.rows)
+        return None if best is None else FoundChild.of(best, self.uri)
+
+    @property
+    def finals(self) -> tuple[SearchHandle, ...]:
+        """Its final trainings, the oldest first."""
+        return tuple(SearchHandle(view.uri, "", view) for view in self.view.finals)
+
+    def leaderboard(self, top: int = 10) -> list[FoundChild]:
+        """Return the best children, best first."""
+        return [FoundChild.of(row, self.uri) for row in leaderboard(self.view.rows, top)]
+
+
+def open(
+    uri: str | os.PathLike[str], *, space: Space | None = None, evaluate: Evaluate | None = None
+) -> SearchHandle:
+    """Reopen a search and return what it has come to; nothing is searched.
+
+    Args:
+        uri: Where its state lies: a folder, or `s3://bucket/prefix` (`gs://` and `az://` likewise).
+        space: The space of your own that it was begun with, if it was.
+        evaluate: Likewise the evaluation.
+
+    Raises:
+        ConfigError: There is no search.
+    """
+    search = OpenSearch(os.fspath(uri), space=space, evaluate=evaluate)
+    return SearchHandle(search.uri, "", steps.view_search(search))
