@@ -102,9 +102,7 @@ def test_the_best_child_is_the_one_in_the_table() -> None:
     assert handle.children[0] == best == handle.leaderboard()[0]
     assert best != handle.children[1]
     assert best in set(handle.children)
-    with pytest.raises(
-        ConfigError, match="by an evaluation of your own, and has no network"
-    ):
+    with pytest.raises(ConfigError, match="by an evaluation of your own, and has no network"):
         best.network()
 
 
