@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nas_lib.results import SearchView
+from nas_lib.results.final import found_by
 
 
 @dataclass(frozen=True)
@@ -22,55 +23,92 @@ class Use:
     code: str
 
 
+@dataclass(frozen=True)
+class _Example:
+    """What a model of some kind may be asked.
+
+    Attributes:
+        about: What is asked.
+        files: To be named on the command line, in turn.
+        call: In Python, of `model`.
+        imports: What that needs.
+        tensors: In Python, the network's inputs; empty where it takes more than a few lines.
+    """
+
+    about: str
+    files: tuple[str, ...]
+    call: str
+    imports: tuple[str, ...] = ()
+    tensors: str = ""
+
+
+_PICTURES = _Example(
+    about="What is on pictures: of files, or of whole folders.",
+    files=("picture.png", "pictures --json"),
+    call='predict(["picture.png"]).top(3)',
+    imports=("import numpy, onnxruntime", "from PIL import Image"),
+    tensors="""\
+mode = {1: "L", 3: "RGB"}[network.get_inputs()[0].shape[3]]
+picture = Image.open("picture.png").convert(mode)
+images = numpy.asarray(picture).reshape(1, picture.height, picture.width, -1)""",
+)
+_ARRAYS = _Example(
+    about="What is on the images of an array [N, H, W, C], with numbers as the data have them.",
+    files=("images.npy",),
+    call='predict(numpy.load("images.npy")).top(3)',
+    imports=("import numpy, onnxruntime",),
+    tensors='images = numpy.load("images.npy").astype(numpy.float32)',
+)
+_TEXTS = _Example(
+    about="How well it can tell what comes next in a text: its perplexity.",
+    files=("text.txt",),
+    call='perplexity("Some text.")',
+)
+
+
 def uses(view: SearchView) -> Iterator[Use]:
     """Yield the ways to use what a search found."""
-    uri, folder = shlex.quote(view.uri), f"{view.config.name}-model"
-    is_text = view.config.task.kind == "text"
+    uri, folder, example = shlex.quote(view.uri), f"{view.config.name}-model", _example_of(view)
     yield Use(
         "A folder to hand on: the network as ONNX, its weights, its labels, and a card that says "
         "what it is. It is laid out as Triton and KServe want it.",
         f"nas export {uri} -o {shlex.quote(folder)}",
     )
-    if is_text:
-        yield Use("How well it foretells texts.", f"nas predict {uri} text.txt")
-    else:
+    yield Use(example.about, "\n".join(f"nas predict {uri} {each}" for each in example.files))
+    yield Use("A page for trying it out, and an HTTP endpoint.", f"nas serve {uri}")
+    yield Use("From Python: its answers, and the network with its weights.", _python(view, example))
+    if example.tensors:
         yield Use(
-            "What is on pictures: of files, or of whole folders.",
-            f"nas predict {uri} picture.png\nnas predict {uri} pictures --json",
-        )
-    yield Use("A page for trying out, and an HTTP endpoint.", f"nas serve {uri}")
-    yield Use("From Python: its answers, and the network with its weights.", _python(view))
-    if not is_text:
-        yield Use(
-            "From Python without this library: all that happens to a picture is in the graph.",
-            _bare_python(folder, view.config.name),
+            "From Python without this library: all that happens to an image is in the graph.",
+            _bare_python(folder, view.config.name, example),
         )
 
 
-def _python(view: SearchView) -> str:
-    call = (
-        'model.perplexity("Some text.")'
-        if view.config.task.kind == "text"
-        else 'model.predict(["picture.png"]).top(3)'
-    )
-    return (
-        "import nas_lib\n\n"
-        f"search = nas_lib.open({view.uri!r})\n"
-        f"model = search.model()\n"
-        f"print({call})\n"
-        "network = search.best.network()  # a torch module"
-    )
+def _example_of(view: SearchView) -> _Example:
+    if view.config.task.kind == "text":
+        return _TEXTS
+    return _ARRAYS if view.data is not None and view.data.dtype == "float32" else _PICTURES
 
 
-def _bare_python(folder: str, name: str) -> str:
+def _python(view: SearchView, example: _Example) -> str:
+    final = found_by(view).final
+    uri = view.uri if final is None or final.retrained is None else final.view.uri
+    imports = "import numpy\n\nimport nas_lib" if "numpy" in example.call else "import nas_lib"
     return f"""\
-import numpy, onnxruntime
-from PIL import Image
+{imports}
+
+model = nas_lib.open({view.uri!r}).model()
+print(model.{example.call})
+network = nas_lib.open({uri!r}).best.network()  # a torch module"""
+
+
+def _bare_python(folder: str, name: str, example: _Example) -> str:
+    imports = "\n".join(example.imports)
+    return f"""\
+{imports}
 
 network = onnxruntime.InferenceSession({f"{folder}/{name}/1/model.onnx"!r})
-mode = {{1: "L", 3: "RGB"}}[network.get_inputs()[0].shape[3]]
-picture = Image.open("picture.png").convert(mode)
-images = numpy.asarray(picture).reshape(1, picture.height, picture.width, -1)
+{example.tensors}
 logits, probabilities = network.run(["logits", "probabilities"], {{"images": images}})
-labels = open({f"{folder}/labels.txt"!r}).read().splitlines()
+labels = open({f"{folder}/labels.txt"!r}, encoding="utf-8").read().splitlines()
 print(labels[probabilities[0].argmax()], probabilities[0].max())"""

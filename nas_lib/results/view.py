@@ -40,12 +40,14 @@ class DataSummary:
         content_hash: Equal for equal examples.
         sentence: What was prepared, in words.
         example: What one example is called, such as `image`.
+        dtype: What numbers its images are, empty where there are none.
         notices: A sentence on each thing in it that a user would not guess.
     """
 
     content_hash: str
     sentence: str
     example: str
+    dtype: str = ""
     notices: tuple[str, ...] = ()
 
 

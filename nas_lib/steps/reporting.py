@@ -102,7 +102,11 @@ def _data(search: OpenSearch) -> DataSummary | None:
         return None
     sentence = search.task.describe(manifest)
     return DataSummary(
-        manifest.content_hash, sentence, search.task.example, notices=manifest.notices
+        manifest.content_hash,
+        sentence,
+        search.task.example,
+        dtype=getattr(manifest, "dtype", ""),
+        notices=manifest.notices,
     )
 
 

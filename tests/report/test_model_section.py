@@ -256,6 +256,21 @@ class TestUses:
             else:
                 ast.parse(use.code)
 
+    def test_where_the_data_were_numbers_an_array_is_predicted_and_no_picture(self) -> None:
+        view = search_view(8)
+        assert view.data is not None
+        view = replace(view, data=replace(view.data, dtype="float32"))
+
+        codes = " ".join(use.code for use in uses(view))
+
+        assert "nas predict runs/digits images.npy" in codes
+        assert "picture" not in codes
+
+    def test_the_torch_module_is_the_one_that_was_trained_in_the_end(self) -> None:
+        codes = " ".join(use.code for use in uses(search_with(FOUND)))
+        assert f"nas_lib.open('{FOUND.uri}').best.network()" in codes
+        assert "nas_lib.open('runs/digits').model()" in codes
+
     def test_texts_are_told_of_texts(self) -> None:
         codes = " ".join(use.code for use in uses(shared_view(space=EnasRnnSpaceConfig())))
 
