@@ -99,26 +99,33 @@ def cancel(run: str, host: str | None, namespace: str, token: str | None) -> Non
     ended = kubeflow.cancel(run)
     if isinstance(ended, Run):
         click.echo(f"the run {ended.name} is being ended")
-        is_alone = ended.search_uri is not None and not kubeflow.has_rival(ended)
-        _delete_jobs(ended, namespace or STANDALONE_NAMESPACE, of_replica=is_alone)
+        rivals = kubeflow.rivals(ended)
+        _delete_jobs(
+            ended,
+            namespace or STANDALONE_NAMESPACE,
+            of_replica=rivals is not None and all(each.replica != ended.replica for each in rivals),
+            of_search=rivals is not None and not rivals,
+        )
     else:
         click.echo(f"the schedule {ended.name} ({ended.timing}) is deleted")
 
 
-def _delete_jobs(run: Run, namespace: str, *, of_replica: bool) -> None:
+def _delete_jobs(run: Run, namespace: str, *, of_replica: bool, of_search: bool) -> None:
     """Delete what Kubeflow does not know of; where there is no way to it, say how.
 
-    These are the Jobs of its replica, those too that an earlier run made and this one waits for;
-    but only its own where another run may wait for them.
+    These are the Jobs of its replica and of the search's final training, those too that an earlier
+    run made and this one waits for; but only its own where another run may wait for them.
     """
-    from nas_lib.cluster.child_job import replica_labels, run_labels
+    from nas_lib.cluster.child_job import final_labels, replica_labels, run_labels
     from nas_lib.cluster.jobs import delete_jobs
 
-    labels = run_labels(run.id)
+    labels = [run_labels(run.id)]
     if of_replica:
-        labels = replica_labels(run.search_uri or "", run.replica)
+        labels.append(replica_labels(run.search_uri or "", run.replica))
+    if of_search:
+        labels.append(final_labels(run.search_uri or ""))
     try:
-        num_deleted = delete_jobs(labels, namespace=namespace)
+        num_deleted = delete_jobs(*labels, namespace=namespace)
     except ClusterError as err:
         click.echo(
             f"if it has Jobs for children, they go on until these are done ({err}); to end them: "

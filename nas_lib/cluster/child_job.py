@@ -13,8 +13,10 @@ from typing import Any
 from nas_lib.config import ResourcesConfig, SearchConfig
 from nas_lib.errors import NobodyWaitsError
 from nas_lib.records import ChildId
+from nas_lib.store import layout
 
 RUN_LABEL = "kfp-nas/run"
+_STORE_LABEL, _REPLICA_LABEL = "kfp-nas/store", "kfp-nas/replica"
 _PART_OF = {"app.kubernetes.io/part-of": "kfp-nas", "app.kubernetes.io/component": "child"}
 _STORE_ENV = (
     ("secretKeyRef", "accesskey", "AWS_ACCESS_KEY_ID"),
@@ -122,7 +124,14 @@ def made_from(job: Mapping[str, Any]) -> str:
 
 def replica_labels(search_uri: str, replica: int) -> dict[str, str]:
     """Return the labels that the Jobs of a replica have in common, as far as its place tells."""
-    return {"kfp-nas/store": _fingerprint(search_uri), "kfp-nas/replica": str(replica)}
+    if layout.final_key(search_uri):
+        return final_labels(layout.around(search_uri))
+    return {_STORE_LABEL: _fingerprint(search_uri), _REPLICA_LABEL: str(replica)}
+
+
+def final_labels(search_uri: str) -> dict[str, str]:
+    """Return the labels that the Jobs of a search's final trainings have in common."""
+    return {_STORE_LABEL: _fingerprint(search_uri), _REPLICA_LABEL: "final"}
 
 
 def run_labels(run: str) -> dict[str, str]:

@@ -59,8 +59,8 @@ def train_as_jobs(
         return train_round(search, children, run=run, workers=workers)
 
 
-def delete_jobs(labels: Labels, *, namespace: str) -> int:
-    """Delete the Jobs with these labels that have not ended, and return how many they were.
+def delete_jobs(*labels: Labels, namespace: str) -> int:
+    """Delete the Jobs with any of these that have not ended, and return how many they were.
 
     Whoever makes them may be ended at this moment, and make some more before that.
 
@@ -71,7 +71,7 @@ def delete_jobs(labels: Labels, *, namespace: str) -> int:
     deleted: set[str] = set()
     quiet_since_s = time.monotonic()
     while time.monotonic() - quiet_since_s < _QUIET_S:
-        jobs, _ = api.jobs(labels)
+        jobs = [job for each in labels for job in api.jobs(each)[0]]
         names = {job["metadata"]["name"] for job in jobs if job_outcome(job) is None} - deleted
         for name in names:
             api.delete_job(name)

@@ -147,16 +147,18 @@ class Kubeflow:
         get = self._api.runs.run_service_get_run
         return self._run_of(self._api.ask(f"find the run {run_id}", get, run_id))
 
-    def has_rival(self, run: Run) -> bool:
-        """Return whether another run may be at work on the same replica, by the newest runs."""
+    def rivals(self, run: Run) -> list[Run] | None:
+        """Return which other runs may be at work on its search, by the newest runs.
+
+        None where nobody can say.
+        """
+        if run.search_uri is None:
+            return None
         try:
             newest = self.runs(run.search_uri, limit=_RIVALS)
         except ClusterError:
-            return True
-        return any(
-            other.replica == run.replica and other.id != run.id and other.may_go_on
-            for other in newest
-        )
+            return None
+        return [other for other in newest if other.id != run.id and other.may_go_on]
 
     def cancel(self, some_id: str) -> Run | Schedule:
         """End a run, or delete a schedule, and return which it was.

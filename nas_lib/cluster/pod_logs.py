@@ -16,6 +16,7 @@ from nas_lib.cluster.kubernetes_api import KubernetesApi, Resource
 from nas_lib.cluster.log_lines import lines_about, without_launcher
 from nas_lib.errors import ClusterError
 from nas_lib.records import ChildId
+from nas_lib.store import layout
 
 _TASK_LABEL = "pipeline/runid"  # that Kubeflow gives to the pods of a run's tasks
 _GIVE_UP_AFTER_S = 5.0  # somebody waits
@@ -28,7 +29,8 @@ class PodLog:
 
     Attributes:
         task: The task that it ran; that of a child's Job is `job`.
-        about: The child or the round that it was for; empty where it was for neither.
+        about: The child or the round that it was for, and of which final training; empty where it
+            was for neither.
         pod: Its name.
         phase: What Kubernetes says of it.
         text: What it said.
@@ -69,7 +71,7 @@ def pod_logs(
         text = api.pod_log(pod.name, pod.container)
         if text is not None and not everything:
             text = without_launcher(text)
-        about = pod.about
+        about = pod.title
         if task in pod.children and text is not None:
             text, about = lines_about(text, task) or f"(nothing of {task})\n", task
         yield PodLog(
@@ -88,10 +90,16 @@ class _Pod:
     about: str
     round: str
     children: tuple[str, ...] = ()
+    final: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it was for, as people read it."""
+        return " ".join(filter(None, (self.about, self.final and f"of {self.final}")))
 
     def is_for(self, wanted: str | None) -> bool:
-        """Say whether somebody who wants to hear of a task, a child or a round means it."""
-        names = (self.task, self.about, self.round, *self.children)
+        """Say whether somebody who wants to hear of a task, child, round or training means it."""
+        names = (self.task, self.about, self.round, self.final, *self.children)
         return wanted is None or wanted in names or wanted.replace("_", "-") == self.task
 
 
@@ -109,7 +117,9 @@ def _child(pod: Resource) -> str:
 
 def _of_job(pod: Resource) -> _Pod:
     name, child = pod["metadata"]["name"], _child(pod)
-    return _Pod(name, pod["status"]["phase"], "child", "job", child, _round_of(child))
+    uri = next(filter(_final, _command(pod, "child")), "")
+    round = _round_of(child)
+    return _Pod(name, pod["status"]["phase"], "child", "job", child, round, final=_final(uri))
 
 
 def _of_task(pod: Resource) -> _Pod:
@@ -120,7 +130,15 @@ def _of_task(pod: Resource) -> _Pod:
     if "round" in inputs:
         round = _round_of(str(ChildId(int(inputs["replica"]), int(inputs["round"]), 0)))
     several = children if task in _TRAIN_SEVERAL else ()
-    return _Pod(name, pod["status"]["phase"], "main", task, child or round, round, several)
+    final = _final(str(inputs.get("search_uri", "")))
+    phase = pod["status"]["phase"]
+    return _Pod(name, phase, "main", task, child or round, round, several, final)
+
+
+def _final(uri: str) -> str:
+    """Return a final training as its search names it; empty for the URI of another search."""
+    key = layout.final_key(uri)
+    return f"{layout.FINAL}/{key}" if key else ""
 
 
 def _round_of(child: str) -> str:
@@ -141,18 +159,18 @@ def _task(pod: Resource) -> str:
 
 def _inputs(pod: Resource) -> dict[str, Any]:
     """Return a task's inputs, which Kubeflow's driver writes into its container's command."""
-    command = [
-        word
-        for container in pod["spec"]["containers"]
-        if container["name"] == "main"
-        for word in container.get("command") or ()
-    ]
+    command = _command(pod, "main")
     try:
         given = json.loads(command[command.index("--executor_input") + 1])
         inputs: dict[str, Any] = dict(given["inputs"]["parameterValues"])
     except (ValueError, LookupError, TypeError):  # no task's pod, or not one of Kubeflow 2.17
         return {}
     return inputs
+
+
+def _command(pod: Resource, container: str) -> list[str]:
+    found = [each for each in pod["spec"]["containers"] if each["name"] == container]
+    return [word for each in found for word in each.get("command") or ()]
 
 
 def _kubernetes(run_id: str, namespace: str) -> KubernetesApi:

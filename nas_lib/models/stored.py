@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from nas_lib.data import BlobInfo
 from nas_lib.errors import CorruptStateError, ObjectNotFoundError, one_line
-from nas_lib.models.info import INFO, ModelInfo, parse_info
+from nas_lib.models.info import INFO, ModelInfo, pack_info, parse_info
 from nas_lib.store.objects import ObjectStore
 
 _MAX_INFO = 64 * 2**20
@@ -70,6 +71,14 @@ class StoredModel:
                 f"bytes that {INFO} names, got {len(data):,} others; export it anew"
             )
         return data
+
+    def copy_to(self, folder: Path) -> None:
+        """Write its files below a folder, as they lie here; its description comes last."""
+        contents = {path: self.read(path) for path in self.info.files}
+        for path, data in {**contents, INFO: pack_info(self.info)}.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
 
 
 def _key(folder: str, path: str) -> str:

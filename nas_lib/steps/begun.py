@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Sequence
 
+from nas_lib.procedures import procedure_of
 from nas_lib.records import ChildId, ChildResult, Learned, Proposed, Rewarded, StepBegun
 from nas_lib.store import SearchStore, layout
 
@@ -32,7 +33,8 @@ def subject_of(
         return children[0].rpartition("-")[0] if step in _IS_DONE else children[0]
     if replica is None:
         return ""
-    return _round_name(replica, store.open_round(replica))
+    closed_by = procedure_of(store.config()).round_ends_with
+    return _round_name(replica, store.open_round(replica, closed_by=closed_by))
 
 
 def subject_text(subject: str) -> str:

@@ -83,7 +83,7 @@ def _behind(search: OpenSearch, plan: RunPlan) -> Iterator[Finding]:
 
 def _standing(search: OpenSearch, procedure: Procedure[Any], replica: int) -> Finding:
     """Return the step at which a replica stands that is not finished, and what is missing."""
-    number = search.store.open_round(replica)
+    number = search.store.open_round(replica, closed_by=procedure.round_ends_with)
     proposed = find_round(search, replica, number)
     if proposed is None:
         step = procedure.first_step(search)

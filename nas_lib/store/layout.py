@@ -37,6 +37,7 @@ CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know on
 AttemptEnd = Literal["", "failed", "stopped"]
 State = Literal["proposed", "rewarded", "learned"]
 
+_FINAL_URI = re.compile(r"/final/([0-9a-f]{8})$", re.ASCII)
 _MODEL_ID = re.compile(r"final-[0-9a-f]{8}|[0-9a-f]{8}-(r[-\d]+)", re.ASCII)
 """Of a final training: its winner, or one of its children; else it is a child's id."""
 
@@ -264,6 +265,12 @@ def within(uri: str, key: str) -> str:
 def around(uri: str) -> str:
     """Return the URI of the search whose final training lies at this one."""
     return uri.rsplit("/", 2)[0]
+
+
+def final_key(uri: str) -> str:
+    """Return the key of the final training that lies at a URI, by its looks; else nothing."""
+    found = _FINAL_URI.search(uri)
+    return found[1] if found else ""
 
 
 def _run_folder(run: str) -> str:

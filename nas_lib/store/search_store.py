@@ -273,10 +273,10 @@ class SearchStore:
 
     # --- rounds --------------------------------------------------------------------------------
 
-    def open_round(self, replica: int) -> int:
-        """Return the replica's first round that is not learned from yet."""
-        learned = self.newest(layout.rounds(replica, "learned"))
-        return 0 if learned is None else learned + 1
+    def open_round(self, replica: int, *, closed_by: layout.State = "learned") -> int:
+        """Return the replica's first round that has not come to this state yet."""
+        newest = self.newest(layout.rounds(replica, closed_by))
+        return 0 if newest is None else newest + 1
 
     def proposed(self, child: str) -> Proposed:
         """Return the round in which this child was proposed."""

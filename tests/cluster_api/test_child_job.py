@@ -15,8 +15,10 @@ from kubernetes_validate.utils import all_versions
 from nas_lib.cluster.child_job import (
     JobPlace,
     child_job,
+    final_labels,
     job_name,
     made_from,
+    replica_labels,
     round_labels,
     run_labels,
 )
@@ -295,6 +297,16 @@ def test_searches_of_the_same_name_elsewhere_have_other_names_and_labels() -> No
     assert round_labels(CHILD, search_uri=here, config=config()) != round_labels(
         CHILD, search_uri=there, config=config()
     )
+
+
+def test_a_job_of_a_final_training_belongs_to_its_search_and_to_none_of_its_replicas() -> None:
+    final = f"{URI}/final/0a1b2c3d"
+    labels = round_labels(CHILD, search_uri=final, config=config())
+
+    assert final_labels(URI).items() <= labels.items()
+    assert replica_labels(URI, 0).items() - labels.items() == {("kfp-nas/replica", "0")}
+    # whoever waits for a round of the one sees nothing of the other's
+    assert labels["kfp-nas/search"] != "digits-39aa3ca5"
 
 
 def test_a_job_can_be_found_by_search_replica_round_child_and_run() -> None:

@@ -14,7 +14,7 @@ from pods_server import running_pods
 from searches import tabular
 
 from nas_lib import steps
-from nas_lib.cluster.child_job import replica_labels, run_labels
+from nas_lib.cluster.child_job import final_labels, replica_labels, run_labels
 from nas_lib.config_file import apply_overrides, parse_config, resolve_config
 from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
@@ -324,6 +324,29 @@ def test_cancel_ends_the_jobs_of_a_run_whose_search_cannot_be_told(
     assert code == 0
     assert output.endswith("its 1 Jobs for children are deleted\n")
     assert [job["metadata"]["name"] for job in cluster.all("jobs")] == ["anothers"]
+
+
+@pytest.mark.parametrize(
+    ("rival", "left"),
+    [("RUNNING", ["rivals"]), ("SUCCEEDED", [])],
+)
+def test_cancel_ends_the_jobs_of_a_final_training_unless_another_run_may_wait_for_them(
+    nas: Nas, server: FakeKubeflow, cluster: SmallKubernetes, rival: str, left: list[str]
+) -> None:
+    """A run of any replica may do it, and go on with what an earlier one has begun."""
+    for _ in range(2):
+        nas("submit", "digits", "--store", STORE, "--host", server.url)
+    first, second = server.runs
+    server.runs[first].runtime_config.parameters["replica"] = 1
+    server.enter(server.runs[first], rival)
+    for name, made_by in (("rivals", first), ("ours", second)):
+        labels = {**final_labels(STORE), **run_labels(made_by)}
+        metadata = {"name": name, "labels": labels}
+        cluster.state.create("jobs", NAMESPACE, {"metadata": metadata, "status": {}})
+
+    nas("cancel", second, "--host", server.url, "-n", NAMESPACE)
+
+    assert [job["metadata"]["name"] for job in cluster.all("jobs")] == left
 
 
 @pytest.mark.parametrize(

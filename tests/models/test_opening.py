@@ -9,6 +9,7 @@ from toy_models import COLOURS, colour_model, word_model, write_model
 from nas_lib.errors import ConfigError, CorruptStateError, DataError
 from nas_lib.models import ImageModel, TextModel, open_model
 from nas_lib.models.info import INFO, onnx_file
+from nas_lib.models.stored import StoredModel
 from nas_lib.store import layout
 from nas_lib.store.open import open_store
 
@@ -180,3 +181,17 @@ def test_a_model_needs_neither_torch_nor_onnx(tmp_path: Path) -> None:
     )
 
     assert ended.stdout == "green\n", ended.stderr
+
+
+def test_a_copy_of_a_model_is_the_same_model(tmp_path: Path) -> None:
+    info = colour_model("memory://a-search-with-a-model", "models/r000-000000-01")
+    stored = StoredModel.find(open_store("memory://a-search-with-a-model"), "models/r000-000000-01")
+    assert stored is not None
+
+    stored.copy_to(tmp_path / "copy")
+
+    copied = open_model(str(tmp_path / "copy"))
+    assert copied.info == info
+    assert {path: stored.read(path) for path in info.files} == {
+        path: (tmp_path / "copy" / path).read_bytes() for path in info.files
+    }
