@@ -46,11 +46,15 @@ def predict_files(
         files: Pictures; or arrays of images, `.npy` or `.npz`, that were named.
         top: How many classes of each are wanted.
         stdin: What came on standard input, where a file stands for that.
+
+    Raises:
+        DataError: The model takes no pictures.
     """
     for is_array, group in groupby(enumerate(files), key=lambda each: each[1].is_array):
         if is_array:
             yield from chain.from_iterable(_of_array(model, *each, top) for each in group)
             continue
+        model.reader.check_pictures()
         while some := list(islice(group, model.reader.batch_size())):
             yield from _of_pictures(model, some, top, stdin)
 

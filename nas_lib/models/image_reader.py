@@ -138,14 +138,30 @@ class ImageReader:
 
     # --- pictures -------------------------------------------------------------------------------
 
-    @cached_property
-    def _picture_reader(self) -> PictureReader:
+    def check_pictures(self) -> None:
+        """Refuse pictures, whichever they are, where the model's images are of another kind.
+
+        Raises:
+            DataError: They have channels that no picture has, or were in floating point and no
+                fractions of 1.
+        """
         inputs = self._inputs
         if inputs.channels not in (1, 3):
             raise DataError(
                 f"this model takes images of {inputs.channels} channels, which no picture has: "
                 "give them as an array [N, H, W, C]"
             )
+        is_float = inputs.dtype == "float32"
+        if is_float and not all(map(_may_be_fractions, inputs.mean, inputs.std)):
+            raise DataError(
+                "this model learned from numbers that are no fractions of 1, and a picture does "
+                "not tell which: give an array of float32 as those were"
+            )
+
+    @cached_property
+    def _picture_reader(self) -> PictureReader:
+        self.check_pictures()
+        inputs = self._inputs
         return PictureReader(
             (inputs.channels, inputs.height, inputs.width),
             background=inputs.background or "white",
@@ -163,16 +179,7 @@ class ImageReader:
         pixels = picture.pixels.transpose(1, 2, 0)
         if self._inputs.dtype == "uint8":
             return pixels
-        self._check_fractions(where)
         return pixels.astype(np.float32) / np.float32(255)
-
-    def _check_fractions(self, where: str) -> None:
-        """Refuse pictures where data in floating point cannot have been fractions of 1."""
-        if not all(map(_may_be_fractions, self._inputs.mean, self._inputs.std)):
-            raise DataError(
-                f"{where}: this model learned from numbers that are no fractions of 1, and a "
-                "picture does not tell which: give an array of float32 as those were"
-            )
 
     # --- arrays ---------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from nas_command import Nas
 from PIL import Image
 from searches import SUPPORT
-from toy_models import COLOURS, WORDS, colour_model, word_model
+from toy_models import COLOUR_INPUTS, COLOURS, WORDS, colour_model, word_model
 
 from nas_lib.models import ImageModel, TextModel, open_model
 
@@ -187,6 +188,20 @@ def test_an_array_of_something_else_is_told_by_its_name(nas: Nas) -> None:
     assert nas("predict", "colours", "floats.npy")[2] == (
         "nas: floats.npy: expected images as uint8 [N, H, W, 3], got float64 [2, 5, 5, 3]\n"
     )
+
+
+def test_a_model_that_takes_no_pictures_says_so_once(nas: Nas) -> None:
+    inputs = replace(COLOUR_INPUTS, dtype="float32", mean=(0.0,) * 3, std=(1.0,) * 3)
+    colour_model("floats", inputs=inputs)
+    pictures()
+    np.save("floats.npy", np.full((2, 5, 5, 3), [-1.0, 0.0, 1.0]))
+
+    code, _, errors = nas("predict", "floats", "photos")
+
+    assert code == 2
+    assert errors.startswith("nas: this model learned from numbers that are no fractions of 1, and")
+    assert errors.count("\n") == 1
+    assert nas("predict", "floats", "floats.npy", "--csv")[1].count("blue") == 2
 
 
 def test_standard_input_may_be_a_picture(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:

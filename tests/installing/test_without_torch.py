@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 _ROOMS = (
-    *("cli.commands", "cli.progress", "cluster", "config", "config_file", "data", "engine"),
-    *("open_search", "pods", "presets", "procedures", "report", "results", "spaces", "steps"),
-    *("store", "tasks"),
+    *("cli.answers", "cli.commands", "cli.progress", "cluster", "config", "config_file", "data"),
+    *("engine", "models", "models.bulk", "open_search", "pods", "presets", "procedures", "report"),
+    *("results", "serving", "spaces", "steps", "store", "tasks"),
 )
 
 

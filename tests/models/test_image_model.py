@@ -145,6 +145,13 @@ def test_a_picture_is_refused_where_the_data_were_no_fractions(
         model.predict(Image.fromarray(images(1)[0]))
 
 
+def test_a_picture_is_refused_where_images_have_channels_of_their_own(tmp_path: Path) -> None:
+    model = model_of(tmp_path, channels=4, mean=(0.5,) * 4, std=(0.2,) * 4)
+
+    with pytest.raises(DataError, match="images of 4 channels, which no picture has"):
+        model.predict(Image.fromarray(images(1)[0]))
+
+
 def test_grey_images_need_no_axis_for_their_channel(tmp_path: Path) -> None:
     reader = model_of(tmp_path, channels=1, mean=(0.5,), std=(0.2,)).reader
     grey = images(4)[..., 0]
