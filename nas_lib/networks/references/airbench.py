@@ -4,8 +4,8 @@ As in airbench94 and airbench96 of KellerJordan/cifar10-airbench:
 
 - A 2x2 convolution without padding whitens patches of the images. Its weights are the eigenvectors
   of the patches' second moments, each divided by the root of its eigenvalue plus 5e-4, and their
-  negatives: 24 for colours. They come from up to 5000 training images and are fixed; only its bias
-  is learnt.
+  negatives: 24 for colours. They come from some training images (5000 there) and are fixed; only
+  its bias is learnt.
 - Three groups: a 3x3 convolution, the maxima of 2x2 pixels (an odd last row or column is left out),
   BatchNorm, GELU, and one more convolution with BatchNorm and GELU; of airbench96 two, which are
   added to what the first of them takes. Then the maximum over all pixels, of 3x3 in a 32x32 image.
@@ -36,7 +36,7 @@ from nas_lib.networks.references.parts import halved_by_maximum
 from nas_lib.spaces.references import AirbenchPlan
 
 _WINDOW = 2  # of patches that are whitened
-_MOST_IMAGES, _IMAGES_AT_ONCE = 5000, 250
+_IMAGES_AT_ONCE = 250
 _EPSILON = 5e-4  # of eigenvalues
 _FILTERS = {94: (64, 256, 256), 96: (128, 384, 512)}
 _MOMENTUM = {94: 0.4, 96: 0.1}
@@ -67,7 +67,7 @@ class Airbench(ImageNetwork):
 
     def begin(self, images_BCHW: Tensor) -> None:
         """Fit the whitening to standardised training images."""
-        self.whitening.fit(images_BCHW[:_MOST_IMAGES])
+        self.whitening.fit(images_BCHW)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`."""
