@@ -60,6 +60,7 @@ class ImageInputs:
         mean: Of each channel over the training images; of uint8 ones after division by 255.
         std: Likewise.
         background: Seen through what is transparent; None where the data were no picture files.
+        range_32: Of pictures of 32 bits, what becomes 0 to 255; None where the data had none.
     """
 
     height: Side
@@ -69,6 +70,7 @@ class ImageInputs:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     background: Colour | None = None
+    range_32: tuple[float, float] | None = None
     kind: Literal["images"] = "images"
 
 
@@ -292,7 +294,9 @@ def parse_info(data: bytes, *, where: str) -> ModelInfo:
 def _check_format(fields: Mapping[str, Any], where: str) -> None:
     version = fields.get("format_version")
     if version != FORMAT_VERSION:
+        is_newer = isinstance(version, int) and version > FORMAT_VERSION
         raise CorruptStateError(
             f"{one_line(where)} is of a model in format {one_line(version, 20)}, this release of "
-            f"kfp-nas reads format {FORMAT_VERSION}: export it anew"
+            f"kfp-nas reads format {FORMAT_VERSION}: "
+            + ("use a newer release" if is_newer else "export it anew")
         )

@@ -254,6 +254,22 @@ def test_a_file_goes_exactly_the_way_of_training(tmp_path: Path) -> None:
     np.testing.assert_array_equal(from_bytes, trained)
 
 
+def test_pictures_of_32_bits_are_scaled_as_those_of_training_were(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 700, 72, dtype=np.float32).reshape(9, 8)
+    paths = [tmp_path / "pictures" / name / "a.tif" for name in ("dim", "lit")]
+    for path, factor in zip(paths, (0.1, 1), strict=True):
+        path.parent.mkdir(parents=True)
+        Image.fromarray(factor * ramp).save(path)
+    config = ImageFolderData(path=str(tmp_path / "pictures"), size=8)
+    raw = read_image_folder(config, Allowance(2**30))
+    model = model_of(tmp_path, height=8, width=8, range_32=raw.range_32)
+
+    (found,) = model.reader.batches(paths)
+
+    assert raw.range_32 == (0.0, 65535.0)  # which `dim` alone, up to 70, would not tell
+    np.testing.assert_array_equal(found, raw.train.images.transpose(0, 2, 3, 1))
+
+
 def test_an_upright_picture_fills_a_network_that_is_not_square(tmp_path: Path) -> None:
     stored = np.zeros((40, 60, 3), np.uint8)
     stored[:, :30] = 255  # its left half, which is the upper one once it is turned right

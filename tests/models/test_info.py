@@ -39,13 +39,16 @@ def _forged(before: str, after: str) -> bytes:
     return b'{\n  "crc32": "%08x",\n' % zlib.crc32(text) + text
 
 
-def test_a_model_in_another_format_is_refused_in_one_sentence() -> None:
+@pytest.mark.parametrize(("version", "told"), [(2, "use a newer release"), (0, "export it anew")])
+def test_a_model_in_another_format_is_refused_in_one_sentence(version: int, told: str) -> None:
     with pytest.raises(CorruptStateError) as error:
-        parse_info(_forged('"format_version": 1', '"format_version": 2'), where="model.json")
+        parse_info(
+            _forged('"format_version": 1', f'"format_version": {version}'), where="model.json"
+        )
 
     assert str(error.value) == (
-        "model.json is of a model in format 2, this release of kfp-nas reads format 1: "
-        "export it anew"
+        f"model.json is of a model in format {version}, this release of kfp-nas reads format 1: "
+        f"{told}"
     )
 
 

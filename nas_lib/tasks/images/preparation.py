@@ -33,6 +33,7 @@ class ImageManifest(Manifest):
         dtype: `uint8` images are divided by 255 before anything else, `float32` ones are not.
         mean: Of each channel over the training images, after that division.
         std: Likewise; 1 for a channel that never varies.
+        range_32: Of pictures of 32 bits, what became 0 to 255; None where there were none.
     """
 
     class_names: tuple[str, ...]
@@ -40,6 +41,7 @@ class ImageManifest(Manifest):
     dtype: Literal["uint8", "float32"]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    range_32: tuple[float, float] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -73,6 +75,7 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
         num_test=len(split.test),
         mean=mean,
         std=std,
+        range_32=raw.range_32,
         notices=(*raw.notices, *split.notices),
     )
     return prepared(

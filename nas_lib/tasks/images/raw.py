@@ -48,6 +48,7 @@ class RawImages:
         test: The data set's own test images, None where it has none.
         valid: The data set's own validation images, None where it has none.
         notices: A sentence without full stop on each thing that a user would not guess.
+        range_32: Of pictures of 32 bits, what became 0 to 255; None where there were none.
     """
 
     source: str
@@ -56,6 +57,7 @@ class RawImages:
     test: LabelledImages | None = None
     valid: LabelledImages | None = None
     notices: tuple[str, ...] = ()
+    range_32: tuple[float, float] | None = None
 
 
 def number_classes(

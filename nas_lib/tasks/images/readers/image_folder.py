@@ -66,6 +66,7 @@ def read_image_folder(config: ImageFolderData, allowance: Allowance) -> RawImage
         test=parts.get("test"),
         valid=parts.get("valid"),
         notices=tuple(_notices(found, decoded)),
+        range_32=decoded.range_32,
     )
 
 
@@ -78,14 +79,14 @@ class _Decoded:
         facts: On each file that is one.
         index: Of each such file, among the images.
         others: Files that are none.
-        range_32: What became 0 to 255 where pictures are of 32 bits.
+        range_32: What became 0 to 255 where pictures are of 32 bits; None where none is.
     """
 
     images: npt.NDArray[np.uint8]
     facts: dict[Path, Facts]
     index: dict[Path, int]
     others: tuple[Path, ...]
-    range_32: tuple[float, float]
+    range_32: tuple[float, float] | None
 
 
 def _decode(
@@ -105,8 +106,10 @@ def _decode(
             deep[index] = picture.pixels
         else:
             images[index] = picture.pixels
-    range_32 = _range([each.limits for each in facts.values() if each.bits == 32])
+    limits = [each.limits for each in facts.values() if each.bits == 32]
+    range_32 = _range(limits) if limits else None
     for index, pixels in deep.items():
+        assert range_32 is not None
         images[index] = to_bytes(pixels, range_32)
     others = tuple(path for path in files if path not in facts)
     return _Decoded(images, facts, {path: i for i, path in enumerate(files)}, others, range_32)
@@ -114,8 +117,6 @@ def _decode(
 
 def _range(limits: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Return the range of values of which all files tell the limits: a usual one, or their own."""
-    if not limits:
-        return _RANGES[1]
     lowest, highest = min(low for low, _ in limits), max(high for _, high in limits)
     usual = (each for each in _RANGES if each[0] <= lowest and highest <= each[1])
     return next(usual, (lowest, highest if highest > lowest else lowest + 1))
@@ -160,7 +161,7 @@ def _notices(found: ClassFolders, decoded: _Decoded) -> Iterator[str]:
         yield f"only the first picture was read of {len(cut):,} files with several, such as {name}"
     for bits, limits in ((16, (0.0, 65_535.0)), (32, decoded.range_32)):
         of_these = [each for each in decoded.facts.values() if each.bits == bits]
-        if of_these:
+        if of_these and limits:
             highest = max(each.limits[1] for each in of_these)
             yield (
                 f"{len(of_these):,} images of {bits} bits were scaled to 8: {limits[0]:,g} to "
