@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nas_lib.architecture import Architecture
     from nas_lib.config import SearchConfig
     from nas_lib.config_file import read_config
-    from nas_lib.engine import SearchHandle, open, search
+    from nas_lib.engine import SearchHandle, open, search, train_best
     from nas_lib.errors import NasError
     from nas_lib.presets import preset
     from nas_lib.spaces import ChoiceSpace
@@ -29,6 +29,7 @@ __all__ = [
     "preset",
     "read_config",
     "search",
+    "train_best",
 ]
 
 _HOMES = {
@@ -41,6 +42,7 @@ _HOMES = {
     "preset": "nas_lib.presets",
     "read_config": "nas_lib.config_file",
     "search": "nas_lib.engine",
+    "train_best": "nas_lib.engine",
 }
 
 

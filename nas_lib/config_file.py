@@ -21,6 +21,12 @@ from nas_lib.presets import PRESETS, preset
 from nas_lib.wrong_settings import explain
 from nas_lib.yaml_text import parse_yaml
 
+_GOES_WITH: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("space", "kind"): ("final", "size"),
+    ("children", "kind"): ("final", "children"),
+}
+"""What of another section is dropped, too, where another kind is chosen."""
+
 
 def read_config(path: str | PathLike[str], overrides: Sequence[str] = ()) -> SearchConfig:
     """Return the configuration in a YAML file, with `key.key=value` overrides applied.
@@ -256,7 +262,15 @@ def _set(document: Any, path: Sequence[str], value: object, override: str) -> No
         )
     if path[-1] in TAGS and section.get(path[-1]) != value:
         section.clear()
+        _drop(document, _GOES_WITH.get(tuple(path), ()))
     section[path[-1]] = value
+
+
+def _drop(document: Any, path: Sequence[str]) -> None:
+    """Let a document leave out what stands at this place, if anything does."""
+    section = document.get(path[0]) if path else None
+    if isinstance(section, dict):
+        section.pop(path[-1], None)
 
 
 def _leaves(document: Any, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from nas_lib.config import SearchConfig
 from nas_lib.controllers import Controller, build_controller
 from nas_lib.spaces import Space, every_architecture
-from nas_lib.store import SearchStore, lease
+from nas_lib.store import SearchStore, layout, lease
 from nas_lib.tasks import Evaluate, Task, task_of
 
 _MOST_ENUMERATED = 10_000  # token sequences, in a fraction of a second
@@ -31,8 +31,13 @@ class OpenSearch:
         self.store = SearchStore.open(uri)
         self._showed_life_s: dict[tuple[int, str], float] = {}  # when, by replica and run
         self._wanted: SearchConfig | None = None
-        self._given_space = space
+        self.given_space = space
         self._given_evaluate = evaluate
+
+    def within(self, key: str) -> OpenSearch:
+        """Return a final training of this search, which has the same objects of the user's."""
+        uri = layout.within(self.uri, key)
+        return OpenSearch(uri, space=self.given_space, evaluate=self._given_evaluate)
 
     @property
     def uri(self) -> str:
@@ -47,7 +52,7 @@ class OpenSearch:
     @cached_property
     def space(self) -> Space:
         """What may be built."""
-        return self.config.space.build(self._given_space)
+        return self.config.space.build(self.given_space)
 
     @cached_property
     def every_architecture(self) -> frozenset[str] | None:
@@ -92,5 +97,5 @@ class OpenSearch:
 
     def space_hash(self, config: SearchConfig) -> str:
         """Return a hash of the decisions, so that a changed space of the user's own is noticed."""
-        space = config.space.build(self._given_space)
+        space = config.space.build(self.given_space)
         return hashlib.sha256(repr(space.decisions(space.max_depth)).encode()).hexdigest()

@@ -16,11 +16,12 @@ from nas_lib.cli.searching import search
 from nas_lib.cli.serving import serve
 from nas_lib.cli.stores import gc, store
 from nas_lib.cli.submitting import schedule, submit
+from nas_lib.cli.training import train
 from nas_lib.errors import MachineError
 
 __all__ = ["cli", "run"]
 
-_WITH_TORCH = ("search", "check", "prepare", "train-child")
+_WITH_TORCH = ("search", "train", "check", "prepare", "train-child")
 _WITH_TORCH_MB = 1024
 _AT_LEAST_MB = 192
 
@@ -81,6 +82,7 @@ for command in (
     init,
     check,
     search,
+    train,
     top,
     report,
     compare,

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from statistics import fmean
 
-from nas_lib.config import SearchConfig
+from nas_lib.config import FinalsConfig, SearchConfig
+from nas_lib.config.final import at_point, points
 from nas_lib.controllers import draw_uniformly
 from nas_lib.data import Manifest
 from nas_lib.errors import OutOfMemoryError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Preview, procedure_of
+from nas_lib.procedures.final import architecture_of, trainings_text
 from nas_lib.report import duration_text
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, planned
 from nas_lib.steps import prepare_data
+from nas_lib.tasks import Task
 
 _TRIALS = 3
 _STEPS = 3
@@ -41,7 +45,74 @@ def preview(config: SearchConfig) -> dict[str, str]:
     facts |= found.facts
     if manifest is not None:
         facts["time"] = _time(search, manifest, found)
+    if manifest is not None and config.final.children is not None:
+        facts["final training"] = _final(search, manifest)
     return facts
+
+
+def final_time(final: OpenSearch, *, workers: int) -> str:
+    """Return how long a final training takes with so many workers, in words.
+
+    Args:
+        final: The final training; its steps are timed here.
+        workers: How many train at once.
+    """
+    manifest, settings = final.task.find_manifest(final.store), final.config.search
+    assert manifest is not None  # of the search around it
+    assert isinstance(settings, FinalsConfig)
+    space = planned(final.space)
+    plans = [space.plan(architecture_of(final, text).tokens) for text in settings.networks]
+    return _final_time(final, final.config, settings, plans, manifest, workers)
+
+
+def _final(search: OpenSearch, manifest: Manifest) -> str:
+    """Return how many trainings the final training would be, and how long they would take."""
+    from nas_lib.training.machine import num_cpus
+
+    config, final = search.config, search.config.final
+    assert final.children is not None
+    num_children = procedure_of(config).num_children
+    space = planned(config.space.at_size(final.size).build())
+    num = min(final.top, num_children)
+    tokens = draw_uniformly(
+        space.decisions(space.depth(num_children - 1)),
+        num=num,
+        seed=seed_for(config.seed, Stream.PREVIEW),
+    )
+    settings = FinalsConfig(
+        networks=tuple(map(str, range(num))),  # nobody knows yet which
+        seeds=final.seeds,
+        grid=final.grid,
+        retrain=final.retrain,
+    )
+    finally_ = config.model_copy(update={"children": final.children})
+    workers = max(1, num_cpus() // final.children.threads)
+    plans = [*map(space.plan, tokens)]
+    how_long = _final_time(search, finally_, settings, plans, manifest, workers)
+    when = "follows on the search" if final.follows else "begins with `nas train`"
+    return f"{trainings_text(settings)}, {how_long}; it {when}"
+
+
+def _final_time(
+    search: OpenSearch,
+    config: SearchConfig,
+    settings: FinalsConfig,
+    plans: Sequence[Plan],
+    manifest: Manifest,
+    workers: int,
+) -> str:
+    """Return how long these trainings take, whose children's settings are those of the config."""
+    try:
+        step_s = _mean_step_s(search.task_of(config), plans, manifest)
+    except OutOfMemoryError as err:
+        return f"for an unknown time: {err}"
+    children = [at_point(config.children, point) for point in points(settings.grid)]
+    tasks = [search.task_of(config.model_copy(update={"children": each})) for each in children]
+    each_s = [step_s * task.num_steps(manifest) for task in tasks]
+    all_s = sum(each_s) * len(settings.networks) * settings.seeds
+    again_s = max(each_s) if settings.retrain else 0.0
+    total_s = max(all_s / workers, max(each_s)) + again_s
+    return f"about {duration_text(total_s)} with {workers} worker(s) on CPUs here"
 
 
 def _time(search: OpenSearch, manifest: Manifest, found: Preview) -> str:
@@ -68,28 +139,33 @@ def _step_s(search: OpenSearch, manifest: Manifest) -> float:
     Raises:
         OutOfMemoryError: One of them takes more memory than there is.
     """
-    import torch
-
     config, space = search.config, planned(search.space)
     decisions = space.decisions(space.depth(0))
     seed = seed_for(config.seed, Stream.PREVIEW)
     sequences = draw_uniformly(decisions, num=_TRIALS, seed=seed)
-    torch.set_num_threads(config.children.threads)
+    return _mean_step_s(search.task, [*map(space.plan, sequences)], manifest)
+
+
+def _mean_step_s(task: Task, plans: Sequence[Plan], manifest: Manifest) -> float:
+    """Return the mean seconds of a training step of the first of these networks."""
+    import torch
+
+    torch.set_num_threads(task.config.children.threads)
     seconds: list[float] = []
-    for tokens in sequences:
-        seconds.append(_child_step_s(search, space.plan(tokens), manifest))
+    for plan in plans[:_TRIALS]:
+        seconds.append(_child_step_s(task, plan, manifest))
         if sum(seconds) > _PATIENCE_S:
             break
     return fmean(seconds)
 
 
-def _child_step_s(search: OpenSearch, plan: Plan, manifest: Manifest) -> float:
+def _child_step_s(task: Task, plan: Plan, manifest: Manifest) -> float:
     """Return the mean seconds of a training step of a child, of the first one if that is long."""
     from nas_lib.training.epoch_trainer import is_out_of_memory
 
-    _check_memory(search.task.num_weights(plan, manifest))
+    _check_memory(task.num_weights(plan, manifest))
     try:
-        step = search.task.timed_step(plan, manifest)
+        step = task.timed_step(plan, manifest)
         num, started_s, spent_s = 0, time.perf_counter(), 0.0
         while num < _STEPS and spent_s <= _PATIENCE_S:
             step()

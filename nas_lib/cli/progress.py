@@ -83,8 +83,21 @@ class StageCounter(Listener, ABC):
         """Say it."""
         self._say(message)
 
+    def training_best(self, finals: Sequence[OpenSearch], *, workers: int) -> None:
+        """Say how many trainings there are, and about how long they take."""
+        from nas_lib.cli.preview import final_time  # loads torch
+
+        for final in finals:
+            procedure = procedure_of(final.config)
+            if not procedure.is_finished(final, 0):
+                what, how_long = procedure.to_do(final, 1), final_time(final, workers=workers)
+                self._say(f"final training in {final.uri}: {what}, {how_long}")
+
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Note how much there is to do, and who was best before."""
+        if search.config != self.config:  # a final training, after the search or another one
+            self.config, self.best, self.num_repeats = search.config, None, 0
+            self.rounds.clear()
         self.measure = search.task.measure
         self.procedure = procedure_of(search.config)  # as it was begun, whatever is asked for now
         stages = self.procedure.stages(search, num_rounds)

@@ -40,6 +40,8 @@ def search(
 ) -> None:
     """Run the search of a CONFIG (a YAML file, or a preset's name), or go on with it.
 
+    With final.follows it goes on with the final training (nas train) once it is finished.
+
     Ctrl-C or a crash loses nothing that is finished: the same command continues. Without CONFIG,
     the search in --store goes on, for instance with --set search.max_children=500.
     """
@@ -53,8 +55,6 @@ def search(
     from nas_lib import engine
     from nas_lib.cli.progress import progress
     from nas_lib.report import leaderboard_json
-    from nas_lib.steps import REPORT
-    from nas_lib.store import layout
 
     with progress(settings) as listener:
         handle = engine.search(
@@ -64,18 +64,19 @@ def search(
             rounds=rounds,
             replicas=replicas or None,
             listener=listener,
-            is_alive=_is_alive,
+            is_alive=is_alive,
         )
-    if as_json:
-        print_json(leaderboard_json(handle.view, top))
-        return
     from nas_lib.cli.results import print_results
+    from nas_lib.cli.training import finals_json, print_finals
 
+    if as_json:
+        print_json({**leaderboard_json(handle.view, top), **finals_json(handle)})
+        return
     print_results(handle.view, top)
-    click.echo(f"Report: {handle.uri}/{layout.report(handle.run, REPORT)}")
+    print_finals(handle)
 
 
-def _is_alive(run: str) -> bool | None:
+def is_alive(run: str) -> bool | None:
     """Ask Kubeflow about another run, where there is a way to it from here."""
     if not os.environ.get("KF_PIPELINES_ENDPOINT"):
         return None

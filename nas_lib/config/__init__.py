@@ -60,6 +60,7 @@ from nas_lib.spaces import (
     FiltersConfig,
     HiddenConfig,
     ImageReferencesConfig,
+    SizeConfig,
     SpaceConfig,
     TextReferencesConfig,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "SearchConfig",
     "SgdConfig",
     "SharedConfig",
+    "SizeConfig",
     "SpaceConfig",
     "TaskConfig",
     "TextChildrenConfig",

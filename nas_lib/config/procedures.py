@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nas_lib.bounds import Count, Few, Label, Seconds, Text
+from nas_lib.bounds import Count, Few, Label, Seconds
 from nas_lib.config.final import Grid
 from nas_lib.config.training import ChildrenPart, WeightsConfig
 from nas_lib.part import MAY_CHANGE, Part, by_kind
@@ -234,6 +234,9 @@ class SharedConfig(OneReplicaPart):
         return self
 
 
+_Network = Annotated[str, Field(max_length=65_536)]
+
+
 class FinalsConfig(OneReplicaPart):
     """Networks that are named are trained by several seeds, and the best one once more."""
 
@@ -241,7 +244,7 @@ class FinalsConfig(OneReplicaPart):
     reporter: ClassVar[str] = "nas_lib.report.final:FinalReporter"
 
     kind: Literal["final"] = "final"
-    networks: tuple[Text, ...] = Field(
+    networks: tuple[_Network, ...] = Field(
         min_length=1, max_length=1000, description="Configuration strings of architectures."
     )
     origins: tuple[Label, ...] = Field(

@@ -72,7 +72,7 @@ class SearchConfig(Part):
         if misfits := [*self._misfits()]:
             raise MisfitsError(misfits)
         # no other object may be returned from here, and of this one nobody knows yet
-        self.__dict__["final"] = self.final.as_in_search(self.children)
+        self.__dict__["final"] = self.final.completed(self.children)
         return self
 
     def _misfits(self) -> Iterator[Misfit]:
@@ -84,6 +84,8 @@ class SearchConfig(Part):
             yield Misfit(("children", "task", "space"), sentence)
         for sentence in self.search.misfits(task, space, children):
             yield Misfit(("search", "task", "space", "children"), sentence)
+        for sentence in self.final.misfits(task, space, children):
+            yield Misfit(("final", "task", "space", "children"), sentence)
 
     def _misfits_of_controller(self) -> Iterator[str]:
         policy = getattr(self.controller, "policy", None)

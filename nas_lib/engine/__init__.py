@@ -1,6 +1,7 @@
 """The local engine: `nas_lib.search`, and the loop of all replicas over one pool of workers."""
 
 from nas_lib.engine.entry import search
+from nas_lib.engine.final import train_best
 from nas_lib.engine.handle import FoundChild, SearchHandle, open
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.one_round import train_one, train_round
@@ -17,6 +18,7 @@ __all__ = [
     "default_workers",
     "open",
     "search",
+    "train_best",
     "train_one",
     "train_round",
     "worker_processes",

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 
 from nas_lib import steps
 from nas_lib.blame import shortage_told
 from nas_lib.cache import cache_folder
-from nas_lib.config import CustomSpaceConfig, OwnChildrenConfig, SearchConfig
+from nas_lib.config import CustomSpaceConfig, OwnChildrenConfig, SearchConfig, SizeConfig
 from nas_lib.config_file import parse_config
 from nas_lib.document import shown
+from nas_lib.engine.crew import crew, num_processes, require_fork
 from nas_lib.engine.handle import SearchHandle
 from nas_lib.engine.loop import Engine
-from nas_lib.engine.workers import MakeWorkers, default_workers, this_process, worker_processes
 from nas_lib.errors import ConfigError
 from nas_lib.named_objects import INLINE
 from nas_lib.open_search import OpenSearch
@@ -60,12 +59,12 @@ def search(
     Raises:
         NasError: The sentence says what is wrong; what was finished is stored.
     """
-    _require_fork()
+    require_fork()
     config = _with_objects(_checked(config), space, evaluate)
     procedure_of(config).check_choice(rounds=rounds is not None, replicas=replicas is not None)
     uri = f"runs/{config.name}" if store is None else os.fspath(store)
     opened = OpenSearch(uri, space=space, evaluate=evaluate)
-    num_workers = _num_workers(config, workers, _is_inline(config, opened.uri))
+    num_workers = num_processes(config, opened.uri, workers)
     if opened.task_of(config).trains:
         cache_folder()  # refuses at once where there is no place for it
     listener = listener or Listener()
@@ -81,23 +80,19 @@ def search(
         listener.prepared(manifest)
     engine = Engine(
         opened,
-        make_workers=_make_workers(opened, listener, num_workers),
+        make_workers=crew(opened, listener, num_workers),
         listener=listener,
         num_workers=max(1, num_workers),
         replicas=replicas,
         problems=problems,
         is_alive=is_alive,
     )
-    return SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
+    handle = SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
+    if not (config.final.follows and handle.view.finished):
+        return handle
+    from nas_lib.engine.final import follow  # which has this module imported
 
-
-def _require_fork() -> None:
-    """Refuse a system without what workers and leases are made of, before anything is created."""
-    if not hasattr(os, "fork"):
-        raise ConfigError(
-            "a search needs Linux, macOS or WSL (the Windows Subsystem for Linux): its workers are "
-            f"forks of one process, and there is no fork here ({sys.platform})"
-        )
+    return follow(opened, handle, workers=workers, listener=listener, is_alive=is_alive)
 
 
 def _checked(config: object) -> SearchConfig:
@@ -109,12 +104,6 @@ def _checked(config: object) -> SearchConfig:
     )
 
 
-def _make_workers(search: OpenSearch, listener: Listener, num_workers: int) -> MakeWorkers:
-    if num_workers == 0:
-        return lambda run: this_process(search, run, listener)
-    return lambda run: worker_processes(search, run, listener, num=num_workers)
-
-
 def _with_objects(
     config: SearchConfig, space: Space | None, evaluate: Evaluate | None
 ) -> SearchConfig:
@@ -122,6 +111,7 @@ def _with_objects(
     changes: dict[str, object] = {}
     if space is not None:
         changes["space"] = CustomSpaceConfig(object=INLINE)
+        changes["final"] = config.final.model_copy(update={"size": SizeConfig()})
     if evaluate is not None:
         common = OwnChildrenConfig.model_fields.keys() - {"kind", "evaluate"}
         given = config.children.model_dump(include=set(common))
@@ -130,23 +120,3 @@ def _with_objects(
         return config
     document = config.model_copy(update=changes).model_dump(mode="json")
     return parse_config(document, source="nas_lib.search")
-
-
-def _is_inline(config: SearchConfig, uri: str) -> bool:
-    """Say whether children can be trained in this process only."""
-    named = (getattr(config.children, "evaluate", ""), getattr(config.space, "object", ""))
-    return INLINE in named or uri.startswith("memory:")
-
-
-def _num_workers(config: SearchConfig, workers: int | None, in_process: bool) -> int:
-    """Return how many worker processes to have; 0 to train in this process."""
-    if workers is not None and workers < 1:
-        raise ConfigError(f"workers should be at least 1, got {workers}")
-    if in_process:
-        if workers is not None and workers > 1:
-            raise ConfigError(
-                f"{workers} workers cannot share objects or memory of this process: name space and "
-                "evaluation in the config as module:name, keep the state in a folder, or use one"
-            )
-        return 0
-    return workers or default_workers(config)

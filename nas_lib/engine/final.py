@@ -1,4 +1,4 @@
-"""`nas_lib.train_best`: from a finished search to a network that is used."""
+"""`nas_lib.train_best`: from the networks that a search recommends to one that is used."""
 
 from __future__ import annotations
 
@@ -6,47 +6,118 @@ import os
 from collections.abc import Sequence
 
 from nas_lib import steps
+from nas_lib.blame import shortage_told
+from nas_lib.cache import cache_folder
 from nas_lib.config import FinalConfig
+from nas_lib.engine.crew import crew, num_processes, require_fork
 from nas_lib.engine.handle import SearchHandle
 from nas_lib.engine.loop import Engine
-from nas_lib.engine.workers import MakeWorkers, default_workers, worker_processes
+from nas_lib.errors import NasError, SearchHeldError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
+from nas_lib.store.lease import IsAlive
 
 
+@shortage_told()
 def train_best(
     uri: str | os.PathLike[str],
     *,
-    settings: FinalConfig | None = None,
+    top: int | None = None,
     networks: Sequence[str] = (),
+    settings: FinalConfig | None = None,
     workers: int | None = None,
     listener: Listener | None = None,
-) -> list[SearchHandle]:
-    """Train the best networks of a finished search; continue what is stored.
+    is_alive: IsAlive = lambda run: None,
+) -> SearchHandle:
+    """Train the best networks of a finished search, and the winner once more on all data.
+
+    What was begun before is gone on with; what is done is not done again.
 
     Args:
-        uri: Where the search lies.
-        settings: How; by default as the search's document says.
+        uri: Where the search lies, as for `search`.
+        top: So many of its best networks; by default as many as the settings say, as far as there
+            are any.
         networks: Children by their ids, or architectures as text; by default the best.
-        workers: Children trained at once; by default as for a search.
+        settings: How; by default as the search's document says under `final`.
+        workers: Networks trained at once, as for `search`.
         listener: Is told how it goes on.
+        is_alive: Is asked whether a run elsewhere still lives, as for `search`.
+
+    Returns:
+        The search; of its `finals` those that it names as `trained` are what came out.
+
+    Raises:
+        ConfigError: The search is not finished, trains nothing, or has no such networks.
+        NasError: The sentence says what is wrong; what was finished is stored.
     """
+    require_fork()
     search = OpenSearch(os.fspath(uri))
-    listener = listener or Listener()
-    handles = []
-    for each in steps.train_best(search, settings=settings, networks=networks):
-        opened = OpenSearch(each)
-        opened.task.check_machine()
-        num = workers or default_workers(opened.config)
-        engine = Engine(
-            opened,
-            make_workers=_make_workers(opened, listener, num),
-            listener=listener,
-            num_workers=num,
+    return _train_best(
+        search,
+        steps.opened_finals(search, settings=settings, top=top, networks=networks),
+        workers=workers,
+        listener=listener or Listener(),
+        is_alive=is_alive,
+    )
+
+
+def follow(
+    search: OpenSearch,
+    handle: SearchHandle,
+    *,
+    workers: int | None,
+    listener: Listener,
+    is_alive: IsAlive,
+) -> SearchHandle:
+    """Go on with the final training of a search that is finished, unless another run does."""
+    finals = steps.opened_finals(search)
+    try:
+        return _train_best(search, finals, workers=workers, listener=listener, is_alive=is_alive)
+    except SearchHeldError as err:
+        listener.warned(str(err))
+        return handle
+
+
+def _train_best(
+    search: OpenSearch,
+    finals: Sequence[OpenSearch],
+    *,
+    workers: int | None,
+    listener: Listener,
+    is_alive: IsAlive,
+) -> SearchHandle:
+    cache_folder()  # refuses at once where there is no place for it
+    for each in finals:
+        each.task.check_machine()
+    nums = [num_processes(each.config, each.uri, workers) for each in finals]
+    listener.training_best(finals, workers=max(1, *nums))
+    handles = [_run(each, num, listener, is_alive) for each, num in zip(finals, nums, strict=True)]
+    run = handles[0].run
+    view = steps.write_report(search, run=run)
+    _require_a_score(handles[0])
+    return SearchHandle(search.uri, run, view, tuple(handle.uri for handle in handles))
+
+
+def _run(
+    search: OpenSearch, num_workers: int, listener: Listener, is_alive: IsAlive
+) -> SearchHandle:
+    """Do what is left of a final training."""
+    engine = Engine(
+        search,
+        make_workers=crew(search, listener, num_workers),
+        listener=listener,
+        num_workers=max(1, num_workers),
+        is_alive=is_alive,
+    )
+    return SearchHandle(search.uri, engine.run_id, engine.run())
+
+
+def _require_a_score(handle: SearchHandle) -> None:
+    """Refuse to end well where no network came out."""
+    failed = [row for row in handle.view.rows if row.status != "ok"]
+    if len(failed) == len(handle.view.rows):
+        first = failed[0]
+        raise NasError(
+            f"none of the {len(failed):,} networks trained in {handle.uri} has a score; "
+            f"{first.id} {first.status}: {first.message}"
         )
-        handles.append(SearchHandle(opened.uri, engine.run_id, engine.run()))
-    return handles
-
-
-def _make_workers(search: OpenSearch, listener: Listener, num: int) -> MakeWorkers:
-    return lambda run: worker_processes(search, run, listener, num=num)

@@ -76,11 +76,13 @@ class SearchHandle:
         uri: Where its state lies.
         run: The run that returned this; empty where none did.
         view: All that reports show.
+        trained: URIs of the final trainings that the run did, or found done.
     """
 
     uri: str
     run: str
     view: SearchView
+    trained: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         best = f", best {self.best.id}" if self.best else ""
@@ -97,7 +99,8 @@ class SearchHandle:
 
         Of a final training its winner, trained once more on all data, once there is that.
         """
-        once_more = (row for row in self.view.rows if row.id == self.view.retrained)
+        retrained = (row for row in self.view.rows if row.id == self.view.retrained)
+        once_more = (row for row in retrained if row.status == "ok")
         best = next(once_more, None) or winner(self.view.rows)
         return None if best is None else FoundChild.of(best, self.uri)
 

@@ -20,8 +20,10 @@ from nas_lib.config import (
     EnasPolicyConfig,
     EnasRnnSpaceConfig,
     FiltersConfig,
+    FinalConfig,
     HiddenConfig,
     ImageChildrenConfig,
+    ImageFinalConfig,
     ImageTaskConfig,
     ImageWeightsConfig,
     PydocTopicsData,
@@ -29,8 +31,10 @@ from nas_lib.config import (
     RewardConfig,
     SearchConfig,
     SharedConfig,
+    SizeConfig,
     TextChildrenConfig,
     TextFilesData,
+    TextFinalConfig,
     TextRewardConfig,
     TextTaskConfig,
     TextTrainingConfig,
@@ -40,6 +44,7 @@ from nas_lib.config import (
 _CIFAR10 = ImageTaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz"))
 _PTB = TextTaskConfig(data=TextFilesData(path="ptb"))
 _ACCURACY = RewardConfig(power=1.0)
+_MICRO = SizeConfig(cells=15, filters=36)
 
 
 def macro_paper() -> SearchConfig:
@@ -51,6 +56,7 @@ def macro_paper() -> SearchConfig:
         controller=_controller(EnasPolicyConfig(), entropy_weight=0.1),
         search=SharedConfig(weights=ImageWeightsConfig(min_learning_rate=0.001)),
         children=_macro_children(weight_decay=1e-4),
+        final=_final(_macro_children(weight_decay=1e-4), SizeConfig(filters=96)),
     )
 
 
@@ -65,6 +71,7 @@ def macro_official_code() -> SearchConfig:
             weights=ImageWeightsConfig(weight_decay=5e-4, clip_norm=None), batch_norm="running"
         ),
         children=_macro_children(weight_decay=4e-4),
+        final=_final(_macro_children(weight_decay=4e-4), SizeConfig(filters=96)),
     )
 
 
@@ -81,6 +88,7 @@ def micro_paper() -> SearchConfig:
             architectures_per_step=10,
         ),
         children=_micro_children(weight_decay=1e-4, cutout=16),
+        final=_final(_micro_children(weight_decay=1e-4, cutout=16), _MICRO),
     )
 
 
@@ -113,6 +121,7 @@ def micro_official_code() -> SearchConfig:
             batch_norm="batch",
         ),
         children=_micro_children(weight_decay=4e-4),
+        final=_final(_micro_children(weight_decay=4e-4), _MICRO),
     )
 
 
@@ -144,6 +153,7 @@ def rnn_paper() -> SearchConfig:
             architectures_per_step=1,
         ),
         children=_rnn_children(training, epochs=150, schedule="exponential"),
+        final=FinalConfig(size=SizeConfig(hidden=748), children=TextFinalConfig(epochs=150)),
     )
 
 
@@ -180,6 +190,7 @@ def rnn_official_code() -> SearchConfig:
             architectures_per_step=10,
         ),
         children=_rnn_children(training, epochs=3000, weight_decay=1.6e-6),
+        final=FinalConfig(size=SizeConfig(hidden=800), children=TextFinalConfig(epochs=3000)),
     )
 
 
@@ -190,13 +201,15 @@ def macro_digits() -> SearchConfig:
         EnasMacroSpaceConfig(
             layers=6, shared=FiltersConfig(filters=12), child=FiltersConfig(filters=12)
         ),
+        SizeConfig(filters=24),
     )
 
 
 def micro_digits() -> SearchConfig:
     """ENAS in minutes: cells of 3 nodes for handwritten digits."""
     cells = CellsConfig(cells=3, filters=8)
-    return _digits("enas-micro-digits", EnasMicroSpaceConfig(nodes=3, shared=cells, child=cells))
+    space = EnasMicroSpaceConfig(nodes=3, shared=cells, child=cells)
+    return _digits("enas-micro-digits", space, SizeConfig(cells=6, filters=16))
 
 
 def rnn_pydoc() -> SearchConfig:
@@ -220,10 +233,13 @@ def rnn_pydoc() -> SearchConfig:
             derive=DeriveConfig(num_samples=50, keep=2, probes=4),
         ),
         children=_rnn_children(training, epochs=5, batch_size=16, timeout_s="auto"),
+        final=FinalConfig(size=SizeConfig(hidden=96), children=TextFinalConfig(epochs=8)),
     )
 
 
-def _digits(name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig) -> SearchConfig:
+def _digits(
+    name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig, size: SizeConfig
+) -> SearchConfig:
     augment = AugmentConfig(pad=1, flip=False)
     return SearchConfig(
         name=name,
@@ -243,7 +259,14 @@ def _digits(name: str, space: EnasMacroSpaceConfig | EnasMicroSpaceConfig) -> Se
             augment=augment,
             reward=_ACCURACY,
         ),
+        final=FinalConfig(size=size, children=ImageFinalConfig(epochs=40)),
     )
+
+
+def _final(children: ImageChildrenConfig, size: SizeConfig) -> FinalConfig:
+    """Return the final training that the paper ends with: as long as children are trained."""
+    settings = children.model_dump(exclude={"reward", "keep"})
+    return FinalConfig(size=size, children=ImageFinalConfig(**settings))
 
 
 def _controller(

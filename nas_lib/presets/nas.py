@@ -8,11 +8,14 @@ from nas_lib.config import (
     CnnSpaceConfig,
     DepthConfig,
     DigitsData,
+    FinalConfig,
     ImageChildrenConfig,
+    ImageFinalConfig,
     ImageTaskConfig,
     ReinforceConfig,
     RoundsConfig,
     SearchConfig,
+    SizeConfig,
 )
 
 
@@ -25,6 +28,13 @@ def nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> Searc
         children=ImageChildrenConfig(timeout_s=None),
         search=RoundsConfig(
             max_children=12_800, children_per_round=8, replicas=100, shards=20, repeats="train"
+        ),
+        # 40 more filters in each layer, as in table 1; how long the paper does not say
+        final=FinalConfig(
+            size=SizeConfig(more_filters=40),
+            children=ImageFinalConfig(
+                epochs=300, learning_rate=0.1, weight_decay=1e-4, timeout_s=None
+            ),
         ),
     )
 
@@ -70,4 +80,5 @@ def digits() -> SearchConfig:
             augment=AugmentConfig(pad=1, flip=False),
         ),
         search=RoundsConfig(max_children=96, children_per_round=8),
+        final=FinalConfig(size=SizeConfig(more_filters=16), children=ImageFinalConfig(epochs=40)),
     )

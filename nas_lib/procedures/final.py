@@ -7,14 +7,18 @@ The last round is the winner, trained on training and validation data; nothing i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import FinalsConfig, SearchConfig
-from nas_lib.config_file import parse_config
-from nas_lib.errors import NasError
+from nas_lib.config import (
+    FinalsConfig,
+    ImageReferencesConfig,
+    SearchConfig,
+    TextReferencesConfig,
+)
+from nas_lib.config.final import Point, at_point
+from nas_lib.errors import CorruptStateError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import Preview, Procedure, Stage
@@ -31,8 +35,9 @@ from nas_lib.results import SearchView
 from nas_lib.results.final import (
     Contender,
     best_contender,
+    best_of_each,
     contenders,
-    outcome,
+    ranked,
     retrained_child,
     trials,
 )
@@ -67,9 +72,14 @@ class Final(Procedure[FinalsConfig]):
         """As many as are trained at once."""
         return min(self.settings.children_per_round, len(trials(self.settings)))
 
+    # --- what is next ----------------------------------------------------------------------------
+
     def is_finished(self, search: OpenSearch, replica: int) -> bool:
-        """Say whether all rounds have their results."""
-        return self.num_done(search, replica) >= self.num_rounds
+        """Say whether all rounds have their results, or no trial has a score."""
+        num_done = self.num_done(search, replica)
+        if num_done == self._trial_rounds < self.num_rounds:
+            return self._winner(search) is None
+        return num_done >= self.num_rounds
 
     def num_done(self, search: OpenSearch, replica: int) -> int:
         """Return its rounds that have their results."""
@@ -86,12 +96,15 @@ class Final(Procedure[FinalsConfig]):
         """Go on with the open round, or begin the next one."""
         search.show_life(replica, run)
         number = self.num_done(search, replica)
-        if number >= self.num_rounds:
+        if self.is_finished(search, replica):
             return None
+        architectures = self._architectures(search, number)
         proposed = find_round(search, replica, number)
         if proposed is not None:
+            if [child.architecture for child in proposed.children] != architectures:
+                key = layout.round_state(replica, number, "proposed")
+                raise CorruptStateError.of_content(key, "its networks are not those of search.json")
             return assignment(search, proposed, run=run)
-        architectures = list(self._architectures(search, number))
         fresh = proposal(
             search,
             replica,
@@ -103,74 +116,121 @@ class Final(Procedure[FinalsConfig]):
         )
         return settle_round(search, fresh, run=run)
 
-    def _architectures(self, search: OpenSearch, number: int) -> Iterator[Architecture]:
+    def _architectures(self, search: OpenSearch, number: int) -> list[Architecture]:
+        """Return those of a round's children, in order."""
         if number == self._trial_rounds:
-            yield architecture_of(search, self._winner(search).network)
-            return
+            winner = self._winner(search)
+            assert winner is not None  # else nothing is left to propose
+            return [architecture_of(search, winner.network)]
         size = self.settings.children_per_round
-        for trial in trials(self.settings)[number * size : (number + 1) * size]:
-            yield architecture_of(search, trial.network)
-
-    def _winner(self, search: OpenSearch) -> Contender:
-        rows: list[ChildRow] = []
-        for number in range(self._trial_rounds):
-            key = layout.round_state(REPLICA, number, "rewarded")
-            rows += search.store.read(Rewarded, key).rows
-        found = best_contender(contenders(self.settings, rows), search.task.measure)
-        if found is None:
-            raise NasError(f"none of the {len(rows)} final trainings in {search.uri} has a score")
-        return found
-
-    def is_retraining(self, child: str) -> bool:
-        """Say whether a child is the winner, trained once more."""
-        return ChildId.parse(child).round == self._trial_rounds
+        texts = [trial.network for trial in trials(self.settings)]
+        known = {text: architecture_of(search, text) for text in self.settings.networks}
+        return [known[text] for text in texts[number * size : (number + 1) * size]]
 
     def task_for(self, search: OpenSearch, child: Child) -> Task:
         """Return the task by the child's point of the grid; the winner's with all data."""
-        which = ChildId.parse(child.id)
-        if self.is_retraining(child.id):
-            point: dict[str, Any] = {**self._winner(search).point, "include_validation": True}
-        else:
+        if not self.is_retraining(child.id):
+            which = ChildId.parse(child.id)
             index = which.round * self.settings.children_per_round + which.index
-            point = dict(trials(self.settings)[index].point)
-        return search.task_of(at_point(search.config, point)) if point else search.task
+            return _task_at(search, trials(self.settings)[index].point)
+        winner = self._winner(search)
+        assert winner is not None  # else it would not have been proposed
+        return _task_at(search, {**winner.point, "include_validation": True})
+
+    def is_retraining(self, child: str) -> bool:
+        """Say whether a child is the winner, trained once more."""
+        return self.settings.retrain and child == retrained_child(self.settings)
+
+    def learn(self, search: OpenSearch, replica: int, round: int, *, run: str) -> Learned | None:
+        """Return nothing: nothing is proposed by what came out.
+
+        After the last round, only those networks keep their weights that are of use.
+        """
+        if self.settings.grid and self.is_finished(search, replica):
+            rows = self._rows(search, self.num_done(search, replica))
+            kept = self.kept(search, rows)
+            for row in rows:
+                if row.id not in kept:
+                    search.store.objects.delete(layout.child_weights(row.id))
+        return None
+
+    # --- what came out ---------------------------------------------------------------------------
 
     def to_test(self, search: OpenSearch, view: SearchView) -> Iterable[str]:
         """Return the seeds by which the winner won, or each of known networks; and the last one."""
-        found = outcome(view)
-        tested = found.best_of_each if view.is_of_references else found.best_of_each[:1]
-        rows = [row for contender in tested for row in contender.rows]
-        rows += [] if found.retrained is None else [found.retrained]
-        return [row.id for row in rows if row.status == "ok"]
+        return self._judged(search, view.rows)
 
-    def learn(self, search: OpenSearch, replica: int, round: int, *, run: str) -> Learned | None:
-        """Return nothing: nothing is proposed by what came out."""
-        return None
+    def kept(self, search: OpenSearch, best: Sequence[ChildRow]) -> frozenset[str]:
+        """Return all children while there are any to train; then those whose weights are of use.
+
+        Those that are tested, and each network's seeds at its best point: it may be handed on.
+        """
+        if not self.is_finished(search, REPLICA):
+            return frozenset(row.id for row in best)
+        others = (row.id for each in self._best_of_each(search, best) for row in each.rows)
+        return frozenset([*others, *self._judged(search, best)])
+
+    def _judged(self, search: OpenSearch, rows: Sequence[ChildRow]) -> list[str]:
+        each = self._best_of_each(search, rows)
+        is_of_references = isinstance(
+            search.config.space, ImageReferencesConfig | TextReferencesConfig
+        )
+        chosen = each if is_of_references else each[:1]
+        again = [row for row in rows if self.is_retraining(row.id)]
+        judged = [*(row for contender in chosen for row in contender.rows), *again]
+        return [row.id for row in judged if row.status == "ok"]
+
+    def _best_of_each(self, search: OpenSearch, rows: Sequence[ChildRow]) -> list[Contender]:
+        return best_of_each(ranked(contenders(self.settings, rows), search.task.measure))
+
+    def _winner(self, search: OpenSearch) -> Contender | None:
+        """Return the best of all trials, which are done; None where none has a score."""
+        rows = self._rows(search, self._trial_rounds)
+        return best_contender(contenders(self.settings, rows), search.task.measure)
+
+    def _rows(self, search: OpenSearch, num_rounds: int) -> list[ChildRow]:
+        keys = [layout.round_state(REPLICA, number, "rewarded") for number in range(num_rounds)]
+        found = search.store.each(lambda key: search.store.read(Rewarded, key), keys)
+        return [row for rewarded in found for row in rewarded.rows]
+
+    # --- for people ------------------------------------------------------------------------------
 
     def complete_view(self, view: SearchView, search: OpenSearch) -> SearchView:
         """Return the view with all that there is to train."""
         is_finished = self.is_finished(search, REPLICA)
+        is_short = is_finished and self.num_done(search, REPLICA) < self.num_rounds
+        num = len(trials(self.settings))
         return replace(
             view,
-            num_children=self.num_children,
+            num_children=num if is_short else self.num_children,
             finished=is_finished,
             retrained=retrained_child(self.settings) if self.settings.retrain else "",
+            ended_early=f"none of the {num:,} trainings has a score" if is_short else "",
         )
 
     def to_do(self, search: OpenSearch, num_rounds: int) -> str:
-        """Return the number of trainings that are left."""
-        return f"{num_rounds} round(s) of final training"
+        """Return what the trainings are."""
+        return trainings_text(self.settings)
 
     def stages(self, search: OpenSearch, num_rounds: int) -> tuple[Stage, ...]:
-        """Return the one stage: children, round after round."""
-        done = self.num_done(search, REPLICA)
-        size, num_trials = self.settings.children_per_round, len(trials(self.settings))
-        left = max(0, num_trials - done * size) + self.settings.retrain
-        return (Stage("children", total=left),)
+        """Return the one stage: children, without those of earlier rounds."""
+        done = self.num_done(search, REPLICA) * self.settings.children_per_round
+        left = max(0, len(trials(self.settings)) - done) + self.settings.retrain
+        total = left if num_rounds else 0
+        return (Stage("children", total=total, title="final training"),)
 
     def preview(self, search: OpenSearch) -> Preview:
         """Say how many trainings there are."""
-        return Preview({"final training": f"{self.num_children:,} trainings"})
+        return Preview({"final training": trainings_text(self.settings)}, child="training")
+
+
+def trainings_text(settings: FinalsConfig) -> str:
+    """Say how many trainings there are, and of what."""
+    num_points = len(trials(settings)) // (len(settings.networks) * settings.seeds)
+    parts = [_counted(len(settings.networks), "network"), _counted(settings.seeds, "seed")]
+    parts += [_counted(num_points, "point")] if settings.grid else []
+    then = ", and the best once more on all data" if settings.retrain else ""
+    return f"{_counted(len(trials(settings)), 'training')} ({' x '.join(parts)}){then}"
 
 
 def architecture_of(search: OpenSearch, text: str) -> Architecture:
@@ -179,18 +239,18 @@ def architecture_of(search: OpenSearch, text: str) -> Architecture:
     Raises:
         ArchitectureError: It is none of the space.
     """
-    space = search.space
-    tokens = planned(space).encode(Architecture(space.name, (), text))
-    return space.decode(tokens)
+    space = planned(search.space)
+    return space.decode(space.encode(Architecture(space.name, (), text)))
 
 
-def at_point(config: SearchConfig, point: dict[str, Any]) -> SearchConfig:
-    """Return the configuration with these settings of its children."""
-    document = config.model_dump(mode="json")
-    for name, value in point.items():
-        section = document["children"]
-        *path, last = name.split(".")
-        for part in path:
-            section = section[part]
-        section[last] = value
-    return parse_config(document, source="final.grid")
+def _task_at(search: OpenSearch, point: Point) -> Task:
+    """Return the task by which children at a point of the grid are trained."""
+    if not point:
+        return search.task
+    children = at_point(search.config.children, point)
+    config: SearchConfig = search.config.model_copy(update={"children": children})
+    return search.task_of(config)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

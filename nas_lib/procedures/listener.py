@@ -21,6 +21,9 @@ class Listener:
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """The search is prepared; this run may do so many rounds over all replicas."""
 
+    def training_best(self, finals: Sequence[OpenSearch], *, workers: int) -> None:
+        """These final trainings of a search are gone on with, one after the other."""
+
     def proposed(
         self,
         replica: int,

@@ -7,7 +7,7 @@ their results by `steps.aggregate_rewards`; the procedure says what comes before
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
@@ -16,7 +16,7 @@ from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.proposals import Assignment
-from nas_lib.records import Child, Learned, RunPlan
+from nas_lib.records import Child, ChildRow, Learned, RunPlan
 from nas_lib.results import SearchView, best_kept, leaderboard, winner
 from nas_lib.store import layout
 from nas_lib.tasks import Task
@@ -177,6 +177,10 @@ class Procedure(ABC, Generic[S]):
         has_weights = leaderboard(view.rows, view.config.children.keep)
         found = [winner(view.rows), *(row for row in has_weights if row == best_kept(view))]
         return dict.fromkeys(row.id for row in found if row is not None)
+
+    def kept(self, search: OpenSearch, best: Sequence[ChildRow]) -> frozenset[str]:
+        """Return the children whose weights are of use, of those that rounds have kept."""
+        return frozenset(row.id for row in best)
 
     # --- for people ------------------------------------------------------------------------------
 

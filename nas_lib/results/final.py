@@ -122,10 +122,7 @@ class Outcome:
     @property
     def best_of_each(self) -> tuple[Contender, ...]:
         """The best point of each network, the best network first."""
-        first: dict[tuple[str, str], Contender] = {}
-        for contender in self.ranked:
-            first.setdefault((contender.network, contender.origin), contender)
-        return tuple(first.values())
+        return tuple(best_of_each(self.ranked))
 
     @property
     def model_rows(self) -> tuple[ChildRow, ...]:
@@ -206,6 +203,14 @@ def ranked(found: Iterable[Contender], measure: Measure) -> list[Contender]:
         return -len(each.valid.scores), mean, min(sizes, default=math.inf)
 
     return sorted((each for each in found if each.valid.scores), key=key)
+
+
+def best_of_each(ranking: Iterable[Contender]) -> list[Contender]:
+    """Return the best point of each network, of contenders in this order."""
+    first: dict[tuple[str, str], Contender] = {}
+    for contender in ranking:
+        first.setdefault((contender.network, contender.origin), contender)
+    return list(first.values())
 
 
 def best_contender(found: Iterable[Contender], measure: Measure) -> Contender | None:

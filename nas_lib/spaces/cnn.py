@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -60,6 +60,7 @@ class CnnSpaceConfig(SpacePart):
     """Convolutional networks with skip connections (Zoph & Le 2017, sections 3.1 and 3.3)."""
 
     task: ClassVar[str] = "images"
+    sizes: ClassVar[tuple[str, ...]] = ("more_filters",)
 
     kind: Literal["cnn"] = "cnn"
     filter_heights: Sides = Field((1, 3, 5, 7), description="Of a convolution, in pixels.")
@@ -105,6 +106,10 @@ class CnnSpaceConfig(SpacePart):
                 f"start ({self.depth.start}) equal to max ({self.depth.max})"
             )
         return self
+
+    def _resized(self, **size: int) -> dict[str, Any]:
+        """Return what becomes another setting where each layer has more filters."""
+        return {"num_filters": [number + size["more_filters"] for number in self.num_filters]}
 
     def build(self, given: Space | None = None) -> CnnSpace:
         """Return the space."""

@@ -47,6 +47,7 @@ class EnasMacroSpaceConfig(OptionsPart):
 
     task: ClassVar[str] = "images"
     super_network: ClassVar[str] = "nas_lib.shared_weights.macro:MacroSuperNetwork"
+    sizes: ClassVar[tuple[str, ...]] = ("filters",)
 
     kind: Literal["enas-macro"] = "enas-macro"
     layers: int = Field(

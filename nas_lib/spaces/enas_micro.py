@@ -56,6 +56,7 @@ class EnasMicroSpaceConfig(OptionsPart):
     task: ClassVar[str] = "images"
     has_cells: ClassVar[bool] = True
     super_network: ClassVar[str] = "nas_lib.shared_weights.micro:MicroSuperNetwork"
+    sizes: ClassVar[tuple[str, ...]] = ("cells", "filters")
 
     kind: Literal["enas-micro"] = "enas-micro"
     nodes: int = Field(5, ge=1, le=20, description="Nodes of a cell, its two inputs not counted.")

@@ -51,6 +51,7 @@ class EnasRnnSpaceConfig(OptionsPart):
 
     task: ClassVar[str] = "text"
     super_network: ClassVar[str] = "nas_lib.shared_weights.rnn:RnnSuperNetwork"
+    sizes: ClassVar[tuple[str, ...]] = ("hidden",)
 
     kind: Literal["enas-rnn"] = "enas-rnn"
     nodes: int = Field(8, ge=1, le=50, description="Nodes whose input and function are decided.")

@@ -13,11 +13,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from nas_lib.architecture import Architecture
-from nas_lib.bounds import Few, Width
-from nas_lib.errors import ArchitectureError
+from nas_lib.bounds import Width
+from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Decision
 
@@ -95,7 +95,9 @@ class SizeConfig(Part):
     filters: Width | None = Field(
         None, description="enas-macro, enas-micro: channels of the first third; unset: as it was."
     )
-    cells: Few | None = Field(None, description="enas-micro: normal cells.")
+    cells: int | None = Field(
+        None, ge=3, le=300, multiple_of=3, description="enas-micro: normal cells, as a third each."
+    )
     hidden: Width | None = Field(None, description="enas-rnn: units of the state.")
     more_filters: Width | None = Field(None, description="cnn: so many more in each layer.")
 
@@ -109,12 +111,14 @@ class SpacePart(Part):
         has_cells: Whether its networks are stacks of cells.
         super_network: `module:name` of the network that owns the weights of all architectures, made
             from these settings; empty where weights cannot be shared.
+        sizes: Settings of `final.size` that its networks have.
     """
 
     task: ClassVar[str | None] = None
     has_plans: ClassVar[bool] = True
     has_cells: ClassVar[bool] = False
     super_network: ClassVar[str] = ""
+    sizes: ClassVar[tuple[str, ...]] = ()
 
     kind: str
 
@@ -124,12 +128,28 @@ class SpacePart(Part):
         return None
 
     def at_size(self, size: SizeConfig) -> Self:
-        """Return the settings of the same architectures as networks of another size.
+        """Return settings whose tokens mean the same networks at another size.
 
         Raises:
             ConfigError: The space has no such size.
         """
-        return self
+        wanted = size.model_dump(exclude_none=True)
+        for name in [name for name in wanted if name not in self.sizes]:
+            takes = " and ".join(self.sizes) or "none"
+            raise ConfigError(
+                f"final.size.{name} is not for space.kind {self.kind}, whose sizes are: {takes}"
+            )
+        if not wanted:
+            return self
+        try:
+            return self.model_validate({**self.model_dump(), **self._resized(**wanted)})
+        except ValidationError as err:
+            why = err.errors()[0]["msg"]
+            raise ConfigError(f"final.size does not go with space.kind {self.kind}: {why}") from err
+
+    def _resized(self, **size: int) -> dict[str, Any]:
+        """Return the settings that another size changes: those of networks from scratch."""
+        return {"child": {**self.model_dump()["child"], **size}}
 
     @abstractmethod
     def build(self, given: Space | None = None) -> Space:

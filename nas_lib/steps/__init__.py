@@ -18,7 +18,7 @@ from nas_lib.steps.prepare import prepare_data
 from nas_lib.steps.reporting import REPORT, view_search, write_report
 from nas_lib.steps.run_account import note_what_is_missing
 from nas_lib.steps.sampling import sample_architectures
-from nas_lib.steps.train_best import are_finished, train_best
+from nas_lib.steps.train_best import are_finished, opened_finals, train_best
 
 __all__ = [
     "REPORT",
@@ -36,6 +36,7 @@ __all__ = [
     "fail_attempt",
     "may_derive",
     "note_what_is_missing",
+    "opened_finals",
     "plan_replicas",
     "plan_rounds",
     "prepare_data",

@@ -17,6 +17,7 @@ from typing import Literal
 
 from nas_lib.controllers import Shard
 from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import procedure_of
 from nas_lib.procedures.proposals import find_round
 from nas_lib.procedures.shards import TOMBSTONE, pull
 from nas_lib.records import ChildId, Proposed
@@ -72,14 +73,24 @@ def collect_garbage(
         delete: Remove it. Versions become tombstones, which a later call deletes.
 
     Returns:
-        What was found, one entry per kind.
+        What was found, one entry per kind; with that of its final trainings.
     """
+    searches = [search, *(search.within(final.key) for final in search.store.finals())]
+    found = [_collect(each, older_than_s=older_than_s, delete=delete) for each in searches]
+    return tuple(
+        Garbage(each[0].kind, tuple(info for part in each for info in part.infos))
+        for each in zip(*found, strict=True)
+    )
+
+
+def _collect(search: OpenSearch, *, older_than_s: float, delete: bool) -> tuple[Garbage, ...]:
+    """Find what is superfluous in one search, and remove it if told to."""
     objects = search.store.objects
     before_s = time.time() - older_than_s
     candidates = _Candidates(list(objects.list("")), before_s)
-    shards = pull(search, known=None)
+    shards = pull(search, known=None) if candidates.has_shards else ()
     opened = list(_open_rounds(search))
-    kept = {row.id for row in search.store.best(search.config.search.replicas)}
+    kept = _kept(search)
     leftovers = [info for info in objects.leftovers() if info.modified_s < before_s]
     found: dict[Kind, Iterable[ObjectInfo]] = {
         "shard versions": candidates.versions(shards, opened),
@@ -106,6 +117,12 @@ def _remove(search: OpenSearch, garbage: Garbage) -> None:
             search.store.objects.delete(info.key)
 
 
+def _kept(search: OpenSearch) -> frozenset[str]:
+    """Return the children whose weights are of use."""
+    rows = search.store.best(search.config.search.replicas)
+    return procedure_of(search.config).kept(search, rows)
+
+
 def _open_rounds(search: OpenSearch) -> Iterator[Proposed]:
     for replica in range(search.config.search.replicas):
         number = search.store.open_round(replica)
@@ -123,6 +140,11 @@ class _Candidates:
         for info in infos:
             self._folders[info.key.rpartition("/")[0]].append(info)
         self._before_s = before_s
+
+    @property
+    def has_shards(self) -> bool:
+        """Whether a controller has any: where nothing is proposed by one, it has none."""
+        return any(key.startswith(f"{layout.CONTROLLER}/") for key in self._infos)
 
     def versions(self, shards: Iterable[Shard], opened: list[Proposed]) -> Iterator[ObjectInfo]:
         """Yield versions that no round refers to and that were not the newest for long.
@@ -170,7 +192,7 @@ class _Candidates:
             if layout.child_result(child) in self._infos:
                 yield from self._checkpoints_in(layout.checkpoints_folder(child))
 
-    def weights(self, kept: set[str]) -> Iterator[ObjectInfo]:
+    def weights(self, kept: frozenset[str]) -> Iterator[ObjectInfo]:
         """Yield those of children in rewarded rounds that are neither kept nor tested."""
         for child in self._children_below(layout.CHILDREN):
             info = self._infos.get(layout.child_weights(child))

@@ -76,7 +76,7 @@ def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
 
 def _of_search_around(search: OpenSearch) -> dict[str, Any]:
     """Return what only a search has that trains its best networks once more."""
-    finals = [OpenSearch(layout.within(search.uri, each.key)) for each in search.store.finals()]
+    finals = [search.within(each.key) for each in search.store.finals()]
     return {
         "finals": tuple(map(view_search, finals)),
         "models": tuple(search.store.models()),

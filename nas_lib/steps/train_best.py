@@ -3,77 +3,165 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import FORMAT_VERSION, FinalConfig, FinalsConfig, RandomConfig, SearchConfig
-from nas_lib.config_file import identity
-from nas_lib.errors import ConfigError
+from nas_lib.config import FORMAT_VERSION, FinalConfig, FinalsConfig, SearchConfig
+from nas_lib.config.final import reference_space
+from nas_lib.config_file import identity, parse_config
+from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
-from nas_lib.records import ChildRow, FinalTraining
+from nas_lib.procedures.proposals import proposed_child
+from nas_lib.records import ChildId, FinalTraining
 from nas_lib.results import leaderboard
-from nas_lib.spaces import planned
+from nas_lib.spaces import SpacePart, planned
 from nas_lib.steps.reporting import view_search
-from nas_lib.store import SearchStore, StoredSearch, layout
+from nas_lib.store import StoredSearch, layout
 
 _KEY = 8  # hexadecimal digits
+_KEEP = 1_000_000  # all weights, until it is known which are of use
+
+
+class _Chosen(NamedTuple):
+    """A network that is to be trained, and what it was called."""
+
+    architecture: Architecture
+    origin: str
 
 
 def train_best(
-    search: OpenSearch, *, settings: FinalConfig | None = None, networks: Sequence[str] = ()
+    search: OpenSearch,
+    *,
+    settings: FinalConfig | None = None,
+    top: int | None = None,
+    networks: Sequence[str] = (),
+    settles: bool = True,
 ) -> list[str]:
     """Make a search's final trainings, unless they are there, and return their URIs.
 
+    The first is that of its own networks; where there are references, the second is of those.
+
     Args:
-        search: The search; it is finished.
+        search: The search; it is finished, unless networks are named.
         settings: How; by default as the search's document says.
-        networks: Children by their ids, or architectures as text; by default the best `top`.
+        top: So many of the best, and no fewer; by default as many as the settings say, as far as
+            there are any.
+        networks: Children by their ids, or architectures as text; by default the best.
+        settles: Whether settings that may change, such as resources, count at once. Else it is for
+            whoever runs a final training, by `opened_finals`.
 
     Raises:
-        ConfigError: The search is not finished, trains nothing, has fewer children, or its space
-            has no such network.
+        ConfigError: The search is not finished, trains nothing, or has fewer children.
+        ArchitectureError: A text is no network of its space.
+    """
+    opened = opened_finals(search, settings=settings, top=top, networks=networks)
+    if settles:
+        for each in opened:
+            each.settle_wanted()
+    return [each.uri for each in opened]
+
+
+def opened_finals(
+    search: OpenSearch,
+    *,
+    settings: FinalConfig | None = None,
+    top: int | None = None,
+    networks: Sequence[str] = (),
+) -> list[OpenSearch]:
+    """Make a search's final trainings, as `train_best` has it, and return them.
+
+    What may change of their settings counts for others once whoever runs them has the lease.
     """
     final = settings or search.config.final
+    if isinstance(search.config.search, FinalsConfig):
+        raise ConfigError(f"{search.uri} is a final training: name the search that it is of")
     if final.children is None or not search.task.trains:
-        raise ConfigError(f"{search.uri} trains nothing here: its children are judged by others")
-    chosen = _chosen(search, final, networks)
-    configs = [_config_of_found(search, final, chosen)]
-    return [_make(search, config, is_of_references=False) for config in configs]
+        raise ConfigError(
+            f"{search.uri} trains nothing here: its architectures are judged by a function of the "
+            "user's own, and there is no network to train once more"
+        )
+    chosen = list(_named(search, networks)) if networks else _best(search, final, top)
+    configs = [(_config_of_found(search, final, chosen), False)]
+    if final.references:
+        configs.append((_config_of_references(search, final, chosen[0]), True))
+    return [_make(search, config, is_of_references=which) for config, which in configs]
 
 
-def _chosen(
-    search: OpenSearch, final: FinalConfig, networks: Sequence[str]
-) -> list[tuple[Architecture, str]]:
-    """Return architectures, and what each is called."""
+def are_finished(uris: Sequence[str]) -> bool:
+    """Say whether all of these final trainings are finished."""
+    searches = map(OpenSearch, uris)
+    return all(procedure_of(each.config).is_finished(each, 0) for each in searches)
+
+
+# --- which networks ------------------------------------------------------------------------------
+
+
+def _best(search: OpenSearch, final: FinalConfig, top: int | None) -> list[_Chosen]:
     view = view_search(search)
     if not view.finished:
         raise ConfigError(
-            f"the search in {search.uri} is not finished: it has {len(view.judged):,} of "
-            f"{view.num_children:,} children; go on with it, or lower its budget"
+            f"the search in {search.uri} is not finished, it has {len(view.judged):,} of "
+            f"{view.num_children:,} children: go on with it (nas search --store {search.uri}), "
+            "lower its budget, or name the networks to train"
         )
-    if networks:
-        raise NotImplementedError  # by ids or texts
-    best: list[ChildRow] = [row for row in leaderboard(view.rows) if row.status == "ok"]
-    if len(best) < final.top:
-        raise ConfigError(f"{search.uri} has {len(best):,} children, and final.top is {final.top}")
-    return [(row.architecture, row.id) for row in best[: final.top]]
+    best: dict[str, _Chosen] = {}
+    for row in leaderboard(view.rows):
+        if row.status == "ok":
+            best.setdefault(row.architecture.id, _Chosen(row.architecture, row.id))
+    wanted = final.top if top is None else top
+    if not best or (top is not None and len(best) < top):
+        raise ConfigError(
+            f"the best {wanted:,} should be trained, and {search.uri} has {len(best):,} "
+            "architecture(s) with a score"
+        )
+    return list(best.values())[:wanted]
+
+
+def _named(search: OpenSearch, networks: Sequence[str]) -> Iterator[_Chosen]:
+    """Yield what these names mean, each network once.
+
+    Raises:
+        ConfigError: There is no such child.
+        ArchitectureError: A text is no network of the space.
+    """
+    seen: set[str] = set()
+    for name in networks:
+        is_child = ChildId.matches(name)
+        architecture = _child(search, name) if is_child else _spelt_out(search, name)
+        if architecture.id not in seen:
+            yield _Chosen(architecture, name if is_child else "")
+        seen.add(architecture.id)
+
+
+def _child(search: OpenSearch, child: str) -> Architecture:
+    try:
+        return proposed_child(search, child).architecture
+    except ObjectNotFoundError as err:
+        raise ConfigError(f"{search.uri} has no child {child}") from err
+
+
+def _spelt_out(search: OpenSearch, text: str) -> Architecture:
+    space = planned(search.space)
+    return space.decode(space.encode(Architecture(space.name, (), text)))
+
+
+# --- how they are trained ------------------------------------------------------------------------
 
 
 def _config_of_found(
-    search: OpenSearch, final: FinalConfig, chosen: Sequence[tuple[Architecture, str]]
+    search: OpenSearch, final: FinalConfig, chosen: Sequence[_Chosen]
 ) -> SearchConfig:
-    config = search.config
-    space = config.space.at_size(final.size)
-    built = planned(space.build())
-    texts = tuple(str(built.plan(architecture.tokens)) for architecture, _ in chosen)
+    space = search.config.space.at_size(final.size)
+    built = planned(space.build(search.given_space))
     return _final_config(
-        config,
+        search.config,
         final,
         space=space,
         search=FinalsConfig(
-            networks=texts,
-            origins=tuple(name for _, name in chosen),
+            networks=tuple(str(built.plan(each.architecture.tokens)) for each in chosen),
+            origins=tuple(each.origin for each in chosen),
             seeds=final.seeds,
             grid=final.grid,
             retrain=final.retrain,
@@ -81,40 +169,66 @@ def _config_of_found(
     )
 
 
-def _final_config(config: SearchConfig, final: FinalConfig, **parts: object) -> SearchConfig:
+def _config_of_references(search: OpenSearch, final: FinalConfig, found: _Chosen) -> SearchConfig:
+    """Return that of known networks, which are as large as what was found where they may be."""
+    manifest = search.task.find_manifest(search.store)
+    assert manifest is not None  # a search that has children has prepared its data
+    own = planned(search.config.space.at_size(final.size).build(search.given_space))
+    sizes = search.task.reference_sizes(own.plan(found.architecture.tokens), manifest)
+    space = reference_space(search.config.task.kind, final.references, **sizes)
+    built = planned(space.build())
+    return _final_config(
+        search.config,
+        final,
+        space=space,
+        search=FinalsConfig(
+            networks=tuple(str(built.plan((token,))) for token in range(len(final.references))),
+            origins=final.references,
+            seeds=final.seeds,
+            grid=final.grid,
+            retrain=False,
+        ),
+    )
+
+
+def _final_config(
+    config: SearchConfig, final: FinalConfig, *, space: SpacePart, search: FinalsConfig
+) -> SearchConfig:
+    """Return the configuration of a final training.
+
+    Raises:
+        ConfigError: Its settings do not go with the networks.
+    """
     assert final.children is not None
+    children = final.children.model_dump(mode="json")
+    if not space.has_cells:
+        children |= dict.fromkeys(final.children.for_cells, 0.0)
     document = {
         "name": config.name,
         "seed": config.seed,
-        "task": config.task,
-        "controller": RandomConfig(),
-        "children": {**final.children.model_dump(mode="json"), "keep": 1_000_000},
-        "resources": config.resources,
-        **parts,
+        "task": config.task.model_dump(mode="json"),
+        "space": space.model_dump(mode="json"),
+        "controller": {"kind": "random"},
+        "children": {**children, "keep": _KEEP},
+        "search": search.model_dump(mode="json"),
+        "resources": config.resources.model_dump(mode="json"),
     }
-    return SearchConfig.model_validate(document)
+    return parse_config(document, source="final")
 
 
-def _make(search: OpenSearch, config: SearchConfig, *, is_of_references: bool) -> str:
-    """Create a final training, unless it is there, and return its URI."""
+def _make(search: OpenSearch, config: SearchConfig, *, is_of_references: bool) -> OpenSearch:
+    """Create a final training, unless it is there, and return it."""
     store = search.store
-    found = store.find_search()
-    assert found is not None
-    name = identity(config, found.data_hash)
-    key = name[:_KEY]
-    uri = layout.within(search.uri, key)
-    stored = StoredSearch(FORMAT_VERSION, name, found.data_hash, config, is_within=True)
-    SearchStore.open(uri).settle(layout.SEARCH, stored)
-    if all(each.key != key for each in store.finals()):
-        note = FinalTraining(key, is_of_references, created_s=time.time())
+    around = store.find_search()
+    assert around is not None
+    name = identity(config, around.data_hash)
+    wanted = StoredSearch(FORMAT_VERSION, name, around.data_hash, config, is_within=True)
+    opened = search.within(name[:_KEY])
+    stored = opened.store.settle(layout.SEARCH, wanted)
+    if stored.identity != name:
+        raise CorruptStateError.of_content(layout.SEARCH, f"it is not what {opened.uri} is called")
+    if all(each.key != name[:_KEY] for each in store.finals()):
+        note = FinalTraining(name[:_KEY], is_of_references, created_s=time.time())
         store.add_note(layout.final_training, note)
-    return uri
-
-
-def are_finished(uris: Sequence[str]) -> bool:
-    """Say whether all of these final trainings are finished."""
-    for uri in uris:
-        search = OpenSearch(uri)
-        if not procedure_of(search.config).is_finished(search, 0):
-            return False
-    return True
+    opened.want(config)
+    return opened

@@ -17,6 +17,7 @@ DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 DATA_FILES = "data/files"  # which files were found to have the content that is stored
 
 ROUNDS = "rounds"
+CONTROLLER = "controller"
 CHILDREN = "children"
 JUDGED = "judged"  # which child each architecture was first judged by
 LEASES = "leases"
@@ -59,7 +60,7 @@ def shard(index: int, version: int) -> str:
 
 def shard_folder(index: int) -> str:
     """Return the prefix of a controller shard's versions."""
-    return f"controller/shard-{index:03d}"
+    return f"{CONTROLLER}/shard-{index:03d}"
 
 
 def versions(index: int) -> Row:

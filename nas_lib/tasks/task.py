@@ -183,6 +183,10 @@ class Task(ABC):
     def num_steps(self, manifest: Manifest) -> float:
         """Return the training steps of one child."""
 
+    def reference_sizes(self, plan: Plan, manifest: Manifest) -> dict[str, int]:
+        """Return the sizes that make known networks as large as this one, where they have any."""
+        return {}
+
     @abstractmethod
     def num_weights(self, plan: Plan, manifest: Manifest) -> int:
         """Return how many numbers this network would have; none of them is made."""

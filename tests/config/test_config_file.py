@@ -27,6 +27,7 @@ from nas_lib.config import (
     RoundsConfig,
     SearchConfig,
     SharedConfig,
+    SizeConfig,
     TextChildrenConfig,
     TextTaskConfig,
     TextWeightsConfig,
@@ -667,6 +668,14 @@ CHANGES = st.fixed_dictionaries(
         "resources": RESOURCES,
     },
 )
+FINALS = st.fixed_dictionaries(
+    {"size": st.just(SizeConfig())},  # of any space
+    optional={
+        "top": st.integers(1, 9),
+        "follows": st.booleans(),
+        "grid": st.sampled_from([{}, {"batch_size": [16, 32], "weight_decay": [0.0, 1e-3]}]),
+    },
+)
 
 
 def through_kubeflow(overrides: dict[str, object]) -> dict[str, object]:
@@ -674,13 +683,14 @@ def through_kubeflow(overrides: dict[str, object]) -> dict[str, object]:
     return dict(json.loads(json.dumps(overrides), parse_int=float))
 
 
-@given(st.sampled_from([*PRESETS]), CHANGES)
+@given(st.sampled_from([*PRESETS]), CHANGES, FINALS)
 def test_preset_and_overrides_mean_the_configuration_they_are_made_of(
-    base: str, changes: dict[str, object]
+    base: str, changes: dict[str, object], final: dict[str, object]
 ) -> None:
     if preset(base).search.kind == "shared":  # which goes with its own space, task and budget
         fixed = ("task", "space", "search")
         changes = {key: value for key, value in changes.items() if key not in fixed}
+    changes["final"] = preset(base).final.model_copy(update=final)
     config = preset(base).model_copy(update=changes)
 
     name, overrides = as_preset(config)

@@ -12,11 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 from space_strategies import tokens_of
 
 from nas_lib.architecture import Architecture
-from nas_lib.errors import ArchitectureError
+from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.named_objects import imported
 from nas_lib.spaces import (
     Choice,
     PlannedSpace,
+    SizeConfig,
     Space,
     SpaceConfig,
     SpacePart,
@@ -222,9 +223,15 @@ class PlannedSpaceContract(SpaceContract):
 
     Attributes:
         misspelt: Texts that spell no plan, and how the sentences read that say so.
+        sizes: Any that its networks may have in the end.
     """
 
     misspelt: ClassVar[list[Refusal]]
+    sizes: ClassVar[st.SearchStrategy[SizeConfig]] = st.just(SizeConfig())
+
+    def resized(self, plan: Any, size: SizeConfig) -> Any:
+        """Return the plan at another size, by hand."""
+        return plan
 
     def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int | None:
         """Return the layers of a network, None where there are none."""
@@ -274,6 +281,38 @@ class PlannedSpaceContract(SpaceContract):
         for parameter in network.parameters():
             assert parameter.grad is not None  # nothing is built that nothing takes
             assert parameter.grad.isfinite().all()
+
+    @given(st.data())
+    @settings(any_of_all, max_examples=25)
+    def test_at_another_size_tokens_mean_the_same_network_which_builds_and_runs(
+        self, data: st.DataObject
+    ) -> None:
+        from learning_networks import TASKS  # loads torch
+
+        config, space, depth, tokens = self.draw(data)
+        size = data.draw(self.sizes)
+        assert isinstance(space, PlannedSpace)
+
+        resized = config.at_size(size)
+
+        other = resized.build()
+        assert isinstance(other, PlannedSpace)
+        plan = other.plan(tokens)
+        assert plan == self.resized(space.plan(tokens), size)
+        assert other.decisions(depth) == space.decisions(depth)
+        assert str(other.plan(other.encode(other.decode(tokens)))) == str(plan)
+        TASKS[str(config.task)](resized, plan, data)
+
+    @given(st.data())
+    @settings(any_of_all, max_examples=5)
+    def test_only_a_size_of_its_own_changes_a_space(self, data: st.DataObject) -> None:
+        config, *_ = self.draw(data)
+
+        assert config.at_size(SizeConfig()) == config
+        for name in SizeConfig.model_fields.keys() - set(config.sizes):
+            sentence = f"^final.size.{name} is not for space.kind {config.kind}"
+            with pytest.raises(ConfigError, match=sentence):
+                config.at_size(SizeConfig(**{name: 9}))
 
 
 class PublishedSpaceContract(PlannedSpaceContract):

@@ -3,12 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 from published_arcs import MACRO
 from space_contract import Example, PublishedSpaceContract, Tokens
 from space_strategies import macro_configs
 
 from nas_lib.config import EnasMacroSpaceConfig, FiltersConfig
-from nas_lib.spaces import Choice, EnasMacroSpace, MacroPlan, Subset, space_size
+from nas_lib.spaces import Choice, EnasMacroSpace, MacroPlan, SizeConfig, Subset, space_size
 from nas_lib.spaces.enas_macro import MacroLayer, pools_after
 
 SMALL = EnasMacroSpace(EnasMacroSpaceConfig(layers=4, child=FiltersConfig(filters=8)))
@@ -19,6 +20,7 @@ CONFIG = "8 filters | conv3 | sep5 + 0 | max3 | conv5 + 0,2"
 
 class TestEnasMacroSpace(PublishedSpaceContract):
     configs = macro_configs()
+    sizes = st.builds(SizeConfig, filters=st.integers(1, 9))
     example = Example(SMALL, TOKENS, CONFIG, "56508a283e7d", "8 filters: conv3 sep5 max3 conv5")
     misspelt = [
         ("conv3 | conv3 | conv3", "must begin like '96 filters', got 'conv3'"),
@@ -44,6 +46,10 @@ class TestEnasMacroSpace(PublishedSpaceContract):
         ("0 3 1", "expected 10 tokens .* got 3"),
         ("0 3 1 6 0 0 2 1 0 1", r"token 3 \(operation\) must be in \[0, 6\), got 6"),
     ]
+
+    def resized(self, plan: MacroPlan, size: SizeConfig) -> MacroPlan:
+        assert size.filters
+        return MacroPlan(size.filters, plan.layers)
 
     def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
         return int(config.layers)

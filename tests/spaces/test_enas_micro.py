@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import strategies as st
 from published_arcs import MICRO
 from space_contract import Example, PublishedSpaceContract, Tokens
 from space_strategies import micro_configs
@@ -12,6 +13,7 @@ from nas_lib.spaces import (
     EnasMicroSpace,
     MicroPlan,
     Pointer,
+    SizeConfig,
     SpacePart,
     space_size,
 )
@@ -31,6 +33,9 @@ POOLED = CONFIG.replace("identity(1)", "avg3(1)")
 
 class TestEnasMicroSpace(PublishedSpaceContract):
     configs = micro_configs()
+    sizes = st.builds(
+        SizeConfig, cells=st.none() | st.sampled_from([3, 6]), filters=st.none() | st.integers(1, 5)
+    )
     example = Example(
         SMALL,
         TOKENS,
@@ -79,6 +84,11 @@ class TestEnasMicroSpace(PublishedSpaceContract):
         ("0 0 1 3 2", "expected 16 tokens .* got 5"),
         ("0 0 2 3" + " 0" * 12, r"token 1 \(node\) must be in \[0, 2\), got 2"),
     ]
+
+    def resized(self, plan: MicroPlan, size: SizeConfig) -> MicroPlan:
+        return MicroPlan(
+            size.cells or plan.cells, size.filters or plan.filters, plan.normal, plan.reduction
+        )
 
     def meaning(self, config: SpacePart, tokens: Tokens) -> object:
         """A node's two edges have no order."""

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import math
 
+from hypothesis import strategies as st
 from space_contract import Example, PublishedSpaceContract
 from space_strategies import rnn_configs
 
 from nas_lib.config import EnasRnnSpaceConfig, HiddenConfig
-from nas_lib.spaces import Anchor, Choice, EnasRnnSpace, Pointer, num_tokens, space_size
+from nas_lib.spaces import Anchor, Choice, EnasRnnSpace, Pointer, SizeConfig, num_tokens, space_size
 from nas_lib.spaces.enas_rnn import RnnNode, RnnPlan, loose_ends
 
 ENAS_LM = EnasRnnSpace(EnasRnnSpaceConfig())
@@ -17,6 +18,7 @@ DARTS = "0 2 1 1 1 1 1 3 2 0 5 2 3 0 5 1"
 
 class TestEnasRnnSpace(PublishedSpaceContract):
     configs = rnn_configs()
+    sizes = st.builds(SizeConfig, hidden=st.integers(1, 9))
     example = Example(  # figure 1 of the paper: its nodes 1 to 4 are ours 0 to 3
         ORIGINAL,
         (0, 0, 1, 1, 1, 0, 0),  # tanh | 1: relu | 2: relu | 1: tanh
@@ -48,6 +50,10 @@ class TestEnasRnnSpace(PublishedSpaceContract):
         ("800 units | tanh | tanh(0) | mean of 1", r"must be one of \['relu'\], got tanh"),
     ]
     unpublished = [("0 tanh", "numbers with blanks between, got 'tanh'")]
+
+    def resized(self, plan: RnnPlan, size: SizeConfig) -> RnnPlan:
+        assert size.hidden
+        return RnnPlan(size.hidden, plan.nodes, plan.outputs)
 
 
 def test_enas_lm_decides_previous_node_and_function_of_each_node() -> None:

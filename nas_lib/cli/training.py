@@ -1,0 +1,125 @@
+"""`nas train`: from the networks that a search recommends to one that is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nas_lib.cli.configuring import load_stored, print_json, set_option
+from nas_lib.cli.results import search_argument
+from nas_lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nas_lib.config import SearchConfig
+    from nas_lib.engine import SearchHandle
+    from nas_lib.results import SearchView
+
+
+@click.command()
+@search_argument
+@click.option("--top", type=click.IntRange(1, 1000), help="Train so many of the best networks.")
+@click.option("--seeds", type=click.IntRange(1, 1000), help="Train each so often.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="ID|TEXT",
+    help="Train this one: a child, by its id, or an architecture as tables show it; repeatable.",
+)
+@click.option("--references", is_flag=True, help="Train known networks beside them, to compare.")
+@click.option(
+    "--reference", "names", multiple=True, help="Such as resnet-20: this one; repeatable."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    help="Networks trained at once; by default one per GPU, or per CPU where there is none.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what came out as JSON.")
+@set_option
+def train(
+    search: str,
+    top: int | None,
+    seeds: int | None,
+    networks: tuple[str, ...],
+    references: bool,
+    names: tuple[str, ...],
+    workers: int | None,
+    as_json: bool,
+    overrides: tuple[str, ...],
+) -> None:
+    """Train the best networks of a finished SEARCH, each by several seeds, and use the winner.
+
+    The winner is trained once more, on all data but the test's. How, its document says under
+    `final`; --set final.children.epochs=50 says otherwise. The same command continues.
+    """
+    config = load_stored(search, _checked(overrides))
+    wanted = _references(config, names) if references or names else None
+    given = {"seeds": seeds, "references": wanted}
+    own = [f"final.{name}={value}" for name, value in given.items() if value is not None]
+    config = load_stored(search, (*overrides, *own))
+
+    from nas_lib import engine
+    from nas_lib.cli.progress import progress
+    from nas_lib.cli.searching import is_alive
+
+    is_asked = any(override.startswith("final.top=") for override in overrides)
+    with progress(config) as listener:
+        handle = engine.train_best(
+            search,
+            top=config.final.top if is_asked and top is None else top,
+            networks=networks,
+            settings=config.final,
+            workers=workers,
+            listener=listener,
+            is_alive=is_alive,
+        )
+    if as_json:
+        print_json({"uri": handle.uri, **finals_json(handle)})
+    else:
+        print_finals(handle)
+
+
+def finals_json(handle: SearchHandle) -> dict[str, Any]:
+    """Return what became of a search's best networks as plain data; empty where nothing did."""
+    from nas_lib.report import leaderboard_json
+
+    finals = [leaderboard_json(view, None) for view in _trained(handle)]
+    return {"finals": finals} if finals else {}
+
+
+def print_finals(handle: SearchHandle) -> None:
+    """Print what became of a search's best networks, if anything did, and where the report is."""
+    from nas_lib.cli.results import print_results
+    from nas_lib.steps import REPORT
+    from nas_lib.store import layout
+
+    for view in _trained(handle):
+        click.echo(f"\nFinal training in {view.uri}:")
+        print_results(view, len(view.rows))
+    click.echo(f"Report: {handle.uri}/{layout.report(handle.run, REPORT)}")
+
+
+def _trained(handle: SearchHandle) -> list[SearchView]:
+    """Return the final trainings that a run did, or found done."""
+    return [view for view in handle.view.finals if view.uri in handle.trained]
+
+
+def _checked(overrides: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse settings of the search: they are what it was."""
+    for override in overrides:
+        if not override.startswith("final."):
+            raise ConfigError(
+                f"nas train changes settings of final, as final.children.epochs=50, got {override}"
+            )
+    return overrides
+
+
+def _references(config: SearchConfig, names: tuple[str, ...]) -> str:
+    """Return which known networks are meant, as YAML has a list."""
+    import json
+
+    from nas_lib.spaces.references import STANDARD
+
+    return json.dumps(names or config.final.references or STANDARD[config.task.kind])
