@@ -209,8 +209,8 @@ class Final(Procedure[FinalsConfig]):
         )
 
     def to_do(self, search: OpenSearch, num_rounds: int) -> str:
-        """Return what the trainings are."""
-        return trainings_text(self.settings)
+        """Return what the trainings are, all of them."""
+        return trainings_text(self.settings) if num_rounds else "no training"
 
     def stages(self, search: OpenSearch, num_rounds: int) -> tuple[Stage, ...]:
         """Return the one stage: children, without those of earlier rounds."""

@@ -221,6 +221,7 @@ def test_what_there_is_to_do_is_counted_and_told() -> None:
     assert told == (
         "8 trainings (2 networks x 2 seeds x 2 points), and the best once more on all data"
     )
+    assert procedure.to_do(search, 0) == "no training"
     assert before == (Stage("children", total=9, title="final training"),)
     assert procedure.stages(search, 2) == (Stage("children", total=3, title="final training"),)
     assert procedure.num_rounds == 3
