@@ -69,7 +69,15 @@ def test_a_device_that_is_not_here_is_refused_as_the_search_would_refuse_it(tmp_
 
 
 def test_children_that_no_memory_holds_are_not_built() -> None:
-    facts = preview(digits(**{"space.num_filters": [65_536], "space.filter_heights": [1, 4096]}))
+    facts = preview(
+        digits(
+            **{
+                "space.num_filters": [65_536],
+                "space.filter_heights": [1, 4096],
+                "final.size.more_filters": None,
+            }
+        )
+    )
 
     assert facts["time"].startswith("unknown: the weights of a child and their gradients take ")
 
