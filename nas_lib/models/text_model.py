@@ -123,16 +123,14 @@ class TextModel(Model):
         return total
 
     def _logits(self, inputs_RB: Words) -> Iterator[npt.NDArray[Any]]:
-        """Yield what comes after each word, `[T, B, V]`, piece by piece; the last may be shorter.
+        """Yield what comes after each word, `[T, B, V]`, piece by piece.
 
         The state is zero at first, and carried over from piece to piece.
         """
-        bptt, num_columns = self._inputs.bptt, inputs_RB.shape[1]
-        state_BS = np.zeros((num_columns, self._inputs.state_size), np.float32)
+        bptt, size = self._inputs.bptt, self._inputs.state_size
+        state_BS = np.zeros((inputs_RB.shape[1], size), np.float32)
         for start in range(0, len(inputs_RB), bptt):
-            piece_TB = inputs_RB[start : start + bptt]
-            filled_TB = np.zeros((bptt, num_columns), np.int64)
-            filled_TB[: len(piece_TB)] = piece_TB
-            found = self.graph.run({"words": filled_TB, "state": state_BS})
+            words_TB = inputs_RB[start : start + bptt]
+            found = self.graph.run({"words": words_TB, "state": state_BS})
             state_BS = found["next_state"]
-            yield found["logits"][: len(piece_TB)]
+            yield found["logits"]

@@ -71,35 +71,31 @@ def word_weights() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @cache
 def word_graph() -> bytes:
-    """The graph of the model of words, of T steps of `tanh(words + state x states)`."""
+    """The graph of the model of words: `tanh(words + state x states)`, one after the other."""
     int64, float32 = TensorProto.INT64, TensorProto.FLOAT
     weights = dict(zip(("words_VS", "states_SS", "logits_SV"), word_weights(), strict=True))
-    steps = range(WORD_INPUTS.bptt)
-    parts = [f"word{step}" for step in steps]
-    nodes = [helper.make_node("Gather", ["words_VS", "words"], ["embedded"], axis=0)]
-    nodes += [helper.make_node("Split", ["embedded"], parts, axis=0, num_outputs=len(parts))]
-    state = "state"
-    for step in steps:
-        nodes += [
-            helper.make_node("Squeeze", [f"word{step}", "zero"], [f"x{step}"]),
-            helper.make_node("MatMul", [state, "states_SS"], [f"y{step}"]),
-            helper.make_node("Add", [f"x{step}", f"y{step}"], [f"z{step}"]),
-            helper.make_node("Tanh", [f"z{step}"], [f"state{step}"]),
-            helper.make_node("Unsqueeze", [f"state{step}", "zero"], [f"row{step}"]),
-        ]
-        state = f"state{step}"
-    nodes += [
-        helper.make_node("Concat", [f"row{step}" for step in steps], ["states"], axis=0),
-        helper.make_node("MatMul", ["states", "logits_SV"], ["logits"]),
-        helper.make_node("Identity", [state], ["next_state"]),
+    state, word = _tensor("before", float32, "B", STATE), _tensor("word", int64, "B")
+    steps = [
+        helper.make_node("Gather", ["words_VS", "word"], ["x"]),
+        helper.make_node("MatMul", ["before", "states_SS"], ["y"]),
+        helper.make_node("Add", ["x", "y"], ["z"]),
+        helper.make_node("Tanh", ["z"], ["after"]),
+        helper.make_node("Identity", ["after"], ["row"]),
     ]
-    inputs = [_tensor("words", int64, len(steps), "B"), _tensor("state", float32, "B", STATE)]
+    ends = [_tensor(name, float32, "B", STATE) for name in ("after", "row")]
+    body = helper.make_graph(steps, "word", [state, word], ends)
+    scanned = ["next_state", "states"]
+    nodes = [
+        helper.make_node("Scan", ["state", "words"], scanned, body=body, num_scan_inputs=1),
+        helper.make_node("MatMul", ["states", "logits_SV"], ["logits"]),
+    ]
+    inputs = [_tensor("words", int64, "T", "B"), _tensor("state", float32, "B", STATE)]
     outputs = [
-        _tensor("logits", float32, len(steps), "B", len(WORDS)),
-        _tensor("states", float32, len(steps), "B", STATE),
+        _tensor("logits", float32, "T", "B", len(WORDS)),
+        _tensor("states", float32, "T", "B", STATE),
         _tensor("next_state", float32, "B", STATE),
     ]
-    return _graph(nodes, inputs, outputs, {**weights, "zero": np.array([0])})
+    return _graph(nodes, inputs, outputs, weights)
 
 
 def colour_model(place: Path | str, folder: str = "", **changes: Any) -> ModelInfo:
