@@ -13,7 +13,7 @@ from nas_lib.engine import search
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, SearchMismatchError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.rounds import propose_round
-from nas_lib.records import ChildId, Learned, Proposed, to_json
+from nas_lib.records import ChildId, ChildResult, Learned, Proposed, to_json
 from nas_lib.store import History, SearchStore, layout
 
 
@@ -197,6 +197,21 @@ def test_the_best_children_are_carried_from_round_to_round(uri: str) -> None:
     rewards = sorted((row.reward for row in steps.view_search(OpenSearch(uri)).rows), reverse=True)
     assert last is not None
     assert [row.reward for row in last.best] == rewards[:5]  # children.keep
+
+
+def test_who_learnt_what_it_would_be_judged_by_is_kept_beside_the_best(uri: str) -> None:
+    children = steps.sample_architectures(OpenSearch(uri), replica=0, run="a")
+    unjudged = ChildResult(children[0], "ok", 0.0)
+    store(uri).settle(layout.child_result(children[0]), unjudged)
+    finish_round(uri, children)
+    for _ in range(2):
+        do_round(uri)
+
+    last = store(uri).newest_rewarded(0)
+    assert last is not None
+    assert len(last.best) == 5 + 1  # children.keep
+    assert last.best[-1].id == children[0]
+    assert all(row.score is not None for row in last.best[:-1])
 
 
 @pytest.mark.parametrize(

@@ -268,6 +268,25 @@ class TrainedTaskContract(TaskContract):
         assert result.num_parameters == self.num_parameters
         assert result.num_multiply_adds
 
+    def test_who_learns_the_validation_data_has_no_score_and_the_last_epochs_weights(
+        self, folder: Path
+    ) -> None:
+        task = self.trained_task(self.config(folder, include_validation=True))
+        store = stored(task)
+        manifest = task.find_manifest(store)
+        assert manifest is not None
+
+        judged = task.judge(self.child, task.config.space.build(), store)
+
+        result = judged.result
+        assert (result.status, result.score, result.reward) == ("ok", None, 0.0)
+        assert result.best_epoch == len(result.epochs) == 5
+        assert judged.weights is not None
+        assert not task.misfit(result)
+        assert "no score" in task.misfit(dataclasses.replace(result, reward=0.5))
+        share = (manifest.num_train + manifest.num_valid) / manifest.num_train
+        assert task.num_steps(manifest) == pytest.approx(self.num_steps * share)
+
     def test_another_seed_gives_another_network(self, task: Task, space: Space) -> None:
         other = dataclasses.replace(self.child, seed=6)
 

@@ -10,9 +10,14 @@ from torch import Generator, Tensor
 from nas_lib.config import AugmentConfig
 from nas_lib.tasks.images.batches import (
     Batch,
+    alternating_flips,
     augment_images,
+    blend,
     evaluation_batches,
+    mixed,
     num_training_batches,
+    spread,
+    standardised,
     training_batches,
 )
 
@@ -144,6 +149,30 @@ class TestAugmentation:
         cropped = augment_images(x_BCHW, AugmentConfig(pad=1, flip=False), seeded())
         assert {tuple(crop.tolist()) for crop in cropped.flatten(1)} == windows
 
+    def test_a_reflection_goes_there_and_back_however_far_it_is(self) -> None:
+        line = torch.tensor([0.0, 1.0, 2.0]).expand(500, 1, 1, 3)
+        augment = AugmentConfig(pad=4, padding="reflect", flip=False)
+
+        cropped = augment_images(line, augment, seeded())
+
+        # 0 1 2 1 [0 1 2] 1 0 1 2: every three that follow each other; above and below the same
+        assert {tuple(crop.tolist()) for crop in cropped.flatten(1)} == {
+            (0, 1, 2),
+            (1, 2, 1),
+            (2, 1, 0),
+            (1, 0, 1),
+        }
+
+    def test_a_reflection_leaves_other_random_numbers_as_they_are(self) -> None:
+        x_BCHW = torch.rand(64, 2, 5, 6) + 1
+        zeros, reflected = (
+            augment_images(x_BCHW, AugmentConfig(pad=2, padding=padding), seeded())
+            for padding in ("zeros", "reflect")
+        )
+        inside = zeros != 0
+        assert torch.equal(zeros[inside], reflected[inside])
+        assert reflected.min() >= 1
+
     def test_half_of_the_images_are_flipped_left_to_right(self) -> None:
         flipped = augment_images(
             self.image.expand(2000, 1, 2, 2), AugmentConfig(pad=0, flip=True), seeded()
@@ -207,3 +236,78 @@ class TestAugmentation:
     def test_nothing_changes_where_nothing_is_asked_for(self) -> None:
         x_BCHW = torch.rand(4, 3, 5, 5)
         assert torch.equal(augment_images(x_BCHW, NO_CHANGE, seeded()), x_BCHW)
+
+
+class TestAlternatingFlips:
+    def test_each_image_is_flipped_in_every_other_epoch_and_a_random_half_at_first(self) -> None:
+        first, second, third = (alternating_flips(1000, seed=3, epoch=epoch) for epoch in (1, 2, 3))
+
+        assert torch.equal(first, ~second)
+        assert torch.equal(first, third)
+        # 1000 fair coins: mean 500, deviation sqrt(1000 / 4) = 15.8; five of those on each side
+        assert 421 < int(first.sum()) < 579
+        assert not torch.equal(first, alternating_flips(1000, seed=4, epoch=1))
+
+    def test_they_go_with_the_images_whatever_the_order(self) -> None:
+        _, labels_N = numbered(40)
+        images = torch.stack([labels_N.float(), labels_N + 0.5], dim=1)[:, None, None, :]
+        flipped_N = alternating_flips(40, seed=0, epoch=1)
+        (x_BCHW, y_B), *_ = training_batches(
+            images,
+            labels_N,
+            batch_size=40,
+            augment=AugmentConfig(pad=0, flip="alternating"),
+            generator=seeded(),
+            flipped_N=flipped_N,
+            **AS_IS,
+        )
+
+        begins_B = x_BCHW[:, 0, 0, 0] - y_B
+        assert torch.equal(begins_B, flipped_N[y_B] * 0.5)
+
+
+class TestMixing:
+    def test_images_and_targets_are_mixed_in_the_same_shares(self) -> None:
+        x_BCHW = torch.tensor([2.0, 6.0]).reshape(2, 1, 1, 1)
+        y_BK = torch.tensor([[1, 0, 0], [0, 0, 1]])
+
+        x_BCHW, targets_BK = blend(x_BCHW, y_BK, torch.tensor([1, 0]), 0.75)
+
+        # 0.75 x 2 + 0.25 x 6 = 3 and 0.75 x 6 + 0.25 x 2 = 5
+        assert x_BCHW.flatten().tolist() == [3, 5]
+        assert targets_BK.tolist() == [[0.75, 0, 0.25], [0.25, 0, 0.75]]
+
+    def test_a_batch_has_one_weight_from_the_beta_distribution(self) -> None:
+        y_B = torch.tensor([0, 1])
+        images = torch.zeros(2, 1, 1, 1)
+        generator, shares = seeded(), []
+        while len(shares) < 400:
+            _, targets_BK = mixed(images, y_B, alpha=0.2, num_classes=2, generator=generator)
+            assert targets_BK[0, 0] == pytest.approx(targets_BK[1, 1].item())
+            if targets_BK[0, 0] < 1:  # the others stay where they were, half of all
+                shares.append(targets_BK[0, 0].item())
+        shares_N = torch.tensor(shares)
+
+        # Beta(0.2, 0.2): mean 1/2, variance 1 / (4 (2 x 0.2 + 1)) = 0.1786, deviation 0.42; of a
+        # mean of 400 0.021
+        assert shares_N.mean().item() == pytest.approx(0.5, abs=0.1)
+        assert shares_N.var().item() == pytest.approx(0.1786, abs=0.02)
+
+    def test_it_follows_from_the_generator_alone(self) -> None:
+        x_BCHW, y_B = torch.rand(8, 1, 2, 2), torch.arange(8)
+        one, same, other = (
+            mixed(x_BCHW, y_B, alpha=1, num_classes=8, generator=seeded(seed)) for seed in (1, 1, 2)
+        )
+        assert torch.equal(one[0], same[0])
+        assert torch.equal(one[1], same[1])
+        assert not torch.equal(one[1], other[1])
+
+
+def test_some_images_are_spread_over_all_and_standardised() -> None:
+    images, _ = numbered(10)
+    some = spread(images, 4)
+
+    # of 10 the ones at 0, 2.5, 5 and 7.5, rounded down
+    assert some[:, 0, 0, 0].tolist() == [0, 2, 5, 7]
+    assert torch.equal(spread(images, 11), images)
+    assert standardised(some, [1.0], [2.0])[:, 0, 0, 0].tolist() == [-0.5, 0.5, 2, 3]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from torch import Tensor, nn
-from toy_images import MANIFEST, children, image_trainer
+from toy_images import IMAGES, MANIFEST, PLAN, children, image_trainer
 
 from nas_lib.config import AugmentConfig
 from nas_lib.errors import ArchitectureError
@@ -19,6 +19,13 @@ from nas_lib.spaces import MicroPlan, RnnPlan
 from nas_lib.tasks.images.batches import ImageSplits, ImageTensors
 from nas_lib.tasks.images.trainer import ImageTrainer, evaluate, predicted
 from nas_lib.training.epoch_trainer import DivergedError
+
+CELLS = MicroPlan.parse(
+    "3 cells, 2 filters | normal: sep3(0)+max3(1) | reduction: avg3(0)+identity(1)"
+)
+ONE_PIXEL = replace(
+    MANIFEST, image_shape=(1, 1, 1), class_names=("0", "1"), mean=(0.0,), std=(1.0,)
+)
 
 
 def test_every_epoch_has_an_order_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +96,9 @@ class TwoHeadedPlan(LinearPlan):
     network: ClassVar[str] = f"{__name__}:TwoHeaded"
 
 
-def one_step(plan: LinearPlan, **settings: Any) -> tuple[ImageTrainer, EpochMetrics]:
+def one_step(
+    plan: LinearPlan, *, seed: int = 5, **settings: Any
+) -> tuple[ImageTrainer, EpochMetrics]:
     """Train a network on two images, of one pixel of 1 and 2 and classes 0 and 1, for one step."""
     both = ImageTensors(torch.tensor([1.0, 2.0]).reshape(2, 1, 1, 1), torch.tensor([0, 1]))
     augment = AugmentConfig(pad=0, flip=False)
@@ -97,7 +106,8 @@ def one_step(plan: LinearPlan, **settings: Any) -> tuple[ImageTrainer, EpochMetr
         children(epochs=1, learning_rate=0.1, augment=augment, **settings),
         images=ImageSplits(train=both, valid=both),
         plan=plan,
-        manifest=replace(MANIFEST, image_shape=(1, 1, 1), mean=(0.0,), std=(1.0,)),
+        seed=seed,
+        manifest=ONE_PIXEL,
     )
     return one, one.run_epoch()
 
@@ -140,6 +150,127 @@ def test_the_auxiliary_loss_counts_by_its_weight_and_is_not_the_loss_that_is_tol
     assert one.kept().keys() == {"linear.weight", "linear.bias"}
 
 
+def test_smoothed_labels_are_what_is_learnt() -> None:
+    one, _ = one_step(LinearPlan(), momentum=0, nesterov=False, weight_decay=0, label_smoothing=0.2)
+
+    # Targets 0.8 x 1 + 0.2 / 2 = 0.9 and 0.1. Gradient of weight 0:
+    # ((1/2 - 0.9) x 1 + (1/2 - 0.1) x 2) / 2 = 0.2
+    weight = next(one.network.parameters())
+    assert weight.flatten().tolist() == pytest.approx([0.98, 1.02])
+
+
+def test_mixed_images_are_learnt_with_mixed_targets() -> None:
+    one, _ = one_step(LinearPlan(), seed=7, momentum=0, nesterov=False, weight_decay=0, mixup=1.0)
+    ((x_BCHW, targets_BK),) = one._batches(1)
+
+    # logits are equal, as above: the gradient of weight 0 is the mean of (1/2 - target 0) x pixel
+    gradient = ((0.5 - targets_BK[:, 0]) * x_BCHW.flatten()).mean().item()
+    weight = next(one.network.parameters())
+    assert weight[0].item() == pytest.approx(1 - 0.1 * gradient)
+    assert 0 < targets_BK[0, 0] < 1  # by this seed the two changed places
+
+
+class Fitted(Linear):
+    """Its bias is the mean of the images that it begins with."""
+
+    def begin(self, images_BCHW: Tensor) -> None:
+        with torch.no_grad():
+            self.linear.bias += images_BCHW.mean()
+
+
+class FittedPlan(LinearPlan):
+    """The same with a network that looks at images first."""
+
+    network: ClassVar[str] = f"{__name__}:Fitted"
+
+
+def test_first_weights_may_depend_on_the_images_and_are_made_once() -> None:
+    settings = {"momentum": 0, "nesterov": False, "weight_decay": 0, "average_decay": 0.5}
+    one, _ = one_step(FittedPlan(), **settings)
+
+    # The mean of 1 and 2 is 1.5. As above, biases have no gradient: it is what the average holds.
+    _, bias = one.network.parameters()
+    assert bias.tolist() == [1.5, 1.5]
+    assert one.best["linear.bias"].tolist() == [1.5, 1.5]
+
+
+def test_one_that_goes_on_does_not_begin_again() -> None:
+    settings: dict[str, Any] = {"epochs": 2, "augment": AugmentConfig(pad=0, flip=False)}
+    pixels = ImageTensors(torch.tensor([1.0, 2.0]).reshape(2, 1, 1, 1), torch.tensor([0, 1]))
+
+    def trainer() -> ImageTrainer:
+        return image_trainer(
+            children(**settings),
+            images=ImageSplits(train=pixels, valid=pixels),
+            plan=FittedPlan(),
+            manifest=ONE_PIXEL,
+        )
+
+    whole, resumed = trainer(), trainer()
+    whole.run_epoch()
+    resumed.restore(whole.checkpoint())
+    whole.run_epoch()
+    resumed.run_epoch()
+
+    torch.testing.assert_close(resumed.network.state_dict(), whole.network.state_dict())
+
+
+def test_the_average_is_judged_and_kept_while_training_goes_on_from_its_own_weights() -> None:
+    plain, averaged = (image_trainer(children(average_decay=decay)) for decay in (0.0, 0.95))
+    while not averaged.is_done:
+        plain.run_epoch()
+        averaged.run_epoch()
+
+    for mine, theirs in zip(
+        plain.network.state_dict().values(), averaged.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(mine, theirs)
+    found = averaged.judged.state_dict()
+    assert averaged.judged is not averaged.network
+    assert not torch.equal(found["classifier.weight"], plain.best["classifier.weight"])
+    name = "layers.0.convs.0.norm.running_mean"
+    assert not torch.equal(found[name], plain.network.state_dict()[name])
+    mean, std = MANIFEST.mean, MANIFEST.std
+    judged = evaluate(averaged.judged, IMAGES.valid, mean=mean, std=std)
+    assert judged.loss == averaged.epochs[-1].valid_loss
+
+
+def test_with_validation_images_all_are_learnt_and_the_last_epoch_counts() -> None:
+    one = image_trainer(children(include_validation=True, batch_size=27, epochs=2))
+    labels = torch.cat([y_B for _, y_B in one._batches(1)])
+
+    one.run_epoch()
+    assert one.best_epoch() is None
+    last = one.run_epoch()
+
+    both = torch.cat([IMAGES.train.labels, IMAGES.valid.labels])
+    assert torch.equal(labels.sort().values, both.sort().values)
+    assert one.best_epoch() is last
+
+
+# Of trainings before there were averages, mixed images and so on; computed on a CPU.
+LOSSES_BEFORE = {
+    "momentum": ([1.0799741, 0.8722126, 0.6625996, 0.5650932], 0.4394359),
+    "everything random": ([2.1120529, 1.3079369, 0.9940384, 1.1951034], 0.9029935),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES_BEFORE)
+def test_a_training_without_these_settings_is_what_it_was_before_them(name: str) -> None:
+    settings: dict[str, Any] = {"epochs": 4}
+    if name != "momentum":
+        settings |= {"batch_size": 30, "dropout": 0.2, "drop_path": 0.4, "auxiliary_weight": 0.4}
+        settings |= {"clip_norm": 1.0, "schedule": "cosine_restarts", "first_cycle": 1}
+        settings |= {"augment": AugmentConfig(pad=1, flip=True, cutout=2)}
+    one = image_trainer(children(**settings), plan=PLAN if name == "momentum" else CELLS)
+
+    epochs = [one.run_epoch() for _ in range(4)]
+
+    train_losses, valid_loss = LOSSES_BEFORE[name]
+    assert [metrics.train_loss for metrics in epochs] == pytest.approx(train_losses, rel=1e-4)
+    assert epochs[-1].valid_loss == pytest.approx(valid_loss, rel=1e-4)
+
+
 def test_a_plan_of_no_network_for_images_is_refused() -> None:
     plan = RnnPlan.parse("6 units | tanh | relu(0) | mean of 1")
 
@@ -148,10 +279,7 @@ def test_a_plan_of_no_network_for_images_is_refused() -> None:
 
 
 def test_the_auxiliary_classifier_learns_and_is_not_kept() -> None:
-    plan = MicroPlan.parse(
-        "3 cells, 2 filters | normal: sep3(0)+max3(1) | reduction: avg3(0)+identity(1)"
-    )
-    one = image_trainer(children(epochs=1, auxiliary_weight=0.4), plan=plan)
+    one = image_trainer(children(epochs=1, auxiliary_weight=0.4), plan=CELLS)
     auxiliary = one.network.get_submodule("auxiliary")
     before = [x.clone() for x in auxiliary.parameters()]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 from toy_text import TEXT, TEXT_PLAN, WORDS, text_children, text_trainer
 
@@ -148,6 +149,19 @@ class TestAverage:
         num_steps = len(one._pieces(7)) + len(one._pieces(8))  # of the two epochs after the sixth
         expected = torch.stack(weights[-num_steps:]).mean(dim=0)
         torch.testing.assert_close(one.checkpoint().average["embedding"], expected)
+
+    def test_there_is_one_average_at_most(self) -> None:
+        with pytest.raises(ValidationError, match=r"one average: average_decay or text\.average"):
+            text_children(average_decay=0.9, average_after=1)
+
+
+def test_with_the_validation_text_all_is_learnt() -> None:
+    one = text_trainer(text_children(include_validation=True, epochs=1))
+
+    last = one.run_epoch()
+
+    assert sum(len(inputs) for inputs, _ in one._pieces(1)) == (600 + 211 - 1) // 8
+    assert one.best_epoch() is last
 
 
 class TestEvaluation:
