@@ -8,6 +8,7 @@ import click
 
 from nas_lib import __version__
 from nas_lib.cli.configuring import check, init, presets
+from nas_lib.cli.exporting import export
 from nas_lib.cli.kubeflow import compile_pipeline, prepare, train_child
 from nas_lib.cli.predicting import predict
 from nas_lib.cli.results import compare, report, top
@@ -21,7 +22,7 @@ from nas_lib.errors import MachineError
 
 __all__ = ["cli", "run"]
 
-_WITH_TORCH = ("search", "train", "check", "prepare", "train-child")
+_WITH_TORCH = ("search", "train", "export", "check", "prepare", "train-child")
 _WITH_TORCH_MB = 1024
 _AT_LEAST_MB = 192
 
@@ -86,6 +87,7 @@ for command in (
     top,
     report,
     compare,
+    export,
     predict,
     serve,
     prepare,

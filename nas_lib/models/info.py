@@ -17,7 +17,6 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -38,6 +37,10 @@ WEIGHTS = "weights.safetensors"
 LABELS = "labels.txt"
 METRICS = "metrics.json"
 CARD = "README.md"
+
+
+RelativePath = Annotated[str, Field(max_length=200, pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$")]
+"""Of a file in a model; none leads out of it."""
 
 
 def onnx_file(name: str) -> str:
@@ -78,13 +81,12 @@ class ImageInputs:
 class TextInputs:
     """Pieces of text. The graph takes `words` (int64 `[T, B]`) and `state` (`[B, S]`).
 
-    T is `bptt`; B is any number of texts side by side. It gives `logits` `[T, B, V]` of the word
-    after each, and `states` `[T, B, S]` after each word. The state before a text is zero; a piece
-    that is shorter than T words is filled up, and the state taken from its last word.
-    There is `next_state` `[B, S]` too, after the last of T words.
+    B texts stand side by side, and are read T words at a time; both are any number. It gives
+    `logits` `[T, B, V]` of the word after each, `states` `[T, B, S]` after each word, and
+    `next_state` `[B, S]` after the last. The state before a text is zero.
 
     Attributes:
-        bptt: Words of a piece, T.
+        bptt: Words of a piece that it was trained on.
         state_size: Numbers of a state, S.
         unknown: The index of the word that stands for all that are not in the vocabulary.
         end: The index of the word that ends a sentence.
@@ -223,6 +225,8 @@ class ModelInfo:
         files: All other files of the model, by their path in it.
         versions: Of what it was made with: `kfp-nas`, `torch`, `onnx`, ...
         created_s: Seconds since 1970.
+        validation_of_seeds: Of the winner of a final training, what it scored on validation data by
+            each of several seeds, trained on the training data alone.
     """
 
     id: str
@@ -237,10 +241,11 @@ class ModelInfo:
     test: Score | None
     parity: Parity
     speed: Speed | None
-    files: dict[str, BlobInfo]
+    files: dict[RelativePath, BlobInfo]
     versions: dict[str, str]
     created_s: Seconds
-    format_version: int = field(default=FORMAT_VERSION)
+    validation_of_seeds: tuple[float, ...] = ()
+    format_version: int = FORMAT_VERSION
 
     def __repr__(self) -> str:
         return f"ModelInfo({self.id}, {self.inputs.kind}, {self.origin.architecture!r})"

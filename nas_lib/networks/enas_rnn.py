@@ -57,8 +57,10 @@ class Cell:
             state_BH: Before the first one.
             keep_BH: Dropout of the state: what units are multiplied with; None to keep all.
         """
-        # The fast way knows no BatchNorm, and writes products where autocast would want its own.
-        if self.norms or torch.is_autocast_enabled(x_TBH.device.type):
+        # The fast way knows no BatchNorm, writes products where autocast would want its own, and
+        # shows nobody its operations.
+        is_fast = not (self.norms or torch.onnx.is_in_onnx_export())
+        if not is_fast or torch.is_autocast_enabled(x_TBH.device.type):
             return plain_outputs(self, x_TBH, state_BH, keep_BH)
         return fused_outputs(self.plan, self.weights, x_TBH, state_BH, keep_BH)
 

@@ -12,6 +12,7 @@ from nas_lib.steps.aggregation import RoundSummary, aggregate_rewards
 from nas_lib.steps.attempts import fail_attempt, stop_attempt
 from nas_lib.steps.begun import begin_step, end_step, subject_of, subject_text
 from nas_lib.steps.children import end_child, train_child
+from nas_lib.steps.export_model import NothingToExportError, export_model, require_model
 from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
 from nas_lib.steps.prepare import prepare_data
@@ -24,6 +25,7 @@ __all__ = [
     "REPORT",
     "WHY",
     "Garbage",
+    "NothingToExportError",
     "Plan",
     "RoundSummary",
     "aggregate_rewards",
@@ -33,6 +35,7 @@ __all__ = [
     "derive_architectures",
     "end_child",
     "end_step",
+    "export_model",
     "fail_attempt",
     "may_derive",
     "note_what_is_missing",
@@ -40,6 +43,7 @@ __all__ = [
     "plan_replicas",
     "plan_rounds",
     "prepare_data",
+    "require_model",
     "sample_architectures",
     "stop_attempt",
     "subject_of",

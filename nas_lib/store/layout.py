@@ -38,9 +38,8 @@ CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know on
 AttemptEnd = Literal["", "failed", "stopped"]
 State = Literal["proposed", "rewarded", "learned"]
 
-_FINAL_URI = re.compile(r"/final/([0-9a-f]{8})$", re.ASCII)
-_MODEL_ID = re.compile(r"final-[0-9a-f]{8}|[0-9a-f]{8}-(r[-\d]+)", re.ASCII)
-"""Of a final training: its winner, or one of its children; else it is a child's id."""
+_KEY = "[0-9a-f]{8}"  # of a final training
+_FINAL_URI = re.compile(rf"/final/({_KEY})$", re.ASCII)
 
 
 def settings(number: int) -> str:
@@ -228,17 +227,26 @@ def report(run: str, name: str) -> str:
     return f"{REPORTS}/{run}/{name}"
 
 
+def model_parts(model: str) -> tuple[str, str]:
+    """Return the final training that a model is of, and the child; empty for none, the winner.
+
+    Raises:
+        ValueError: The text is no model's id.
+    """
+    winner = re.fullmatch(rf"{FINAL}-({_KEY})", model)
+    if winner:
+        return winner[1], ""
+    of_final = re.fullmatch(rf"({_KEY})-(.+)", model)
+    return (of_final[1], _checked(of_final[2])) if of_final else ("", _checked(model))
+
+
 def model_folder(model: str) -> str:
     """Return the prefix of a model.
 
     Raises:
         ValueError: The text is no model's id.
     """
-    final, child = _MODEL_ID.fullmatch(model), model
-    if final is not None:
-        child = final[1] or ""
-    if final is None or child:
-        _checked(child)
+    model_parts(model)
     return f"{MODELS}/{model}"
 
 

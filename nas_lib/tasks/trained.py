@@ -123,7 +123,7 @@ class TrainedTask(Task, Generic[M]):
         children: Any = self.config.children
         plan = planned(space).plan(child.architecture.tokens)
         device = set_up_torch(children.device, threads=children.threads, setting="children.device")
-        manifest, blob = self._fetched(store)
+        manifest, blob = self.fetched(store)
         checkpoints = Checkpoints(store.objects, child.id, children.checkpoint_every_s)
         started_s = time.perf_counter()
         trainer: EpochTrainer | None = None
@@ -247,7 +247,7 @@ class TrainedTask(Task, Generic[M]):
         device = set_up_torch(
             weights.device, threads=weights.threads, setting="search.weights.device"
         )
-        manifest, blob = self._fetched(store)
+        manifest, blob = self.fetched(store)
         torch.manual_seed(seed_for(self.config.seed, Stream.WEIGHTS))
         return self._workload(manifest, blob, device)
 
@@ -266,7 +266,7 @@ class TrainedTask(Task, Generic[M]):
             )
         return found
 
-    def _fetched(self, store: SearchStore) -> tuple[M, Path]:
+    def fetched(self, store: SearchStore) -> tuple[M, Path]:
         """Return what was prepared, and the file with all that a search may see."""
         manifest = self._manifest(store)
         return manifest, _fetch(store, layout.DATA_SEARCH, manifest.search_blob)

@@ -36,5 +36,5 @@ def halved_by_maximum(x_BCHW: Tensor) -> Tensor:
 
 
 def _window(x_BCHW: Tensor) -> tuple[int, int]:
-    height, width = x_BCHW.shape[2:]
+    height, width = map(int, x_BCHW.shape[2:])  # where a network is traced, they are no numbers
     return min(2, height), min(2, width)  # a single row or column stays

@@ -1,0 +1,76 @@
+"""From a child of a search to an exporter: its network, its data, and how it was trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nas_lib.errors import ConfigError, one_line
+from nas_lib.models.graph import Graph
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import procedure_of
+from nas_lib.procedures.proposals import proposed_child
+from nas_lib.store import layout
+from nas_lib.tasks import Task
+from nas_lib.tasks.images.task import ImageTask
+from nas_lib.tasks.text.task import TextTask
+from nas_lib.tasks.trained import TrainedTask
+
+if TYPE_CHECKING:
+    from nas_lib.export.exporter import Exporter
+
+
+def exporter_of(search: OpenSearch, child: str) -> Exporter[Any]:
+    """Return the exporter of a child's network.
+
+    Args:
+        search: Whose child it is, which may be a final training.
+        child: Its id.
+
+    Raises:
+        ConfigError: Its weights were not kept, or nothing is trained here, or there is no onnx.
+        CorruptStateError: They are damaged.
+    """
+    _require_onnx()
+    task = task_of(search, child)
+    if not isinstance(task, TrainedTask):
+        raise ConfigError(f"{search.uri} trains nothing here: its children are judged by others")
+    if not search.store.objects.has(layout.child_weights(child)):
+        raise ConfigError(
+            f"the weights of {child} in {one_line(search.uri)} were not kept: only those of the "
+            f"best {search.config.children.keep} are; `nas train` trains networks anew"
+        )
+    network = task.trained_network(child, search.space, search.store)
+    manifest, blob = task.fetched(search.store)
+    return _exporter(task)(network, manifest, blob, task.config)
+
+
+def task_of(search: OpenSearch, child: str) -> Task:
+    """Return the task by which a child was trained."""
+    return procedure_of(search.config).task_for(search, proposed_child(search, child))
+
+
+def opened(graph: bytes, *, threads: int = 1) -> Graph:
+    """Return a graph that is not stored yet, ready to run."""
+    return Graph(graph, where="the exported network", threads=threads)
+
+
+def _exporter(task: Task) -> type[Exporter[Any]]:
+    from nas_lib.export.images import ImageExporter
+    from nas_lib.export.texts import TextExporter
+
+    exporters: dict[type[Task], type[Exporter[Any]]] = {
+        ImageTask: ImageExporter,
+        TextTask: TextExporter,
+    }
+    return exporters[type(task)]
+
+
+def _require_onnx() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as err:
+        raise ConfigError(
+            "exporting a network needs onnx and onnxruntime: pip install 'kfp-nas[models]' "
+            f"({one_line(err)})"
+        ) from err

@@ -1,0 +1,175 @@
+"""Networks for images as graphs that take pictures of any size.
+
+All that lies between a picture's pixels and the network is in the graph, so that nobody can do it
+otherwise: Pillow's bilinear filter, which training data were made by, and standardisation.
+
+Shapes: N images, H x W pixels as they come, h x w as the network sees them, C channels, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+import torch
+from onnx import helper
+from PIL import Image
+from torch import Tensor
+
+from nas_lib.export.exporter import Exporter, too_different
+from nas_lib.export.graphs import FLOAT, UINT8, Array, constant, node, packed, traced, value
+from nas_lib.models.graph import Arrays, Graph
+from nas_lib.models.info import ImageInputs, Parity
+from nas_lib.tasks.images.batches import check_images, evaluation_batches, load_images
+from nas_lib.tasks.images.preparation import ImageManifest
+
+_MIN_AGREEMENT = 0.995
+_NUM_PICTURES = 400
+_AT_ONCE = 64
+_ENLARGED = 4  # times, at most
+
+
+class ImageExporter(Exporter[ImageManifest]):
+    """Pictures to probabilities of classes."""
+
+    @property
+    def inputs(self) -> ImageInputs:
+        """Pictures as the network's data were."""
+        found = self._manifest
+        channels, height, width = found.image_shape
+        background = getattr(self._task.data, "background", None)
+        return ImageInputs(height, width, channels, found.dtype, found.mean, found.std, background)
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The classes."""
+        return self._manifest.class_names
+
+    def graph(self) -> bytes:
+        """Return the network behind its preprocessing, and before a softmax."""
+        inputs = self.inputs
+        channels, size = inputs.channels, [inputs.height, inputs.width]
+        pixels_NCHW = torch.zeros(2, channels, *size)
+        network = traced(self._network, [pixels_NCHW], inputs=["pixels"], outputs=["logits"])
+        unit = np.float32(255 if inputs.dtype == "uint8" else 1)
+        taken = UINT8 if inputs.dtype == "uint8" else FLOAT
+        mean_C11, std_C11 = (
+            (np.array(each, np.float32) * unit)[:, None, None] for each in (inputs.mean, inputs.std)
+        )
+        before = [
+            node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2]),
+            # sizes of all axes: onnxruntime 1.32 mistakes those of two, behind a Transpose
+            node("Shape", ["planes"], ["number"], start=0, end=2),
+            node("Concat", ["number", "size"], ["sizes"], axis=0),
+            # Whole levels in, whole levels out, as Pillow has them; excluding what lies outside
+            # is what it does at the edges.
+            node(
+                "Resize",
+                ["planes", "", "", "sizes"],
+                ["small"],
+                mode="linear",
+                antialias=1,
+                exclude_outside=1,
+                coordinate_transformation_mode="half_pixel",
+            ),
+            node("Cast", ["small"], ["levels"], to=FLOAT),
+            node("Sub", ["levels", "mean"], ["centred"]),
+            node("Div", ["centred", "std"], ["pixels"]),
+        ]
+        classes: list[int | str] = ["N", len(self.labels)]
+        graph = helper.make_graph(
+            [*before, *network.node, node("Softmax", ["logits"], ["probabilities"], axis=1)],
+            self.name,
+            [value("images", taken, ["N", "H", "W", channels])],
+            [value(name, FLOAT, classes) for name in ("logits", "probabilities")],
+            [
+                *network.initializer,
+                constant("size", size),
+                constant("mean", mean_C11),
+                constant("std", std_C11),
+            ],
+        )
+        return packed(graph, name=self.name, task="images", labels=self.labels)
+
+    def parity(self, graph: Graph) -> Parity:
+        """Measure it on images as they are stored, and on enlarged ones as pictures of any size."""
+        images_NHWC = self._valid
+        differences = [
+            np.abs(graph.run({"images": some})["logits"] - self._logits(some)).max()
+            for some in _batches(images_NHWC)
+        ]
+        pictures = list(_enlarged(images_NHWC))
+        told = [graph.run({"images": each[None]})["logits"].argmax() for each in pictures]
+        small_NHWC = np.stack([_resized(each, images_NHWC.shape[1:3]) for each in pictures])
+        trained = np.concatenate([self._logits(some) for some in _batches(small_NHWC)])
+        return Parity(
+            len(pictures),
+            float(max(differences)),
+            float((trained.argmax(axis=1) == told).mean()),
+            f"logits of {len(images_NHWC):,} validation images; labels of {len(pictures):,} of "
+            f"them, enlarged up to {_ENLARGED} times: by the graph, and by Pillow's bilinear "
+            "filter and torch",
+        )
+
+    def misfit(self, parity: Parity) -> str:
+        """Say which of the two is missed."""
+        if parity.agreement < _MIN_AGREEMENT:
+            return (
+                f"the graph and Pillow with torch should say the same of {_MIN_AGREEMENT:.1%} of "
+                f"the pictures at least, and do so of {parity.agreement:.1%}"
+            )
+        return too_different(parity)
+
+    def example(self) -> tuple[Arrays, int]:
+        """Return one image of the size that the network sees."""
+        return {"images": self._valid[:1]}, 1
+
+    @cached_property
+    def _valid(self) -> Array:
+        """Validation images, `[N, h, w, C]`; of many some, evenly spread."""
+        found = self._manifest
+        valid = check_images("valid", load_images(self._blob).valid, found, found.num_valid)
+        num = min(len(valid.images), _NUM_PICTURES)
+        chosen = torch.linspace(0, len(valid.images) - 1, num).long()
+        return valid.images[chosen].permute(0, 2, 3, 1).contiguous().numpy()
+
+    @torch.inference_mode()
+    def _logits(self, images_NHWC: Array) -> Array:
+        """Return what torch says of images of the size that the network sees."""
+        images_NCHW = torch.from_numpy(images_NHWC).permute(0, 3, 1, 2)
+        mean, std, none = self._manifest.mean, self._manifest.std, torch.zeros(len(images_NCHW))
+        batches = evaluation_batches(images_NCHW, none, batch_size=_AT_ONCE, mean=mean, std=std)
+        return torch.cat([cast(Tensor, self._network(x)) for x, _ in batches]).numpy()
+
+
+def _batches(images_NHWC: Array) -> Iterator[Array]:
+    for first in range(0, len(images_NHWC), _AT_ONCE):
+        yield images_NHWC[first : first + _AT_ONCE]
+
+
+def _enlarged(images_NHWC: Array) -> Iterator[Array]:
+    """Yield the images at different sizes; of few images each one several times."""
+    height, width = images_NHWC.shape[1:3]
+    for number in range(_NUM_PICTURES):
+        size = tuple(
+            side + number * step % ((_ENLARGED - 1) * side + 1)
+            for side, step in ((height, 7), (width, 11))
+        )
+        image_HWC = images_NHWC[number % len(images_NHWC)]
+        yield _resized(image_HWC, size, Image.Resampling.BICUBIC)
+
+
+def _resized(
+    image_HWC: Array,
+    size: Sequence[int],
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Array:
+    """Return what Pillow makes of an image, which treats each channel by itself."""
+    height, width = size
+    planes = [
+        np.asarray(Image.fromarray(image_HWC[:, :, c]).resize((width, height), resampling))
+        for c in range(image_HWC.shape[2])
+    ]
+    return np.stack(planes, axis=2)

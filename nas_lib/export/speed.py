@@ -1,0 +1,73 @@
+"""How long a child's network takes for one image or word."""
+
+from __future__ import annotations
+
+import platform
+import time
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from nas_lib.export.children import exporter_of, opened
+from nas_lib.models.graph import Arrays, Graph
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import Speed
+from nas_lib.store import layout
+
+_WARM_UP = 3
+_AT_LEAST, _AT_MOST, _SECONDS = 20, 500, 1.0
+_CPUS = Path("/proc/cpuinfo")
+
+
+def measure_speed(search: OpenSearch, child: str) -> Speed:
+    """Return how fast a child's network is, as a graph on one thread; it is measured once.
+
+    Args:
+        search: Whose child it is, which may be a final training.
+        child: Its id.
+
+    Raises:
+        ConfigError: Its weights were not kept, or there is no onnx.
+    """
+    key = layout.child_speed(child)
+    found = search.store.find(Speed, key)
+    if found is not None:
+        return found
+    exporter = exporter_of(search, child)
+    inputs, num_examples = exporter.example()
+    seconds = seconds_of(opened(exporter.graph()), inputs)
+    speed = Speed(
+        child,
+        1000 * median(seconds) / num_examples,
+        len(seconds),
+        processor(),
+        f"onnxruntime {version('onnxruntime')}",
+        time.time(),
+    )
+    return search.store.settle(key, speed)
+
+
+def seconds_of(graph: Graph, inputs: Arrays) -> list[float]:
+    """Return how long each of some runs takes, after some that do not count.
+
+    They take a second together, where that is neither too few of them nor too many.
+    """
+    for _ in range(_WARM_UP):
+        graph.run(inputs)
+    found: list[float] = []
+    while len(found) < _AT_LEAST or (sum(found) < _SECONDS and len(found) < _AT_MOST):
+        began_s = time.perf_counter()
+        graph.run(inputs)
+        found.append(time.perf_counter() - began_s)
+    return found
+
+
+def processor(cpus: Path = _CPUS) -> str:
+    """Return what this machine's processor is called."""
+    with suppress(OSError):
+        for line in cpus.read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":  # of the first core
+                return value.strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,104 @@
+"""Every network that can be built is exported, and the graph does what torch does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from exports import image_exporter, text_exporter
+
+from nas_lib.config import (
+    CellsConfig,
+    CnnSpaceConfig,
+    DepthConfig,
+    EnasMacroSpaceConfig,
+    EnasMicroSpaceConfig,
+    EnasRnnSpaceConfig,
+    FiltersConfig,
+    HiddenConfig,
+)
+from nas_lib.export.children import opened
+from nas_lib.spaces import (
+    REFERENCES,
+    ImageReferencesConfig,
+    SpaceConfig,
+    SpacePart,
+    TextReferencesConfig,
+    planned,
+)
+
+FILTERS = FiltersConfig(filters=3)
+IMAGES: dict[str, SpacePart] = {
+    "layers": CnnSpaceConfig(
+        filter_heights=(1, 2), num_filters=(3,), strides=(1, 2), depth=DepthConfig(start=4, max=4)
+    ),
+    "dense blocks": CnnSpaceConfig(
+        num_filters=(3,),
+        convs_per_layer=3,
+        layer_types=("conv", "max_pool"),
+        depth=DepthConfig(start=3, max=3),
+    ),
+    "layers that may skip": EnasMacroSpaceConfig(layers=4, child=FILTERS),
+    "cells": EnasMicroSpaceConfig(nodes=3, child=CellsConfig(cells=3, filters=3)),
+    **{
+        f"known: {name}": ImageReferencesConfig(networks=(name,))
+        for name in REFERENCES["images"]
+        if name not in ("resnet-56", "densenet-bc-100-12")  # larger ones of the same
+    },
+}
+TEXTS: dict[str, SpacePart] = {
+    "cell": EnasRnnSpaceConfig(nodes=3, child=HiddenConfig(hidden=5)),
+    "known: lstm": TextReferencesConfig(hidden=5),
+}
+
+
+def some_plan(config: SpacePart, seed: int = 0) -> Any:
+    space: Any = planned(config.build())
+    rng = np.random.default_rng(seed)
+    decisions = space.decisions(space.max_depth)
+    tokens = [
+        int(rng.integers(each.num_values)) for each in decisions for _ in range(each.num_tokens)
+    ]
+    return space.plan(tuple(tokens))
+
+
+def test_no_space_is_forgotten() -> None:
+    kinds = {config.kind for config in (*IMAGES.values(), *TEXTS.values())}
+    union, *_ = get_args(SpaceConfig)
+
+    assert kinds == {part().kind for part in get_args(union) if part.has_plans}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_graph_of_images_gives_the_logits_of_torch(name: str, tmp_path: Path) -> None:
+    exporter = image_exporter(tmp_path, some_plan(IMAGES[name]))
+    graph = opened(exporter.graph())
+
+    for num in (1, 5):
+        images_NHWC = exporter._valid[:num]
+        found = graph.run({"images": images_NHWC})["logits"]
+        assert found.shape == (num, 3)
+        assert np.abs(found - exporter._logits(images_NHWC)).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_graph_of_text_gives_the_logits_and_states_of_torch(name: str, tmp_path: Path) -> None:
+    config = TEXTS[name]
+    exporter = text_exporter(tmp_path, some_plan(config), config)
+    graph, model = opened(exporter.graph()), exporter._model
+    words_TB = torch.arange(6).view(3, 2)
+    state_BS = torch.rand(2, exporter.inputs.state_size)
+
+    found = graph.run({"words": words_TB.numpy(), "state": state_BS.numpy()})
+
+    with torch.inference_mode():
+        outputs_TBH, next_BS = model(words_TB, state_BS)
+        logits_TBV = outputs_TBH @ model.embedding.t()
+    np.testing.assert_allclose(found["logits"], logits_TBV, atol=1e-5)
+    np.testing.assert_allclose(found["next_state"], next_BS, atol=1e-5)
+    np.testing.assert_array_equal(found["states"][-1], found["next_state"])
+    assert found["states"].shape == (3, 2, exporter.inputs.state_size)
+    assert exporter.misfit(exporter.parity(graph)) == ""
