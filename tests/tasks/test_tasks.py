@@ -28,12 +28,14 @@ from nas_lib.config import (
     ResourcesConfig,
     SearchConfig,
     SharedConfig,
+    TextReferencesConfig,
     TextWeightsConfig,
 )
 from nas_lib.data import BlobInfo, Manifest
 from nas_lib.errors import ChildFailedError, ConfigError, DataError
 from nas_lib.records import Child
-from nas_lib.spaces import CnnPlan
+from nas_lib.spaces import CnnPlan, RnnPlan
+from nas_lib.spaces.references import LstmPlan
 from nas_lib.tasks import ImageTask, OwnTask, Task, TextTask, task_of
 from nas_lib.tasks.images.trainer import ImageTrainer
 from nas_lib.tasks.text.trainer import TextTrainer
@@ -97,6 +99,19 @@ class TestTextTask(TrainedTaskContract):
         return (
             f"texts in {folder}: 601 training, 212 validation and 152 test words, 10 different ones"
         )
+
+    def test_an_lstm_beside_what_was_found_has_as_many_parameters(self, folder: Path) -> None:
+        task = task_of(self.config(folder))
+        prepared = task.prepare()
+        assert prepared is not None
+        found = RnnPlan.parse("100 units | tanh | relu(0) | tanh(1) | mean of 1,2")
+
+        [(setting, hidden)] = task.reference_sizes(found, prepared.manifest).items()
+
+        # 10 words x 100, node 0 200 x 200, two nodes 100 x 200
+        num_weights = task.num_weights(LstmPlan(hidden), prepared.manifest)
+        assert setting in TextReferencesConfig.model_fields
+        assert num_weights == pytest.approx(1000 + 40_000 + 2 * 20_000, rel=0.01)
 
     def test_a_text_larger_than_allowed_is_refused_and_the_setting_named(
         self, folder: Path

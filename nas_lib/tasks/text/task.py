@@ -11,7 +11,7 @@ from nas_lib.config import SharedConfig, TextChildrenConfig, TextTaskConfig
 from nas_lib.data import Manifest, Prepared
 from nas_lib.records import Child, Confusion
 from nas_lib.results.measure import PERPLEXITY, perplexity
-from nas_lib.spaces import Plan
+from nas_lib.spaces import Plan, hidden_for
 from nas_lib.tasks.text.preparation import TextManifest, prepare_text
 from nas_lib.tasks.trained import TrainedTask
 
@@ -61,6 +61,11 @@ class TextTask(TrainedTask[TextManifest]):
 
         training = self._children.text
         return build_language_model(plan, num_words=manifest.num_words, training=training)
+
+    def reference_sizes(self, plan: Plan, manifest: Manifest) -> dict[str, int]:
+        """Return the units of an LSTM with as many parameters as this language model."""
+        assert isinstance(manifest, TextManifest)
+        return {"hidden": hidden_for(self.num_weights(plan, manifest), manifest.num_words)}
 
     def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
         """Return the best weights."""
