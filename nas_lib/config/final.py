@@ -139,6 +139,11 @@ class FinalConfig(Part):
             if (kind := self.children.kind) != task:
                 yield f"final.children.kind should be that of the task, {task}, got {kind}"
             yield from self.children.strays("final.children", space)
+            if self.children.include_validation:
+                yield (
+                    "final.children.include_validation leaves nothing to choose by: final.retrain "
+                    "trains the winner so"
+                )
 
 
 def reference_space(

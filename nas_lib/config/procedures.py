@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from nas_lib.bounds import Count, Few, Label, Seconds
 from nas_lib.config.final import Grid
-from nas_lib.config.training import ChildrenPart, WeightsConfig
+from nas_lib.config.training import ChildrenPart, TrainedChildrenPart, WeightsConfig
 from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import SpacePart
 
@@ -38,7 +38,11 @@ class ProcedurePart(Part):
 
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield what does not go with this kind of task, this space or these children."""
-        return iter(())
+        if isinstance(children, TrainedChildrenPart) and children.include_validation:
+            yield (
+                "children.include_validation leaves nothing to judge children by: it is for the "
+                "last training of all, see final.retrain"
+            )
 
     def as_begun(self, begun: ProcedurePart) -> Self:
         """Return these settings, with what a search was before there was a setting for it.
@@ -99,6 +103,7 @@ class RoundsConfig(ProcedurePart):
 
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield what does not go with this kind of task, this space or these children."""
+        yield from super().misfits(task, space, children)
         if self.stop_at_score is not None and not children.may_score(self.stop_at_score):
             yield f"search.stop_at_score should be {children.scores}, got {self.stop_at_score:g}"
 
@@ -215,6 +220,7 @@ class SharedConfig(OneReplicaPart):
 
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield what does not go with this kind of task, this space or these children."""
+        yield from super().misfits(task, space, children)
         if children.task is None:
             yield "search.kind shared judges by its own weights, not by children.evaluate"
             return
@@ -258,6 +264,10 @@ class FinalsConfig(OneReplicaPart):
     children_per_round: int = Field(
         24, ge=1, le=1000, description="Children that are trained at the same time, at most."
     )
+
+    def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
+        """Yield nothing: its last child learns the validation data, too."""
+        return iter(())
 
 
 ProcedureConfig = Annotated[RoundsConfig | SharedConfig | FinalsConfig, Field(discriminator="kind")]

@@ -110,6 +110,18 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ),
         ("children: {text: {bptt: 3}}", "unknown setting children.text"),
         (
+            "children: {augment: {flip: sometimes}}",
+            'children.augment.flip should be true, false or alternating, got "sometimes"',
+        ),
+        (
+            "children: {include_validation: true}",
+            "children.include_validation leaves nothing to judge children by: it is for the last",
+        ),
+        (
+            "final: {children: {kind: images, include_validation: true}}",
+            "final.children.include_validation leaves nothing to choose by: final.retrain trains",
+        ),
+        (
             "children: {kind: text}",
             "children.kind text is for task.kind text, got task.kind images",
         ),

@@ -271,7 +271,9 @@ class TrainedTaskContract(TaskContract):
     def test_who_learns_the_validation_data_has_no_score_and_the_last_epochs_weights(
         self, folder: Path
     ) -> None:
-        task = self.trained_task(self.config(folder, include_validation=True))
+        config = self.config(folder)
+        includes = config.children.model_copy(update={"include_validation": True})
+        task = self.trained_task(config.model_copy(update={"children": includes}))
         store = stored(task)
         manifest = task.find_manifest(store)
         assert manifest is not None
