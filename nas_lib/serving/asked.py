@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from nas_lib.errors import DataError
 from nas_lib.models import ImageModel, ModelInfo, TextModel
+from nas_lib.models.graph import TensorSpec
 from nas_lib.serving.inference import Network
 from nas_lib.serving.tensors import Array
 
 MAX_BYTES: Final = 64 * 2**20
-"""Of what is sent: many times a photo. More is refused."""
+"""Of what is sent, and of tensors that are answered: many times a photo. More is refused."""
 _MOST_SHOWN: Final = 10
 
 
@@ -25,15 +27,30 @@ def network(model: ImageModel | TextModel) -> Network:
         CorruptStateError: The network is damaged.
     """
     graph = model.graph
+    most = max(1, MAX_BYTES // sum(map(_bytes_of_one, graph.outputs)))
 
-    def in_batches(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Run as many images at once as fit into memory."""
-        assert isinstance(model, ImageModel)
-        found = [graph.run({"images": batch}) for batch in model.reader.batches(inputs["images"])]
-        return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    def run(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        num = len(inputs["images" if isinstance(model, ImageModel) else "state"])
+        if num > most:
+            raise DataError(
+                f"{model.info.name}: expected at most {most:,} at once, so that the answer has no "
+                f"more than {MAX_BYTES // 2**20} MiB, got {num:,}"
+            )
+        return _in_batches(model, inputs) if isinstance(model, ImageModel) else graph.run(inputs)
 
-    run = in_batches if isinstance(model, ImageModel) else graph.run
     return Network(model.info.name, graph.inputs, graph.outputs, run)
+
+
+def _in_batches(model: ImageModel, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Run as many images at once as fit into memory."""
+    batches = model.reader.batches(inputs["images"])
+    found = [model.graph.run({"images": batch}) for batch in batches]
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+
+def _bytes_of_one(output: TensorSpec) -> int:
+    """Return how long an output is for one image, or one text."""
+    return math.prod(filter(None, output.shape)) * np.dtype(output.dtype).itemsize
 
 
 def answer_to_people(model: ImageModel | TextModel, data: bytes) -> dict[str, Any]:

@@ -35,6 +35,17 @@ def locked(torch: str) -> dict[str, str]:
     return {known_as(match[1]): match[2] for match in found if match}
 
 
+def held() -> list[str]:
+    """Return which extras the image has."""
+    (names,) = re.findall(r"names = \((.+?)\);", (ROOT / "Dockerfile").read_text())
+    return re.findall(r'"(\w+)"', names)
+
+
+def test_what_is_locked_is_what_the_image_is_built_with() -> None:
+    assert {"kubeflow", "models", "serve"} <= {*held()}
+    assert f"'.[{','.join(held())}]'" in (ROOT / "Makefile").read_text()
+
+
 @pytest.mark.parametrize("torch", ["cpu", "cuda"])
 def test_its_versions_are_those_of_the_constraints(torch: str) -> None:
     others = locked(torch).items() - constrained().items()
@@ -47,8 +58,7 @@ def test_its_versions_are_those_of_the_constraints(torch: str) -> None:
 def test_all_is_in_it_that_we_depend_on(torch: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    held = ("digits", "kubeflow", "models", "serve")  # as Dockerfile says
-    wanted = [*project["dependencies"], *(each for extra in held for each in extras[extra])]
+    wanted = [*project["dependencies"], *(each for extra in held() for each in extras[extra])]
 
     names = {known_as(re.split(r"[\[<>=!~; ]", requirement)[0]) for requirement in wanted}
     assert names <= locked(torch).keys(), "make locks"
