@@ -17,7 +17,7 @@ from nas_lib.models import ModelInfo
 from nas_lib.models.info import ImageInputs
 
 MAX_BATCH: Final = 256
-"""Images that Triton takes at once. It says 4 by itself, and batches no text of a fixed length."""
+"""Images that Triton takes at once: by itself it would take 4."""
 
 _FETCHED: Final = ("s3://", "gs://", "pvc://", "hdfs://", "webhdfs://", "https://", "http://")
 _AZURE: Final = re.compile(r"az://([^/]+)/(.+)")
@@ -26,6 +26,21 @@ _HEAD: Final = """\
 # kubectl apply --namespace NAMESPACE --filename THIS FILE
 # Triton answers at /v2/models/{name}/infer. A store that wants to know who reads it is told by a
 # service account: name it under spec.predictor as serviceAccountName.
+"""
+
+_TEXTS: Final = """\
+# As all axes that come first are of any size, Triton would take them for one, of batches.
+backend: "onnxruntime"
+max_batch_size: 0
+input [
+  {{ name: "words" data_type: TYPE_INT64 dims: [ -1, -1 ] }},
+  {{ name: "state" data_type: TYPE_FP32 dims: [ -1, {size} ] }}
+]
+output [
+  {{ name: "logits" data_type: TYPE_FP32 dims: [ -1, -1, {num_words} ] }},
+  {{ name: "next_state" data_type: TYPE_FP32 dims: [ -1, {size} ] }},
+  {{ name: "states" data_type: TYPE_FP32 dims: [ -1, -1, {size} ] }}
+]
 """
 
 
@@ -54,11 +69,11 @@ def inference_service(info: ModelInfo, storage_uri: str) -> str:
     return _HEAD.format(name=info.name) + yaml.safe_dump(service, sort_keys=False, width=1000)
 
 
-def triton_config(info: ModelInfo) -> str | None:
-    """Return what Triton cannot find out from the network, None where it is nothing."""
-    if not isinstance(info.inputs, ImageInputs):
-        return None
-    return f"# All else Triton finds in the network.\nmax_batch_size: {MAX_BATCH}\n"
+def triton_config(info: ModelInfo) -> str:
+    """Return what Triton would not find out from the network, or take for something else."""
+    if isinstance(info.inputs, ImageInputs):
+        return f"# All else Triton finds in the network.\nmax_batch_size: {MAX_BATCH}\n"
+    return _TEXTS.format(size=info.inputs.state_size, num_words=len(info.labels))
 
 
 def triton_config_file(name: str) -> str:

@@ -98,9 +98,12 @@ def _store(store: SearchStore, info: ModelInfo, files: dict[str, bytes]) -> Mode
 
 def _told(info: ModelInfo) -> dict[str, bytes]:
     """Return the files that say nothing but what the description says."""
-    files = {LABELS: labels(info), METRICS: metrics(info), CARD: card(info)}
-    config = triton_config(info)
-    return files if config is None else {**files, triton_config_file(info.name): config.encode()}
+    return {
+        LABELS: labels(info),
+        METRICS: metrics(info),
+        CARD: card(info),
+        triton_config_file(info.name): triton_config(info).encode(),
+    }
 
 
 def _info(candidate: Candidate, exporter: Exporter[Any], graph: bytes) -> ModelInfo:

@@ -1,4 +1,7 @@
-"""What a model is asked by people and by programs, whichever kind it is."""
+"""What a model is asked by people and by programs, whichever kind it is.
+
+Letters: T words of each of B texts, S numbers of a state.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 from nas_lib.errors import DataError
 from nas_lib.models import ImageModel, ModelInfo, TextModel
 from nas_lib.models.graph import TensorSpec
-from nas_lib.serving.inference import Network
+from nas_lib.serving.inference import Network, Run
 from nas_lib.serving.tensors import Array
 
 MAX_BYTES: Final = 64 * 2**20
@@ -28,28 +31,50 @@ def network(model: ImageModel | TextModel) -> Network:
     """
     graph = model.graph
     most = max(1, MAX_BYTES // sum(map(_bytes_of_one, graph.outputs)))
+    run = _on_images(model) if isinstance(model, ImageModel) else _on_texts(model)
 
-    def run(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        num = len(inputs["images" if isinstance(model, ImageModel) else "state"])
+    def within_bounds(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        num = len(inputs["images"]) if "images" in inputs else inputs["words"].size
         if num > most:
             raise DataError(
                 f"{model.info.name}: expected at most {most:,} at once, so that the answer has no "
                 f"more than {MAX_BYTES // 2**20} MiB, got {num:,}"
             )
-        return _in_batches(model, inputs) if isinstance(model, ImageModel) else graph.run(inputs)
+        return run(inputs)
 
-    return Network(model.info.name, graph.inputs, graph.outputs, run)
+    return Network(model.info.name, graph.inputs, graph.outputs, within_bounds)
 
 
-def _in_batches(model: ImageModel, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-    """Run as many images at once as fit into memory."""
-    batches = model.reader.batches(inputs["images"])
-    found = [model.graph.run({"images": batch}) for batch in batches]
-    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+def _on_images(model: ImageModel) -> Run:
+    def run(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Run as many images at once as fit into memory."""
+        batches = model.reader.batches(inputs["images"])
+        found = [model.graph.run({"images": batch}) for batch in batches]
+        return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+    return run
+
+
+def _on_texts(model: TextModel) -> Run:
+    def run(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        words_TB, state_BS = inputs["words"], inputs["state"]
+        if words_TB.shape[1] != len(state_BS):
+            raise DataError(
+                f"{model.info.name}: expected a state for each of the {words_TB.shape[1]:,} texts, "
+                f"got {len(state_BS):,}"
+            )
+        if words_TB.min() < 0 or words_TB.max() >= len(model.labels):
+            raise DataError(
+                f"{model.info.name}: expected words from 0 to {len(model.labels) - 1:,}, got "
+                f"{words_TB.min()} to {words_TB.max()}"
+            )
+        return model.graph.run(inputs)
+
+    return run
 
 
 def _bytes_of_one(output: TensorSpec) -> int:
-    """Return how long an output is for one image, or one text."""
+    """Return how long an output is, at most, for one image or one word."""
     return math.prod(filter(None, output.shape)) * np.dtype(output.dtype).itemsize
 
 

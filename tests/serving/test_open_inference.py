@@ -190,13 +190,25 @@ def test_a_model_of_floats_takes_floats(tmp_path: Path) -> None:
     np.testing.assert_allclose(result.as_numpy("logits"), colour_logits(images_NHWC), rtol=1e-5)
 
 
-def test_a_text_goes_through_in_pieces_its_state_with_it(tmp_path: Path) -> None:
-    word_model(tmp_path)
-    words_TB = np.array([[2, 3, 4, 1], [3, 3, 2, 1]]).T
+@pytest.fixture(scope="module")
+def words_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("words")
+    word_model(place)
+    return place
 
-    with served(tmp_path) as url, client_of(url) as client:
 
-        def asked(state_BS: np.ndarray, *, is_binary: bool) -> Any:
+@pytest.fixture(scope="module")
+def words_url(words_place: Path) -> Iterator[str]:
+    with served(words_place) as found:
+        yield found
+
+
+def test_a_text_goes_through_in_pieces_its_state_with_it(words_url: str) -> None:
+    words_TB = np.array([[2, 3, 4, 1, 2, 2], [3, 3, 2, 1, 4, 0]]).T
+
+    with client_of(words_url) as client:
+
+        def asked(words_TB: np.ndarray, state_BS: np.ndarray, *, is_binary: bool) -> Any:
             return client.infer(
                 "words",
                 [
@@ -205,11 +217,47 @@ def test_a_text_goes_through_in_pieces_its_state_with_it(tmp_path: Path) -> None
                 ],
             )
 
-        first = asked(np.zeros((2, 3), np.float32), is_binary=False)
-        again = asked(first.as_numpy("next_state"), is_binary=True)
+        zero_BS = np.zeros((2, 3), np.float32)
+        whole = asked(words_TB, zero_BS, is_binary=True).as_numpy("logits")
+        first = asked(words_TB[:4], zero_BS, is_binary=False)
+        rest = asked(words_TB[4:], first.as_numpy("next_state"), is_binary=True)
 
-    assert first.as_numpy("logits").shape == (4, 2, len(WORDS))
-    assert not np.allclose(first.as_numpy("logits"), again.as_numpy("logits"))
+    pieces = [each.as_numpy("logits") for each in (first, rest)]
+    np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=1e-5)
+    assert whole.shape == (6, 2, len(WORDS))
+
+
+def ask_for_words(client: http.InferenceServerClient, words: Any, num_states: int) -> Any:
+    words_TB = np.array(words, np.int64)
+    state = tensor("state", np.zeros((num_states, 3), np.float32), "FP32")
+    return client.infer("words", [state, tensor("words", words_TB, "INT64")])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([[2, 3], [4, 1]], r"words: expected a state for each of the 2 texts, got 1$"),
+        ([[5]], r"words: expected words from 0 to 4, got 5 to 5$"),
+        ([[3], [-1]], r"words: expected words from 0 to 4, got -1 to 3$"),
+    ],
+)
+def test_words_that_do_not_go_with_the_state_or_the_vocabulary_are_refused(
+    words_url: str, words: Any, told: str
+) -> None:
+    with client_of(words_url) as client, pytest.raises(InferenceServerException, match=told):
+        ask_for_words(client, words, 1)
+
+
+def test_more_words_than_an_answer_may_have_are_refused(
+    words_url: str, words_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # of a word at most: logits 5, states 3, next_state 3: 11 numbers of 4 bytes are 44
+    monkeypatch.setattr("nas_lib.serving.asked.MAX_BYTES", 15 * 44 - 1)
+
+    with served(words_place) as url, client_of(url) as client:
+        assert ask_for_words(client, [[2] * 7] * 2, 7).as_numpy("logits").shape == (2, 7, 5)
+        with pytest.raises(InferenceServerException, match=r"words: expected at most 14 at once"):
+            ask_for_words(client, [[2] * 5] * 3, 5)
 
 
 # --- asked wrongly -------------------------------------------------------------------------------
