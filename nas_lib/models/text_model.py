@@ -6,6 +6,7 @@ the vocabulary.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,9 +92,8 @@ class TextModel(Model):
             words_N = words_N[:-1]  # the end of a sentence that goes on
         if not len(words_N):
             raise DataError("expected a text of at least 1 word, got none")
-        *_, logits_TBV = self._logits(words_N[:, np.newaxis])
-        shifted_V = logits_TBV[-1, 0] - logits_TBV[-1, 0].max()
-        odds_V = np.exp(shifted_V)
+        (logits_TBV,) = deque(self._logits(words_N[:, np.newaxis]), maxlen=1)  # of the last piece
+        odds_V = np.exp(logits_TBV[-1, 0] - logits_TBV[-1, 0].max())
         return Predictions(self.labels, (odds_V / odds_V.sum())[np.newaxis])
 
     def _loss(self, words_N: Words) -> float:
