@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from nas_lib import steps
-from nas_lib.config import OwnChildrenConfig
-from nas_lib.errors import ConfigError, ObjectNotFoundError
+from nas_lib.config import FinalsConfig
+from nas_lib.models import ImageModel, TextModel, open_model
+from nas_lib.models.opening import newest_model
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures import procedure_of
-from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildRow
 from nas_lib.results import SearchView, leaderboard, winner
+from nas_lib.results.final import outcome
 from nas_lib.spaces import Space
+from nas_lib.store import layout
 from nas_lib.tasks import Evaluate
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from nas_lib.tasks.trained import TrainedTask
 
 
 class FoundChild(ChildRow):
@@ -52,20 +52,9 @@ class FoundChild(ChildRow):
         Raises:
             ConfigError: It was trained elsewhere, or its weights were not kept.
         """
-        search = OpenSearch(self._uri)
-        if isinstance(search.config.children, OwnChildrenConfig):
-            raise ConfigError(
-                f"{self.id} was judged by an evaluation of your own, and has no network here"
-            )
-        task = procedure_of(search.config).task_for(search, proposed_child(search, self.id))
-        try:
-            trained = cast("TrainedTask[Any]", task)
-            return trained.trained_network(self.id, search.space, search.store)
-        except ObjectNotFoundError as err:
-            raise ConfigError(
-                f"the weights of {self.id} were not kept: {self._uri} keeps those of its best "
-                f"{search.config.children.keep} (children.keep)"
-            ) from err
+        from nas_lib.export.children import trained_network
+
+        return trained_network(OpenSearch(self._uri), self.id)
 
 
 @dataclass(frozen=True)
@@ -97,17 +86,38 @@ class SearchHandle:
     def best(self) -> FoundChild | None:
         """The child with the highest reward, None if training succeeded for none.
 
-        Of a final training its winner, trained once more on all data, once there is that.
+        Of a final training it is the one that is handed on, once there is a winner.
         """
-        retrained = (row for row in self.view.rows if row.id == self.view.retrained)
-        once_more = (row for row in retrained if row.status == "ok")
-        best = next(once_more, None) or winner(self.view.rows)
+        handed_on = outcome(self.view).handed_on if self._is_final else None
+        best = handed_on or winner(self.view.compared)
         return None if best is None else FoundChild.of(best, self.uri)
 
     @property
     def finals(self) -> tuple[SearchHandle, ...]:
         """Its final trainings, the oldest first."""
         return tuple(SearchHandle(view.uri, "", view) for view in self.view.finals)
+
+    @property
+    def _is_final(self) -> bool:
+        return isinstance(self.view.config.search, FinalsConfig)
+
+    def model(self) -> ImageModel | TextModel:
+        """Return the model that the search hands on; where none is there it is exported first.
+
+        It is the winner of the newest final training, else the best child.
+
+        Raises:
+            ConfigError: The search is not finished, trains nothing, or an extra is missing.
+            NasError: The network cannot be exported.
+        """
+        around = layout.around(self.uri) if self._is_final else self.uri
+        search, network = OpenSearch(around), ""
+        if self._is_final:
+            network = f"{layout.FINAL}-{self.uri.removeprefix(layout.within(around, ''))}"
+        elif newest_model(search.store.objects) is not None:
+            return open_model(around)
+        info = steps.require_model(search, run=secrets.token_hex(4), network=network)
+        return open_model(f"{around}/{layout.model_folder(info.id)}")
 
     def leaderboard(self, top: int = 10) -> list[FoundChild]:
         """Return the best children, best first."""

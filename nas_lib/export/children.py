@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nas_lib.config import OwnChildrenConfig
 from nas_lib.errors import ConfigError, one_line
 from nas_lib.models.graph import Graph
 from nas_lib.open_search import OpenSearch
@@ -16,6 +17,8 @@ from nas_lib.tasks.text.task import TextTask
 from nas_lib.tasks.trained import TrainedTask
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from nas_lib.export.exporter import Exporter
 
 
@@ -31,17 +34,33 @@ def exporter_of(search: OpenSearch, child: str) -> Exporter[Any]:
         CorruptStateError: They are damaged.
     """
     _require_onnx()
-    task = task_of(search, child)
-    if not isinstance(task, TrainedTask):
+    task, network = _trained(search, child)
+    manifest, blob = task.fetched(search.store)
+    return _exporter(task)(network, manifest, blob, task.config)
+
+
+def trained_network(search: OpenSearch, child: str) -> nn.Module:
+    """Return a child's network with the weights that were kept, on the CPU, for evaluation.
+
+    Raises:
+        ConfigError: They were not kept, or nothing is trained here.
+        CorruptStateError: They are damaged.
+    """
+    return _trained(search, child)[1]
+
+
+def _trained(search: OpenSearch, child: str) -> tuple[TrainedTask[Any], nn.Module]:
+    """Return the task by which a child was trained, and its network."""
+    if isinstance(search.config.children, OwnChildrenConfig):
         raise ConfigError(f"{search.uri} trains nothing here: its children are judged by others")
+    task = task_of(search, child)
+    assert isinstance(task, TrainedTask)
     if not search.store.objects.has(layout.child_weights(child)):
         raise ConfigError(
             f"the weights of {child} in {one_line(search.uri)} were not kept: only those of the "
             f"best {search.config.children.keep} are; `nas train` trains networks anew"
         )
-    network = task.trained_network(child, search.space, search.store)
-    manifest, blob = task.fetched(search.store)
-    return _exporter(task)(network, manifest, blob, task.config)
+    return task, task.trained_network(child, search.space, search.store)
 
 
 def task_of(search: OpenSearch, child: str) -> Task:

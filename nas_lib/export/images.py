@@ -39,8 +39,16 @@ class ImageExporter(Exporter[ImageManifest]):
         """Pictures as the network's data were."""
         found = self._manifest
         channels, height, width = found.image_shape
-        background = getattr(self._task.data, "background", None)
-        return ImageInputs(height, width, channels, found.dtype, found.mean, found.std, background)
+        return ImageInputs(
+            height,
+            width,
+            channels,
+            found.dtype,
+            found.mean,
+            found.std,
+            background=getattr(self._task.data, "background", None),
+            range_32=found.range_32,
+        )
 
     @property
     def labels(self) -> Sequence[str]:

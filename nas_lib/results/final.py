@@ -130,6 +130,24 @@ class Outcome:
         rows = () if self.winner is None else self.winner.rows
         return rows if self.retrained is None else (*rows, self.retrained)
 
+    @property
+    def handed_on(self) -> ChildRow | None:
+        """The child whose network is handed on: trained on all data, or else its best seed.
+
+        None until there is a winner.
+        """
+        if self.winner is None:
+            return None
+        if self.retrained is not None and self.retrained.status == "ok":
+            return self.retrained
+        return self.best_seed(self.winner)
+
+    def best_seed(self, contender: Contender) -> ChildRow:
+        """Return the seed with the best score, of a contender that has one."""
+        scores = {row: score for row in contender.rows if (score := score_of(row)) is not None}
+        best = self.view.measure.best(scores.values())
+        return next(row for row, score in scores.items() if score == best)
+
 
 @dataclass(frozen=True)
 class Rival:

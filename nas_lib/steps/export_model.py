@@ -5,10 +5,8 @@ from __future__ import annotations
 from nas_lib.errors import ConfigError, NasError, one_line
 from nas_lib.models import ModelInfo
 from nas_lib.open_search import OpenSearch
-from nas_lib.records import ChildRow
 from nas_lib.results import SearchView, leaderboard
 from nas_lib.results.final import Outcome, outcome
-from nas_lib.results.ranking import score_of
 from nas_lib.steps.reporting import view_search
 from nas_lib.store import layout
 
@@ -78,10 +76,10 @@ def _of_final(search: OpenSearch, view: SearchView, final: str, child: str) -> M
     if child:
         _require_child(found.view, child)
         return make_model(search.store, Candidate(f"{final}-{child}", opened, child, final))
-    if found.winner is None:
+    if found.winner is None or found.handed_on is None:
         raise NothingToExportError(f"the final training {final} in {search.uri} has no winner yet")
     scores = found.winner.valid.scores if found.retrained else ()
-    winner = Candidate(f"{layout.FINAL}-{final}", opened, _winning_child(found), final, scores)
+    winner = Candidate(f"{layout.FINAL}-{final}", opened, found.handed_on.id, final, scores)
     return make_model(search.store, winner)
 
 
@@ -133,20 +131,6 @@ def _require_child(view: SearchView, child: str) -> None:
         )
 
 
-def _winning_child(found: Outcome) -> str:
-    """Return the child that is handed on: trained on all data, or else its best seed."""
-    assert found.winner is not None
-    if found.retrained is not None and found.retrained.status == "ok":
-        return found.retrained.id
-    return _best_seed(found.winner.rows, found)
-
-
-def _best_seed(rows: tuple[ChildRow, ...], found: Outcome) -> str:
-    scores = {row.id: score for row in rows if (score := score_of(row)) is not None}
-    best = found.view.measure.best(scores.values())
-    return next(child for child, score in scores.items() if score == best)
-
-
 def _measure_references(search: OpenSearch, view: SearchView, run: str) -> None:
     """Measure how fast the best seed of each known network is; what fails is noted."""
     from nas_lib.export.speed import measure_speed
@@ -157,6 +141,6 @@ def _measure_references(search: OpenSearch, view: SearchView, run: str) -> None:
         found, opened = outcome(final), OpenSearch(final.uri)
         for contender in found.best_of_each:
             try:
-                measure_speed(opened, _best_seed(contender.rows, found))
+                measure_speed(opened, found.best_seed(contender).id)
             except NasError as err:
                 search.store.note_problem(run=run, step="export_model", message=str(err))

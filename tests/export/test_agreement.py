@@ -15,7 +15,6 @@ import torch
 from exports import CLASSES, image_exporter, text_exporter
 from model_infos import model_info
 from nas_command import Nas
-from nas_lib.export.exporter import Exporter
 from PIL import Image
 from served import ask, served
 from toy_images import PLAN
@@ -24,6 +23,7 @@ from toy_text import TEXT_PLAN, TEXT_SPACE
 
 from nas_lib.config import ImageFolderData
 from nas_lib.data.allowance import Allowance
+from nas_lib.export.exporter import Exporter
 from nas_lib.models import ImageModel, TextModel, open_model
 from nas_lib.models.info import onnx_file
 from nas_lib.tasks.images.readers.image_folder import read_image_folder

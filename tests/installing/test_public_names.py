@@ -81,7 +81,7 @@ def test_a_search_and_what_it_found_are_a_line_each() -> None:
     assert repr(space) == "ChoiceSpace(op=['conv', 'pool'], width=[0, 1, 2, 3, 4, 5, ...])"
     assert repr(handle) == "SearchHandle('memory://line', 8 children, best r000-000000-00)"
     assert repr(handle.view) == "SearchView('memory://line', 8 children)"
-    assert repr(handle.best).startswith("ChildRow(r000-000000-00 ok, reward 0.5000, Architecture(")
+    assert repr(handle.best).startswith("FoundChild(r000-000000-00 ok, reward 0.5000, Archi")
     assert max(len(repr(each)) for each in (*handle.children, space)) <= _LINE
 
 

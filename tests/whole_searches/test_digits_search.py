@@ -113,10 +113,24 @@ def test_a_network_whose_weights_were_not_kept_is_told(finished: SearchHandle) -
     with pytest.raises(ConfigError) as error:
         finished.leaderboard()[2].network()
 
-    assert str(error.value) == (
-        f"the weights of {finished.leaderboard()[2].id} were not kept: {finished.uri} keeps those "
-        "of its best 2 (children.keep)"
+    assert str(error.value).startswith(
+        f"the weights of {finished.leaderboard()[2].id} in {finished.uri} were not kept: only those"
     )
+
+
+def test_the_model_of_a_search_says_what_its_best_network_does(finished: SearchHandle) -> None:
+    assert finished.best is not None
+    images = load_images(Path(finished.uri) / layout.DATA_SEARCH).valid
+
+    model = finished.model()
+
+    assert repr(model) == f"ImageModel(digits, {finished.best.id}, 10 labels)"
+    found = model.predict(images.images.permute(0, 2, 3, 1).numpy())
+    right = [int(label) == index for label, index in zip(found.labels, images.labels, strict=True)]
+    assert sum(right) / len(right) == pytest.approx(finished.best.score, abs=1e-9)
+    before = store_of(finished).objects.keys("")
+    assert finished.model().info == model.info
+    assert store_of(finished).objects.keys("") == before
 
 
 def test_no_child_ever_saw_a_test_image(finished: SearchHandle) -> None:
