@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from nas_lib.cli.configuring import print_json
 from nas_lib.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from nas_lib.results import SearchView
 
 search_argument = click.argument("search", metavar="SEARCH")
@@ -80,11 +83,17 @@ def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> No
 
 def print_results(view: SearchView, top: int) -> None:
     """Print what there is to say of a search: its best children, its pace, what it found."""
-    from nas_lib.cli.console import console
     from nas_lib.report import terminal_parts
 
+    print_parts(terminal_parts(view, top))
+
+
+def print_parts(parts: Iterable[Table | str]) -> None:
+    """Print tables and lines, in turn."""
+    from nas_lib.cli.console import console
+
     shown = console()
-    for part in terminal_parts(view, top):
+    for part in parts:
         if isinstance(part, str):
             click.echo(part)
         else:

@@ -67,13 +67,13 @@ def search(
             is_alive=is_alive,
         )
     from nas_lib.cli.results import print_results
-    from nas_lib.cli.training import finals_json, print_finals
+    from nas_lib.cli.training import finals_json, print_report
 
     if as_json:
         print_json({**leaderboard_json(handle.view, top), **finals_json(handle)})
         return
     print_results(handle.view, top)
-    print_finals(handle)
+    print_report(handle)
 
 
 def is_alive(run: str) -> bool | None:

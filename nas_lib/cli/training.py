@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,10 +76,15 @@ def train(
             listener=listener,
             is_alive=is_alive,
         )
+    from nas_lib.cli.results import print_parts
+    from nas_lib.report import model_json, terminal_final
+
+    view = replace(handle.view, finals=tuple(_trained(handle)))
     if as_json:
-        print_json({"uri": handle.uri, **finals_json(handle)})
+        print_json({"uri": handle.uri, "model": model_json(view), **finals_json(handle)})
     else:
-        print_finals(handle)
+        print_parts(terminal_final(view))
+        print_report(handle)
 
 
 def finals_json(handle: SearchHandle) -> dict[str, Any]:
@@ -89,15 +95,11 @@ def finals_json(handle: SearchHandle) -> dict[str, Any]:
     return {"finals": finals} if finals else {}
 
 
-def print_finals(handle: SearchHandle) -> None:
-    """Print what became of a search's best networks, if anything did, and where the report is."""
-    from nas_lib.cli.results import print_results
+def print_report(handle: SearchHandle) -> None:
+    """Print where the report is that a run has written."""
     from nas_lib.steps import REPORT
     from nas_lib.store import layout
 
-    for view in _trained(handle):
-        click.echo(f"\nFinal training in {view.uri}:")
-        print_results(view, len(view.rows))
     click.echo(f"Report: {handle.uri}/{layout.report(handle.run, REPORT)}")
 
 

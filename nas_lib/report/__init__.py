@@ -8,7 +8,7 @@ from __future__ import annotations
 from nas_lib.report.compare import compare_json, compare_page, compare_table
 from nas_lib.report.formatting import duration_text, plural, rate_text, score_text
 from nas_lib.report.learning import epoch_text, metrics_text
-from nas_lib.report.model import terminal_final
+from nas_lib.report.model import model_json, terminal_final
 from nas_lib.report.page import problem_page, search_page
 from nas_lib.report.summary import (
     leaderboard_json,
@@ -28,6 +28,7 @@ __all__ = [
     "leaderboard_text",
     "lost_run_lines",
     "metrics_text",
+    "model_json",
     "plural",
     "problem_page",
     "rate_text",

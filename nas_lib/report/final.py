@@ -11,17 +11,15 @@ from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.contenders import (
     full_name,
     learning_curves,
-    line_of,
     outcome_json,
     page_table,
-    retrained_line,
     seed_curves,
     seeds_text,
     terminal_table,
 )
 from nas_lib.report.formatting import duration_text, plural
 from nas_lib.report.markup import Figure, join
-from nas_lib.report.model import final_lines
+from nas_lib.report.model import final_lines, final_table
 from nas_lib.report.reporter import Reporter
 from nas_lib.report.rounds import RoundsReporter
 from nas_lib.results import SearchView, winner
@@ -42,8 +40,7 @@ class FinalReporter(Reporter):
         super().__init__(view)
         self._search = cast(FinalsConfig, view.config.search)  # a reporter is chosen by its kind
         self._outcome = outcome(view)
-        again = [] if self._outcome.retrained is None else [retrained_line(self._outcome)]
-        self._lines = [*(line_of(view, each) for each in self._outcome.ranked), *again]
+        self._lines = final_table(self._outcome)
 
     def best(self) -> ChildRow | None:
         """Return the best seed of the best network."""
@@ -54,16 +51,19 @@ class FinalReporter(Reporter):
         return self._outcome.reading
 
     def work_of_run(self, run: str) -> str:
-        """Say how many trainings there are: which run did them, nobody writes down."""
-        return f"is of a final training with {plural(len(self.view.rows), 'child', 'children')}"
+        """Say how many trainings are done: by which run, nobody writes down."""
+        return f"left {self._done()} done"
 
     def headline_parts(self) -> Iterator[str]:
         """Yield how many trainings are done, and which network is the best."""
         view = self.view
-        yield f"{len(view.rows):,} of {plural(view.num_children, 'training')}"
+        yield self._done()
         for best in self._outcome.ranked[:1]:
             mean = seeds_text(view.measure, best.valid)
             yield f"best mean {view.measure.name} {mean} ({full_name(best)})"
+
+    def _done(self) -> str:
+        return f"{len(self.view.rows):,} of {plural(self.view.num_children, 'training')}"
 
     def pace_line(self) -> str:
         """Return how long the trainings took."""

@@ -135,12 +135,11 @@ def _caveats(found: Found) -> Iterator[str]:
 
 def model_table(found: Found) -> list[Line]:
     """Return the network that won, and the known ones beside it."""
-    lines = []
     final, references = found.final, found.references
+    lines = []
     if final is not None and final.winner is not None:
-        lines.append(line_of(final.view, final.winner, name=f"found: {full_name(final.winner)}"))
-        if final.retrained is not None:
-            lines.append(retrained_line(final))
+        name = f"found: {full_name(final.winner)}"
+        lines = [line_of(final.view, final.winner, name=name), *_retrained(final)]
     if references is not None:
         verdicts = {id(rival.contender): rival.verdict for rival in found.rivals}
         lines += [
@@ -150,13 +149,27 @@ def model_table(found: Found) -> list[Line]:
     return lines
 
 
+def final_table(final: Outcome) -> list[Line]:
+    """Return every network of a final training, the best first, and the winner once more."""
+    return [*(line_of(final.view, each) for each in final.ranked), *_retrained(final)]
+
+
+def _retrained(final: Outcome) -> list[Line]:
+    return [] if final.retrained is None else [retrained_line(final)]
+
+
 def terminal_final(view: SearchView) -> Iterator[Table | str]:
     """Yield what a search's final trainings came to, for the terminal; before, how to get one."""
     if not view.finals and may_be_trained(view):
         yield f"Train the best of them at length: {how_to_train(view)}"
     found = found_by(view)
-    if lines := model_table(found):
-        yield terminal_table(lines)
+    final, references = found.final, found.references
+    if final is not None and final.ranked and (references is None or len(final.ranked) > 1):
+        yield f"Final training in {final.view.uri}:"
+        yield terminal_table(final_table(final))
+    if references is not None and references.ranked:
+        yield f"Known networks in {references.view.uri}:"
+        yield terminal_table(model_table(found))
     yield from model_lines(found)
 
 

@@ -10,9 +10,10 @@ from nas_lib.errors import one_line
 from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.children import brief, child_json, child_score
 from nas_lib.report.formatting import plural, score_text
-from nas_lib.report.model import model_json, terminal_final
+from nas_lib.report.model import model_json, model_lines, terminal_final
 from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.results import SearchView, best_kept, leaderboard, score_of, winner
+from nas_lib.results.final import found_by
 from nas_lib.results.ranking import repeated_architectures, status_counts
 
 if TYPE_CHECKING:
@@ -62,12 +63,18 @@ def summary_lines(view: SearchView) -> list[str]:
         reporter.run_sentence(),
         *reporter.findings(),
         *_chosen_lines(view, reporter),
+        *_model_lines(view, reporter),
     ]
 
 
 def _chosen_lines(view: SearchView, reporter: Reporter) -> list[str]:
     """Return what a search chose and read of the test, nothing of what it chose nothing in."""
     return [*winner_lines(view), *test_lines(view)] if reporter.is_of_search else []
+
+
+def _model_lines(view: SearchView, reporter: Reporter) -> list[str]:
+    """Return what came of a search's best networks in the end."""
+    return list(model_lines(found_by(view))) if reporter.is_of_search else []
 
 
 def leaderboard_text(view: SearchView, top: int) -> str:

@@ -66,6 +66,9 @@ class TestSentences:
         assert section.startswith(f"The model {BETTER}")
         assert text.index(BETTER) < text.index("The final network is")
 
+    def test_a_run_in_a_pod_says_it_too(self) -> None:
+        assert BETTER in summary_lines(search_with(FOUND, REFERENCES))
+
     def test_what_is_worse_or_not_told_apart_is_said_too(self) -> None:
         text = printed(search_with(FOUND, REFERENCES))
 

@@ -218,9 +218,9 @@ def test_12800_children_of_20_layers_make_a_small_page_quickly() -> None:
         for number in range(12_800)
     )
     view = replace(few, rows=rows)
-    start_s = time.perf_counter()
+    start_s = time.process_time()  # whatever else the machine does
     html = search_page(view)
-    assert time.perf_counter() - start_s < 2
+    assert time.process_time() - start_s < 2
     assert len(html.encode()) < 2_000_000
     assert "The last 2,000 of 12,800 children" in html
 

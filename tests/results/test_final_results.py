@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import final_view, row, search_view
+from synthetic import final_view, search_view
 
 from nas_lib.config import FinalsConfig, ImageReferencesConfig
 from nas_lib.results import PERPLEXITY, SearchView
@@ -19,7 +19,6 @@ from nas_lib.results.final import (
     ranked,
     retrained_child,
     rivals,
-    trials,
 )
 
 
@@ -39,38 +38,9 @@ def references(*networks: list[float], **values: object) -> SearchView:
     )
 
 
-def test_trials_are_networks_then_points_then_seeds() -> None:
-    found = trials(settings(origins=["one"], grid={"learning_rate": [0.1, 0.2]}))
-
-    assert [(each.network, each.point["learning_rate"], each.seed) for each in found] == [
-        *(("a", 0.1, 0), ("a", 0.1, 1), ("a", 0.2, 0), ("a", 0.2, 1)),
-        *(("b", 0.1, 0), ("b", 0.1, 1), ("b", 0.2, 0), ("b", 0.2, 1)),
-    ]
-    assert [each.origin for each in found] == ["one"] * 4 + [""] * 4
-
-
-def test_children_go_to_their_contenders_by_their_ids_whichever_came_first() -> None:
-    rows = [row(number, number / 10, per_round=3) for number in (3, 2, 0)]  # r1-00, r0-02, r0-00
-
-    first, second = contenders(settings(children_per_round=3), rows)
-
-    assert [each.id for each in first.rows] == ["r000-000000-00"]
-    assert [each.id for each in second.rows] == ["r000-000000-02", "r000-000001-00"]
-    assert (first.is_done, second.is_done) == (False, True)
-
-
 def test_the_winner_is_trained_once_more_in_a_round_of_its_own() -> None:
     assert retrained_child(settings(children_per_round=3)) == "r000-000002-00"  # 3 + 1, then it
     assert retrained_child(settings(children_per_round=4)) == "r000-000001-00"
-
-
-def test_the_best_mean_over_seeds_wins_and_not_the_best_seed() -> None:
-    # means 0.75 and 0.8, though the best child is one of the first network
-    found = outcome(final_view([0.6, 0.9], [0.8, 0.8]))
-
-    assert found.winner is not None
-    assert found.winner.valid.mean == pytest.approx(0.8)
-    assert [each.valid.mean for each in found.ranked] == [pytest.approx(0.8), pytest.approx(0.75)]
 
 
 def test_before_all_are_trained_nothing_has_won() -> None:
@@ -80,22 +50,6 @@ def test_before_all_are_trained_nothing_has_won() -> None:
     assert [each.valid.mean for each in found.ranked] == [pytest.approx(0.75)]
 
 
-def test_of_perplexities_the_lowest_mean_wins() -> None:
-    found = outcome(final_view([90.0, 110.0], [95.0, 96.0], measure=PERPLEXITY))
-
-    assert found.winner is not None
-    assert found.winner.valid.mean == 95.5
-
-
-def test_one_of_whose_seeds_fewer_failed_comes_first() -> None:
-    view = final_view([0.6, 0.9], [0.5, 0.5])
-    failed = replace(view.rows[0], status="diverged", score=None, reward=0.0)
-    found = outcome(replace(view, rows=(failed, *view.rows[1:])))
-
-    assert [each.valid.scores for each in found.ranked] == [(0.5, 0.5), (0.9,)]
-    assert found.ranked[1].num_failed == 1
-
-
 def test_of_equal_means_the_smaller_network_wins() -> None:
     view = final_view([0.75, 0.75], [0.75, 0.75])
     larger = [replace(each, num_parameters=5000) for each in view.rows[:2]]
@@ -103,17 +57,6 @@ def test_of_equal_means_the_smaller_network_wins() -> None:
 
     assert found.winner is not None
     assert found.winner.rows == view.rows[2:]
-
-
-def test_a_network_at_its_best_point_stands_for_it() -> None:
-    view = final_view([0.7, 0.7], [0.9, 0.9], [0.8, 0.8], [0.6, 0.6], grid={"dropout": [0.0, 0.5]})
-
-    best = outcome(view).best_of_each
-
-    assert [(each.valid.mean, each.point) for each in best] == [
-        (pytest.approx(0.9), {"dropout": 0.5}),
-        (pytest.approx(0.8), {"dropout": 0.0}),
-    ]
 
 
 def test_what_was_trained_on_validation_data_has_no_rank() -> None:
