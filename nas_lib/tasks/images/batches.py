@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import one_hot
-from torch.nn.functional import pad as zero_pad
+from torch.nn.functional import pad as pad_images
 
 from nas_lib.config import AugmentConfig
 from nas_lib.data.tensors import check_tensor, load_tensors
@@ -226,14 +226,16 @@ def _padded(x_BCHW: Tensor, augment: AugmentConfig) -> Tensor:
     """Return images with so many pixels more on each side."""
     pad = augment.pad
     if augment.padding == "zeros":
-        return zero_pad(x_BCHW, (pad, pad, pad, pad))
+        return pad_images(x_BCHW, (pad, pad, pad, pad))
+    if pad < min(x_BCHW.shape[2:]):  # torch goes no further than once over the image
+        return pad_images(x_BCHW, (pad, pad, pad, pad), mode="reflect")
     rows, columns = (_mirrored(pixels, pad).to(x_BCHW.device) for pixels in x_BCHW.shape[2:])
-    return x_BCHW[:, :, rows[:, None], columns]
+    return x_BCHW.index_select(2, rows).index_select(3, columns)
 
 
 def _mirrored(pixels: int, pad: int) -> Tensor:
     """Return which pixel of a line each one of the padded line is: 2 1 [0 1 2 3] 2 1 by two."""
-    period = max(1, 2 * (pixels - 1))  # there and back; torch's own refuses more than one way back
+    period = max(1, 2 * (pixels - 1))  # there and back
     place = torch.arange(-pad, pixels + pad) % period
     return torch.minimum(place, period - place)
 

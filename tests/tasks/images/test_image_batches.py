@@ -163,6 +163,23 @@ class TestAugmentation:
             (1, 0, 1),
         }
 
+    def test_a_reflection_has_the_row_before_the_last_below_the_last(self) -> None:
+        x_BCHW = self.image.expand(500, 1, 2, 2)
+        augment = AugmentConfig(pad=1, padding="reflect", flip=False)
+
+        cropped = augment_images(x_BCHW, augment, seeded())
+
+        # 4 3 4 3
+        # 2 1 2 1   around the image, which is the 2x2 block in the middle
+        # 4 3 4 3
+        # 2 1 2 1
+        assert {tuple(crop.tolist()) for crop in cropped.flatten(1)} == {
+            (1, 2, 3, 4),
+            (2, 1, 4, 3),
+            (3, 4, 1, 2),
+            (4, 3, 2, 1),
+        }
+
     def test_a_reflection_leaves_other_random_numbers_as_they_are(self) -> None:
         x_BCHW = torch.rand(64, 2, 5, 6) + 1
         zeros, reflected = (
