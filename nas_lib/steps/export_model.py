@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nas_lib.config import OwnChildrenConfig
 from nas_lib.errors import ConfigError, NasError, one_line
 from nas_lib.models import ModelInfo
 from nas_lib.open_search import OpenSearch
@@ -49,7 +50,7 @@ def require_model(search: OpenSearch, *, run: str, network: str = "") -> ModelIn
     Raises:
         NothingToExportError: There is nothing.
     """
-    if not search.task.trains:
+    if isinstance(search.config.children, OwnChildrenConfig):
         raise NothingToExportError(
             f"{search.uri} trains nothing here: its children are judged by others"
         )

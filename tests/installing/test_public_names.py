@@ -82,7 +82,35 @@ def test_a_search_and_what_it_found_are_a_line_each() -> None:
     assert repr(handle) == "SearchHandle('memory://line', 8 children, best r000-000000-00)"
     assert repr(handle.view) == "SearchView('memory://line', 8 children)"
     assert repr(handle.best).startswith("FoundChild(r000-000000-00 ok, reward 0.5000, Archi")
-    assert max(len(repr(each)) for each in (*handle.children, space)) <= _LINE
+    shown = (*handle.children, *handle.leaderboard(), space)
+    assert max(len(repr(each)) for each in shown) <= _LINE
+
+
+def test_the_best_child_is_the_one_in_the_table() -> None:
+    handle = nas_lib.search(
+        tabular(max_children=4),
+        store="memory://best",
+        space=ChoiceSpace(op=range(9)),
+        evaluate=lambda _: 0.5,
+    )
+    best = handle.best
+
+    assert best is not None
+    assert best == handle.children[0]
+    assert handle.children[0] == best == handle.leaderboard()[0]
+    assert best != handle.children[1]
+    assert best in set(handle.children)
+    for asked in (best.network, handle.model):
+        with pytest.raises(ConfigError, match="trains nothing here: its children are judged by"):
+            asked()
+
+
+def test_reopening_what_is_no_search_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        nas_lib.open(tmp_path)
+
+    assert str(error.value) == f"there is no search at {tmp_path}"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_search_lies_where_a_text_or_a_path_says(tmp_path: Path) -> None:
