@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import nas_lib
 from nas_lib import kubeflow_artifacts, steps
 from nas_lib.config import (
     EnasRnnSpaceConfig,
@@ -27,6 +28,7 @@ from nas_lib.config import (
 )
 from nas_lib.config_file import to_yaml
 from nas_lib.errors import SearchMismatchError
+from nas_lib.models import TextModel
 from nas_lib.open_search import OpenSearch
 from nas_lib.pods import write_report
 from nas_lib.procedures.rounds import is_good_enough
@@ -116,6 +118,17 @@ def test_the_winner_has_the_lowest_perplexity_and_its_test_is_read_once(
     )
     assert reading.score == pytest.approx(lowest.score, rel=0.5)
     assert steps.write_report(OpenSearch(finished.uri), run="again").test == (reading,)
+
+
+def test_its_model_finds_the_test_text_as_hard_as_the_search_did(finished: SearchView) -> None:
+    (reading,) = finished.test
+
+    model = nas_lib.open(finished.uri).model()
+
+    assert isinstance(model, TextModel)
+    score = model.score((Path(finished.uri).parent / "test.txt").read_text())
+    assert score.perplexity == pytest.approx(reading.score, rel=1e-5)
+    assert (score.num_words, score.num_unknown) == (reading.num_examples, 0)
 
 
 def test_reports_call_it_perplexity(finished: SearchView) -> None:
