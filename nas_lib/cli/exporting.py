@@ -62,7 +62,9 @@ def _print_service(stored: StoredModel) -> None:
 
 def _tell(info: ModelInfo, place: str) -> None:
     """Say on standard error where the model is, and how to use it; the YAML has the other one."""
-    file = "text.txt" if info.inputs.kind == "text" else "picture.png"
+    file = "text.txt"
+    if info.inputs.kind == "images":
+        file = "picture.png" if info.inputs.background else "images.npy"
     shown = shlex.quote(place)
     click.echo(
         f"Model {info.id} of {info.name}: {place}\n"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from nas_lib.errors import one_line
 from nas_lib.models.info import ModelInfo, Score
@@ -14,11 +15,31 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _SHOWN = 20  # labels
+_NO_PART = frozenset(
+    [
+        *("kind", "device", "threads", "keep", "reward", "checkpoint_every_s"),
+        *("max_attempts", "timeout_s", "when_all_crash"),
+    ]
+)
+"""Settings of children that change no weight."""
+_SCHEDULES = {
+    "first_cycle": "cosine_restarts",
+    "decay": "exponential",
+    "decay_after": "exponential",
+}
+"""Settings that only one schedule has a use for."""
 
 
 def card(info: ModelInfo) -> bytes:
     """Return what a model is, as Markdown."""
-    return _template().render(info=info, shown=_shown(info.labels), score=_score(info)).encode()
+    text = _template().render(
+        info=info,
+        shown=_shown(info.labels),
+        settings=list(_settings(info.training.settings)),
+        percent=partial(_percent, info),
+        score_words=partial(_score_words, info),
+    )
+    return text.encode()
 
 
 def metrics(info: ModelInfo) -> bytes:
@@ -49,19 +70,26 @@ def _shown(names: tuple[str, ...]) -> str:
     return ", ".join(quoted) + (f" and {left:,} more" if left else "")
 
 
-def _score(info: ModelInfo) -> object:
-    """Return what words a score, as a function of it."""
+def _settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the settings of a training that had a part in it."""
+    schedule = settings.get("schedule")
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and name != "reward":
+            yield from _settings(value, f"{prefix}{name}.")
+        elif name not in _NO_PART and value and _SCHEDULES.get(name, schedule) == schedule:
+            yield f"{prefix}{name}: {value}"
 
-    def percent(value: float) -> str:
-        return f"{100 * value:.2f} %" if info.measure.is_fraction else f"{value:.2f}"
 
-    def words(score: Score) -> str:
-        if score.interval is None:
-            return percent(score.value)
-        low, high = map(percent, score.interval)
-        return f"{percent(score.value)} ({low} to {high} with 95 % confidence)"
+def _percent(info: ModelInfo, value: float) -> str:
+    return f"{100 * value:.2f} %" if info.measure.is_fraction else f"{value:.2f}"
 
-    return {"words": words, "percent": percent}
+
+def _score_words(info: ModelInfo, score: Score) -> str:
+    words = _percent(info, score.value)
+    if score.interval is None:
+        return words
+    low, high = (_percent(info, each) for each in score.interval)
+    return f"{words} (95 % interval over these: {low} to {high})"
 
 
 @cache

@@ -124,12 +124,13 @@ class TextExporter(Exporter[TextManifest]):
 
     def misfit(self, parity: Parity) -> str:
         """Say which of the two is missed."""
-        if 1 - parity.agreement > _MAX_RELATIVE:
-            return (
-                f"perplexities by the graph and by torch should agree to {_MAX_RELATIVE:g}, and "
-                f"differ by {1 - parity.agreement:.2g}"
-            )
-        return too_different(parity)
+        different = too_different(parity)
+        if different or 1 - parity.agreement <= _MAX_RELATIVE:
+            return different
+        return (
+            f"perplexities by the graph and by torch should agree to {_MAX_RELATIVE:g}, and differ "
+            f"by {1 - parity.agreement:.2g}"
+        )
 
     def example(self) -> tuple[Arrays, int]:
         """Return one piece of the text."""

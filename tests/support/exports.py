@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from faulty_store import run_here
+from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 from toy_text import TEXT, TEXT_MANIFEST, text_children
 
-from nas_lib.config import RandomConfig, SearchConfig, TextTaskConfig
+from nas_lib.config import FinalConfig, RandomConfig, SearchConfig, TextTaskConfig
+from nas_lib.config_file import parse_config
 from nas_lib.data import BlobInfo
+from nas_lib.engine.loop import Engine
+from nas_lib.engine.workers import this_process
 from nas_lib.export.images import ImageExporter
 from nas_lib.export.texts import TextExporter
 from nas_lib.networks import build_language_model, build_network
+from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import Listener
 from nas_lib.spaces import Plan, SpacePart
+from nas_lib.steps.train_best import opened_finals
 from nas_lib.tasks.images.preparation import ImageManifest
 from nas_lib.tasks.text.preparation import TextManifest
 from nas_lib.tasks.text.raw import END, UNKNOWN
@@ -83,3 +92,56 @@ def text_exporter(folder: Path, plan: Plan, space: SpacePart) -> TextExporter:
         children=children,
     )
     return TextExporter(model.eval(), manifest, blob, config)
+
+
+SMALL: dict[str, Any] = {
+    "name": "shapes",
+    "space": {"kind": "cnn", "filter_heights": [3], "filter_widths": [3], "num_filters": [4],
+              "depth": {"start": 1, "max": 1}, "strides": [1, 2]},
+    "controller": {"kind": "random"},
+    "children": {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "keep": 1},
+    "search": {"max_children": 2, "children_per_round": 2},
+    "final": {"top": 1, "seeds": 2, "children": {"kind": "images", "epochs": 2}},
+}  # fmt: skip
+"""A search for pictures in two classes: two children of a moment each."""
+
+
+def write_pictures(folder: Path, *, num: int = 25) -> Path:
+    """Write pictures of horizontal and of vertical stripes, of different sizes."""
+    rng = np.random.default_rng(3)
+    for label in ("across", "upright"):
+        (folder / label).mkdir(parents=True)
+        for number in range(num):
+            height, width = rng.integers(10, 30, 2)
+            rows, columns = np.indices((height, width))
+            stripes = (rows if label == "across" else columns) // 3 % 2 * 120
+            noise = rng.integers(0, 100, (height, width, 3))
+            pixels = (stripes[..., np.newaxis] + noise).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / label / f"{number}.png")
+    return folder
+
+
+def searched(folder: Path) -> OpenSearch:
+    """Return a finished search, in this folder."""
+    data = {"format": "image_folder", "path": str(write_pictures(folder / "data")), "size": 8}
+    task = {"kind": "images", "data": data, "valid_fraction": 0.3}
+    config = parse_config({**SMALL, "task": task}, source="test")
+    search = OpenSearch(str(folder / "search"))
+    run_here(search, config)
+    return OpenSearch(search.uri)
+
+
+def trained_finally(search: OpenSearch) -> list[OpenSearch]:
+    """Train the best of a search, and a known network beside it; return both trainings."""
+    document = search.config.final.model_dump(mode="json")
+    settings = FinalConfig.model_validate({**document, "references": ["plain-cnn"]})
+    listener = Listener()
+    finals = opened_finals(search, settings=settings)
+    for each in finals:
+        engine = Engine(
+            each,
+            make_workers=lambda run, each=each: this_process(each, run, listener),
+            listener=listener,
+        )
+        engine.run()
+    return finals
