@@ -13,7 +13,6 @@ from nas_lib.cli.results import search_argument
 
 if TYPE_CHECKING:
     from nas_lib.models import ModelInfo
-    from nas_lib.models.stored import StoredModel
 
 
 @click.command()
@@ -39,6 +38,7 @@ def export(search: str, output: Path | None, network: str, kserve: bool) -> None
     is made once and lies in the SEARCH, at models/ID, as Triton and KServe want it.
     """
     from nas_lib.export.folder import write_model
+    from nas_lib.export.kserve import inference_service
     from nas_lib.models.stored import StoredModel
     from nas_lib.open_search import OpenSearch
     from nas_lib.steps import require_model
@@ -47,21 +47,15 @@ def export(search: str, output: Path | None, network: str, kserve: bool) -> None
     opened = OpenSearch(search)
     info = require_model(opened, run=secrets.token_hex(4), network=network)
     stored = StoredModel(opened.store.objects, layout.model_folder(info.id), info)
+    service = inference_service(info, stored.uri) if kserve else ""
     if output is not None:
         write_model(stored, output)
     _tell(info, stored.uri if output is None else str(output))
-    if kserve:
-        _print_service(stored)
-
-
-def _print_service(stored: StoredModel) -> None:
-    from nas_lib.export.kserve import inference_service
-
-    click.echo(inference_service(stored.info, stored.uri), nl=False)
+    click.echo(service, nl=False)
 
 
 def _tell(info: ModelInfo, place: str) -> None:
-    """Say on standard error where the model is, and how to use it; the YAML has the other one."""
+    """Say on standard error where the model is, and how to use it; the other one is for YAML."""
     file = "text.txt"
     if info.inputs.kind == "images":
         file = "picture.png" if info.inputs.background else "images.npy"
