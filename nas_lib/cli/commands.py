@@ -23,7 +23,8 @@ from nas_lib.errors import MachineError
 __all__ = ["cli", "run"]
 
 _WITH_TORCH = ("search", "train", "export", "check", "prepare", "train-child")
-_WITH_TORCH_MB = 1024
+_WITH_MODEL = ("predict", "serve")
+_ADDRESSES_MB = dict.fromkeys(_WITH_TORCH, 1024) | dict.fromkeys(_WITH_MODEL, 640)
 _AT_LEAST_MB = 192
 
 
@@ -59,9 +60,7 @@ def cli(context: click.Context) -> None:
     SEARCH is where a search's state lies: a folder, or s3://bucket/prefix
     (gs:// and az:// likewise).
     """
-    _require_addresses(
-        _WITH_TORCH_MB if context.invoked_subcommand in _WITH_TORCH else _AT_LEAST_MB
-    )
+    _require_addresses(_ADDRESSES_MB.get(context.invoked_subcommand or "", _AT_LEAST_MB))
 
 
 def _require_addresses(size_mb: int) -> None:
