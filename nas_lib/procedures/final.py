@@ -98,6 +98,8 @@ class Final(Procedure[FinalsConfig]):
         number = self.num_done(search, replica)
         if self.is_finished(search, replica):
             return None
+        if number == self._trial_rounds:
+            self._let_go(search)  # here, so that a run after one that was killed does it again
         architectures = self._architectures(search, number)
         proposed = find_round(search, replica, number)
         if proposed is not None:
@@ -142,17 +144,20 @@ class Final(Procedure[FinalsConfig]):
         return self.settings.retrain and child == retrained_child(self.settings)
 
     def learn(self, search: OpenSearch, replica: int, round: int, *, run: str) -> Learned | None:
-        """Return nothing: nothing is proposed by what came out.
-
-        After the last round, only those networks keep their weights that are of use.
-        """
-        if self.settings.grid and self.is_finished(search, replica):
-            rows = self._rows(search, self.num_done(search, replica))
-            kept = self.kept(search, rows)
-            for row in rows:
-                if row.id not in kept:
-                    search.store.objects.delete(layout.child_weights(row.id))
+        """Return nothing: nothing is proposed by what came out."""
+        if not self.settings.retrain:
+            self._let_go(search)
         return None
+
+    def _let_go(self, search: OpenSearch) -> None:
+        """Once the winner is known, delete weights that are of no use."""
+        if not self.settings.grid or self.num_done(search, REPLICA) < self._trial_rounds:
+            return  # each network has one point, or may win yet
+        rows = self._rows(search, self._trial_rounds)
+        kept = self.kept(search, rows)
+        for row in rows:
+            if row.id not in kept:
+                search.store.objects.delete(layout.child_weights(row.id))
 
     # --- what came out ---------------------------------------------------------------------------
 
@@ -161,11 +166,11 @@ class Final(Procedure[FinalsConfig]):
         return self._judged(search, view.rows)
 
     def kept(self, search: OpenSearch, best: Sequence[ChildRow]) -> frozenset[str]:
-        """Return all children while there are any to train; then those whose weights are of use.
+        """Return all children until the winner is known; then those whose weights are of use.
 
         Those that are tested, and each network's seeds at its best point: it may be handed on.
         """
-        if not self.is_finished(search, REPLICA):
+        if self.num_done(search, REPLICA) < self._trial_rounds:
             return frozenset(row.id for row in best)
         others = (row.id for each in self._best_of_each(search, best) for row in each.rows)
         return frozenset([*others, *self._judged(search, best)])
