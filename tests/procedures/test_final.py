@@ -132,7 +132,7 @@ def test_weights_stay_until_it_is_known_which_are_of_use() -> None:
 
     end_round(search, [0.5, 0.5, 0.6, 0.6, 0.9, 0.9, 0.1, 0.1])
     before = weights(search)
-    end_round(search, [0.95])
+    end_round(search, [0.95])  # which is not begun before the others have gone
 
     assert len(before) == 8
     assert weights(search) == [
@@ -142,17 +142,21 @@ def test_weights_stay_until_it_is_known_which_are_of_use() -> None:
 
 
 def test_weights_that_a_kill_left_are_garbage_and_no_others() -> None:
-    search = opened("garbage", grid=GRID)
-    end_round(search, [0.5, 0.5, 0.6, 0.6, 0.9, 0.9, 0.1, 0.1])
-    while_open = {each.kind: len(each.infos) for each in collect_garbage(search)}
+    def garbage() -> dict[str, int]:
+        return {each.kind: len(each.infos) for each in collect_garbage(search) if each.infos}
+
+    search = opened("garbage", grid=GRID, children_per_round=4)
+    end_round(search, [0.5, 0.5, 0.6, 0.6])
+    while_any_may_win = garbage()
+    end_round(search, [0.9, 0.9, 0.1, 0.1])
+    once_one_has_won = garbage()
     end_round(search, [0.95])
-    search.store.objects.replace(layout.child_weights("r000-000000-07"), b"left behind")
+    search.store.objects.replace(layout.child_weights("r000-000001-03"), b"left behind")
 
-    (found,) = [each for each in collect_garbage(search, delete=True) if each.infos]
+    collect_garbage(search, delete=True)
 
-    assert while_open["weights"] == 0
-    assert (found.kind, len(found.infos)) == ("weights", 1)
-    assert "r000-000000-07" not in weights(search)
+    assert (while_any_may_win, once_one_has_won) == ({}, {"weights": 4})
+    assert "r000-000001-03" not in weights(search)
     assert len(weights(search)) == 5
 
 
