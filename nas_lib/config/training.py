@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, cast
 
@@ -255,6 +256,13 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
     drop_path: Rate = Field(
         0.0, description="Of a cell's edges at the end of training and in the last cell."
     )
+    min_steps: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Of the whole training at least: an epoch of fewer images goes through them "
+        "several times.",
+    )
     label_smoothing: Rate = Field(
         0.0, description="Share of each target that all classes have in equal parts."
     )
@@ -274,6 +282,10 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         "network.",
     )
     reward: RewardConfig = Field(default_factory=RewardConfig)
+
+    def num_passes(self, num_batches: int) -> int:
+        """Return how often an epoch goes through the images, which make so many batches."""
+        return max(1, math.ceil(self.min_steps / (self.epochs * num_batches)))
 
     def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
         """Yield what does not go with this kind of task, or with this space."""

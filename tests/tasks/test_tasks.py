@@ -64,6 +64,14 @@ class TestImageTask(TrainedTaskContract):
             children=children(),
         )
 
+    def test_a_preview_counts_every_pass_through_the_images(self, folder: Path) -> None:
+        task = task_of(self.config(folder, min_steps=31))
+        prepared = task.prepare()
+
+        # 90 images are 6 batches of at most 16, 5 epochs 30 of them: twice through all
+        assert prepared is not None
+        assert task.num_steps(prepared.manifest) == 2 * self.num_steps
+
     def description(self, folder: Path) -> str:
         return (
             f"npz file {folder / 'toy.npz'}: 90 training, 45 validation and 60 test images of "

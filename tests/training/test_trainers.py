@@ -43,7 +43,12 @@ class TestImageTrainer(TrainerContract):
         if request.param == "plain":
             return {"epochs": 8, "momentum": 0.0, "nesterov": False}
         if request.param == "averaged":
-            return {"epochs": 8, "average_decay": 0.9, "augment": ALTERNATING}
+            return {
+                "epochs": 8,
+                "min_steps": 60,
+                "average_decay": 0.9,
+                "augment": ALTERNATING,
+            }
         return {
             "plan": CELLS,
             "epochs": 8,

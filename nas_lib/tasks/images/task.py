@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -102,7 +103,9 @@ class ImageTask(TrainedTask[ImageManifest]):
 
     def num_steps(self, manifest: Manifest) -> float:
         """Return the training steps of one child."""
-        return self._children.epochs * self.num_learnt(manifest) / self._num_in_batch(manifest)
+        num_batches = self.num_learnt(manifest) / self._num_in_batch(manifest)
+        num_passes = self._children.num_passes(math.ceil(num_batches))
+        return self._children.epochs * num_passes * num_batches
 
     def _num_in_batch(self, manifest: Manifest) -> int:
         """Return the images of a training step: no more than there are."""

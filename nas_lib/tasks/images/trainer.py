@@ -104,7 +104,8 @@ class ImageTrainer(EpochTrainer):
         self._image_network.begin(standardised(some, self._manifest.mean, self._manifest.std))
 
     def _num_steps(self, epoch: int) -> int:
-        return num_training_batches(len(self._train.labels), self._children.batch_size)
+        num_batches = num_training_batches(len(self._train.labels), self._children.batch_size)
+        return num_batches * self._children.num_passes(num_batches)
 
     def _train_epoch(self, epoch: int) -> float:
         torch.manual_seed(seed_for(self._seed, Stream.DROPOUT, epoch))
@@ -119,19 +120,7 @@ class ImageTrainer(EpochTrainer):
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """Yield an epoch's batches, mixed where that is wanted: then targets are `[B, K]`."""
         generator = torch.Generator().manual_seed(seed_for(self._seed, Stream.BATCHES, epoch))
-        batches = training_batches(
-            self._train.images,
-            self._train.labels,
-            batch_size=self._children.batch_size,
-            augment=self._children.augment,
-            mean=self._manifest.mean,
-            std=self._manifest.std,
-            generator=generator,
-            flipped_N=alternating_flips(
-                len(self._train.labels), seed=seed_for(self._seed, Stream.FLIPS), epoch=epoch
-            ).to(self._train.labels.device),
-        )
-        for x_BCHW, y_B in batches:
+        for x_BCHW, y_B in self._passes(epoch, generator):
             if not self._children.mixup:
                 yield x_BCHW, y_B
                 continue
@@ -141,6 +130,24 @@ class ImageTrainer(EpochTrainer):
                 alpha=self._children.mixup,
                 num_classes=self._manifest.num_classes,
                 generator=generator,
+            )
+
+    def _passes(self, epoch: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Yield the batches of all passes through the images that an epoch has."""
+        num_images, children = len(self._train.labels), self._children
+        num = children.num_passes(num_training_batches(num_images, children.batch_size))
+        for number in range((epoch - 1) * num + 1, epoch * num + 1):
+            yield from training_batches(
+                self._train.images,
+                self._train.labels,
+                batch_size=children.batch_size,
+                augment=children.augment,
+                mean=self._manifest.mean,
+                std=self._manifest.std,
+                generator=generator,
+                flipped_N=alternating_flips(
+                    num_images, seed=seed_for(self._seed, Stream.FLIPS), epoch=number
+                ).to(self._train.labels.device),
             )
 
     def _learn(self, x_BCHW: Tensor, targets: Tensor, progress: float) -> Tensor:

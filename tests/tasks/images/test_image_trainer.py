@@ -248,6 +248,25 @@ def test_with_validation_images_all_are_learnt_and_the_last_epoch_counts() -> No
     assert one.best_epoch() is last
 
 
+def test_few_images_are_gone_through_several_times_in_an_epoch() -> None:
+    flips = AugmentConfig(pad=0, flip="alternating")
+    settings: dict[str, Any] = {"epochs": 2, "batch_size": 45, "augment": flips}
+    one = image_trainer(children(min_steps=9, **settings))
+    batches = list(one._batches(1))
+    x_BCHW, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+
+    one.run_epoch()
+
+    # 90 images are 2 batches, 2 epochs of them 4 steps: thrice through them makes 12, fewer 8
+    assert [len(y_B) for _, y_B in batches] == [45] * 6
+    counts = torch.bincount(labels)
+    assert torch.equal(counts, 3 * torch.bincount(IMAGES.train.labels))
+    assert one.epochs[0].train_loss > 0
+    assert one.network.progress == pytest.approx(5 / 12)
+    # of three passes two flip an image alike, and one does not
+    assert len(x_BCHW.unique(dim=0)) == 2 * 90
+
+
 # Of trainings before there were averages, mixed images and so on; computed on a CPU.
 LOSSES_BEFORE = {
     "momentum": ([1.0799741, 0.8722126, 0.6625996, 0.5650932], 0.4394359),
