@@ -5,6 +5,7 @@ every record is. A model is laid out like this, in a folder or below `models/<id
 
     model.json            written last: a model without it is not there
     <name>/1/model.onnx   as Triton and KServe want it; see `ImageInputs` and `TextInputs`
+    <name>/config.pbtxt   what Triton would not find out from the network
     weights.safetensors   the state dict, as a child's weights are stored
     labels.txt            classes or words, one a line
     metrics.json          what was measured

@@ -97,6 +97,13 @@ def test_pip_installs_it_from_a_folder_and_the_demo_finds_a_network(
     assert Path(told.splitlines()[-1].removeprefix("Report: ")).is_relative_to(tmp_path)
     assert list(tmp_path.glob("runs/digits/reports/*/report.html"))
 
+    _run(nas, "export", "runs/digits", "-o", "model", folder=tmp_path)
+    served = "application(open_model('model'))"
+    _run(
+        *(python, "-c", f"from nas_lib.models import *; from nas_lib.serving import *; {served}"),
+        folder=tmp_path,
+    )
+
 
 @pytest.mark.parametrize(
     ("tool", "arguments"),
