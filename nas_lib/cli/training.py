@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -96,10 +97,15 @@ def finals_json(handle: SearchHandle) -> dict[str, Any]:
 
 
 def print_report(handle: SearchHandle) -> None:
-    """Print where the report is that a run has written."""
+    """Print where the models are that a run has made or found, and the report that it has written."""
     from nas_lib.steps import REPORT
     from nas_lib.store import layout
 
+    for uri in handle.trained:
+        model = f"{layout.FINAL}-{uri.rpartition('/')[2]}"
+        if model in handle.view.models:
+            place = shlex.quote(f"{handle.uri}/{layout.model_folder(model)}")
+            click.echo(f"Model: {place}; use it by nas predict {place} FILE")
     click.echo(f"Report: {handle.uri}/{layout.report(handle.run, REPORT)}")
 
 

@@ -15,6 +15,7 @@ from nas_lib.engine.loop import Engine
 from nas_lib.errors import NasError, SearchHeldError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
+from nas_lib.store import layout
 from nas_lib.store.lease import IsAlive
 
 
@@ -92,9 +93,12 @@ def _train_best(
     nums = [num_processes(each.config, each.uri, workers) for each in finals]
     listener.training_best(finals, workers=max(1, *nums))
     handles = [_run(each, num, listener, is_alive) for each, num in zip(finals, nums, strict=True)]
-    run = handles[0].run
+    run, failure = handles[0].run, _failure(handles[0])
+    if not failure:
+        _export(search, handles[0], listener)
     view = steps.write_report(search, run=run)
-    _require_a_score(handles[0])
+    if failure:
+        raise NasError(failure)
     return SearchHandle(search.uri, run, view, tuple(handle.uri for handle in handles))
 
 
@@ -112,12 +116,23 @@ def _run(
     return SearchHandle(search.uri, engine.run_id, engine.run())
 
 
-def _require_a_score(handle: SearchHandle) -> None:
-    """Refuse to end well where no network came out."""
+def _failure(handle: SearchHandle) -> str:
+    """Say that no network came out, and why; empty where one did."""
     failed = [row for row in handle.view.rows if row.status != "ok"]
-    if len(failed) == len(handle.view.rows):
-        first = failed[0]
-        raise NasError(
-            f"none of the {len(failed):,} networks trained in {handle.uri} has a score; "
-            f"{first.id} {first.status}: {first.message}"
-        )
+    if len(failed) < len(handle.view.rows):
+        return ""
+    first = failed[0]
+    return (
+        f"none of the {len(failed):,} networks trained in {handle.uri} has a score; "
+        f"{first.id} {first.status}: {first.message}"
+    )
+
+
+def _export(search: OpenSearch, final: SearchHandle, listener: Listener) -> None:
+    """Make a model of what won; where that cannot be, the training was not in vain."""
+    key = final.uri.rpartition("/")[2]
+    try:
+        steps.export_model(search, run=final.run, network=f"{layout.FINAL}-{key}")
+    except NasError as err:
+        search.store.note_problem(run=final.run, step="export_model", message=str(err))
+        listener.warned(f"no model was made of what won: {err}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -17,7 +17,13 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult, FinalTraining
 from nas_lib.results import SearchView
 from nas_lib.spaces import CnnPlan
-from nas_lib.steps import collect_garbage, opened_finals, view_search, write_report
+from nas_lib.steps import (
+    collect_garbage,
+    export_model,
+    opened_finals,
+    view_search,
+    write_report,
+)
 from nas_lib.store import layout, lease
 
 FINAL: dict[str, Any] = {
@@ -63,6 +69,15 @@ def final_of(handle: SearchHandle) -> SearchView:
     return view_search(OpenSearch(uri))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def exported() -> Iterator[list[str]]:
+    """Make no models, which takes seconds; note of which networks they would have been."""
+    asked: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas_lib.steps.export_model", lambda *_, network, **__: asked.append(network))
+        yield asked
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> SearchHandle:
     """A finished search of four networks."""
@@ -96,6 +111,34 @@ def test_the_best_are_trained_at_their_final_size_and_the_winner_once_more(
     assert networks[4] in networks[:4]
     assert view.rows[4].score is None  # it has learned the validation data
     assert (view.finished, view.ended_early) == (True, "")
+
+
+def test_a_model_is_made_of_what_won(
+    finished: SearchHandle, trained: SearchHandle, exported: list[str]
+) -> None:
+    key = trained.trained[0].rpartition("/")[2]
+
+    assert f"final-{key}" in exported
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas_lib.steps.export_model", export_model)
+        again = train_best(finished.uri)
+
+    assert again.view.models == (f"final-{key}",)
+
+
+def test_where_no_model_can_be_made_the_training_was_not_in_vain(
+    finished: SearchHandle, trained: SearchHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("there is no onnx here")
+
+    monkeypatch.setattr("nas_lib.steps.export_model", refuse)
+    told = Told()
+
+    again = train_best(finished.uri, listener=told)
+
+    assert told.warnings == ["no model was made of what won: there is no onnx here"]
+    assert again.view.problems[-1].message == "there is no onnx here"
 
 
 def test_seeds_give_other_networks(trained: SearchHandle) -> None:
