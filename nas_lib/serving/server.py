@@ -26,12 +26,15 @@ def listening(host: str, port: int) -> socket.socket:
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        listener = socket.create_server(address[:2], family=family)
     except OSError as err:
         raise ConfigError(
             f"cannot listen at port {port} of {one_line(host)} ({one_line(err.strerror)}): name "
             "others by --host and --port; port 0 is any that is free"
         ) from err
+    # Inherited by connections. An answer is two packets, of which the second would wait 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def address_of(listener: socket.socket) -> str:

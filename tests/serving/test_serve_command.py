@@ -15,6 +15,8 @@ from served import ask
 from toy_models import colour_model
 from tritonclient import http
 
+from nas_lib.serving import listening
+
 _WITHOUT = "import sys; sys.modules[{!r}] = None; from nas_lib.cli import main; main()"
 
 
@@ -81,6 +83,15 @@ def test_a_host_that_is_not_this_machine_is_told(tmp_path: Path, nas: Nas) -> No
 
     assert code == 2
     assert errors.startswith("nas: cannot listen at port 8080 of 203.0.113.1 (")
+
+
+def test_no_part_of_an_answer_waits_for_another_to_arrive() -> None:
+    with (
+        listening("localhost", 0) as listener,
+        socket.create_connection(listener.getsockname()[:2]),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_where_there_is_no_model_nothing_is_served(tmp_path: Path, nas: Nas) -> None:
