@@ -97,7 +97,7 @@ def finals_json(handle: SearchHandle) -> dict[str, Any]:
 
 
 def print_report(handle: SearchHandle) -> None:
-    """Print where the models are that a run has made or found, and the report that it has written."""
+    """Print where the models are that a run has made or found, and its report."""
     from nas_lib.steps import REPORT
     from nas_lib.store import layout
 

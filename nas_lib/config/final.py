@@ -22,7 +22,7 @@ from nas_lib.config.training import (
     TextRewardConfig,
 )
 from nas_lib.document import shown
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, one_line
 from nas_lib.part import MAY_CHANGE, Part
 from nas_lib.spaces import ImageReferencesConfig, SizeConfig, SpacePart, TextReferencesConfig
 from nas_lib.spaces.references import STANDARD
@@ -230,7 +230,7 @@ def _check_axis(name: str, children: ChildrenPart) -> None:
         return
     close = difflib.get_close_matches(name, known, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
-    raise ValueError(f"final.children has no setting {shown(name)} to try values of{meant}")
+    raise ValueError(f"final.children has no setting {one_line(name, 60)} to try values of{meant}")
 
 
 def _refusal(error: ValidationError) -> str:
