@@ -22,7 +22,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, NasError, one_line
 
 OPSET = 18  # the first whose Resize takes in account all pixels that it makes one of
 _MAX_BYTES = 2**31 - 2**20  # of a protobuf message, with room for what is not weights
@@ -38,6 +38,7 @@ def traced(
 
     Raises:
         ConfigError: Its weights are too many for one ONNX file.
+        NasError: Torch cannot export it.
     """
     num_bytes = sum(each.numel() * each.element_size() for each in module.state_dict().values())
     if num_bytes > _MAX_BYTES:
@@ -46,18 +47,24 @@ def traced(
             "at most"
         )
     file: Any = io.BytesIO()  # which this exporter takes, whatever its annotation says
-    with warnings.catch_warnings():  # of the exporter, and of Python numbers taken from tensors
+    torch._C._jit_set_onnx_log_enabled(False)  # else it prints the whole graph where it fails
+    with warnings.catch_warnings():  # of itself, and of Python numbers taken from tensors
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module.eval(),
-            tuple(example),
-            file,
-            input_names=inputs,
-            output_names=outputs,
-            dynamic_axes={name: {0: "N"} for name in (*inputs, *outputs)},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        try:
+            torch.onnx.export(
+                module.eval(),
+                tuple(example),
+                file,
+                input_names=inputs,
+                output_names=outputs,
+                dynamic_axes={name: {0: "N"} for name in (*inputs, *outputs)},
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except RuntimeError as err:  # among them all of the exporter's own
+            raise NasError(
+                f"torch {torch.__version__} cannot export this network: {one_line(err, 300)}"
+            ) from err
     return onnx.load_from_string(file.getvalue()).graph
 
 
