@@ -47,7 +47,7 @@ def traced(
             "at most"
         )
     file: Any = io.BytesIO()  # which this exporter takes, whatever its annotation says
-    torch._C._jit_set_onnx_log_enabled(False)  # else it prints the whole graph where it fails
+    torch._C._jit_set_onnx_log_output_stream("stderr")  # the whole graph, where it fails
     with warnings.catch_warnings():  # of itself, and of Python numbers taken from tensors
         warnings.simplefilter("ignore")
         try:
