@@ -39,6 +39,11 @@ class OpenSearch:
         uri = layout.within(self.uri, key)
         return OpenSearch(uri, space=self.given_space, evaluate=self._given_evaluate)
 
+    def finals(self) -> list[OpenSearch]:
+        """Return its final trainings, the oldest first; one that was deleted by hand is none."""
+        opened = [self.within(each.key) for each in self.store.finals()]
+        return [each for each in opened if each.store.find_search() is not None]
+
     @property
     def uri(self) -> str:
         """Where the state lies."""

@@ -75,7 +75,7 @@ def collect_garbage(
     Returns:
         What was found, one entry per kind; with that of its final trainings.
     """
-    searches = [search, *(search.within(final.key) for final in search.store.finals())]
+    searches = [search, *search.finals()]
     found = [_collect(each, older_than_s=older_than_s, delete=delete) for each in searches]
     return tuple(
         Garbage(each[0].kind, tuple(info for part in each for info in part.infos))

@@ -76,9 +76,8 @@ def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
 
 def _of_search_around(search: OpenSearch) -> dict[str, Any]:
     """Return what only a search has that trains its best networks once more."""
-    finals = [search.within(each.key) for each in search.store.finals()]
     return {
-        "finals": tuple(map(view_search, finals)),
+        "finals": tuple(map(view_search, search.finals())),
         "models": tuple(search.store.models()),
     }
 

@@ -298,9 +298,11 @@ class SearchStore:
     def finals(self) -> list[FinalTraining]:
         """Return which final trainings there are, the oldest first."""
         num = self.newest(layout.FINALS) or 0
-        return [
-            self.read(FinalTraining, layout.final_training(number + 1)) for number in range(num)
-        ]
+        keys = [layout.final_training(number + 1) for number in range(num)]
+        found: dict[str, FinalTraining] = {}
+        for final in self.each(lambda key: self.read(FinalTraining, key), keys):
+            found.setdefault(final.key, final)  # two runs that began at once both noted it
+        return list(found.values())
 
     def models(self) -> list[str]:
         """Return the ids of the models that there are."""

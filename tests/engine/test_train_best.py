@@ -364,3 +364,25 @@ def test_garbage_of_final_trainings_is_that_of_their_search(
     assert len(found["checkpoints"]) == len(own["checkpoints"]) == 1
     assert not found["weights"]
     assert not objects.has("checkpoints/r000-000000-00/0001.safetensors")
+
+
+def test_a_final_training_that_somebody_deleted_is_made_anew(finished: SearchHandle) -> None:
+    (final,) = opened_finals(OpenSearch(finished.uri), settings=settings(seeds=9))
+    final.store.objects.delete(layout.SEARCH)
+
+    shown = view_search(OpenSearch(finished.uri)).finals
+    (again,) = opened_finals(OpenSearch(finished.uri), settings=settings(seeds=9))
+
+    assert final.uri not in [view.uri for view in shown]
+    assert again.uri == final.uri
+    assert final.uri in [each.uri for each in OpenSearch(finished.uri).finals()]
+
+
+def test_a_final_training_that_was_noted_twice_is_one(finished: SearchHandle) -> None:
+    store = OpenSearch(finished.uri).store
+    opened_finals(OpenSearch(finished.uri), settings=settings(seeds=10))
+    before = store.finals()
+
+    store.add_note(layout.final_training, before[-1])
+
+    assert OpenSearch(finished.uri).store.finals() == before
