@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 WITH_COMMANDS = ("README.md", "docs/enas.md", "docs/kubeflow.md", "docs/own-space.md")
 WITH_SETTINGS = (
     *WITH_COMMANDS,
+    "docs/models.md",
     *(f"docs/decisions/{x.name}" for x in ROOT.glob("docs/decisions/*")),
 )
 OF_SHARED_WEIGHTS = [name for name in PRESETS if name.startswith("enas-")]
