@@ -82,7 +82,7 @@ def retrained_line(final: Outcome) -> Line:
     row, reading = final.retrained, final.reading
     test = None if reading is None else reading.score
     return Line(
-        name="the same, with validation data",
+        name="the same, all data",
         valid=Number(NONE),
         test=Number(score_text(final.view.measure, test), test),
         rows=() if row is None else (row,),
@@ -156,18 +156,21 @@ def terminal_table(lines: Sequence[Line], *, caption: str = "") -> Table:
     from rich.text import Text
 
     has_verdicts = any(line.verdict for line in lines)
-    names = ("Validation", "Test", "Param.", "Mult-adds", f"ms/{_example(lines)}")
+    per = f"ms/{_example(lines)}"  # room for 80 characters
+    names = ("Validation", "Test", "Param.", *(() if has_verdicts else ("Mult-adds",)), per)
     found = Table(
         Column("Network", overflow="fold"),
-        *(Column(name, justify="right", overflow="fold") for name in names),
-        *[Column("Verdict", overflow="fold")][:has_verdicts],
+        *(Column(name, justify="right", no_wrap=True) for name in names),
+        *[Column("Verdict", overflow="fold", max_width=8)][:has_verdicts],
         caption=Text(caption) if caption else None,
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
     for line in lines:
-        numbers = (line.valid, line.test, *line.costs)
+        parameters, multiply_adds, taken_ms = line.costs
+        costs = (parameters, *(() if has_verdicts else (multiply_adds,)), taken_ms)
+        numbers = (line.valid, line.test, *costs)
         texts = (line.name, *(each.text for each in numbers), *[line.verdict][:has_verdicts])
         found.add_row(*map(Text, texts))
     return found
