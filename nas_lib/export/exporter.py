@@ -16,6 +16,7 @@ from nas_lib.models.info import ImageInputs, Parity, TextInputs
 
 M = TypeVar("M", bound=Manifest)
 
+OPSET = 18  # the first whose Resize takes into account all pixels that it makes one of
 MAX_DIFFERENCE = 1e-4
 """Of logits, between a graph and torch."""
 

@@ -23,8 +23,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from nas_lib.errors import ConfigError, NasError, one_line
+from nas_lib.export.exporter import OPSET
 
-OPSET = 18  # the first whose Resize takes in account all pixels that it makes one of
 _MAX_BYTES = 2**31 - 2**20  # of a protobuf message, with room for what is not weights
 
 Array = npt.NDArray[Any]

@@ -12,8 +12,7 @@ from nas_lib.data import BlobInfo, Manifest
 from nas_lib.errors import NasError
 from nas_lib.export.card import card, labels, metrics
 from nas_lib.export.children import exporter_of, opened, task_of
-from nas_lib.export.exporter import Exporter
-from nas_lib.export.graphs import OPSET
+from nas_lib.export.exporter import OPSET, Exporter
 from nas_lib.export.kserve import triton_config, triton_config_file
 from nas_lib.export.speed import measure_speed
 from nas_lib.models.info import (

@@ -14,7 +14,7 @@ from toy_images import PLAN
 
 from nas_lib.errors import DataError
 from nas_lib.export.children import opened
-from nas_lib.export.graphs import OPSET
+from nas_lib.export.exporter import OPSET
 from nas_lib.export.images import ImageExporter
 from nas_lib.models.graph import Graph
 from nas_lib.models.info import ImageInputs, Parity
