@@ -95,7 +95,9 @@ def test_a_long_step_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_spaces_of_more_architectures_than_a_float_holds_are_told() -> None:
     depth = {"start": 2, "step": 58, "every_children": 1, "max": 60}
 
-    facts = preview(digits(**{"space.depth": depth}))
+    facts = preview(
+        digits(**{"space.depth": depth, "final.top": 1, "final.size.more_filters": None})
+    )
 
     # 2 x 2 x 4 options in each layer, and a bit for each layer before it: 2^(4 x 60 + 60 x 59 / 2)
     assert facts["space"] == "cnn, depth 2 to 60, 5.1e+02 to 1e+605 architectures"
@@ -104,3 +106,20 @@ def test_spaces_of_more_architectures_than_a_float_holds_are_told() -> None:
 def test_a_text_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a folder or an archive, got nothing"):
         preview(config(str(tmp_path / "nowhere")))
+
+
+def test_a_final_training_is_counted_and_timed_at_its_own_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plans: list[object] = []
+    monkeypatch.setattr(ImageTask, "timed_step", lambda _, plan, __: lambda: plans.append(plan))
+    grid = {"learning_rate": [0.1, 0.02], "epochs": [3, 4]}
+
+    found = preview(digits(final={"grid": grid, "size": {"more_filters": 100}}))
+
+    assert found["final training"].startswith(
+        "36 trainings (3 networks x 3 seeds x 4 points), and the best once more on all data, about"
+    )
+    assert found["final training"].endswith("on CPUs here; it begins with `nas train`")
+    sizes = [max(layer.num_filters for layer in plan.layers) for plan in plans]  # type: ignore[attr-defined]
+    assert min(sizes) < 100 < max(sizes)

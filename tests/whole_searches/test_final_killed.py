@@ -133,19 +133,13 @@ def test_killed_at_many_points_it_comes_to_the_same_networks_bit_by_bit(
     check_equal(state, undisturbed)
 
 
-def test_a_command_with_two_workers_that_is_killed_comes_to_the_same(
+def test_a_command_with_two_workers_goes_on_with_what_was_killed_and_comes_to_the_same(
     undisturbed: SearchStore, tmp_path: Path
 ) -> None:
     state = begun(undisturbed, tmp_path)
-    command = [sys.executable, "-m", "nas_lib.cli", "train", state, "--workers", "2"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while not list(state.glob("final/*/checkpoints")):
-        assert time.monotonic() < deadline, "no checkpoint appeared"
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    killed_once_there_is(KILLS[2], state)
 
+    command = [sys.executable, "-m", "nas_lib.cli", "train", state, "--workers", "2"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
 
     check_equal(state, undisturbed)
