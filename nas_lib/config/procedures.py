@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nas_lib.bounds import Count, Few, Label, Seconds
-from nas_lib.config.final import Grid
+from nas_lib.config.final import Grid, Point
 from nas_lib.config.training import ChildrenPart, TrainedChildrenPart, WeightsConfig
 from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import SpacePart
@@ -258,6 +258,12 @@ class FinalsConfig(OneReplicaPart):
     )
     seeds: Few = Field(3, description="Each network is trained so often, with other seeds.")
     grid: Grid = Field(default_factory=dict, description="Values to try, by settings of children.")
+    recipes: dict[_Network, dict[Label, Any]] = Field(
+        default_factory=dict,
+        max_length=1000,
+        description="Of a network of these: settings of children that belong to it; the grid's go "
+        "before them.",
+    )
     retrain: bool = Field(
         True, description="Train the winner once more, on training and validation data."
     )
@@ -268,6 +274,10 @@ class FinalsConfig(OneReplicaPart):
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield nothing: its last child learns the validation data, too."""
         return iter(())
+
+    def settings_of(self, network: str, point: Point) -> Point:
+        """Return the settings of children of a network at a point of the grid, which comes last."""
+        return {**self.recipes.get(network, {}), **point}
 
 
 ProcedureConfig = Annotated[RoundsConfig | SharedConfig | FinalsConfig, Field(discriminator="kind")]

@@ -134,10 +134,12 @@ class Final(Procedure[FinalsConfig]):
         if not self.is_retraining(child.id):
             which = ChildId.parse(child.id)
             index = which.round * self.settings.children_per_round + which.index
-            return _task_at(search, trials(self.settings)[index].point)
+            trial = trials(self.settings)[index]
+            return _task_at(search, self.settings.settings_of(trial.network, trial.point))
         winner = self._winner(search)
         assert winner is not None  # else it would not have been proposed
-        return _task_at(search, {**winner.point, "include_validation": True})
+        settings = self.settings.settings_of(winner.network, winner.point)
+        return _task_at(search, {**settings, "include_validation": True})
 
     def is_retraining(self, child: str) -> bool:
         """Say whether a child is the winner, trained once more."""

@@ -19,7 +19,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -53,6 +53,7 @@ STANDARD: Final[Mapping[str, tuple[str, ...]]] = {
 
 _MOST_DEPTH = 1202  # the deepest of He et al.
 _MOST_GROWTH = 256
+_AIRBENCH_MOMENTUM = 0.85
 
 
 class ReferencePlan(ABC):
@@ -90,6 +91,15 @@ class ReferencePlan(ABC):
     @abstractmethod
     def num_layers(self) -> int | None:
         """Layers with weights, from the image to the logits; None where there is no such thing."""
+
+    def recipe(self, *, batch_size: int, flips: bool) -> Mapping[str, Any]:
+        """Return settings of children that belong to the network; none, but for a recipe's own.
+
+        Args:
+            batch_size: Of the training.
+            flips: Whether its images may be flipped.
+        """
+        return {}
 
 
 @dataclass(frozen=True)
@@ -225,6 +235,25 @@ class AirbenchPlan(ReferencePlan):
         """Return the network of this name."""
         return next((plan for plan in (cls(94), cls(96)) if str(plan) == text), None)
 
+    def recipe(self, *, batch_size: int, flips: bool) -> Mapping[str, Any]:
+        """Return the published rate and decay for batches of this size, and what goes with them.
+
+        The rate is per example, and rises over a quarter of the training before it falls; here it
+        falls from the start. Crops and the length of the training are those of all networks.
+        """
+        # 1024 examples: a rate of `rate` x 1024 / (1024 (1 + 1 / (1 - momentum))) of the mean loss,
+        # and a decay of `decay` / `rate` beside that
+        rate, decay = (11.5, 0.0153) if self.percent == 94 else (9.0, 0.012)
+        learning_rate = rate / (1 + 1 / (1 - _AIRBENCH_MOMENTUM)) * batch_size / 1024
+        return {
+            "learning_rate": round(learning_rate, 4),
+            "momentum": _AIRBENCH_MOMENTUM,
+            "weight_decay": round(decay / rate, 5),
+            "label_smoothing": 0.2,
+            "augment.padding": "reflect",
+            **({"augment.flip": "alternating"} if flips else {}),
+        }
+
     @property
     def num_layers(self) -> int:
         """The whitening convolution, those of three groups, and the classifier."""
@@ -322,25 +351,29 @@ class TextReferencesConfig(OptionsPart):
 
 
 class ReferenceSpace(PlannedSpace[ReferencePlan]):
-    """The space of either settings: which of some networks."""
+    """The space of either settings: which of some networks.
+
+    Attributes:
+        plans: The networks, by their tokens.
+    """
 
     plan_class = ReferencePlan
 
     def __init__(self, name: str, plans: Sequence[ReferencePlan]) -> None:
         self.name = name
-        self._plans = tuple(plans)
+        self.plans = tuple(plans)
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
         """Return the one choice."""
-        return (Choice("network", len(self._plans)),)
+        return (Choice("network", len(self.plans)),)
 
     def plan(self, tokens: Sequence[int]) -> ReferencePlan:
         """Return the network of this token."""
         check_tokens(self.decisions(1), tokens)
-        return self._plans[tokens[0]]
+        return self.plans[tokens[0]]
 
     def _tokens_of(self, plan: ReferencePlan) -> Iterator[int]:
-        yield option_index([*map(str, self._plans)], str(plan), "network")
+        yield option_index([*map(str, self.plans)], str(plan), "network")
 
 
 def hidden_for(num_parameters: int, num_words: int) -> int:

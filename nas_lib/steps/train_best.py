@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import FORMAT_VERSION, FinalConfig, FinalsConfig, SearchConfig
+from nas_lib.config import (
+    FORMAT_VERSION,
+    FinalConfig,
+    FinalsConfig,
+    ImageFinalConfig,
+    SearchConfig,
+    TextFinalConfig,
+)
 from nas_lib.config.final import reference_space
 from nas_lib.config_file import identity, parse_config
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
@@ -16,7 +23,7 @@ from nas_lib.procedures import procedure_of
 from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildId, FinalTraining
 from nas_lib.results import leaderboard
-from nas_lib.spaces import SpacePart, planned
+from nas_lib.spaces import ReferencePlan, SpacePart, planned
 from nas_lib.steps.reporting import view_search
 from nas_lib.store import StoredSearch, layout
 
@@ -176,19 +183,37 @@ def _config_of_references(search: OpenSearch, final: FinalConfig, found: _Chosen
     own = planned(search.config.space.at_size(final.size).build(search.given_space))
     sizes = search.task.reference_sizes(own.plan(found.architecture.tokens), manifest)
     space = reference_space(search.config.task.kind, final.references, **sizes)
-    built = planned(space.build())
+    plans = space.build().plans
+    recipes = _recipes(plans, final.children)
     return _final_config(
         search.config,
         final,
         space=space,
         search=FinalsConfig(
-            networks=tuple(str(built.plan((token,))) for token in range(len(final.references))),
-            origins=final.references,
+            networks=tuple(map(str, plans)),
+            origins=tuple(
+                f"{name}, own recipe" if str(plan) in recipes else name
+                for name, plan in zip(final.references, plans, strict=True)
+            ),
             seeds=final.seeds,
             grid=final.grid,
+            recipes=recipes,
             retrain=False,
         ),
     )
+
+
+def _recipes(
+    plans: Iterable[ReferencePlan], children: ImageFinalConfig | TextFinalConfig | None
+) -> dict[str, dict[str, Any]]:
+    """Return the settings of children that belong to some networks, and are no search's to say."""
+    if not isinstance(children, ImageFinalConfig):
+        return {}
+    flips = children.augment.flip is not False
+    recipes = {
+        str(plan): dict(plan.recipe(batch_size=children.batch_size, flips=flips)) for plan in plans
+    }
+    return {network: recipe for network, recipe in recipes.items() if recipe}
 
 
 def _final_config(

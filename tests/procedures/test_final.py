@@ -51,6 +51,20 @@ def test_children_are_networks_by_points_by_seeds_and_each_learns_by_its_point()
     assert found[5].seed == seed_for(0, Stream.CHILD, 0, 0, 5)
 
 
+def test_a_recipe_is_of_its_network_alone_and_the_grid_has_the_last_word() -> None:
+    recipe = {"learning_rate": 0.2, "weight_decay": 0.001, "augment.flip": False}
+    search = opened("recipe", recipes={NETWORKS[1]: recipe}, grid={"weight_decay": [0.01]})
+    end_round(search, [0.5, 0.5, 0.6, 0.6])
+    propose(search)
+
+    found = [settings_of(search, child) for child in (*children(search, 0), *children(search, 1))]
+
+    others = found[0].learning_rate
+    assert [each.learning_rate for each in found] == [others, others, 0.2, 0.2, 0.2]
+    assert [each.augment.flip for each in found] == [True, True, False, False, False]
+    assert {each.weight_decay for each in found} == {0.01}
+
+
 def test_rounds_have_so_many_children_as_are_trained_at_once() -> None:
     search = opened("rounds", children_per_round=3)
 

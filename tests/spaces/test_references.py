@@ -11,6 +11,7 @@ from space_strategies import image_reference_configs, text_reference_configs
 
 from nas_lib.config import ImageReferencesConfig, TextReferencesConfig
 from nas_lib.spaces import REFERENCES, STANDARD, Choice, ReferencePlan, hidden_for
+from nas_lib.spaces.references import AirbenchPlan
 
 LAYERS = {"resnet-8": 8, "densenet-10-2": 10, "densenet-bc-16-3": 16, "plain-cnn": 7}
 NAMES = ("resnet-20", "densenet-40-12", "densenet-bc-100-12", "mobilenet-v2", "airbench")
@@ -89,3 +90,24 @@ def test_no_other_number_of_units_comes_nearer_to_a_number_of_parameters(
 def test_a_whole_number_of_units_is_found_again() -> None:
     # 10,000 x 200 + 8 x 200^2 + 4 x 200
     assert hidden_for(2_000_000 + 320_000 + 800, 10_000) == 200
+
+
+def test_the_recipe_of_airbench_is_the_published_one_for_batches_of_any_size() -> None:
+    recipe = AirbenchPlan(94).recipe(batch_size=512, flips=True)
+
+    # for 1024 examples, 11.5 / (1 + 1 / 0.15) = 1.5; what is taken off a weight in such a step is
+    # 0.0153 / (1 + 1 / 0.15) of it
+    assert recipe["learning_rate"] == 0.75
+    assert recipe["learning_rate"] * recipe["weight_decay"] * 2 == pytest.approx(
+        0.0153 / (1 + 1 / 0.15), rel=0.01
+    )
+    assert recipe["augment.flip"] == "alternating"
+
+
+def test_images_that_are_not_flipped_are_not_flipped_by_a_recipe_either() -> None:
+    assert "augment.flip" not in AirbenchPlan(96).recipe(batch_size=128, flips=False)
+
+
+@pytest.mark.parametrize("name", REFERENCES["images"][:-2])
+def test_all_other_networks_are_trained_as_what_was_found(name: str) -> None:
+    assert ReferencePlan.parse(name).recipe(batch_size=128, flips=True) == {}
