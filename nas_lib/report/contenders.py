@@ -95,8 +95,13 @@ def _seeds(measure: Measure, seeds: Seeds) -> Number:
 
 
 def milliseconds(view: SearchView, rows: Iterable[ChildRow]) -> float | None:
-    """Return how long one of these children's networks takes, None where nobody measured it."""
-    found = (view.speeds[row.id].milliseconds for row in rows if row.id in view.speeds)
+    """Return how long the network of these children takes, None where nobody measured it.
+
+    It may have been measured of another child: what was trained once more is as fast.
+    """
+    same = {row.architecture.id for row in rows}
+    alike = (row.id for row in view.rows if row.architecture.id in same)
+    found = (view.speeds[child].milliseconds for child in alike if child in view.speeds)
     return next(found, None)
 
 

@@ -133,6 +133,16 @@ class TestTables:
             *("1.00k", "0.25", "better"),
         ]
 
+    def test_a_network_is_as_fast_as_what_was_measured_of_its_architecture(self) -> None:
+        (again, *_) = [child for child in FOUND.speeds if child == FOUND.retrained]
+        final = replace(FOUND, speeds={again: FOUND.speeds[again]})
+        networks = leaderboard_json(search_with(final), 1)["model"]["final"]["networks"]
+        assert networks[0]["milliseconds"] == 0.25
+
+        final = replace(FOUND, speeds={})
+        networks = leaderboard_json(search_with(final), 1)["model"]["final"]["networks"]
+        assert networks[0]["milliseconds"] is None
+
     @pytest.mark.parametrize("width", [80, 160])
     def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(self, width: int) -> None:
         tables = list(terminal_final(search_with(FOUND, REFERENCES)))[:1]
