@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
-from nas_lib.bounds import Epochs, Few, Label, Positive, Weight
+from nas_lib.bounds import Epochs, Few, Label, Rate, Weight
 from nas_lib.config.training import (
     ChildrenPart,
     ImageChildrenConfig,
@@ -49,7 +49,11 @@ _AS_IN_SEARCH: Final = (
 
 
 class ImageFinalConfig(ImageChildrenConfig):
-    """How the networks that a search recommends are trained on images."""
+    """How the networks that a search recommends are trained on images.
+
+    The defaults are for some hundred to some thousand images; many more want less weight decay and
+    no mixup.
+    """
 
     as_in_search: ClassVar[tuple[str, ...]] = (
         *_AS_IN_SEARCH,
@@ -58,9 +62,25 @@ class ImageFinalConfig(ImageChildrenConfig):
 
     kind: Literal["images"] = "images"
     epochs: Epochs = Field(100, description="Passes over the training data.")
-    learning_rate: Positive = Field(0.05, description="Of SGD, at the start (of a cycle).")
+    min_steps: int = Field(
+        10,
+        ge=0,
+        le=100_000,
+        description="Of an epoch at least: where there are few images it goes through them several "
+        "times.",
+    )
     schedule: Schedule = Field("cosine", description="Learning rate over the steps.")
-    weight_decay: Weight = Field(5e-4, description="L2 penalty, as torch's weight_decay.")
+    weight_decay: Weight = Field(2e-3, description="L2 penalty, as torch's weight_decay.")
+    label_smoothing: Rate = Field(
+        0.1, description="Share of each target that all classes have in equal parts."
+    )
+    mixup: float = Field(
+        0.2,
+        ge=0,
+        le=100,
+        description="Each batch is mixed with itself in another order, by a weight from "
+        "Beta(mixup, mixup); 0 for not.",
+    )
     reward: RewardConfig = Field(default_factory=lambda: RewardConfig(last_epochs=1, power=1.0))
 
 

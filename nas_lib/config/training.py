@@ -259,9 +259,9 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
     min_steps: int = Field(
         0,
         ge=0,
-        le=1_000_000,
-        description="Of the whole training at least: an epoch of fewer images goes through them "
-        "several times.",
+        le=100_000,
+        description="Of an epoch at least: where there are few images it goes through them several "
+        "times.",
     )
     label_smoothing: Rate = Field(
         0.0, description="Share of each target that all classes have in equal parts."
@@ -285,7 +285,7 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
 
     def num_passes(self, num_batches: int) -> int:
         """Return how often an epoch goes through the images, which make so many batches."""
-        return max(1, math.ceil(self.min_steps / (self.epochs * num_batches)))
+        return max(1, math.ceil(self.min_steps / num_batches))
 
     def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
         """Yield what does not go with this kind of task, or with this space."""

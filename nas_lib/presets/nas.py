@@ -33,7 +33,12 @@ def nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> Searc
         final=FinalConfig(
             size=SizeConfig(more_filters=40),
             children=ImageFinalConfig(
-                epochs=300, learning_rate=0.1, weight_decay=1e-4, timeout_s=None
+                epochs=300,
+                learning_rate=0.1,
+                weight_decay=1e-4,
+                label_smoothing=0.0,
+                mixup=0.0,
+                timeout_s=None,
             ),
         ),
     )

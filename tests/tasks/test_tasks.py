@@ -65,10 +65,10 @@ class TestImageTask(TrainedTaskContract):
         )
 
     def test_a_preview_counts_every_pass_through_the_images(self, folder: Path) -> None:
-        task = task_of(self.config(folder, min_steps=31))
+        task = task_of(self.config(folder, min_steps=7))
         prepared = task.prepare()
 
-        # 90 images are 6 batches of at most 16, 5 epochs 30 of them: twice through all
+        # 90 images are 6 batches of at most 16: twice through all
         assert prepared is not None
         assert task.num_steps(prepared.manifest) == 2 * self.num_steps
 

@@ -45,7 +45,7 @@ class TestImageTrainer(TrainerContract):
         if request.param == "averaged":
             return {
                 "epochs": 8,
-                "min_steps": 60,
+                "min_steps": 8,
                 "average_decay": 0.9,
                 "augment": ALTERNATING,
             }
