@@ -40,7 +40,10 @@ RESULTS = Path(__file__).parent / "results" / "fanout.json"
 RUN = "benchmark"
 SPACE = ChoiceSpace(a=list(range(8)), b=list(range(8)))
 TRAINING = ("train-child", "train-as-jobs", "train-children")
-_TURNS = {"pipelinechannel--ticks": "rounds"}  # of a loop over this; any other is over children
+_TURNS = {  # of a loop over this; any other is over children
+    "pipelinechannel--ticks": "rounds",
+    "pipelinechannel--training_uris": "final rounds",
+}
 _TRIED = 2  # nodes of what may be tried again: itself, and what tries
 
 
@@ -54,6 +57,10 @@ class Size:
     def __add__(self, other: Size) -> Size:
         """Return both together."""
         return Size(self.pods + other.pods, self.nodes + other.nodes)
+
+    def __sub__(self, other: Size) -> Size:
+        """Return what one has more than the other."""
+        return self + other * -1
 
     def __mul__(self, times: int) -> Size:
         """Return so many of it."""
@@ -69,6 +76,7 @@ def costs(fanout: FanOut, num_children: int) -> dict[str, Any]:
     """Return what a round of so many children costs, and a run of some rounds."""
     run = run_size(fanout, rounds=ROUNDS_PER_RUN, children=num_children)
     none = run_size(fanout, rounds=0, children=num_children)
+    final = run_size(fanout, rounds=0, children=num_children, final_rounds=1) - none
     job_pods, calls = job_costs(num_children) if fanout == "jobs" else (0, {})
     of_kubeflow = (run.pods - none.pods) // ROUNDS_PER_RUN
     return {
@@ -82,15 +90,19 @@ def costs(fanout: FanOut, num_children: int) -> dict[str, Any]:
         "levels down to training": levels(fanout),
         "pods per run besides its rounds": none.pods,
         "nodes per run besides its rounds": none.nodes,
+        "pods per round of final training": final.pods + job_pods,
         f"pods per run of {ROUNDS_PER_RUN} rounds": run.pods + ROUNDS_PER_RUN * job_pods,
         f"nodes per run of {ROUNDS_PER_RUN} rounds": run.nodes,
     }
 
 
-def run_size(fanout: FanOut, *, rounds: int, children: int) -> Size:
-    """Count what Kubeflow makes for a run with so many rounds."""
+def run_size(fanout: FanOut, *, rounds: int, children: int, final_rounds: int = 0) -> Size:
+    """Count what Kubeflow makes for a run with so many rounds, and so many of final training.
+
+    In each of those the condition is counted, and what comes after the last one within it.
+    """
     spec = _compiled(fanout)
-    turns = {"rounds": rounds, "children": children}
+    turns = {"rounds": rounds, "children": children, "final rounds": final_rounds}
     root = _GROUP + _POD + _GROUP  # the workflow, and the root with what drives it
     return sum((_size(spec, task, turns) for task in _tasks(spec["root"])), root)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 from nas_lib.config import ResourcesConfig
 from nas_lib.data import Manifest
 from nas_lib.errors import one_line
+from nas_lib.models.opening import newest_model
+from nas_lib.models.stored import StoredModel
 from nas_lib.open_search import OpenSearch
-from nas_lib.records import Learned, Problem, SharedEpoch
+from nas_lib.records import Confusion, Learned, Problem, SharedEpoch, TestReading
 from nas_lib.report import (
     leaderboard_text,
     lost_run_lines,
@@ -20,11 +23,15 @@ from nas_lib.report import (
     search_page,
     summary_lines,
 )
+from nas_lib.report.model import model_lines
 from nas_lib.results import SearchView, winner
+from nas_lib.results.final import found_by
 from nas_lib.steps import RoundSummary
+from nas_lib.store import SearchStore, layout
 
 Metrics = dict[str, float]
 
+_MOST_CLASSES = 40  # rows of a confusion matrix: 700 pixels of them at most, 15 each at least
 _MOST_SHOWN = 8  # children, and problems: what is more is in the report
 _ACTIVE = re.compile(r"[\\`*_\[\]<>&#|~]")  # in Markdown, and of HTML within it
 
@@ -87,6 +94,76 @@ def epoch_metrics(last: SharedEpoch | None) -> Metrics:
     }
 
 
+def model_metadata(stored: StoredModel) -> dict[str, Any]:
+    """Return what Kubeflow's lineage says of a model; its framework is ONNX.
+
+    That it lies at `storageUri` is said here: a backend of 2.17 refuses an artifact whose own
+    address is outside of the run's, by its source.
+    """
+    info = stored.info
+    score = {info.measure.noun: info.test.value} if info.test is not None else {}
+    return {
+        "id": info.id,
+        "storageUri": stored.uri,
+        "architecture": one_line(info.origin.architecture.config),
+        "parameters": float(info.origin.num_parameters),
+        "data": info.data.content_hash,
+        **score,
+    }
+
+
+def model_metrics(stored: StoredModel) -> Metrics:
+    """Return a model's numbers, as far as there are any."""
+    info = stored.info
+    read = {"validation": info.validation, "test": info.test}
+    scores = {f"{what} {info.measure.noun}": each.value for what, each in read.items() if each}
+    speed = {"milliseconds": info.speed.milliseconds} if info.speed is not None else {}
+    return {**scores, "parameters": float(info.origin.num_parameters), **speed}
+
+
+def confusion_matrix(stored: StoredModel) -> dict[str, Any]:
+    """Return which class was taken for which on the test data, as Kubeflow's UI takes it.
+
+    It is of the one reading of the test; empty where nothing is classified, or nobody read it.
+    Of many classes it has those of which most went wrong, and all others as one: more cells than
+    the UI has room for would show no number.
+    """
+    origin = stored.info.origin
+    store = SearchStore.open(origin.uri)
+    reading = store.find(TestReading, layout.child_test(origin.child))
+    if reading is None or not reading.confusion:
+        return {}
+    return {"confusionMatrix": _shown(reading.confusion, stored.info.labels)}
+
+
+def _shown(confusion: Confusion, labels: Sequence[str]) -> dict[str, Any]:
+    kept = _most_confused(confusion, len(labels))
+    place = {label: number for number, label in enumerate(kept)}
+    names = [one_line(labels[label]) for label in kept]
+    if len(kept) < len(labels):
+        names.append(f"{len(labels) - len(kept)} others")
+    rows = [[0] * len(names) for _ in names]
+    for true, predicted, num in confusion:
+        rows[place.get(true, len(kept))][place.get(predicted, len(kept))] += num
+    return {
+        "annotationSpecs": [{"displayName": name} for name in names],
+        "rows": [{"row": row} for row in rows],
+    }
+
+
+def _most_confused(confusion: Confusion, num_classes: int) -> list[int]:
+    """Return the classes that are shown by themselves, in order."""
+    if num_classes <= _MOST_CLASSES:
+        return list(range(num_classes))
+    wrong: Counter[int] = Counter()
+    for true, predicted, num in confusion:
+        if true != predicted:
+            wrong[true] += num
+            wrong[predicted] += num
+    by_errors = sorted(range(num_classes), key=lambda each: (-wrong[each], each))
+    return sorted(by_errors[: _MOST_CLASSES - 1])
+
+
 @dataclass(frozen=True)
 class Report:
     """What a run leaves for people to read.
@@ -110,21 +187,35 @@ def report_of(search: OpenSearch, view: SearchView | None) -> Report:
         problems = search.store.problems()
         text = problems[-1].message if problems else "nothing was begun"
         return Report(problem_page(search.uri, problems), _markdown([text]), {})
-    return Report(search_page(view), _summary(view), _metrics(view))
+    text = _summary(view, newest_model(search.store.objects))
+    return Report(search_page(view), text, _metrics(view))
 
 
-def _summary(view: SearchView) -> str:
+def _summary(view: SearchView, model: StoredModel | None) -> str:
     """Return how the search stands, what the run could not do, and where to look next."""
     parts = {
         "": _markdown(summary_lines(view)),
         "What failed in this run": _markdown(_failures(view.run_problems)),
         "Runs that ended before": _markdown(lost_run_lines(view)),
         "Best children": _preformatted(leaderboard_text(view, top=_MOST_SHOWN)),
+        "The model": _about_model(view, model),
         "Where to look next": "The artifact `report` is a page with curves, pictures and every "
         f"child. From your machine:\n\n{_preformatted(_commands(view))}",
     }
     shown = [f"### {title}\n\n{text}" if title else text for title, text in parts.items() if text]
     return "\n\n".join(shown)
+
+
+def _about_model(view: SearchView, model: StoredModel | None) -> str:
+    """Return what the final training came to, where the model lies, and how it is used."""
+    said = {*summary_lines(view)}
+    parts = [_markdown(line for line in model_lines(found_by(view)) if line not in said)]
+    if model is not None:
+        uri = shlex.quote(view.uri)
+        commands = (f"nas predict {uri} FILE...", f"nas export {uri} --kserve")
+        sentence = f"The model lies in {model.uri}, as an InferenceService takes it."
+        parts += [_markdown([sentence]), _preformatted("\n".join(commands))]
+    return "\n\n".join(filter(None, parts))
 
 
 def _failures(problems: Sequence[Problem]) -> Iterator[str]:
@@ -152,7 +243,9 @@ def _metrics(view: SearchView) -> Metrics:
     best = winner(view.rows)
     if best is not None and best.score is not None:
         metrics["best score"] = best.score
-    for reading in view.test[-1:]:
+    final = found_by(view).final
+    own = [] if final is None or final.reading is None else [final.reading]
+    for reading in (own or view.test)[-1:]:
         metrics[view.measure.test_name] = reading.score
     return metrics
 

@@ -8,13 +8,20 @@ from kfp_nas.components.image import IMAGE
 from kfp_nas.components.train_as_jobs import train_as_jobs
 from kfp_nas.components.train_child import train_child
 from kfp_nas.components.train_children import train_children
-from kfp_nas.pipelines.state import ROUND_TIMEOUT_S, RUN, named, with_small_resources, with_state
+from kfp_nas.pipelines.state import (
+    ROUND_TIMEOUT_S,
+    RUN,
+    called,
+    named,
+    with_small_resources,
+    with_state,
+)
 
 Store = Dict[str, str]
 Resources = Dict[str, Any]
 Rewards = Any  # what `aggregate_rewards` takes: an output of a task, or those of a loop's tasks
-FanOut = Callable[[str, PipelineTask, Store, Resources], Rewards]
-"""Trains the children whose ids are the output of a task."""
+FanOut = Callable[[str, PipelineTask, Store, Resources, str], Rewards]
+"""Trains the children whose ids are the output of a task; names of tasks begin with the last."""
 
 
 def with_child_resources(
@@ -43,20 +50,23 @@ def with_child_resources(
 
 
 def a_task_each(
-    search_uri: str, proposed: PipelineTask, store: Store, resources: Resources
+    search_uri: str, proposed: PipelineTask, store: Store, resources: Resources, prefix: str = ""
 ) -> Rewards:
     """Train each child in a task of its own."""
-    with named(dsl.ParallelFor(proposed.output), "children") as child:
-        trained = train_child(search_uri=search_uri, child=child, run=RUN)
+    with named(dsl.ParallelFor(proposed.output), f"{prefix}children") as child:
+        trained = called(train_child, f"{prefix}train-child")(
+            search_uri=search_uri, child=child, run=RUN
+        )
         with_child_resources(with_state(trained, **store), **resources)
     return dsl.Collected(trained.output)
 
 
 def a_job_each(
-    search_uri: str, proposed: PipelineTask, store: Store, resources: Resources
+    search_uri: str, proposed: PipelineTask, store: Store, resources: Resources, prefix: str = ""
 ) -> Rewards:
     """Train each child in a Job, whose resources the search's settings say."""
-    trained = train_as_jobs(search_uri=search_uri, children=proposed.output, run=RUN, **store)
+    task = called(train_as_jobs, f"{prefix}train-as-jobs")
+    trained = task(search_uri=search_uri, children=proposed.output, run=RUN, **store)
     trained.set_env_variable("NAS_IMAGE", IMAGE)
     kubernetes.use_field_path_as_env(trained, "NAS_NAMESPACE", "metadata.namespace")
     kubernetes.use_field_path_as_env(trained, "NAS_SERVICE_ACCOUNT", "spec.serviceAccountName")
@@ -65,9 +75,10 @@ def a_job_each(
 
 
 def all_in_one_pod(
-    search_uri: str, proposed: PipelineTask, store: Store, resources: Resources
+    search_uri: str, proposed: PipelineTask, store: Store, resources: Resources, prefix: str = ""
 ) -> Rewards:
     """Train all children in one pod."""
-    trained = train_children(search_uri=search_uri, children=proposed.output, run=RUN)
+    task = called(train_children, f"{prefix}train-children")
+    trained = task(search_uri=search_uri, children=proposed.output, run=RUN)
     with_child_resources(with_state(trained, **store, timeout_s=ROUND_TIMEOUT_S), **resources)
     return trained.output

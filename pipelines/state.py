@@ -1,11 +1,14 @@
 """What all tasks that touch a search's state need, and groups of them: a name that tells."""
 
+import copy
 import os
 from contextlib import contextmanager
 from typing import Any, Iterator
 
 from kfp import dsl, kubernetes
 from kfp.dsl import PipelineTask
+from kfp.dsl.base_component import BaseComponent
+from kfp.dsl.python_component import PythonComponent
 from kfp.dsl.tasks_group import TasksGroup
 
 RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
@@ -27,6 +30,17 @@ _ANNOTATIONS = {  # a pod in the midst of something is not moved for the sake of
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
     "karpenter.sh/do-not-disrupt": "true",
 }
+
+
+def called(component: BaseComponent, name: str) -> BaseComponent:
+    """Return a component whose tasks have this name.
+
+    Two of the same name in a pipeline are numbered as it happens, in each compilation anew; and a
+    backend takes such tasks for one where their groups lie within one another.
+    """
+    spec = copy.copy(component.component_spec)
+    spec.name = name
+    return PythonComponent(component_spec=spec, python_func=component.python_func)
 
 
 @contextmanager

@@ -22,7 +22,8 @@ def aggregate_rewards(
         metrics: How the round went, and the best so far.
 
     Returns:
-        The round's number.
+        The round's number; -1 if it was the last one of a final training, whose winner may now be
+        exported.
     """
     from nas_lib import kubeflow_artifacts, pods, steps
 
@@ -30,4 +31,4 @@ def aggregate_rewards(
         summary = steps.aggregate_rewards(search, children=children, run=run)
         for name, value in kubeflow_artifacts.round_metrics(summary).items():
             metrics.log_metric(name, value)
-        return summary.round
+        return pods.round_to_learn_from(search, summary)

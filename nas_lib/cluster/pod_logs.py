@@ -20,6 +20,7 @@ from nas_lib.store import layout
 
 _TASK_LABEL = "pipeline/runid"  # that Kubeflow gives to the pods of a run's tasks
 _GIVE_UP_AFTER_S = 5.0  # somebody waits
+_FINAL = "final-"  # what tasks begin with that a search has too
 _TRAIN_SEVERAL = ("train-children", "train-as-jobs")
 
 
@@ -99,8 +100,9 @@ class _Pod:
 
     def is_for(self, wanted: str | None) -> bool:
         """Say whether somebody who wants to hear of a task, child, round or training means it."""
-        names = (self.task, self.about, self.round, self.final, *self.children)
-        return wanted is None or wanted in names or wanted.replace("_", "-") == self.task
+        step = self.task.removeprefix(_FINAL)
+        names = (self.task, step, self.about, self.round, self.final, *self.children)
+        return wanted is None or wanted in names or wanted.replace("_", "-") == step
 
 
 def _pods(api: KubernetesApi, run_id: str) -> list[_Pod]:
@@ -129,7 +131,7 @@ def _of_task(pod: Resource) -> _Pod:
     round = _round_of(child or "".join(children[:1]))
     if "round" in inputs:
         round = _round_of(str(ChildId(int(inputs["replica"]), int(inputs["round"]), 0)))
-    several = children if task in _TRAIN_SEVERAL else ()
+    several = children if task.removeprefix(_FINAL) in _TRAIN_SEVERAL else ()
     final = _final(str(inputs.get("search_uri", "")))
     phase = pod["status"]["phase"]
     return _Pod(name, phase, "main", task, child or round, round, several, final)

@@ -1,5 +1,6 @@
 """The steps as pods run them."""
 
+from nas_lib.pods.final_training import export_model, round_to_learn_from, train_best
 from nas_lib.pods.log import Log
 from nas_lib.pods.step import pod_step
 from nas_lib.pods.training import (
@@ -16,9 +17,12 @@ __all__ = [
     "Log",
     "SharedTick",
     "derive_architectures",
+    "export_model",
     "plan_rounds",
     "pod_step",
     "prepare_data",
+    "round_to_learn_from",
+    "train_best",
     "train_child",
     "train_child_in_job",
     "train_children",

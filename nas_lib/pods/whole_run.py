@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,9 +11,9 @@ from nas_lib.config_file import resolve_config
 from nas_lib.data import Manifest
 from nas_lib.errors import ConfigError, CorruptStateError
 from nas_lib.open_search import OpenSearch
+from nas_lib.pods.final_training import close_finals
 from nas_lib.pods.log import say
-from nas_lib.procedures import procedure_of
-from nas_lib.records import RunPlan, to_json
+from nas_lib.pods.notes import note_plan, tell
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import layout, lease
@@ -67,7 +66,8 @@ def plan_rounds(
         run: This run.
         is_alive: Is asked about a run that has the replica; see `lease.take`.
         end_schedule: Is called where there is nothing to do any more: whatever begins such runs
-            may end. Returns what is to be noted of that.
+            may end. Returns what is to be noted of that. Where a final training follows,
+            `train_best` does so.
     """
     wanted = search.store.find(SearchConfig, layout.wanted_settings(run))
     if wanted is not None:
@@ -76,25 +76,19 @@ def plan_rounds(
         search, replica=replica, run=run, rounds_per_run=rounds_per_run, is_alive=is_alive, say=say
     )
     if plan.holder:
-        sentence = f"{plan.holder} is working on replica {replica}: nothing is done here"
+        sentence: str | None = (
+            f"{plan.holder} is working on replica {replica}: nothing is done here"
+        )
     else:
-        _note_plan(search, replica, run, len(plan.ticks))
-        sentence = "" if plan.ticks else end_schedule(run) or ""
-    if sentence:
-        search.store.note_problem(run=run, step="plan_rounds", message=sentence)
-        say(sentence)
+        note_plan(search, replica, run, len(plan.ticks))
+        is_over = not plan.ticks and not search.config.final.follows
+        sentence = end_schedule(run) if is_over else None
+    tell(search, run, "plan_rounds", sentence)
     return plan
 
 
-def _note_plan(search: OpenSearch, replica: int, run: str, num_ticks: int) -> None:
-    """Note what this run set out to do, which its report compares with what came of it."""
-    num_done = procedure_of(search.config).num_done(search, replica)
-    planned = RunPlan(run, replica, num_ticks, num_done, created_s=time.time())
-    search.store.objects.create(layout.run_plan(run), to_json(planned))  # the first one counts
-
-
 def write_report(search: OpenSearch, *, replica: int, run: str) -> SearchView | None:
-    """Write the report and let go of the lease; None where preparation failed and nothing is.
+    """Write the report and let go of the leases; None where preparation failed and nothing is.
 
     What steps of this run left undone without a word is noted in their place.
     """
@@ -105,4 +99,5 @@ def write_report(search: OpenSearch, *, replica: int, run: str) -> SearchView | 
     if search.store.find_search() is None:
         return None
     lease.release(search.store, replica, run)
+    close_finals(search, run=run)
     return steps.write_report(search, run=run)

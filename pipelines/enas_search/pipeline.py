@@ -13,6 +13,7 @@ from kfp_nas.pipelines.fan_out import (
     all_in_one_pod,
     with_child_resources,
 )
+from kfp_nas.pipelines.final_training import final_training, trainings_pipeline
 from kfp_nas.pipelines.run import Tick, ended_by_report, planned_run, ticks_pipeline
 from kfp_nas.pipelines.state import KEPT, RUN, named, with_small_resources, with_state
 
@@ -45,6 +46,7 @@ def a_stretch(train: FanOut) -> Tick:
 def search_pipeline(name: str, train: FanOut) -> BaseComponent:
     """Return the pipeline of this name, which trains derived children in this way."""
     ticks = ticks_pipeline(a_stretch(train), called="tick")
+    trainings = trainings_pipeline(train)
 
     @dsl.pipeline(name=name, pipeline_config=KEPT)
     def enas_search(
@@ -60,8 +62,10 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
         prepare-data creates the search, plan-rounds says what this run may do. Then ticks:
         train-shared-weights trains them and the controller for some minutes. Once they are trained,
         derive-architectures proposes children, which are trained from scratch, and
-        aggregate-rewards collects their results. write-report always runs; its report says how the
-        search stands and what went wrong.
+        aggregate-rewards collects their results. Where the search is finished and final.follows is
+        set, train-best begins the final training of its best networks: its rounds are trained as
+        sample-architectures says, and export-model stores the winner as a model. write-report
+        always runs; its report says how the search stands and what went wrong.
 
         Args:
             search_uri: Where the search's state lies.
@@ -83,7 +87,8 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
                 ticks_per_run=ticks_per_run,
                 store=store,
             )
-            ticks(search_uri=search_uri, replica=REPLICA, **plan, **store)
+            done = ticks(search_uri=search_uri, replica=REPLICA, **plan, **store)
+            final_training(search_uri, trainings, after=done, plan=plan, store=store)
 
     return enas_search
 

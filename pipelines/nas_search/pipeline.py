@@ -12,6 +12,7 @@ from kfp_nas.pipelines.fan_out import (
     a_task_each,
     all_in_one_pod,
 )
+from kfp_nas.pipelines.final_training import final_training, trainings_pipeline
 from kfp_nas.pipelines.run import Tick, ended_by_report, planned_run, ticks_pipeline
 from kfp_nas.pipelines.state import KEPT, RUN, with_small_resources, with_state
 
@@ -39,6 +40,7 @@ def a_round(train: FanOut) -> Tick:
 def search_pipeline(name: str, train: FanOut) -> BaseComponent:
     """Return the pipeline of this name, whose rounds train their children in this way."""
     rounds = ticks_pipeline(a_round(train), called="round")
+    trainings = trainings_pipeline(train)
 
     @dsl.pipeline(name=name, pipeline_config=KEPT)
     def nas_search(
@@ -54,8 +56,10 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
 
         prepare-data creates the search, plan-rounds says what this run may do. Then rounds:
         sample-architectures proposes children, which are trained, aggregate-rewards collects their
-        results, update-controller learns from them. write-report always runs; its report says how
-        the search stands and what went wrong.
+        results, update-controller learns from them. Where the search is finished and final.follows
+        is set, train-best begins the final training of its best networks, and export-model stores
+        the winner as a model. write-report always runs; its report says how the search stands and
+        what went wrong.
 
         Args:
             search_uri: Where the search's state lies.
@@ -77,7 +81,8 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
                 ticks_per_run=rounds_per_run,
                 store=store,
             )
-            rounds(search_uri=search_uri, replica=replica, **plan, **store)
+            done = rounds(search_uri=search_uri, replica=replica, **plan, **store)
+            final_training(search_uri, trainings, after=done, plan=plan, store=store)
 
     return nas_search
 

@@ -7,13 +7,16 @@ import pytest
 from benchmarks.fanout import Size, costs, job_costs, levels, run_size
 from nas_lib.config import FanOut
 
+# What a final training costs that does not follow: train-best 2, the group final-trainings and the
+# loop over its rounds one each. In nodes a task is 6 (two pods and a group, each 2), a group 4 and
+# a loop 5: it 2, its driver 2, and its turns together 1
+NO_FINAL_TRAINING = Size(2 + 1 + 1, 6 + 4 + 5)
 # The root is driven by a pod, prepare-data, plan-rounds and write-report are 2 each; the groups
-# search, rounds and the loop over them one each: 1 + 3 x 2 + 3
-BESIDES_ROUNDS = 10
-# In nodes a pod and a group are 2. The workflow 2, the root 4, search and rounds 4 each, three
-# tasks of 6 (two pods and a group), what runs in the end one group more, the loop 2, its driver 2,
-# and its turns together 1
-NODES_BESIDES_ROUNDS = 2 + 4 + 2 * 4 + 3 * 6 + 2 + 2 + 2 + 1
+# search, rounds and the loop over them one each
+BESIDES_ROUNDS = 1 + 3 * 2 + 3 + NO_FINAL_TRAINING.pods
+# The workflow 2, the root 4, search and rounds 4 each, three tasks, what runs in the end one group
+# more, and the loop
+NODES_BESIDES_ROUNDS = 2 + 4 + 2 * 4 + 3 * 6 + 2 + 5 + NO_FINAL_TRAINING.nodes
 
 
 @pytest.mark.parametrize("fanout", ["tasks", "jobs", "pod"])
@@ -37,13 +40,32 @@ def test_a_round_is_as_many_pods_as_one_counts(fanout: FanOut, a_round: Size) ->
 
 
 @pytest.mark.parametrize(
+    ("fanout", "training"),
+    # the loop over children, and 8 turns with a task of 2 each; or one task
+    [("tasks", Size(1 + 8 * 3, 5 + 8 * 12)), ("jobs", Size(2, 6)), ("pod", Size(2, 6))],
+)
+def test_a_round_of_final_training_is_a_group_more_and_exports_in_a_condition(
+    fanout: FanOut, training: Size
+) -> None:
+    none, one = (run_size(fanout, rounds=0, children=8, final_rounds=each) for each in (0, 1))
+
+    # the turn, the group in it, two tasks, and the condition with another one
+    assert one == none + training + Size(1 + 1 + 2 * 2 + 1 + 2, 6 + 4 + 2 * 6 + 4 + 6)
+
+
+@pytest.mark.parametrize(
     ("rounds", "children", "counted"), [(2, 4, Size(51, 197)), (5, 8, Size(171, 668))]
 )
 def test_the_rule_is_that_of_a_backend_which_counted_a_condition_more(
     rounds: int, children: int, counted: Size
 ) -> None:
-    """Both runs were of 2.17.0, when the loop over rounds lay in a condition: a pod, 4 nodes."""
-    assert run_size("tasks", rounds=rounds, children=children) + Size(1, 4) == counted
+    """Both runs were of 2.17.0, when the loop over rounds lay in a condition: a pod, 4 nodes.
+
+    And no final training could follow.
+    """
+    today = run_size("tasks", rounds=rounds, children=children)
+
+    assert today + Size(1, 4) == counted + NO_FINAL_TRAINING
 
 
 @pytest.mark.parametrize(("fanout", "clicks"), [("tasks", 7), ("jobs", 5), ("pod", 5)])

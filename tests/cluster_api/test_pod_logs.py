@@ -187,16 +187,17 @@ def test_the_jobs_of_children_belong_to_their_run(pods: FakePods) -> None:
 def test_children_of_a_final_training_are_told_from_those_of_its_search(pods: FakePods) -> None:
     child, final = "r000-000003-01", "final/0a1b2c3d"
     task = started_by_argo(search_uri=f"s3://b/s/{final}", child=child)
-    pods.add("p1", 1, RUN, place="d.root.train-child.executor", command=task, log="1\n")
+    pods.add("p1", 1, RUN, place="d.root.final-train-child.executor", command=task, log="1\n")
     labels = {"kfp-nas/run": "run-1", "kfp-nas/child": child}
     for second, uri in enumerate((f"s3://b/s/{final}", "s3://b/s"), start=2):
         job = ["nas", "train-child", uri, child, "--run", "run-1"]
         pods.add(f"p{second}", second, labels, command=job, log=f"{second}\n")
 
     about = f"{child} of {final}"
-    of_the_training = [("train-child", about, "1\n"), ("job", about, "2\n")]
+    of_the_training = [("final-train-child", about, "1\n"), ("job", about, "2\n")]
     assert sections(final) == of_the_training
     assert sections(child) == [*of_the_training, ("job", child, "3\n")]
+    assert sections("train_child") == sections("final-train-child") == of_the_training[:1]
 
 
 def test_a_log_that_is_json_stays_as_it_is(pods: FakePods) -> None:

@@ -20,10 +20,12 @@ def test_there_is_a_component_for_each_step() -> None:
     assert NAMES == [
         "aggregate_rewards",
         "derive_architectures",
+        "export_model",
         "plan_rounds",
         "prepare_data",
         "sample_architectures",
         "train_as_jobs",
+        "train_best",
         "train_child",
         "train_children",
         "train_shared_weights",

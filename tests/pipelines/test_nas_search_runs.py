@@ -18,8 +18,10 @@ from searches import SMALL_DIGITS
 from nas_lib import steps
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.models import open_model
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildRow
+from nas_lib.results import winner
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore, layout
 
@@ -58,18 +60,29 @@ def ended(uri: str) -> tuple[list[tuple[str, str, float]], bytes]:
     return accounted(uri), store.objects.get(layout.shard(0, newest))
 
 
-def test_two_runs_give_what_the_command_gives(by_command: str, tmp_path: Path) -> None:
+FINAL = {"follows": True, "top": 1, "seeds": 1, "retrain": False, "children": {"epochs": 1}}
+
+
+def test_two_runs_give_what_the_command_gives_and_then_a_model(
+    by_command: str, tmp_path: Path
+) -> None:
     uri = str(tmp_path / "state")
 
     nas_search(search_uri=uri, preset="digits", overrides=SMALL_DIGITS, rounds_per_run=1)
     assert accounted(uri) == accounted(by_command)[:2]
     shutil.copytree(uri, tmp_path / "copy")
-    nas_search(search_uri=uri, preset="", overrides={}, rounds_per_run=1)
+    nas_search(search_uri=uri, preset="", overrides={"final": FINAL}, rounds_per_run=1)
 
     assert ended(uri) == ended(by_command)
     view = view_search(OpenSearch(uri))
     assert len({learned.run for learned in view.learned}) == 2
-    assert len(view.test) == 1
+    assert view.problems == ()
+    (final,) = view.finals
+    (row,) = final.rows
+    assert final.config.search.origins == (winner(view.rows).id,)
+    info = open_model(uri).info
+    assert (info.origin.child, info.test.value) == (row.id, final.test[0].score)
+    assert view.test == ()  # of the search nobody has read one
     reports = list((tmp_path / "state" / "reports").glob("*/report.html"))
     assert len(reports) == 2
     # and what a pipeline began, the command finishes with what the store says
