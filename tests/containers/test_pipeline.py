@@ -14,9 +14,11 @@ from searches import SMALL_DIGITS, account
 
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.models import open_model
 from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
 
+FINAL = {"follows": True, "top": 1, "seeds": 1, "retrain": False, "children": {"epochs": 1}}
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1800)]  # it may have to be built
 
 
@@ -26,7 +28,8 @@ def test_it_gives_the_children_and_rewards_of_a_search_on_this_machine(
     torch_there = image.run("python3 -c 'import torch; print(torch.__version__)'").stdout.strip()
     if torch_there != torch.__version__:
         pytest.skip(f"torch is {torch_there} there and {torch.__version__} here")
-    config = resolve_config("digits", SMALL_DIGITS, stored=None)
+    overrides = {**SMALL_DIGITS, "final": FINAL}
+    config = resolve_config("digits", overrides, stored=None)
     artifacts = tmp_path / "artifacts"
     artifacts.mkdir()
     artifacts.chmod(0o777)  # for the container's user
@@ -41,7 +44,7 @@ def test_it_gives_the_children_and_rewards_of_a_search_on_this_machine(
         pipeline_root=str(artifacts),
     )
 
-    nas_search(search_uri=s3_uri, preset="digits", overrides=SMALL_DIGITS)
+    nas_search(search_uri=s3_uri, preset="digits", overrides=overrides)
 
     # kfp takes a container that ends quickly for a success: what counts is the stored state
     there = view_search(OpenSearch(s3_uri))
@@ -49,4 +52,7 @@ def test_it_gives_the_children_and_rewards_of_a_search_on_this_machine(
     assert [(row.id, row.architecture.config, row.reward) for row in there.rows] == account(here)
     assert there.finished
     assert there.problems == ()
-    assert there.test[0].score == here.view.test[0].score
+    (final,), (final_here,) = there.finals, here.view.finals
+    assert [row.reward for row in final.rows] == [row.reward for row in final_here.rows]
+    assert final.test[0].score == final_here.test[0].score
+    assert open_model(s3_uri).info.test.value == final.test[0].score
