@@ -29,6 +29,7 @@ _MIN_AGREEMENT = 0.995
 _NUM_PICTURES = 400
 _AT_ONCE = 64
 _ENLARGED = 4  # times, at most
+_STRETCHED = 2  # times as wide as high, or as high as wide, at most: few pictures are more
 
 
 class ImageExporter(Exporter[ImageManifest]):
@@ -117,8 +118,8 @@ class ImageExporter(Exporter[ImageManifest]):
             float(max(differences)),
             float((trained.argmax(axis=1) == told).mean()),
             f"logits of {len(images_NHWC):,} validation images; labels of {len(pictures):,} "
-            f"pictures, which are these enlarged up to {_ENLARGED} times, by the graph and by "
-            "Pillow's bilinear filter with torch",
+            f"pictures, which are these enlarged up to {_ENLARGED} times and stretched up to "
+            f"{_STRETCHED} times, by the graph and by Pillow's bilinear filter with torch",
         )
 
     def misfit(self, parity: Parity) -> str:
@@ -159,15 +160,14 @@ def _batches(images_NHWC: Array) -> Iterator[Array]:
 
 
 def _enlarged(images_NHWC: Array) -> Iterator[Array]:
-    """Yield the images at different sizes; of few images each one several times."""
+    """Yield the images at different sizes and proportions; of few images each one several times."""
     height, width = images_NHWC.shape[1:3]
     for number in range(_NUM_PICTURES):
-        size = tuple(
-            side + number * step % ((_ENLARGED - 1) * side + 1)
-            for side, step in ((height, 7), (width, 11))
-        )
-        image_HWC = images_NHWC[number % len(images_NHWC)]
-        yield _resized(image_HWC, size, Image.Resampling.BICUBIC)
+        larger = 1 + (_ENLARGED - 1) * (7 * number % _NUM_PICTURES) / _NUM_PICTURES
+        wider = _STRETCHED ** (2 * (11 * number % _NUM_PICTURES) / _NUM_PICTURES - 1)
+        size = round(height * larger), round(width * larger)
+        size = (size[0], round(size[1] * wider)) if wider > 1 else (round(size[0] / wider), size[1])
+        yield _resized(images_NHWC[number % len(images_NHWC)], size, Image.Resampling.BICUBIC)
 
 
 def _resized(
