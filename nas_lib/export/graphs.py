@@ -3,7 +3,7 @@
 What traces a module is torch's older exporter. On our networks it and the newer one, which goes by
 `torch.export`, agree with torch alike (to 1e-5 of logits around 10). The older one takes a tenth of
 the time (2 s against 15 s of a CPU for 17 cells of the micro space) and folds BatchNorm into
-convolutions. That it is right is measured at each export (`Parity`).
+convolutions, and needs no onnxscript. That it is right is measured at each export (`Parity`).
 """
 
 from __future__ import annotations
