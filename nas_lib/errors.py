@@ -48,6 +48,11 @@ def one_line(text: object, max_chars: int = 1000) -> str:
     return visible(cut)
 
 
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Return the count with its noun, in the plural where there is not exactly one."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
 def described(err: BaseException) -> str:
     """Return what kind of error it is and what it says, as a part of a sentence of ours."""
     kind, text = type(err).__name__, without_secrets(one_line(err))
@@ -67,6 +72,13 @@ class ConfigError(NasError, ValueError):
     """A setting is unknown, of the wrong type or impossible."""
 
     exit_code = 2
+
+
+class MissingExtraError(ConfigError):
+    """What only an extra of ours brings is not installed."""
+
+    def __init__(self, what: str, extra: str, err: ImportError) -> None:
+        super().__init__(f"{what}: pip install 'kfp-nas[{extra}]' ({one_line(err)})")
 
 
 class DataError(NasError, ValueError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nas_lib.errors import DataError, one_line
+from nas_lib.errors import DataError, one_line, plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -107,8 +107,6 @@ def _conclude(num: int, errors: Sequence[str], num_left_out: int) -> None:
     Raises:
         DataError: There are such files, or none that could.
     """
-    from nas_lib.report import plural
-
     if errors and num == 1:
         raise DataError(errors[0])
     if errors:

@@ -16,11 +16,11 @@ from nas_lib.cli.console import console
 from nas_lib.config import SearchConfig
 from nas_lib.data import Manifest
 from nas_lib.engine import Listener
-from nas_lib.errors import one_line
+from nas_lib.errors import one_line, plural
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Stage, procedure_of
 from nas_lib.records import ChildResult, Learned, SharedEpoch
-from nas_lib.report import duration_text, epoch_text, metrics_text, plural, rate_text, score_text
+from nas_lib.report import duration_text, epoch_text, metrics_text, rate_text, score_text
 from nas_lib.results import Measure
 
 _RECENT_UPDATES = 100  # whose staleness is averaged

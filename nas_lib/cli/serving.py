@@ -6,11 +6,12 @@ from types import ModuleType
 
 import click
 
-from nas_lib.errors import ConfigError, one_line
+from nas_lib.cli.predicting import model_argument
+from nas_lib.errors import MissingExtraError
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
+@model_argument
 @click.option("--host", default="127.0.0.1", show_default=True, help="Listen at this address.")
 @click.option(
     "--port",
@@ -42,7 +43,5 @@ def _serving() -> ModuleType:
     try:
         from nas_lib import serving
     except ImportError as err:
-        raise ConfigError(
-            f"nas serve needs Starlette and uvicorn: pip install 'kfp-nas[serve]' ({one_line(err)})"
-        ) from err
+        raise MissingExtraError("nas serve needs Starlette and uvicorn", "serve", err) from err
     return serving

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from nas_lib.cli.configuring import load, load_stored, print_json, set_option
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from nas_lib.cluster.kubeflow import Kubeflow
@@ -65,9 +65,7 @@ def connect(host: str | None, namespace: str, token: str | None) -> Kubeflow:
         from nas_lib.cluster.kubeflow import Kubeflow
         from nas_lib.cluster.kubeflow_api import KubeflowApi
     except ModuleNotFoundError as err:
-        raise ConfigError(
-            f"this needs Kubeflow Pipelines' SDK: pip install 'kfp-nas[kubeflow]' ({err})"
-        ) from err
+        raise MissingExtraError("this needs Kubeflow Pipelines' SDK", "kubeflow", err) from err
     return Kubeflow(KubeflowApi(host, namespace=namespace, token=token))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nas_lib import __version__
 from nas_lib.config import MOST_TASKS, FanOut, SearchConfig
-from nas_lib.errors import ConfigError, one_line
+from nas_lib.errors import ConfigError, MissingExtraError, one_line
 from nas_lib.procedures import pipeline_form, pipeline_forms, procedure_of
 
 FAMILIES = tuple(form.name for form in pipeline_forms())
@@ -87,9 +87,8 @@ def _compile(
         from kfp_nas import pipelines
         from kfp_nas.components.image import IMAGE
     except ModuleNotFoundError as err:
-        raise ConfigError(
-            f"compiling needs Kubeflow Pipelines' SDK: pip install 'kfp-nas[kubeflow]' ({err})"
-        ) from err
+        what = "compiling needs Kubeflow Pipelines' SDK"
+        raise MissingExtraError(what, "kubeflow", err) from err
     if image not in (None, IMAGE):
         raise ConfigError(f"this process compiles for {IMAGE} already, and cannot for {image}")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nas_lib.config import OwnChildrenConfig
-from nas_lib.errors import ConfigError, one_line
+from nas_lib.errors import ConfigError, MissingExtraError, one_line
 from nas_lib.models.graph import Graph
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
@@ -89,7 +89,5 @@ def _require_onnx() -> None:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
     except ImportError as err:
-        raise ConfigError(
-            "exporting a network needs onnx and onnxruntime: pip install 'kfp-nas[models]' "
-            f"({one_line(err)})"
-        ) from err
+        what = "exporting a network needs onnx and onnxruntime"
+        raise MissingExtraError(what, "models", err) from err

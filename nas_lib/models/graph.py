@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas_lib.errors import ConfigError, CorruptStateError, DataError, MachineError, one_line
+from nas_lib.errors import CorruptStateError, DataError, MachineError, MissingExtraError, one_line
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -128,9 +128,7 @@ def _onnxruntime() -> Any:
     try:
         import onnxruntime
     except ModuleNotFoundError as err:
-        raise ConfigError(
-            f"using a model needs onnxruntime: pip install 'kfp-nas[models]' ({one_line(err)})"
-        ) from err
+        raise MissingExtraError("using a model needs onnxruntime", "models", err) from err
     except ImportError as err:  # of its libraries
         raise MachineError(f"onnxruntime cannot be loaded here: {one_line(err, 300)}") from err
     return onnxruntime

@@ -18,7 +18,7 @@ from nas_lib.config import (
     TextReferencesConfig,
 )
 from nas_lib.config.final import Point, at_point
-from nas_lib.errors import CorruptStateError
+from nas_lib.errors import CorruptStateError, plural
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import Preview, Procedure, Stage
@@ -234,10 +234,10 @@ class Final(Procedure[FinalsConfig]):
 def trainings_text(settings: FinalsConfig) -> str:
     """Say how many trainings there are, and of what."""
     num_points = len(trials(settings)) // (len(settings.networks) * settings.seeds)
-    parts = [_counted(len(settings.networks), "network"), _counted(settings.seeds, "seed")]
-    parts += [_counted(num_points, "point")] if settings.grid else []
+    parts = [plural(len(settings.networks), "network"), plural(settings.seeds, "seed")]
+    parts += [plural(num_points, "point")] if settings.grid else []
     then = ", and the best once more on all data" if settings.retrain else ""
-    return f"{_counted(len(trials(settings)), 'training')} ({' x '.join(parts)}){then}"
+    return f"{plural(len(trials(settings)), 'training')} ({' x '.join(parts)}){then}"
 
 
 def architecture_of(search: OpenSearch, text: str) -> Architecture:
@@ -257,7 +257,3 @@ def _task_at(search: OpenSearch, point: Point) -> Task:
     children = at_point(search.config.children, point)
     config: SearchConfig = search.config.model_copy(update={"children": children})
     return search.task_of(config)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

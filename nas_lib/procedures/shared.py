@@ -13,7 +13,7 @@ from statistics import fmean
 
 from nas_lib.config import OwnChildrenConfig, SharedConfig
 from nas_lib.controllers import draw_uniformly
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, plural
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.derivation import are_judged, derived_round
 from nas_lib.procedures.listener import Listener
@@ -148,12 +148,12 @@ class Shared(Procedure[SharedConfig]):
             "controller": f"{search.config.controller.label}, "
             f"{controller.num_parameters:,} parameters",
             _WHAT: f"{num_parameters:,} parameters, "
-            f"{_counted(settings.weights.epochs, 'epoch')} of "
-            f"{_counted(num_steps, 'step')}; after each{self._learning(search)}",
-            "children": f"{_counted(self.num_children, 'child', 'children')}: the best "
+            f"{plural(settings.weights.epochs, 'epoch')} of "
+            f"{plural(num_steps, 'step')}; after each{self._learning(search)}",
+            "children": f"{plural(self.num_children, 'child', 'children')}: the best "
             f"{settings.derive.keep} of {num_samples} samples and "
-            f"{_counted(settings.derive.probes, 'probe')}, each trained from scratch "
-            f"for {_counted(children.epochs, 'epoch')}",
+            f"{plural(settings.derive.probes, 'probe')}, each trained from scratch "
+            f"for {plural(children.epochs, 'epoch')}",
         }
         return Preview(facts, before=_WHAT, before_s=epoch_s * settings.weights.epochs)
 
@@ -165,8 +165,8 @@ class Shared(Procedure[SharedConfig]):
             f" from epoch {settings.controller_after + 1} on" if settings.controller_after else ""
         )
         return (
-            f"{late}, {_counted(settings.controller_steps, 'controller step')} of "
-            f"{_counted(settings.architectures_per_step, 'architecture')}"
+            f"{late}, {plural(settings.controller_steps, 'controller step')} of "
+            f"{plural(settings.architectures_per_step, 'architecture')}"
         )
 
 
@@ -205,7 +205,3 @@ def _tried(search: OpenSearch) -> tuple[int, int, float]:
 def _warm_mean(seconds: list[float]) -> float:
     """Return the mean without the first, unless that is all."""
     return fmean(seconds[1:] or seconds)
-
-
-def _counted(count: int, noun: str, nouns: str = "") -> str:
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

@@ -6,7 +6,7 @@ What searches have come to is decided in `nas_lib.results`; here it is drawn and
 from __future__ import annotations
 
 from nas_lib.report.compare import compare_json, compare_page, compare_table
-from nas_lib.report.formatting import duration_text, plural, rate_text, score_text
+from nas_lib.report.formatting import duration_text, rate_text, score_text
 from nas_lib.report.learning import epoch_text, metrics_text
 from nas_lib.report.model import model_json, terminal_final
 from nas_lib.report.page import problem_page, search_page
@@ -29,7 +29,6 @@ __all__ = [
     "lost_run_lines",
     "metrics_text",
     "model_json",
-    "plural",
     "problem_page",
     "rate_text",
     "score_text",

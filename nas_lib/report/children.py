@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from nas_lib.architecture import Architecture
-from nas_lib.errors import one_line
+from nas_lib.errors import one_line, plural
 from nas_lib.records import ChildRow
 from nas_lib.report.formatting import (
     NONE,
     count_text,
     duration_text,
-    plural,
     score_text,
     status_text,
 )

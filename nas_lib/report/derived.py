@@ -12,13 +12,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from nas_lib.errors import plural
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.children import brief, child_id, child_score
 from nas_lib.report.formatting import (
     NONE,
     count_text,
     duration_text,
-    plural,
     score_text,
     tau_text,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nas_lib.config import FinalsConfig
 from nas_lib.config.final import points
+from nas_lib.errors import plural
 from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.contenders import (
     full_name,
@@ -17,7 +18,7 @@ from nas_lib.report.contenders import (
     seeds_text,
     terminal_table,
 )
-from nas_lib.report.formatting import duration_text, plural
+from nas_lib.report.formatting import duration_text
 from nas_lib.report.markup import Figure, join
 from nas_lib.report.model import final_lines, final_table
 from nas_lib.report.reporter import Reporter

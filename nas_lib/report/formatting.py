@@ -73,11 +73,6 @@ def time_text(created_s: float) -> str:
     return datetime.fromtimestamp(created_s, tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def plural(count: int, noun: str, nouns: str = "") -> str:
-    """Return the count with its noun, in the plural where there is not exactly one."""
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
-
-
 def status_text(status: Status) -> str:
     """Return a child's status in words."""
     return status.replace("_", " ")

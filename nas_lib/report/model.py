@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from nas_lib.errors import plural
 from nas_lib.report.contenders import (
     Line,
     full_name,
@@ -22,7 +23,7 @@ from nas_lib.report.contenders import (
     seeds_text,
     terminal_table,
 )
-from nas_lib.report.formatting import plural, score_text
+from nas_lib.report.formatting import score_text
 from nas_lib.report.markup import join
 from nas_lib.report.using import uses
 from nas_lib.results import Measure, SearchView, winner

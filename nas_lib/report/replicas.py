@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from nas_lib.report.formatting import NONE, duration_text, plural
+from nas_lib.errors import plural
+from nas_lib.report.formatting import NONE, duration_text
 from nas_lib.report.markup import Number, table
 from nas_lib.results import ReplicaSummary
 from nas_lib.results.replicas import slowest

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nas_lib.config.procedures import PROCEDURES
+from nas_lib.errors import plural
 from nas_lib.named_objects import imported
 from nas_lib.records import ChildRow, RunPlan, TestReading
 from nas_lib.report.children import children_parts, terminal_leaderboard
-from nas_lib.report.formatting import plural
 from nas_lib.report.markup import Figure
 from nas_lib.results import SearchView, winner
 from nas_lib.results.final import found_by

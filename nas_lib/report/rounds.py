@@ -11,10 +11,11 @@ from markupsafe import Markup
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import RoundsConfig
+from nas_lib.errors import plural
 from nas_lib.records import ChildRow
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.children import best_children
-from nas_lib.report.formatting import plural, rate_text
+from nas_lib.report.formatting import rate_text
 from nas_lib.report.learning import metric_charts
 from nas_lib.report.markup import Figure, chart_figure, join
 from nas_lib.report.replicas import page_replicas, replicas_line, terminal_replicas

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from markupsafe import Markup
 
 from nas_lib.config import SharedConfig
+from nas_lib.errors import plural
 from nas_lib.records import RunPlan, SharedEpoch
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.children import terminal_leaderboard
@@ -19,7 +20,7 @@ from nas_lib.report.derived import (
     mode_names,
     origin,
 )
-from nas_lib.report.formatting import NONE, duration_text, plural, score_text
+from nas_lib.report.formatting import NONE, duration_text, score_text
 from nas_lib.report.learning import metric_charts
 from nas_lib.report.markup import Figure, chart_figure, join
 from nas_lib.report.reporter import ComparisonStyle, Reporter

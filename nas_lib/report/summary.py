@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nas_lib.errors import one_line
+from nas_lib.errors import one_line, plural
 from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.children import brief, child_json, child_score
-from nas_lib.report.formatting import plural, score_text
+from nas_lib.report.formatting import score_text
 from nas_lib.report.model import model_json, model_lines, terminal_final
 from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.results import SearchView, best_kept, leaderboard, score_of, winner
