@@ -37,7 +37,6 @@ def export(search: str, output: Path | None, network: str, kserve: bool) -> None
     It is the winner of the newest final training, or the best child where there is none. The model
     is made once and lies in the SEARCH, at models/ID, as Triton and KServe want it.
     """
-    from nas_lib.export.folder import write_model
     from nas_lib.export.kserve import inference_service
     from nas_lib.models.stored import StoredModel
     from nas_lib.open_search import OpenSearch
@@ -49,7 +48,7 @@ def export(search: str, output: Path | None, network: str, kserve: bool) -> None
     stored = StoredModel(opened.store.objects, layout.model_folder(info.id), info)
     service = inference_service(info, stored.uri) if kserve else ""
     if output is not None:
-        write_model(stored, output)
+        stored.copy_to(output)
     _tell(info, stored.uri if output is None else str(output))
     click.echo(service, nl=False)
 

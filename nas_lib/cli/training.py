@@ -102,7 +102,7 @@ def print_report(handle: SearchHandle) -> None:
     from nas_lib.store import layout
 
     for uri in handle.trained:
-        model = f"{layout.FINAL}-{uri.rpartition('/')[2]}"
+        model = layout.winners_model(layout.final_key(uri))
         if model in handle.view.models:
             place = shlex.quote(f"{handle.uri}/{layout.model_folder(model)}")
             click.echo(f"Model: {place}; use it by nas predict {place} FILE")

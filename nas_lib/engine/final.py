@@ -130,9 +130,9 @@ def _failure(handle: SearchHandle) -> str:
 
 def _export(search: OpenSearch, final: SearchHandle, listener: Listener) -> None:
     """Make a model of what won; where that cannot be, the training was not in vain."""
-    key = final.uri.rpartition("/")[2]
+    model = layout.winners_model(layout.final_key(final.uri))
     try:
-        steps.export_model(search, run=final.run, network=f"{layout.FINAL}-{key}")
+        steps.export_model(search, run=final.run, network=model)
     except NasError as err:
         search.store.note_problem(run=final.run, step="export_model", message=str(err))
         listener.warned(f"no model was made of what won: {err}")

@@ -113,7 +113,7 @@ class SearchHandle:
         around = layout.around(self.uri) if self._is_final else self.uri
         search, network = OpenSearch(around), ""
         if self._is_final:
-            network = f"{layout.FINAL}-{self.uri.removeprefix(layout.within(around, ''))}"
+            network = layout.winners_model(layout.final_key(self.uri))
         elif newest_model(search.store.objects) is not None:
             return open_model(around)
         info = steps.require_model(search, run=secrets.token_hex(4), network=network)

@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from nas_lib.errors import one_line
-from nas_lib.models.info import ModelInfo, Score
+from nas_lib.models.info import MeasureInfo, ModelInfo, Score
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -36,8 +36,7 @@ def card(info: ModelInfo) -> bytes:
         info=info,
         shown=_shown(info.labels),
         settings=list(_settings(info.training.settings)),
-        percent=partial(_percent, info),
-        score_words=partial(_score_words, info),
+        score_words=partial(_score_words, info.measure),
     )
     return text.encode()
 
@@ -80,15 +79,11 @@ def _settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}: {value}"
 
 
-def _percent(info: ModelInfo, value: float) -> str:
-    return f"{100 * value:.2f} %" if info.measure.is_fraction else f"{value:.2f}"
-
-
-def _score_words(info: ModelInfo, score: Score) -> str:
-    words = _percent(info, score.value)
+def _score_words(measure: MeasureInfo, score: Score) -> str:
+    words = measure.text(score.value)
     if score.interval is None:
         return words
-    low, high = (_percent(info, each) for each in score.interval)
+    low, high = map(measure.text, score.interval)
     return f"{words} (95 % interval over these: {low} to {high})"
 
 

@@ -14,7 +14,7 @@ from nas_lib.export.card import card, labels, metrics
 from nas_lib.export.children import exporter_of, opened, task_of
 from nas_lib.export.exporter import OPSET, Exporter
 from nas_lib.export.kserve import triton_config, triton_config_file
-from nas_lib.export.speed import measure_speed
+from nas_lib.export.speed import settle_speed
 from nas_lib.models.info import (
     CARD,
     INFO,
@@ -128,7 +128,7 @@ def _info(candidate: Candidate, exporter: Exporter[Any], graph: bytes) -> ModelI
         validation=_score(task.measure, result.score, manifest.num_valid),
         test=None if reading is None else _score(task.measure, reading.score, reading.num_examples),
         parity=parity,
-        speed=measure_speed(search, child),
+        speed=settle_speed(search, child, exporter, graph),
         files={},
         versions=_versions(),
         created_s=time.time(),

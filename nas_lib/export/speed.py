@@ -8,8 +8,10 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from nas_lib.export.children import exporter_of, opened
+from nas_lib.export.exporter import Exporter
 from nas_lib.models.graph import Arrays, Graph
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import Speed
@@ -30,13 +32,17 @@ def measure_speed(search: OpenSearch, child: str) -> Speed:
     Raises:
         ConfigError: Its weights were not kept, or there is no onnx.
     """
-    key = layout.child_speed(child)
-    found = search.store.find(Speed, key)
+    found = search.store.find(Speed, layout.child_speed(child))
     if found is not None:
         return found
     exporter = exporter_of(search, child)
+    return settle_speed(search, child, exporter, exporter.graph())
+
+
+def settle_speed(search: OpenSearch, child: str, exporter: Exporter[Any], graph: bytes) -> Speed:
+    """Return how fast this graph of a child's network is, or what somebody measured before."""
     inputs, num_examples = exporter.example()
-    seconds = seconds_of(opened(exporter.graph()), inputs)
+    seconds = seconds_of(opened(graph), inputs)
     speed = Speed(
         child,
         1000 * median(seconds) / num_examples,
@@ -45,7 +51,7 @@ def measure_speed(search: OpenSearch, child: str) -> Speed:
         f"onnxruntime {version('onnxruntime')}",
         time.time(),
     )
-    return search.store.settle(key, speed)
+    return search.store.settle(layout.child_speed(child), speed)
 
 
 def seconds_of(graph: Graph, inputs: Arrays) -> list[float]:

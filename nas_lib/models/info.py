@@ -186,6 +186,10 @@ class MeasureInfo:
         """Return what is to be known of a measure."""
         return cls(measure.noun, measure.higher_is_better, measure.is_fraction)
 
+    def text(self, score: float) -> str:
+        """Return a score as people read it: a fraction in percent."""
+        return f"{100 * score:.2f} %" if self.is_fraction else f"{score:.2f}"
+
 
 @checked_dataclass(frozen=True, config=STRICT)
 class Parity:

@@ -71,7 +71,7 @@ def _ids(objects: ObjectStore) -> list[str]:
 
 def _rank(stored: StoredModel) -> tuple[bool, float, str]:
     info = stored.info
-    return info.id.startswith("final-"), info.created_s, info.id
+    return info.id.startswith(layout.winners_model("")), info.created_s, info.id
 
 
 def _nothing_at(place: str) -> str:

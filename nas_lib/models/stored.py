@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas_lib.data import BlobInfo
-from nas_lib.errors import CorruptStateError, ObjectNotFoundError, one_line
+from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, one_line
 from nas_lib.models.info import INFO, ModelInfo, pack_info, parse_info
 from nas_lib.store.objects import ObjectStore
 
@@ -73,12 +73,31 @@ class StoredModel:
         return data
 
     def copy_to(self, folder: Path) -> None:
-        """Write its files below a folder, as they lie here; its description comes last."""
-        contents = {path: self.read(path) for path in self.info.files}
-        for path, data in {**contents, INFO: pack_info(self.info)}.items():
-            target = folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+        """Write its files below a folder, as they lie here; its description comes last.
+
+        Raises:
+            ConfigError: Something else lies there, or it cannot be written.
+            CorruptStateError: The model is damaged.
+        """
+        files = {path: self.read(path) for path in self.info.files}
+        files[INFO] = pack_info(self.info)
+        try:
+            _require_room(folder, files[INFO])
+            for path, data in files.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(data)
+        except OSError as err:
+            raise ConfigError(f"cannot write {one_line(folder)}: {err.strerror}") from err
+
+
+def _require_room(folder: Path, info: bytes) -> None:
+    """Refuse a folder that holds anything but this model."""
+    has_it = (folder / INFO).is_file() and (folder / INFO).read_bytes() == info
+    if not has_it and folder.exists() and any(folder.iterdir()):
+        raise ConfigError(
+            f"{one_line(folder)}: expected an empty folder, or one that holds this model, got one "
+            "with other files"
+        )
 
 
 def _key(folder: str, path: str) -> str:

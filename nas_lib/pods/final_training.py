@@ -62,11 +62,6 @@ def _is_finished(search: OpenSearch) -> bool:
     return all(procedure.is_finished(search, replica) for replica in replicas)
 
 
-def _finals(search: OpenSearch) -> list[OpenSearch]:
-    """Return its final trainings, the oldest first."""
-    return [search.within(each.key) for each in search.store.finals()]
-
-
 def _plan(search: OpenSearch, final: OpenSearch, run: str, is_alive: IsAlive) -> steps.Plan:
     plan = steps.plan_rounds(final, replica=_REPLICA, run=run, is_alive=is_alive, say=say)
     if plan.ticks:
@@ -75,7 +70,7 @@ def _plan(search: OpenSearch, final: OpenSearch, run: str, is_alive: IsAlive) ->
 
 
 def _is_exported(search: OpenSearch, final: OpenSearch) -> bool:
-    model = layout.model_folder(f"final-{layout.final_key(final.uri)}")
+    model = layout.model_folder(layout.winners_model(layout.final_key(final.uri)))
     return StoredModel.find(search.store.objects, model) is not None
 
 
@@ -99,7 +94,7 @@ def export_model(search: OpenSearch, *, run: str, folder: str) -> StoredModel:
     Raises:
         ConfigError: There is no winner yet.
     """
-    for final in _finals(search):
+    for final in search.finals():
         if procedure_of(final.config).is_finished(final, _REPLICA):
             steps.write_report(final, run=run)
     info = steps.export_model(search, run=run)
@@ -117,7 +112,7 @@ def close_finals(search: OpenSearch, *, run: str) -> None:
 
     Or that none was begun, where one was to follow.
     """
-    finals, plan = _finals(search), layout.run_plan(run)
+    finals, plan = search.finals(), layout.run_plan(run)
     mine = [final for final in finals if final.store.find(RunPlan, plan) is not None]
     for final in mine:
         try:
@@ -144,7 +139,7 @@ def _note_if_not_begun(search: OpenSearch, run: str) -> None:
     if not search.config.final.follows or not _is_finished(search):
         return
     said = {problem.step for problem in search.store.problems() if problem.run == run}
-    finals = _finals(search)
+    finals = search.finals()
     done = finals and all(procedure_of(each.config).is_finished(each, _REPLICA) for each in finals)
     if not done and "train_best" not in said:
         search.store.note_problem(

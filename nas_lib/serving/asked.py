@@ -120,7 +120,5 @@ def _score(info: ModelInfo) -> str:
     """Return how good it is, on data that it never saw; empty where nobody has measured that."""
     for name, score in (("test", info.test), ("validation", info.validation)):
         if score is not None:
-            percent = f"{score.value:.2%}".replace("%", " %")
-            value = percent if info.measure.is_fraction else f"{score.value:.2f}"
-            return f"{name} {info.measure.noun} {value}"
+            return f"{name} {info.measure.noun} {info.measure.text(score.value)}"
     return ""

@@ -80,7 +80,7 @@ def _of_final(search: OpenSearch, view: SearchView, final: str, child: str) -> M
     if found.winner is None or found.handed_on is None:
         raise NothingToExportError(f"the final training {final} in {search.uri} has no winner yet")
     scores = found.winner.valid.scores if found.retrained else ()
-    winner = Candidate(f"{layout.FINAL}-{final}", opened, found.handed_on.id, final, scores)
+    winner = Candidate(layout.winners_model(final), opened, found.handed_on.id, final, scores)
     return make_model(search.store, winner)
 
 
@@ -88,7 +88,7 @@ def _choice(view: SearchView) -> tuple[str, str]:
     """Return what a search hands on: a final training, or a child of its own."""
     for final in reversed(view.finals):
         if final.finished and not final.is_of_references and outcome(final).winner is not None:
-            return _key(final), ""
+            return layout.final_key(final.uri), ""
     if not view.finished:
         raise NothingToExportError(
             f"the search in {view.uri} is not finished: it has {len(view.judged):,} of "
@@ -111,15 +111,11 @@ def _parts(search: OpenSearch, network: str) -> tuple[str, str]:
 
 
 def _final(view: SearchView, key: str) -> Outcome:
-    found = {_key(final): final for final in view.finals}
+    found = {layout.final_key(final.uri): final for final in view.finals}
     if key not in found:
         known = f"it has {', '.join(found)}" if found else "it has none"
         raise ConfigError(f"{view.uri} has no final training {key}: {known}")
     return outcome(found[key])
-
-
-def _key(final: SearchView) -> str:
-    return final.uri.rsplit("/", 1)[1]
 
 
 def _require_child(view: SearchView, child: str) -> None:

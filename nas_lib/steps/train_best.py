@@ -20,6 +20,7 @@ from nas_lib.config_file import identity, parse_config
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
+from nas_lib.procedures.final import architecture_of
 from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildId, FinalTraining
 from nas_lib.results import leaderboard
@@ -136,7 +137,7 @@ def _named(search: OpenSearch, networks: Sequence[str]) -> Iterator[_Chosen]:
     seen: set[str] = set()
     for name in networks:
         is_child = ChildId.matches(name)
-        architecture = _child(search, name) if is_child else _spelt_out(search, name)
+        architecture = _child(search, name) if is_child else architecture_of(search, name)
         if architecture.id not in seen:
             yield _Chosen(architecture, name if is_child else "")
         seen.add(architecture.id)
@@ -147,11 +148,6 @@ def _child(search: OpenSearch, child: str) -> Architecture:
         return proposed_child(search, child).architecture
     except ObjectNotFoundError as err:
         raise ConfigError(f"{search.uri} has no child {child}") from err
-
-
-def _spelt_out(search: OpenSearch, text: str) -> Architecture:
-    space = planned(search.space)
-    return space.decode(space.encode(Architecture(space.name, (), text)))
 
 
 # --- how they are trained ------------------------------------------------------------------------

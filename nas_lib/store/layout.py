@@ -233,11 +233,16 @@ def model_parts(model: str) -> tuple[str, str]:
     Raises:
         ValueError: The text is no model's id.
     """
-    winner = re.fullmatch(rf"{FINAL}-({_KEY})", model)
+    winner = re.fullmatch(winners_model(f"({_KEY})"), model)
     if winner:
         return winner[1], ""
     of_final = re.fullmatch(rf"({_KEY})-(.+)", model)
     return (of_final[1], _checked(of_final[2])) if of_final else ("", _checked(model))
+
+
+def winners_model(key: str) -> str:
+    """Return the id of the model that the winner of a final training is."""
+    return f"{FINAL}-{key}"
 
 
 def model_folder(model: str) -> str:

@@ -20,7 +20,6 @@ from searches import tabular
 
 from nas_lib.errors import ConfigError, CorruptStateError, NasError
 from nas_lib.export.card import card, labels
-from nas_lib.export.folder import write_model
 from nas_lib.export.speed import measure_speed, processor
 from nas_lib.models import ModelInfo, open_model
 from nas_lib.models.info import Parity
@@ -138,7 +137,7 @@ def test_metrics_are_there_for_machines(stored: StoredModel) -> None:
 
 
 def test_the_code_in_the_card_works_as_it_stands(stored: StoredModel, tmp_path: Path) -> None:
-    write_model(stored, tmp_path / "model")
+    stored.copy_to(tmp_path / "model")
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 255, (33, 21, 4), dtype=np.uint8)
     Image.fromarray(picture).convert("RGB").save(tmp_path / "model" / "picture.png")
@@ -302,15 +301,15 @@ def test_a_folder_with_other_files_is_refused_and_with_this_model_written_again(
     stored: StoredModel, tmp_path: Path
 ) -> None:
     folder = tmp_path / "model"
-    write_model(stored, folder)
+    stored.copy_to(folder)
     (folder / "labels.txt").write_text("changed")
 
-    write_model(stored, folder)
+    stored.copy_to(folder)
 
     assert (folder / "labels.txt").read_bytes() == stored.read("labels.txt")
     (folder / "model.json").write_text("{}")
     with pytest.raises(ConfigError, match="expected an empty folder, or one that holds this model"):
-        write_model(stored, folder)
+        stored.copy_to(folder)
 
 
 def test_a_damaged_model_is_not_copied(stored: StoredModel, tmp_path: Path) -> None:
@@ -319,7 +318,7 @@ def test_a_damaged_model_is_not_copied(stored: StoredModel, tmp_path: Path) -> N
     )
 
     with pytest.raises(CorruptStateError, match=r"labels\.txt is damaged"):
-        write_model(StoredModel(stored.objects, stored.folder, damaged), tmp_path / "model")
+        StoredModel(stored.objects, stored.folder, damaged).copy_to(tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
