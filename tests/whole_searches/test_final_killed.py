@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,7 +14,7 @@ from searches import SMALL_DIGITS
 
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import resolve_config
-from nas_lib.engine import search, train_best
+from nas_lib.engine import crew, search, train_best
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import Rewarded
 from nas_lib.results import SearchView
@@ -37,7 +35,7 @@ KILLS = (
 """What there is when it is killed."""
 
 FINAL = {
-    "top": 2,
+    "top": 1,
     "seeds": 2,
     "grid": {"weight_decay": [0.0, 1e-3]},
     "children": {"epochs": 2, "checkpoint_every_s": 0.0},
@@ -64,7 +62,7 @@ def account(view: SearchView) -> list[tuple[object, ...]]:
 
 @pytest.fixture(autouse=True, scope="module")
 def in_this_process() -> Iterator[None]:
-    """Train in the process that asks, unless that is a command: others take seconds to begin."""
+    """Train in the process that asks: others take seconds to begin."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("entry", "final"):
             patch.setattr(f"nas_lib.engine.{name}.num_processes", lambda *_: 0)
@@ -116,7 +114,7 @@ def check_equal(state: Path, undisturbed: SearchStore) -> None:
     assert note.key == undisturbed.objects.uri.rpartition("/")[2]
     assert account(view) == account(view_search(OpenSearch(undisturbed.objects.uri)))
     assert weights(store) == weights(undisturbed)
-    assert len({row.id for row in view.rows}) == len(view.rows) == 9  # 2 x 2 x 2, and the winner
+    assert len({row.id for row in view.rows}) == len(view.rows) == 5  # 1 x 2 x 2, and the winner
     assert [each.round for each in History(store, 1).read(Rewarded)] == [0, 1]
     assert list(store.objects.list("checkpoints")) == []
 
@@ -133,17 +131,16 @@ def test_killed_at_many_points_it_comes_to_the_same_networks_bit_by_bit(
     check_equal(state, undisturbed)
 
 
-def test_a_command_with_two_workers_goes_on_with_what_was_killed_and_comes_to_the_same(
-    undisturbed: SearchStore, tmp_path: Path
+def test_two_workers_go_on_with_what_was_killed_and_come_to_the_same(
+    undisturbed: SearchStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = begun(undisturbed, tmp_path)
     killed_once_there_is(KILLS[2], state)
+    monkeypatch.setattr("nas_lib.engine.final.num_processes", crew.num_processes)
 
-    command = [sys.executable, "-m", "nas_lib.cli", "train", state, "--workers", "2"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    train_best(state, workers=2)
 
     check_equal(state, undisturbed)
-    assert f"Report: {state}/reports/" in done.stdout
 
 
 def test_a_final_training_in_s3_comes_to_the_same(
