@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from torch import nn
 
 from nas_lib.config import SearchConfig
@@ -18,7 +20,7 @@ M = TypeVar("M", bound=Manifest)
 
 OPSET = 18  # the first whose Resize takes into account all pixels that it makes one of
 MAX_DIFFERENCE = 1e-4
-"""Of logits, between a graph and torch."""
+"""Of logits, between a graph and torch: as `difference` has it."""
 
 
 class Exporter(ABC, Generic[M]):
@@ -72,6 +74,15 @@ class Exporter(ABC, Generic[M]):
     @property
     def _task(self) -> Any:
         return self._config.task
+
+
+def difference(found: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> float:
+    """Return the largest difference of logits, as a share of the largest one where that is above 1.
+
+    Numbers of 32 bits have some 7 digits: logits in the thousands, as a network has that was hardly
+    trained, cannot agree to 1e-4.
+    """
+    return float(np.abs(found - wanted).max() / max(1.0, np.abs(wanted).max()))
 
 
 def too_different(parity: Parity) -> str:

@@ -18,7 +18,7 @@ from onnx import helper
 from PIL import Image
 from torch import Tensor
 
-from nas_lib.export.exporter import Exporter, too_different
+from nas_lib.export.exporter import Exporter, difference, too_different
 from nas_lib.export.graphs import FLOAT, UINT8, Array, constant, node, packed, traced, value
 from nas_lib.models.graph import Arrays, Graph
 from nas_lib.models.info import ImageInputs, Parity
@@ -106,7 +106,7 @@ class ImageExporter(Exporter[ImageManifest]):
         """Measure it on images as they are stored, and on enlarged ones as pictures of any size."""
         images_NHWC = self._valid
         differences = [
-            np.abs(graph.run({"images": some})["logits"] - self._logits(some)).max()
+            difference(graph.run({"images": some})["logits"], self._logits(some))
             for some in _batches(images_NHWC)
         ]
         pictures = list(_enlarged(images_NHWC))
@@ -115,7 +115,7 @@ class ImageExporter(Exporter[ImageManifest]):
         trained = np.concatenate([self._logits(some) for some in _batches(small_NHWC)])
         return Parity(
             len(pictures),
-            float(max(differences)),
+            max(differences),
             float((trained.argmax(axis=1) == told).mean()),
             f"logits of {len(images_NHWC):,} validation images; labels of {len(pictures):,} "
             f"pictures, which are these enlarged up to {_ENLARGED} times and stretched up to "

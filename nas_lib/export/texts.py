@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from onnx import helper
 from torch import Tensor, nn
 
-from nas_lib.export.exporter import Exporter, too_different
+from nas_lib.export.exporter import Exporter, difference, too_different
 from nas_lib.export.graphs import FLOAT, INT64, constant, node, packed, traced, value
 from nas_lib.models.graph import Arrays, Graph
 from nas_lib.models.info import Parity, TextInputs
@@ -105,9 +105,9 @@ class TextExporter(Exporter[TextManifest]):
 
     def parity(self, graph: Graph) -> Parity:
         """Measure it on the beginning of the validation text, in columns as it is judged by."""
-        difference, loss, num_rows = 0.0, 0.0, 0
+        largest, loss, num_rows = 0.0, 0.0, 0
         for logits_TBV, wanted_TBV, targets_TB in self._both(graph):
-            difference = max(difference, (logits_TBV - wanted_TBV).abs().max().item())
+            largest = max(largest, difference(logits_TBV.numpy(), wanted_TBV.numpy()))
             loss += (
                 len(targets_TB)
                 * F.cross_entropy(logits_TBV.flatten(0, 1).double(), targets_TB.flatten()).item()
@@ -117,7 +117,7 @@ class TextExporter(Exporter[TextManifest]):
         num_words = len(self._valid) - 1
         return Parity(
             num_words,
-            difference,
+            largest,
             max(0.0, 1 - abs(math.expm1(loss / num_rows - wanted))),
             f"logits and perplexity of {num_words:,} words of the validation text",
         )

@@ -14,7 +14,7 @@ from toy_images import PLAN
 
 from nas_lib.errors import DataError
 from nas_lib.export.children import opened
-from nas_lib.export.exporter import OPSET
+from nas_lib.export.exporter import OPSET, difference
 from nas_lib.export.images import ImageExporter
 from nas_lib.models.graph import Graph
 from nas_lib.models.info import ImageInputs, Parity
@@ -121,6 +121,22 @@ def test_a_graph_of_another_network_is_noticed(exporter: ImageExporter, tmp_path
     parity = exporter.parity(opened(other.graph()))
 
     assert exporter.misfit(parity).startswith("logits of the graph and of torch should differ by ")
+
+
+def test_large_logits_agree_as_well_as_their_numbers_can(tmp_path: Path) -> None:
+    exporter = image_exporter(tmp_path, PLAN, shape=(3, *SIZE))
+    for parameter in list(exporter._network.parameters())[-2:]:
+        parameter.data *= 1e5  # 1e5 +- 1e-2 are neighbours in 32 bits
+
+    parity = exporter.parity(opened(exporter.graph()))
+
+    assert abs(exporter._logits(exporter._valid)).max() > 1e4
+    assert exporter.misfit(parity) == ""
+
+
+def test_differences_count_by_the_largest_logit_where_that_is_above_1() -> None:
+    assert difference(np.array([0.5, 0.25]), np.array([0.5, 0.125])) == 0.125
+    assert difference(np.array([8.0, 1.0]), np.array([8.0, 0.0])) == 0.125
 
 
 @pytest.mark.parametrize(
