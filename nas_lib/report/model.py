@@ -74,6 +74,12 @@ def _progress_line(final: Outcome) -> str:
     )
 
 
+def _newer_lines(found: Found) -> Iterator[str]:
+    """Yield how far those are that were begun after what is shown."""
+    for newer in found.newer:
+        yield f"Begun since then, in {newer.view.uri}: {_progress_line(newer)}"
+
+
 def _spread_text(final: Outcome) -> str:
     """Return on how many examples its test was read, and how sure that makes it."""
     reading, view = final.reading, final.view
@@ -179,6 +185,7 @@ def model_lines(found: Found) -> Iterator[str]:
     yield from rival_lines(found, "better")
     for final in filter(None, (found.final, found.references)):
         yield from final_lines(final)
+    yield from _newer_lines(found)
     yield from rival_lines(found, *_OTHERS)
     yield from _caveats(found)
 
@@ -209,6 +216,7 @@ def model_parts(view: SearchView) -> dict[str, Any]:
         "warnings": [*rival_lines(found, "better"), *_caveats(found)],
         "sentences": [
             *(line for each in known for line in final_lines(each)),
+            *_newer_lines(found),
             *rival_lines(found, *_OTHERS),
         ],
         "table": page_table(lines) if lines else "",

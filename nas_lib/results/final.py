@@ -7,7 +7,7 @@ chosen by validation scores; test scores say what to expect, and who is better.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, cast
@@ -282,27 +282,43 @@ class Found:
     """What a search has to show in the end.
 
     Attributes:
-        final: Its newest final training, None where it has none.
-        references: The newest one of known networks.
+        final: Its newest final training that came to a winner, else the newest one; None where it
+            has none.
+        references: Likewise, of known networks.
+        newer: Those begun since then that have come to no winner, or not yet.
         rivals: Those beside the network that won, the best first; none before there is a winner.
         trained_alike: Whether both were trained by the same settings.
     """
 
     final: Outcome | None
     references: Outcome | None
+    newer: tuple[Outcome, ...]
     rivals: tuple[Rival, ...]
     trained_alike: bool
 
 
 def found_by(view: SearchView) -> Found:
     """Return what a search has to show in the end."""
-    newest = {final.is_of_references: outcome(final) for final in view.finals}
-    final, references = newest.get(False), newest.get(True)
+    kinds = [
+        [outcome(final) for final in view.finals if final.is_of_references == which]
+        for which in (False, True)
+    ]
+    final, references = (_newest(each) for each in kinds)
+    newest = [each[-1] for each in kinds if each]
+    newer = tuple(each for each in newest if each is not final and each is not references)
     if final is None or references is None or final.winner is None:
-        return Found(final, references, (), trained_alike=True)
+        return Found(final, references, newer, (), trained_alike=True)
     return Found(
         final,
         references,
+        newer,
         tuple(rivals(final.winner, references.best_of_each, view.measure)),
         trained_alike=final.view.config.children == references.view.config.children,
+    )
+
+
+def _newest(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """Return the newest that came to a winner, which one that was only begun does not hide."""
+    return next(
+        (each for each in reversed(outcomes) if each.winner), next(reversed(outcomes), None)
     )

@@ -105,6 +105,17 @@ class TestSentences:
         assert "Final training: 2 of 4 trainings done; the best so far is a, mean" in text
         assert "The final network" not in text
 
+    def test_one_that_is_only_begun_does_not_hide_what_another_came_to(self) -> None:
+        begun = final_view([0.6, 0.9], [0.5, 0.5], done=False, uri="runs/digits/final/00000003")
+        view = search_with(FOUND, begun)
+
+        text = printed(view)
+
+        assert "The final network is r000-000003-01: mean validation accuracy 93.83" in text
+        line = "Begun since then, in runs/digits/final/00000003: Final training: 2 of 4 trainings"
+        assert line in text
+        assert line in page_of(view).text
+
     def test_perplexities_are_no_percentages_and_the_lower_is_better(self) -> None:
         resnet = ImageReferencesConfig(networks=KNOWN[:1])  # stands for one of texts
         ours = final_view([95, 96], test=[[97, 98]], retrained=94, names=["a"], measure=PERPLEXITY)

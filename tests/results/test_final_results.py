@@ -139,3 +139,14 @@ class TestRivals:
         assert found.final.ranked[0].valid.scores == (0.7, 0.8)
         assert found.references is None
         assert found.rivals == ()
+        assert found.newer == ()
+
+    def test_one_without_a_winner_does_not_hide_an_older_one_that_has_one(self) -> None:
+        begun = final_view([0.7, 0.8], [0.1, 0.1], done=False)
+
+        found = found_by(search_with(final_view([0.5, 0.6]), begun))
+
+        assert found.final is not None
+        assert found.final.winner is not None
+        assert [each.view for each in found.newer] == [begun]
+        assert found_by(search_with(begun)).newer == ()
