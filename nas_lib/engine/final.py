@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nas_lib import steps
 from nas_lib.blame import shortage_told
 from nas_lib.cache import cache_folder
-from nas_lib.config import FinalConfig
+from nas_lib.config import FinalConfig, SearchConfig
 from nas_lib.engine.crew import crew, num_processes, require_fork
 from nas_lib.engine.handle import SearchHandle
 from nas_lib.engine.loop import Engine
@@ -55,7 +55,13 @@ def train_best(
     search = OpenSearch(os.fspath(uri))
     return _train_best(
         search,
-        steps.opened_finals(search, settings=settings, top=top, networks=networks),
+        steps.opened_finals(
+            search,
+            settings=settings,
+            top=top,
+            networks=networks,
+            check=_fits_here(search, workers),
+        ),
         workers=workers,
         listener=listener or Listener(),
         is_alive=is_alive,
@@ -71,12 +77,23 @@ def follow(
     is_alive: IsAlive,
 ) -> SearchHandle:
     """Go on with the final training of a search that is finished, unless another run does."""
-    finals = steps.opened_finals(search)
+    finals = steps.opened_finals(search, check=_fits_here(search, workers))
     try:
         return _train_best(search, finals, workers=workers, listener=listener, is_alive=is_alive)
     except SearchHeldError as err:
         listener.warned(str(err))
         return handle
+
+
+def _fits_here(search: OpenSearch, workers: int | None) -> Callable[[SearchConfig], None]:
+    """Return what refuses final trainings for which this machine has no place, device or CPU."""
+
+    def check(config: SearchConfig) -> None:
+        cache_folder()
+        search.task_of(config).check_machine()
+        num_processes(config, search.uri, workers)
+
+    return check
 
 
 def _train_best(
@@ -87,9 +104,6 @@ def _train_best(
     listener: Listener,
     is_alive: IsAlive,
 ) -> SearchHandle:
-    cache_folder()  # refuses at once where there is no place for it
-    for each in finals:
-        each.task.check_machine()
     nums = [num_processes(each.config, each.uri, workers) for each in finals]
     listener.training_best(finals, workers=max(1, *nums))
     handles = [_run(each, num, listener, is_alive) for each, num in zip(finals, nums, strict=True)]

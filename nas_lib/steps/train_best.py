@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from nas_lib.architecture import Architecture
@@ -77,10 +77,18 @@ def opened_finals(
     settings: FinalConfig | None = None,
     top: int | None = None,
     networks: Sequence[str] = (),
+    check: Callable[[SearchConfig], object] = lambda _: None,
 ) -> list[OpenSearch]:
     """Make a search's final trainings, as `train_best` has it, and return them.
 
     What may change of their settings counts for others once whoever runs them has the lease.
+
+    Args:
+        search: As of `train_best`, and so are the others.
+        settings: How.
+        top: So many of the best.
+        networks: Which.
+        check: Refuses configurations that cannot be run here, before anything is stored.
     """
     final = settings or search.config.final
     if isinstance(search.config.search, FinalsConfig):
@@ -94,6 +102,8 @@ def opened_finals(
     configs = [(_config_of_found(search, final, chosen), False)]
     if final.references:
         configs.append((_config_of_references(search, final, chosen[0]), True))
+    for config, _ in configs:
+        check(config)
     return [_make(search, config, is_of_references=which) for config, which in configs]
 
 

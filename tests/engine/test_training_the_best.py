@@ -244,6 +244,17 @@ def test_what_cannot_be_trained_is_refused(
     assert refused.value.exit_code == 2
 
 
+def test_what_this_machine_cannot_train_leaves_nothing_behind(finished: SearchHandle) -> None:
+    store = OpenSearch(finished.uri).store
+    before = store.finals()
+    elsewhere = settings(seeds=11, children={"epochs": 1, "device": "cuda:99"})
+
+    with pytest.raises(ConfigError, match=r"children\.device"):
+        train_best(finished.uri, settings=elsewhere)
+
+    assert store.finals() == before
+
+
 def test_as_many_are_trained_as_there_are_where_nobody_asked_for_more(
     finished: SearchHandle,
 ) -> None:
