@@ -56,6 +56,8 @@ def train(
     The winner is trained once more, on all data but the test's. How, its document says under
     `final`; --set final.children.epochs=50 says otherwise. The same command continues.
     """
+    if networks and top is not None:
+        raise ConfigError("--top and --network both say which networks: choose one")
     config = load_stored(search, _checked(overrides))
     wanted = _references(config, names) if references or names else None
     given = {"seeds": seeds, "references": wanted}

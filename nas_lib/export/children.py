@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nas_lib.config import OwnChildrenConfig
+from nas_lib.config import FinalsConfig, OwnChildrenConfig
 from nas_lib.errors import ConfigError, MissingExtraError, one_line
 from nas_lib.models.graph import Graph
 from nas_lib.open_search import OpenSearch
@@ -56,9 +56,12 @@ def _trained(search: OpenSearch, child: str) -> tuple[TrainedTask[Any], nn.Modul
     task = task_of(search, child)
     assert isinstance(task, TrainedTask)
     if not search.store.objects.has(layout.child_weights(child)):
+        kept = f"the best {search.config.children.keep}"
+        if isinstance(search.config.search, FinalsConfig):
+            kept = "each network at its best point of the grid"
         raise ConfigError(
-            f"the weights of {child} in {one_line(search.uri)} were not kept: only those of the "
-            f"best {search.config.children.keep} are; `nas train` trains networks anew"
+            f"the weights of {child} in {one_line(search.uri)} were not kept: only those of {kept} "
+            "are; `nas train` trains networks anew"
         )
     return task, task.trained_network(child, search.space, search.store)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas_lib.config import OwnChildrenConfig
+from nas_lib.config import FinalsConfig, OwnChildrenConfig
 from nas_lib.errors import ConfigError, NasError, one_line
 from nas_lib.models import ModelInfo
 from nas_lib.open_search import OpenSearch
@@ -53,6 +53,12 @@ def require_model(search: OpenSearch, *, run: str, network: str = "") -> ModelIn
     if isinstance(search.config.children, OwnChildrenConfig):
         raise NothingToExportError(
             f"{search.uri} trains nothing here: its children are judged by others"
+        )
+    if isinstance(search.config.search, FinalsConfig):
+        around, key = layout.around(search.uri), layout.final_key(search.uri)
+        raise ConfigError(
+            f"{search.uri} is a final training: name the search that it is of, {around}, and "
+            f"--network {layout.FINAL}-{key}"
         )
     view = view_search(search)
     final, child = _parts(search, network) if network else _choice(view)

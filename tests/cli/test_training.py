@@ -79,6 +79,7 @@ def test_the_same_again_does_nothing_more(nas: Nas, finished: SearchHandle) -> N
         (["--top", "9"], "the best 9 should be trained, and memory://train-command has 4 arch"),
         (["--set", "final.top=9"], "the best 9 should be trained"),
         (["--network", "r000-000009-00"], "has no child r000-000009-00"),
+        (["--top", "1", "--network", "a cat"], "--top and --network both say which networks"),
         (["--network", "a cat"], "layer 1 must read like 'conv"),
         (["--reference", "vgg-16"], "final.references: networks.0 should be a network like"),
         (["--set", "children.epochs=3"], "nas train changes settings of final"),

@@ -20,6 +20,7 @@ from searches import tabular
 
 from nas_lib.errors import ConfigError, CorruptStateError, NasError
 from nas_lib.export.card import card, labels
+from nas_lib.export.children import trained_network
 from nas_lib.export.speed import measure_speed, processor
 from nas_lib.models import ModelInfo, open_model
 from nas_lib.models.info import Parity
@@ -237,6 +238,26 @@ def test_weights_that_were_not_kept_are_a_sentence(search: OpenSearch, info: Mod
 
     with pytest.raises(ConfigError, match=f"the weights of {other} in .* were not kept"):
         require_model(search, run="g", network=other)
+
+
+def test_weights_that_a_final_training_let_go_are_told_as_such(finals: list[OpenSearch]) -> None:
+    child = "r000-000000-00"
+    objects, key = finals[0].store.objects, layout.child_weights(child)
+    weights = objects.get(key)
+    objects.delete(key)
+
+    with pytest.raises(ConfigError, match="only those of each network at its best point of the gr"):
+        trained_network(finals[0], child)
+    objects.replace(key, weights)
+
+
+def test_a_final_training_is_exported_from_the_search_that_it_is_of(
+    search: OpenSearch, finals: list[OpenSearch]
+) -> None:
+    key = finals[0].uri.rsplit("/", 1)[1]
+
+    with pytest.raises(ConfigError, match=f"of, {search.uri}, and --network final-{key}"):
+        require_model(finals[0], run="i")
 
 
 # --- what is refused ------------------------------------------------------------------------------
