@@ -25,7 +25,7 @@ from nas_lib.report import (
 )
 from nas_lib.report.model import model_lines
 from nas_lib.results import SearchView, winner
-from nas_lib.results.final import found_by
+from nas_lib.results.rivals import found_by
 from nas_lib.steps import RoundSummary
 from nas_lib.store import SearchStore, layout
 

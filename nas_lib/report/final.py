@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from nas_lib.config import FinalsConfig
 from nas_lib.config.final import points
 from nas_lib.errors import plural
 from nas_lib.records import ChildRow, TestReading
@@ -39,8 +38,8 @@ class FinalReporter(Reporter):
 
     def __init__(self, view: SearchView) -> None:
         super().__init__(view)
-        self._search = cast(FinalsConfig, view.config.search)  # a reporter is chosen by its kind
         self._outcome = outcome(view)
+        self._search = self._outcome.settings
         self._lines = final_table(self._outcome)
 
     def best(self) -> ChildRow | None:

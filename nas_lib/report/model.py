@@ -27,8 +27,9 @@ from nas_lib.report.formatting import score_text
 from nas_lib.report.markup import join
 from nas_lib.report.using import uses
 from nas_lib.results import Measure, SearchView, winner
-from nas_lib.results.final import Found, Outcome, Rival, Verdict, found_by
+from nas_lib.results.final import Outcome
 from nas_lib.results.intervals import Interval, over_examples
+from nas_lib.results.rivals import Found, Rival, Verdict, found_by
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -130,10 +131,16 @@ def _difference_text(measure: Measure, difference: Interval) -> str:
 
 
 def _caveats(found: Found) -> Iterator[str]:
-    if not found.trained_alike:
+    recipes = {} if found.references is None else found.references.settings.recipes
+    names = [
+        f"{name_of(each)}{' (its own recipe)' if each.network in recipes else ''}"
+        for each in found.trained_otherwise
+    ]
+    if names:
+        was = "was" if len(names) == 1 else "were"
         yield (
-            "The known networks were trained by other settings than the found one, which may be "
-            "all that lies between them."
+            f"{', '.join(names)} {was} trained by other settings than the found network, which may "
+            "be all that lies between them."
         )
 
 

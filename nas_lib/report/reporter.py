@@ -14,7 +14,7 @@ from nas_lib.records import ChildRow, RunPlan, TestReading
 from nas_lib.report.children import children_parts, terminal_leaderboard
 from nas_lib.report.markup import Figure
 from nas_lib.results import SearchView, winner
-from nas_lib.results.final import found_by
+from nas_lib.results.rivals import found_by
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -13,8 +13,8 @@ from nas_lib.report.formatting import score_text
 from nas_lib.report.model import model_json, model_lines, terminal_final
 from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.results import SearchView, best_kept, leaderboard, score_of, winner
-from nas_lib.results.final import found_by
 from nas_lib.results.ranking import repeated_architectures, status_counts
+from nas_lib.results.rivals import found_by
 
 if TYPE_CHECKING:
     from rich.table import Table

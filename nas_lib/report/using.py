@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nas_lib.results import SearchView
-from nas_lib.results.final import found_by
+from nas_lib.results.rivals import found_by
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,24 @@
-"""What a final training came to: which network won, and where known networks are better.
+"""What a final training came to: its networks with their seeds, and which of them won.
 
 A contender is a network at one point of the grid, trained by several seeds. What is chosen is
-chosen by validation scores; test scores say what to expect, and who is better.
+chosen by validation scores; test scores say what to expect.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal, cast
+from typing import cast
 
 from nas_lib.config import FinalsConfig
 from nas_lib.config.final import Point, points
 from nas_lib.records import ChildId, ChildRow, TestReading
-from nas_lib.results.intervals import Interval, of_difference, over_seeds
+from nas_lib.results.intervals import Interval, over_seeds
 from nas_lib.results.measure import Measure
 from nas_lib.results.ranking import score_of
 from nas_lib.results.view import SearchView
-
-Verdict = Literal["better", "worse", "not told apart", "too few seeds"]
-"""On one network beside another."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +117,11 @@ class Outcome:
     reading: TestReading | None
 
     @property
+    def settings(self) -> FinalsConfig:
+        """What was to be trained, and how."""
+        return cast(FinalsConfig, self.view.config.search)
+
+    @property
     def best_of_each(self) -> tuple[Contender, ...]:
         """The best point of each network, the best network first."""
         return tuple(best_of_each(self.ranked))
@@ -147,24 +149,6 @@ class Outcome:
         scores = {row: score for row in contender.rows if (score := score_of(row)) is not None}
         best = self.view.measure.best(scores.values())
         return next(row for row, score in scores.items() if score == best)
-
-
-@dataclass(frozen=True)
-class Rival:
-    """A known network beside the one that was found.
-
-    Attributes:
-        contender: The network at its best point of the grid.
-        is_tested: Whether they are compared by test scores, and not by validation scores.
-        difference: Of the mean scores, its own less that of the found one: Welch's interval at
-            95 %, None where either has fewer than two seeds.
-        verdict: Whether it is better or worse than the found one.
-    """
-
-    contender: Contender
-    is_tested: bool
-    difference: Interval | None
-    verdict: Verdict
 
 
 def trials(settings: FinalsConfig) -> list[Trial]:
@@ -254,71 +238,4 @@ def outcome(view: SearchView) -> Outcome:
         winner=best[0] if best and all(each.is_done for each in found) else None,
         retrained=next((row for row in view.rows if row.id == again), None),
         reading=next((reading for reading in view.test if reading.child == again), None),
-    )
-
-
-def rivals(found: Contender, references: Iterable[Contender], measure: Measure) -> list[Rival]:
-    """Return known networks beside the found one, in the order in which they are given."""
-    return [_rival(found, reference, measure) for reference in references]
-
-
-def _rival(found: Contender, reference: Contender, measure: Measure) -> Rival:
-    """Compare two networks by their test scores, by validation scores where one has too few."""
-    tested = of_difference(reference.tested.scores, found.tested.scores)
-    difference = tested or of_difference(reference.valid.scores, found.valid.scores)
-    return Rival(reference, tested is not None, difference, _verdict(difference, measure))
-
-
-def _verdict(difference: Interval | None, measure: Measure) -> Verdict:
-    if difference is None:
-        return "too few seeds"
-    if difference.holds(0.0):
-        return "not told apart"
-    return "better" if measure.is_better(difference.low, 0.0) else "worse"
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search has to show in the end.
-
-    Attributes:
-        final: Its newest final training that came to a winner, else the newest one; None where it
-            has none.
-        references: Likewise, of known networks.
-        newer: Those begun since then that have come to no winner, or not yet.
-        rivals: Those beside the network that won, the best first; none before there is a winner.
-        trained_alike: Whether both were trained by the same settings.
-    """
-
-    final: Outcome | None
-    references: Outcome | None
-    newer: tuple[Outcome, ...]
-    rivals: tuple[Rival, ...]
-    trained_alike: bool
-
-
-def found_by(view: SearchView) -> Found:
-    """Return what a search has to show in the end."""
-    kinds = [
-        [outcome(final) for final in view.finals if final.is_of_references == which]
-        for which in (False, True)
-    ]
-    final, references = (_newest(each) for each in kinds)
-    newest = [each[-1] for each in kinds if each]
-    newer = tuple(each for each in newest if each is not final and each is not references)
-    if final is None or references is None or final.winner is None:
-        return Found(final, references, newer, (), trained_alike=True)
-    return Found(
-        final,
-        references,
-        newer,
-        tuple(rivals(final.winner, references.best_of_each, view.measure)),
-        trained_alike=final.view.config.children == references.view.config.children,
-    )
-
-
-def _newest(outcomes: Sequence[Outcome]) -> Outcome | None:
-    """Return the newest that came to a winner, which one that was only begun does not hide."""
-    return next(
-        (each for each in reversed(outcomes) if each.winner), next(reversed(outcomes), None)
     )

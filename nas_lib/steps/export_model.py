@@ -58,7 +58,7 @@ def require_model(search: OpenSearch, *, run: str, network: str = "") -> ModelIn
         around, key = layout.around(search.uri), layout.final_key(search.uri)
         raise ConfigError(
             f"{search.uri} is a final training: name the search that it is of, {around}, and "
-            f"--network {layout.FINAL}-{key}"
+            f"--network {layout.winners_model(key)}"
         )
     view = view_search(search)
     final, child = _parts(search, network) if network else _choice(view)

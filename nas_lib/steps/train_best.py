@@ -190,20 +190,16 @@ def _config_of_references(search: OpenSearch, final: FinalConfig, found: _Chosen
     sizes = search.task.reference_sizes(own.plan(found.architecture.tokens), manifest)
     space = reference_space(search.config.task.kind, final.references, **sizes)
     plans = space.build().plans
-    recipes = _recipes(plans, final.children)
     return _final_config(
         search.config,
         final,
         space=space,
         search=FinalsConfig(
             networks=tuple(map(str, plans)),
-            origins=tuple(
-                f"{name}, own recipe" if str(plan) in recipes else name
-                for name, plan in zip(final.references, plans, strict=True)
-            ),
+            origins=final.references,
             seeds=final.seeds,
             grid=final.grid,
-            recipes=recipes,
+            recipes=_recipes(plans, final.children),
             retrain=False,
         ),
     )
@@ -212,7 +208,7 @@ def _config_of_references(search: OpenSearch, final: FinalConfig, found: _Chosen
 def _recipes(
     plans: Iterable[ReferencePlan], children: ImageFinalConfig | TextFinalConfig | None
 ) -> dict[str, dict[str, Any]]:
-    """Return the settings of children that belong to some networks, and are no search's to say."""
+    """Return the settings of children that some networks have a recipe of their own for."""
     if not isinstance(children, ImageFinalConfig):
         return {}
     flips = children.augment.flip is not False

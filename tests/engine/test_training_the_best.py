@@ -9,7 +9,7 @@ import pytest
 from searches import SMALL_DIGITS, tabular
 
 import nas_lib
-from nas_lib.config import FinalConfig, SearchConfig
+from nas_lib.config import FinalConfig, FinalsConfig, SearchConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import Listener, SearchHandle, search, train_best
 from nas_lib.errors import ArchitectureError, ConfigError, NasError, SearchHeldError
@@ -209,6 +209,22 @@ def test_known_networks_are_a_second_final_training_whose_tests_are_all_read(
     assert {reading.child for reading in view.test} == {row.id for row in view.rows}
     notes = OpenSearch(finished.uri).store.finals()
     assert [each.is_of_references for each in notes if view.uri.endswith(each.key)] == [True]
+
+
+def test_a_known_network_with_a_recipe_is_trained_by_that_and_no_other_is(
+    finished: SearchHandle,
+) -> None:
+    both = settings(references=["resnet-8", "airbench"], children={"epochs": 1, "batch_size": 512})
+
+    _, known = opened_finals(OpenSearch(finished.uri), settings=both)
+
+    assert isinstance(known.config.search, FinalsConfig)
+    assert known.config.search.recipes.keys() == {"airbench"}
+    at_512 = {"learning_rate": 0.75, "momentum": 0.85, "label_smoothing": 0.2}
+    assert at_512.items() <= known.config.search.recipes["airbench"].items()
+    assert known.config.search.origins == ("resnet-8", "airbench")
+    # digits are not flipped, by no recipe either
+    assert "augment.flip" not in known.config.search.recipes["airbench"]
 
 
 def test_an_unfinished_search_says_how_far_it_is_and_what_to_do(finished: SearchHandle) -> None:

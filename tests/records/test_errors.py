@@ -2,7 +2,7 @@
 
 import pytest
 
-from nas_lib.errors import described, one_line, visible
+from nas_lib.errors import described, one_line, plural, visible
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,9 @@ def test_an_exception_that_says_nothing_is_named() -> None:
 
 def test_line_breaks_of_our_own_stay_in_what_is_made_visible() -> None:
     assert visible("a\n\tb\r\x1b") == "a\n\tb\\r\\x1b"
+
+
+def test_one_child_is_no_children() -> None:
+    assert plural(1, "child", "children") == "1 child"
+    assert plural(1200, "child", "children") == "1,200 children"
+    assert plural(0, "image") == "0 images"

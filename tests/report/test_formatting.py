@@ -7,7 +7,6 @@ import pytest
 from nas_lib.report.formatting import (
     count_text,
     duration_text,
-    plural,
     score_text,
     tau_text,
     time_text,
@@ -52,12 +51,6 @@ def test_scores_read_as_percentages_with_their_errors() -> None:
     assert score_text(ACCURACY, 0.98765, error=0.0012) == "98.77 \N{PLUS-MINUS SIGN} 0.12 %"
     assert score_text(PERPLEXITY, 12.3456789) == "12.346"
     assert score_text(ACCURACY, None) == "-"
-
-
-def test_one_child_is_no_children() -> None:
-    assert plural(1, "child", "children") == "1 child"
-    assert plural(1200, "child", "children") == "1,200 children"
-    assert plural(0, "image") == "0 images"
 
 
 def test_a_moment_is_given_in_utc() -> None:

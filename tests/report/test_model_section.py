@@ -75,6 +75,20 @@ class TestSentences:
         assert "plain-cnn is worse than the found network: mean test accuracy 80.00 %" in text
         assert "densenet-bc-100-12 cannot be told apart from the found network" in text
 
+    def test_a_network_that_is_trained_by_a_recipe_of_its_own_is_named(self) -> None:
+        network = REFERENCES.config.search.networks[0]  # type: ignore[union-attr]
+        recipes = {network: {"label_smoothing": 0.2}}
+        search = REFERENCES.config.search.model_copy(update={"recipes": recipes})
+        config = REFERENCES.config.model_copy(update={"search": search})
+
+        text = printed(search_with(FOUND, replace(REFERENCES, config=config)))
+
+        assert (
+            "resnet-20 (its own recipe) was trained by other settings than the found network, "
+            "which may be all that lies between them."
+        ) in text
+        assert "other settings" not in printed(search_with(FOUND, REFERENCES))
+
     def test_the_final_network_has_intervals_over_seeds_and_over_images(self) -> None:
         # s = 0.0076376: 4.3027 x s / sqrt(3) = 0.01897; Wilson of 95 of 100: 0.8882 to 0.9785
         text = printed(search_with(FOUND))

@@ -11,15 +11,8 @@ from synthetic import final_view, search_view
 
 from nas_lib.config import FinalsConfig, ImageReferencesConfig
 from nas_lib.results import PERPLEXITY, SearchView
-from nas_lib.results.final import (
-    best_contender,
-    contenders,
-    found_by,
-    outcome,
-    ranked,
-    retrained_child,
-    rivals,
-)
+from nas_lib.results.final import best_contender, contenders, outcome, ranked, retrained_child
+from nas_lib.results.rivals import found_by, rivals
 
 
 def settings(**values: object) -> FinalsConfig:
@@ -121,7 +114,7 @@ class TestRivals:
         found = found_by(search_with(final_view([0.5, 0.51]), references([0.6, 0.7], [0.8, 0.81])))
 
         assert [rival.contender.origin for rival in found.rivals] == ["plain-cnn", "resnet-20"]
-        assert found.trained_alike
+        assert found.trained_otherwise == ()
 
     def test_other_settings_of_their_training_are_noticed(self) -> None:
         other = references([0.8, 0.81])
@@ -130,7 +123,28 @@ class TestRivals:
 
         found = found_by(search_with(final_view([0.5, 0.51]), replace(other, config=config)))
 
-        assert not found.trained_alike
+        assert found.trained_otherwise == tuple(rival.contender for rival in found.rivals)
+
+    def test_settings_that_change_no_training_or_are_for_cells_alone_are_no_others(self) -> None:
+        other = references([0.8, 0.81])
+        changed = {"timeout_s": 77.0, "drop_path": 0.1, "auxiliary_weight": 0.4}
+        children = other.config.children.model_copy(update=changed)
+        config = other.config.model_copy(update={"children": children})
+
+        found = found_by(search_with(final_view([0.5, 0.51]), replace(other, config=config)))
+
+        assert found.trained_otherwise == ()
+
+    def test_a_recipe_of_its_own_is_noticed_of_the_network_that_has_it(self) -> None:
+        other = references([0.6, 0.7], [0.8, 0.81])
+        _, network = other.config.search.networks  # type: ignore[union-attr]
+        recipes = {network: {"augment.padding": "reflect"}}
+        search = other.config.search.model_copy(update={"recipes": recipes})
+        config = other.config.model_copy(update={"search": search})
+
+        found = found_by(search_with(final_view([0.5, 0.51]), replace(other, config=config)))
+
+        assert [each.origin for each in found.trained_otherwise] == ["plain-cnn"]
 
     def test_the_newest_final_training_counts(self) -> None:
         found = found_by(search_with(final_view([0.5, 0.6]), final_view([0.7, 0.8])))

@@ -11,7 +11,7 @@ from nas_lib.config import RoundsConfig
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult, EpochMetrics, FinalTraining, Speed
 from nas_lib.report import search_page
-from nas_lib.results.final import found_by
+from nas_lib.results.rivals import found_by
 from nas_lib.steps import view_search
 from nas_lib.store import layout
 
