@@ -197,8 +197,8 @@ class Parity:
 
     Attributes:
         num_examples: Images or words that both were given.
-        max_difference: Of logits, at equal tensors; the largest, as a share of the largest logit
-            where that is above 1.
+        max_difference: Of logits, at equal tensors; the largest. Where logits are above 100, in
+            proportion to the largest of them.
         agreement: Images of which the whole graph and the Pillow path of training say the same
             label, a fraction; of text, 1 - the relative difference of the perplexities.
         compared: In a sentence, what the two were given.

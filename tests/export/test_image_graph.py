@@ -134,9 +134,10 @@ def test_large_logits_agree_as_well_as_their_numbers_can(tmp_path: Path) -> None
     assert exporter.misfit(parity) == ""
 
 
-def test_differences_count_by_the_largest_logit_where_that_is_above_1() -> None:
+def test_differences_count_by_the_largest_logit_where_that_is_above_100() -> None:
     assert difference(np.array([0.5, 0.25]), np.array([0.5, 0.125])) == 0.125
-    assert difference(np.array([8.0, 1.0]), np.array([8.0, 0.0])) == 0.125
+    assert difference(np.array([50.0, 1.0]), np.array([50.0, 0.0])) == 1.0
+    assert difference(np.array([800.0, 1.0]), np.array([800.0, 0.0])) == 0.125
 
 
 @pytest.mark.parametrize(
