@@ -9,11 +9,15 @@ from nas_lib.models.image_model import ImageModel
 from nas_lib.models.info import INFO, ImageInputs
 from nas_lib.models.stored import StoredModel
 from nas_lib.models.text_model import TextModel
+from nas_lib.spaces import ImageReferencesConfig, TextReferencesConfig
 from nas_lib.store import layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 from nas_lib.training.machine import num_cpus
 
+_KNOWN = {
+    kind.model_fields["kind"].default for kind in (ImageReferencesConfig, TextReferencesConfig)
+}
 _MODEL = re.compile(rf"(.+)/{layout.MODELS}/([^/]+)/*")
 
 
@@ -54,7 +58,7 @@ def _of_a_search(place: str) -> StoredModel | None:
 def newest_model(objects: ObjectStore) -> StoredModel | None:
     """Return the newest winner of a final training that a search has exported, else its newest.
 
-    None where it has exported none.
+    Known networks come last. None where it has exported none.
 
     Raises:
         CorruptStateError: One is damaged, or of another format version.
@@ -69,9 +73,11 @@ def _ids(objects: ObjectStore) -> list[str]:
     return [id for _, id, *path in parts if path == [INFO]]
 
 
-def _rank(stored: StoredModel) -> tuple[bool, float, str]:
+def _rank(stored: StoredModel) -> tuple[bool, bool, float, str]:
+    """Return by what it comes before others; known networks were trained to compare with."""
     info = stored.info
-    return info.id.startswith(layout.winners_model("")), info.created_s, info.id
+    is_found = info.origin.architecture.space not in _KNOWN
+    return is_found, info.id.startswith(layout.winners_model("")), info.created_s, info.id
 
 
 def _nothing_at(place: str) -> str:

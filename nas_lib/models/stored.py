@@ -65,6 +65,11 @@ class StoredModel:
             raise CorruptStateError(
                 f"{one_line(self.uri)} is damaged: {one_line(path)} is missing; export it anew"
             ) from err
+        except CorruptStateError as err:  # names it by its key, which does not say which model
+            raise CorruptStateError(
+                f"{one_line(self.place_of(path))} is damaged: expected the "
+                f"{expected.num_bytes:,} bytes that {INFO} names, got more; export it anew"
+            ) from err
         if BlobInfo.of(data) != expected:
             raise CorruptStateError(
                 f"{one_line(self.place_of(path))} is damaged: expected the {expected.num_bytes:,} "

@@ -1,11 +1,13 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from toy_models import COLOURS, colour_model, word_model, write_model
 
+from nas_lib.architecture import Architecture
 from nas_lib.errors import ConfigError, CorruptStateError, DataError
 from nas_lib.models import ImageModel, TextModel, open_model
 from nas_lib.models.info import INFO, onnx_file
@@ -13,6 +15,7 @@ from nas_lib.models.stored import StoredModel
 from nas_lib.store import layout
 from nas_lib.store.open import open_store
 
+RESNET = Architecture("image-references", (0,), "resnet-20")
 ONNX = onnx_file("colours")
 
 
@@ -59,6 +62,16 @@ def test_of_a_search_without_a_final_training_it_is_the_newest_model(tmp_path: P
         colour_model(tmp_path, f"models/{id}", id=id, created_s=created_s)
 
     assert open_model(str(tmp_path)).info.id == "r000-000000-01"
+
+
+def test_a_known_network_is_not_what_a_search_found(tmp_path: Path) -> None:
+    found, known = "r000-000000-01", "final-0123abcd"
+    colour_model(tmp_path, f"models/{found}", id=found)
+    origin = replace(colour_model(tmp_path, "another").origin, architecture=RESNET)
+    colour_model(tmp_path, f"models/{known}", id=known, created_s=2e9, origin=origin)
+
+    assert open_model(str(tmp_path)).info.id == found
+    assert open_model(f"{tmp_path}/models/{known}").info.id == known
 
 
 def test_a_model_that_is_being_written_is_not_there_yet(tmp_path: Path) -> None:
@@ -122,6 +135,15 @@ def test_a_network_that_was_changed_is_refused_when_it_is_used(tmp_path: Path) -
 
     with pytest.raises(CorruptStateError, match=r"model\.onnx is damaged: expected the .* bytes"):
         open_model(str(tmp_path)).predict(np.zeros((5, 5, 3), np.uint8))
+
+
+def test_a_network_that_was_added_to_is_told_with_its_place(tmp_path: Path) -> None:
+    colour_model(tmp_path)
+    with (tmp_path / ONNX).open("ab") as file:
+        file.write(b"x")
+
+    with pytest.raises(CorruptStateError, match=f"{tmp_path}/.*onnx is damaged: .* got more; exp"):
+        open_model(str(tmp_path)).graph  # noqa: B018
 
 
 def test_a_network_that_is_missing_is_told(tmp_path: Path) -> None:
