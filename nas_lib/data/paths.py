@@ -51,8 +51,10 @@ def user_path(text: str | Path) -> Path:
     """Return the path; `~` is the home folder.
 
     Raises:
-        DataError: Nobody knows that home folder.
+        DataError: Nobody knows that home folder, or it is empty, as of a variable that is unset.
     """
+    if not str(text):
+        raise DataError("expected a path, got an empty text")
     try:
         return Path(text).expanduser()
     except (RuntimeError, ValueError) as err:  # ValueError: a NUL in it

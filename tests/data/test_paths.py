@@ -35,6 +35,11 @@ def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert existing_folder("~/data") == tmp_path / "data"
 
 
+def test_an_empty_path_is_not_the_folder_that_one_is_in() -> None:
+    with pytest.raises(DataError, match="expected a path, got an empty text"):
+        existing_folder("")
+
+
 def test_a_home_folder_of_nobody_is_named() -> None:
     with pytest.raises(DataError, match="~nobody-has-this-name/x: there is no such home folder"):
         existing_folder("~nobody-has-this-name/x")
