@@ -172,8 +172,8 @@ class Report:
         page: A self-contained HTML page.
         text: A summary in Markdown, as Kubeflow's pages show it: headings, paragraphs and
             preformatted text, for lists and tables come out bare there.
-        metrics: The best score, the winner's score on the test data, and the number of children, as
-            far as there are.
+        metrics: The best score, that on the test data of the network that is handed on, and the
+            number of children, as far as there are.
     """
 
     page: str
@@ -244,8 +244,8 @@ def _metrics(view: SearchView) -> Metrics:
     if best is not None and best.score is not None:
         metrics["best score"] = best.score
     final = found_by(view).final
-    own = [] if final is None or final.reading is None else [final.reading]
-    for reading in (own or view.test)[-1:]:
+    handed_on = None if final is None else final.score_handed_on
+    for reading in [handed_on] if handed_on else view.test[-1:]:
         metrics[view.measure.test_name] = reading.score
     return metrics
 

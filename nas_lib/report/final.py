@@ -47,8 +47,8 @@ class FinalReporter(Reporter):
         return winner(row for each in self._outcome.ranked[:1] for row in each.rows)
 
     def final_reading(self) -> TestReading | None:
-        """Return that of the winner, as it was trained once more."""
-        return self._outcome.reading
+        """Return that of the network that is handed on."""
+        return self._outcome.score_handed_on
 
     def work_of_run(self, run: str) -> str:
         """Say how many trainings are done: by which run, nobody writes down."""

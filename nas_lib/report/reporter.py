@@ -64,9 +64,9 @@ class Reporter(ABC):
         return winner(self.view.compared)
 
     def final_reading(self) -> TestReading | None:
-        """Return the test score of the network that was trained in the end, if there is one."""
+        """Return the test score of the network that is handed on in the end, if there is one."""
         final = found_by(self.view).final
-        return None if final is None else final.reading
+        return None if final is None else final.score_handed_on
 
     # --- in words --------------------------------------------------------------------------------
 

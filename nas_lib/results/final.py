@@ -144,6 +144,12 @@ class Outcome:
             return self.retrained
         return self.best_seed(self.winner)
 
+    @property
+    def score_handed_on(self) -> TestReading | None:
+        """The test score of the network that is handed on, None where nobody has read it."""
+        row = self.handed_on
+        return next((each for each in self.view.test if row and each.child == row.id), None)
+
     def best_seed(self, contender: Contender) -> ChildRow:
         """Return the seed with the best score, of a contender that has one."""
         scores = {row: score for row in contender.rows if (score := score_of(row)) is not None}

@@ -68,6 +68,21 @@ def test_a_final_training_ends_with_a_model_and_with_what_the_report_says_of_it(
     assert problems(search, RUN) == []
 
 
+def test_without_a_last_training_the_test_score_is_that_of_the_seed_that_is_exported(
+    tmp_path: Path,
+) -> None:
+    search, final = begun(tmp_path, retrain=False)
+    assert do_round(final) == -1
+
+    info = pods.export_model(search, run=RUN, folder=str(tmp_path / "model")).info
+    opened = OpenSearch(search.uri)
+    report = kubeflow_artifacts.report_of(opened, pods.write_report(opened, replica=0, run=RUN))
+
+    assert info.test is not None
+    assert report.metrics["test accuracy"] == info.test.value
+    assert report.text.count("over 2 seeds, mean test accuracy") == 1
+
+
 def test_a_run_does_it_alone_and_the_next_one_goes_on_with_it(tmp_path: Path) -> None:
     search, final = begun(tmp_path)
     do_round(final)

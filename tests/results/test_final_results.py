@@ -64,6 +64,16 @@ def test_what_was_trained_on_validation_data_has_no_rank() -> None:
     assert len(view.compared) == 2
 
 
+def test_the_score_of_what_is_handed_on_is_the_last_ones_or_else_the_best_seeds() -> None:
+    again = outcome(final_view([0.6, 0.7], test=[[0.5, 0.9]], retrained=0.8))
+    seeds = outcome(final_view([0.6, 0.7], test=[[0.9, 0.5]]))
+
+    assert [each and each.score for each in (again.score_handed_on, seeds.score_handed_on)] == [
+        0.8,
+        0.5,  # of the seed whose validation score is 0.7, and not of the one with 0.9
+    ]
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6))
 def test_the_best_contender_is_the_first_of_the_ranking_and_no_mean_is_above_its(
     networks: list[tuple[float, float]],
