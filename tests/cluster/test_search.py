@@ -1,4 +1,7 @@
-"""A search on digits whose children are Jobs of a real cluster, with pods lost in the middle."""
+"""A search on digits, and its final training, whose children are Jobs of a real cluster.
+
+Pods of the search are lost in the middle.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,12 @@ import pytest
 from place import Place, eventually, has_token
 from searches import account
 
+from nas_lib.cluster.child_job import final_labels, replica_labels
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
+from nas_lib.models import open_model
 from nas_lib.open_search import OpenSearch
+from nas_lib.results.final import outcome
 from nas_lib.steps import view_search
 from nas_lib.steps.attempts import Attempt
 from nas_lib.store import SearchStore, layout
@@ -28,6 +34,7 @@ OVERRIDES: dict[str, Any] = {
     "search": {"max_children": 2, "children_per_round": 2},
     # both at once on 2 CPUs, beside the store and what runs queues
     "resources": {"cpu": "600m", "memory": "800Mi", "memory_mb": 600},
+    "final": {"follows": True, "top": 1, "seeds": 1, "children": {"epochs": 1}},
 }
 EVICTED, OUT_OF_MEMORY = "r000-000000-00", "r000-000000-01"
 
@@ -71,7 +78,11 @@ def test_it_finishes_with_the_children_of_a_search_on_this_machine(
     (killed,) = there.problems  # who was evicted said so
     assert killed.message.startswith(f"{OUT_OF_MEMORY}: its pod ")
     assert killed.message.endswith("; what it was to do is done by now")
-    assert there.test[0].score == here.view.test[0].score
+    assert there.test == ()
+    (final,), (final_here,) = there.finals, here.view.finals
+    assert [row.reward for row in final.rows] == [row.reward for row in final_here.rows]
+    assert len(final.rows) == 2  # of the winner's only seed, and on all data
+    assert open_model(uri).info.test.value == outcome(final_here).score_handed_on.score
     for child in (EVICTED, OUT_OF_MEMORY):  # both went on where they were
         first, second = attempts(uri, child)
         assert first.from_epoch == 0
@@ -80,15 +91,20 @@ def test_it_finishes_with_the_children_of_a_search_on_this_machine(
     assert "OOMKilled, exit code 137" in log
     pods = place.get("pods", "--selector", "app.kubernetes.io/component=child")
     assert not [pod for pod in pods if has_token(pod)]
-    jobs = place.get("jobs", "--selector", "app.kubernetes.io/component=child")
-    jobs = [job for job in jobs if job["metadata"]["name"].startswith("digits-as-jobs-")]
-    assert len(jobs) == 2
-    assert all(job["status"]["succeeded"] == 1 for job in jobs)
+    jobs, of_final = (
+        jobs_with(place, labels) for labels in (replica_labels(uri, 0), final_labels(uri))
+    )
+    assert (len(jobs), len(of_final)) == (2, 2)
+    assert all(job["status"]["succeeded"] == 1 for job in (*jobs, *of_final))
     failed = {
         job["metadata"]["labels"]["kfp-nas/child"]: job["status"].get("failed") for job in jobs
     }
     assert failed.pop(OUT_OF_MEMORY) == 1
     assert set(failed.values()) == {None}  # what a node does to a pod is not counted
+
+
+def jobs_with(place: Place, labels: dict[str, str]) -> list[dict[str, Any]]:
+    return place.get("jobs", "--selector", ",".join("=".join(each) for each in labels.items()))
 
 
 def evict_a_pod(place: Place, uri: str) -> None:
