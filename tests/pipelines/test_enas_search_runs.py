@@ -14,14 +14,16 @@ from searches import SMALL_SHARED, account
 
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import SearchHandle, search
+from nas_lib.models import open_model
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import Derived
-from nas_lib.results import SearchView
+from nas_lib.results import SearchView, winner
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore
 
 PRESET = "enas-macro-digits"
-OVERRIDES = {**SMALL_SHARED, "search.weights.epochs": 4}
+OVERRIDES = {**SMALL_SHARED, "search.weights.epochs": 3}
+FINAL = {"follows": True, "top": 1, "seeds": 1, "retrain": False, "children": {"epochs": 1}}
 DIES_TWICE = """
 import os, signal, sys
 
@@ -64,11 +66,14 @@ def outcome(view: SearchView) -> list[object]:
         [(each.train_loss, each.mean_score, each.metrics) for each in view.shared_epochs],
         (view.derived.scores, view.derived.kept, view.derived.probes),
         account(SearchHandle("", "", view)),
-        sorted((reading.child, reading.score) for reading in view.test),
     ]
 
 
-def test_runs_with_ticks_of_an_epoch_give_what_the_command_gives_in_one_go(
+def tested(view: SearchView) -> list[tuple[str, float]]:
+    return sorted((reading.child, reading.score) for reading in view.test)
+
+
+def test_runs_with_ticks_of_an_epoch_give_what_the_command_gives_in_one_go_and_then_a_model(
     by_command: SearchView, tmp_path: Path
 ) -> None:
     uri, copy = str(tmp_path / "state"), str(tmp_path / "copy")
@@ -76,15 +81,20 @@ def test_runs_with_ticks_of_an_epoch_give_what_the_command_gives_in_one_go(
 
     enas_search(search_uri=uri, preset=PRESET, overrides=overrides, ticks_per_run=1)
     shutil.copytree(uri, copy)
-    enas_search(search_uri=uri, preset="", overrides={}, ticks_per_run=3)
+    enas_search(search_uri=uri, preset="", overrides={"final": FINAL}, ticks_per_run=2)
 
     view = view_search(OpenSearch(uri))
     assert outcome(view) == outcome(by_command)
     assert view.problems == ()
+    assert view.test == ()  # of the search nobody has read one
+    (final,) = view.finals
+    assert final.config.search.origins == (winner(view.compared).id,)
+    assert open_model(uri).info.test.value == final.test[0].score
     assert len(list((tmp_path / "state" / "reports").glob("*/report.html"))) == 2
     # and the epochs that a pipeline left, the command trains
     continued = search(SearchStore.open(copy).config(), store=copy)
     assert outcome(continued.view) == outcome(by_command)
+    assert tested(continued.view) == tested(by_command)
 
 
 def test_the_next_tick_makes_good_what_a_killed_one_left(
@@ -96,8 +106,9 @@ def test_the_next_tick_makes_good_what_a_killed_one_left(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
 
     with pytest.raises(RuntimeError, match="FAILURE"):  # a run of which a tick failed says so
-        enas_search_pod(search_uri=uri, preset=PRESET, overrides=OVERRIDES, ticks_per_run=4)
+        enas_search_pod(search_uri=uri, preset=PRESET, overrides=OVERRIDES, ticks_per_run=3)
 
     assert (tmp_path / "0003.safetensors").exists()
     assert (tmp_path / "000000.json").exists()
-    assert outcome(view_search(OpenSearch(uri))) == outcome(by_command)
+    view = view_search(OpenSearch(uri))
+    assert (outcome(view), tested(view)) == (outcome(by_command), tested(by_command))

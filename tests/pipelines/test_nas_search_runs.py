@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -25,7 +24,8 @@ from nas_lib.results import winner
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore, layout
 
-CONFIG = resolve_config("digits", SMALL_DIGITS, stored=None)
+OVERRIDES = {**SMALL_DIGITS, "search": {"max_children": 6, "children_per_round": 2}}
+FINAL = {"follows": True, "top": 1, "seeds": 1, "retrain": False, "children": {"epochs": 1}}
 
 
 @pytest.fixture(autouse=True)
@@ -35,15 +35,6 @@ def local_kubeflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     local.init(
         runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "artifacts")
     )
-
-
-@pytest.fixture(scope="module")
-def by_command(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where the search lies that `nas search` does, undisturbed."""
-    folder = tmp_path_factory.mktemp("command")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NAS_CACHE", str(folder / "cache"))
-        return search(CONFIG, store=str(folder / "state"), workers=2).uri
 
 
 def accounted(uri: str) -> list[tuple[str, str, float]]:
@@ -60,51 +51,31 @@ def ended(uri: str) -> tuple[list[tuple[str, str, float]], bytes]:
     return accounted(uri), store.objects.get(layout.shard(0, newest))
 
 
-FINAL = {"follows": True, "top": 1, "seeds": 1, "retrain": False, "children": {"epochs": 1}}
-
-
-def test_two_runs_give_what_the_command_gives_and_then_a_model(
-    by_command: str, tmp_path: Path
+def test_the_command_a_pod_and_tasks_do_a_round_each_and_then_comes_a_model(
+    s3_uri: str, tmp_path: Path
 ) -> None:
-    uri = str(tmp_path / "state")
+    """In S3. Each goes on where the one before has stopped, and all is as if one had done it."""
+    config = resolve_config("digits", OVERRIDES, stored=None)
+    undisturbed = search(config, store=str(tmp_path / "undisturbed"), workers=2).uri
 
-    nas_search(search_uri=uri, preset="digits", overrides=SMALL_DIGITS, rounds_per_run=1)
-    assert accounted(uri) == accounted(by_command)[:2]
-    shutil.copytree(uri, tmp_path / "copy")
-    nas_search(search_uri=uri, preset="", overrides={"final": FINAL}, rounds_per_run=1)
+    search(config, store=s3_uri, workers=2, rounds=1)
+    nas_search_pod(search_uri=s3_uri, preset="digits", overrides=OVERRIDES, rounds_per_run=1)
+    assert accounted(s3_uri) == accounted(undisturbed)[:4]
+    nas_search(search_uri=s3_uri, preset="", overrides={"final": FINAL}, rounds_per_run=5)
 
-    assert ended(uri) == ended(by_command)
-    view = view_search(OpenSearch(uri))
-    assert len({learned.run for learned in view.learned}) == 2
+    assert ended(s3_uri) == ended(undisturbed)
+    view = view_search(OpenSearch(s3_uri))
+    runs = {learned.run for learned in view.learned}
+    assert len(runs) == 3
     assert view.problems == ()
     (final,) = view.finals
     (row,) = final.rows
     assert final.config.search.origins == (winner(view.rows).id,)
-    info = open_model(uri).info
+    info = open_model(s3_uri).info
     assert (info.origin.child, info.test.value) == (row.id, final.test[0].score)
     assert view.test == ()  # of the search nobody has read one
-    reports = list((tmp_path / "state" / "reports").glob("*/report.html"))
-    assert len(reports) == 2
-    # and what a pipeline began, the command finishes with what the store says
-    copy = str(tmp_path / "copy")
-    search(SearchStore.open(copy).config(), store=copy, workers=2)
-    assert ended(copy) == ended(by_command)
-
-
-def test_all_children_in_one_pod_are_the_same_children(by_command: str, tmp_path: Path) -> None:
-    uri = str(tmp_path / "state")
-
-    nas_search_pod(search_uri=uri, preset="digits", overrides=SMALL_DIGITS, rounds_per_run=1)
-
-    assert accounted(uri) == accounted(by_command)[:2]
-
-
-def test_a_search_in_s3_that_the_command_began_is_finished(by_command: str, s3_uri: str) -> None:
-    search(CONFIG, store=s3_uri, workers=2, rounds=1)
-
-    nas_search(search_uri=s3_uri, preset="digits", overrides=SMALL_DIGITS, rounds_per_run=5)
-
-    assert ended(s3_uri) == ended(by_command)
+    store = SearchStore.open(s3_uri)
+    assert all(store.objects.has(layout.report(run, "report.html")) for run in runs)
 
 
 TABULAR = {
