@@ -19,7 +19,7 @@ from nas_lib.steps.prepare import prepare_data
 from nas_lib.steps.reporting import REPORT, view_search, write_report
 from nas_lib.steps.run_account import note_what_is_missing
 from nas_lib.steps.sampling import sample_architectures
-from nas_lib.steps.train_best import are_finished, opened_finals, train_best
+from nas_lib.steps.train_best import opened_finals
 
 __all__ = [
     "REPORT",
@@ -29,7 +29,6 @@ __all__ = [
     "Plan",
     "RoundSummary",
     "aggregate_rewards",
-    "are_finished",
     "begin_step",
     "collect_garbage",
     "derive_architectures",
@@ -48,7 +47,6 @@ __all__ = [
     "stop_attempt",
     "subject_of",
     "subject_text",
-    "train_best",
     "train_child",
     "train_shared_weights",
     "update_controller",

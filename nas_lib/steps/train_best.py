@@ -19,7 +19,6 @@ from nas_lib.config.final import reference_space
 from nas_lib.config_file import identity, parse_config
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures import procedure_of
 from nas_lib.procedures.final import architecture_of
 from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildId, FinalTraining
@@ -39,38 +38,6 @@ class _Chosen(NamedTuple):
     origin: str
 
 
-def train_best(
-    search: OpenSearch,
-    *,
-    settings: FinalConfig | None = None,
-    top: int | None = None,
-    networks: Sequence[str] = (),
-    settles: bool = True,
-) -> list[str]:
-    """Make a search's final trainings, unless they are there, and return their URIs.
-
-    The first is that of its own networks; where there are references, the second is of those.
-
-    Args:
-        search: The search; it is finished, unless networks are named.
-        settings: How; by default as the search's document says.
-        top: So many of the best, and no fewer; by default as many as the settings say, as far as
-            there are any.
-        networks: Children by their ids, or architectures as text; by default the best.
-        settles: Whether settings that may change, such as resources, count at once. Else it is for
-            whoever runs a final training, by `opened_finals`.
-
-    Raises:
-        ConfigError: The search is not finished, trains nothing, or has fewer children.
-        ArchitectureError: A text is no network of its space.
-    """
-    opened = opened_finals(search, settings=settings, top=top, networks=networks)
-    if settles:
-        for each in opened:
-            each.settle_wanted()
-    return [each.uri for each in opened]
-
-
 def opened_finals(
     search: OpenSearch,
     *,
@@ -79,16 +46,23 @@ def opened_finals(
     networks: Sequence[str] = (),
     check: Callable[[SearchConfig], object] = lambda _: None,
 ) -> list[OpenSearch]:
-    """Make a search's final trainings, as `train_best` has it, and return them.
+    """Make a search's final trainings, unless they are there, and return them.
 
-    What may change of their settings counts for others once whoever runs them has the lease.
+    The first is that of its own networks; where there are references, the second is of those. What
+    may change of their settings, such as resources, counts for others once whoever runs them has
+    the lease.
 
     Args:
-        search: As of `train_best`, and so are the others.
-        settings: How.
-        top: So many of the best.
-        networks: Which.
+        search: The search; it is finished, unless networks are named.
+        settings: How; by default as the search's document says.
+        top: So many of the best, and no fewer; by default as many as the settings say, as far as
+            there are any.
+        networks: Children by their ids, or architectures as text; by default the best.
         check: Refuses configurations that cannot be run here, before anything is stored.
+
+    Raises:
+        ConfigError: The search is not finished, trains nothing, or has fewer children.
+        ArchitectureError: A text is no network of its space.
     """
     final = settings or search.config.final
     if isinstance(search.config.search, FinalsConfig):
@@ -105,12 +79,6 @@ def opened_finals(
     for config, _ in configs:
         check(config)
     return [_make(search, config, is_of_references=which) for config, which in configs]
-
-
-def are_finished(uris: Sequence[str]) -> bool:
-    """Say whether all of these final trainings are finished."""
-    searches = map(OpenSearch, uris)
-    return all(procedure_of(each.config).is_finished(each, 0) for each in searches)
 
 
 # --- which networks ------------------------------------------------------------------------------
