@@ -1,8 +1,8 @@
 """Networks that people would have taken instead, by the names that they go by.
 
 Spaces like any other, of one choice: which network. They are not searched but trained beside what
-was found, by the same settings. The configuration string is the network's name with the numbers
-that it takes to build it:
+was found, by the same settings or by a recipe of their own. The configuration string is the
+network's name with the numbers that it takes to build it:
 
     resnet-20 | resnet-32 | resnet-56      depth 6n + 2 (He et al. 2016)
     densenet-40-12 | densenet-bc-100-12    depth L and growth k (Huang et al. 2017)
