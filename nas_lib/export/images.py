@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import cast
 
 import numpy as np
+import onnx
 import torch
 from onnx import helper
 from PIL import Image
@@ -67,29 +68,13 @@ class ImageExporter(Exporter[ImageManifest]):
         mean_C11, std_C11 = (
             (np.array(each, np.float32) * unit)[:, None, None] for each in (inputs.mean, inputs.std)
         )
-        before = [
-            node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2]),
-            # sizes of all axes: onnxruntime 1.32 mistakes those of two, behind a Transpose
-            node("Shape", ["planes"], ["number"], start=0, end=2),
-            node("Concat", ["number", "size"], ["sizes"], axis=0),
-            # Whole levels in, whole levels out, as Pillow has them; excluding what lies outside
-            # is what it does at the edges.
-            node(
-                "Resize",
-                ["planes", "", "", "sizes"],
-                ["small"],
-                mode="linear",
-                antialias=1,
-                exclude_outside=1,
-                coordinate_transformation_mode="half_pixel",
-            ),
-            node("Cast", ["small"], ["levels"], to=FLOAT),
-            node("Sub", ["levels", "mean"], ["centred"]),
-            node("Div", ["centred", "std"], ["pixels"]),
-        ]
         classes: list[int | str] = ["N", len(self.labels)]
         graph = helper.make_graph(
-            [*before, *network.node, node("Softmax", ["logits"], ["probabilities"], axis=1)],
+            [
+                *_preprocessing(),
+                *network.node,
+                node("Softmax", ["logits"], ["probabilities"], axis=1),
+            ],
             self.name,
             [value("images", taken, ["N", "H", "W", channels])],
             [value(name, FLOAT, classes) for name in ("logits", "probabilities")],
@@ -152,6 +137,30 @@ class ImageExporter(Exporter[ImageManifest]):
         mean, std, none = self._manifest.mean, self._manifest.std, torch.zeros(len(images_NCHW))
         batches = evaluation_batches(images_NCHW, none, batch_size=_AT_ONCE, mean=mean, std=std)
         return torch.cat([cast(Tensor, self._network(x)) for x, _ in batches]).numpy()
+
+
+def _preprocessing() -> list[onnx.NodeProto]:
+    """Return what makes standardised pixels of images; its numbers are constants of the graph."""
+    return [
+        node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2]),
+        # sizes of all axes: onnxruntime 1.32 mistakes those of two, behind a Transpose
+        node("Shape", ["planes"], ["number"], start=0, end=2),
+        node("Concat", ["number", "size"], ["sizes"], axis=0),
+        # Whole levels in, whole levels out, as Pillow has them; excluding what lies outside
+        # is what it does at the edges.
+        node(
+            "Resize",
+            ["planes", "", "", "sizes"],
+            ["small"],
+            mode="linear",
+            antialias=1,
+            exclude_outside=1,
+            coordinate_transformation_mode="half_pixel",
+        ),
+        node("Cast", ["small"], ["levels"], to=FLOAT),
+        node("Sub", ["levels", "mean"], ["centred"]),
+        node("Div", ["centred", "std"], ["pixels"]),
+    ]
 
 
 def _batches(images_NHWC: Array) -> Iterator[Array]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import cast
 
+import onnx
 import torch
 import torch.nn.functional as F
 from onnx import helper
@@ -67,16 +68,7 @@ class TextExporter(Exporter[TextManifest]):
             inputs=["word", "before"],
             outputs=["output", "after"],
         )
-        body = helper.make_graph(
-            [*word.node, node("Identity", ["after"], ["after_word"])],
-            "word",
-            [value("before", FLOAT, ["B", size]), value("word", INT64, ["B"])],
-            [
-                value("after", FLOAT, ["B", size]),
-                value("after_word", FLOAT, ["B", size]),
-                value("output", FLOAT, ["B", hidden]),
-            ],
-        )
+        body = _body(word, size=size, hidden=hidden)
         scanned = ["next_state", "states", "outputs"]
         piece = ["T", "B"]
         graph = helper.make_graph(
@@ -154,6 +146,20 @@ class TextExporter(Exporter[TextManifest]):
             outputs_TBH, state_BS = self._model(words_TB, state_BS)
             wanted_TBV = F.linear(outputs_TBH, self._model.embedding)
             yield torch.from_numpy(found["logits"]), wanted_TBV, targets_TB
+
+
+def _body(word: onnx.GraphProto, *, size: int, hidden: int) -> onnx.GraphProto:
+    """Return the model of one word as a Scan wants it: the state first, in and out."""
+    return helper.make_graph(
+        [*word.node, node("Identity", ["after"], ["after_word"])],
+        "word",
+        [value("before", FLOAT, ["B", size]), value("word", INT64, ["B"])],
+        [
+            value("after", FLOAT, ["B", size]),
+            value("after_word", FLOAT, ["B", size]),
+            value("output", FLOAT, ["B", hidden]),
+        ],
+    )
 
 
 class _Word(nn.Module):

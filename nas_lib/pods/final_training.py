@@ -12,12 +12,12 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.pods.log import say
 from nas_lib.pods.notes import note_plan, tell
 from nas_lib.procedures import procedure_of
+from nas_lib.procedures.final import REPLICA
 from nas_lib.records import RunPlan
 from nas_lib.steps import RoundSummary
 from nas_lib.store import SearchStore, layout, lease
 from nas_lib.store.lease import IsAlive
 
-_REPLICA = 0  # the only one of a final training
 _SPARE = 1  # rounds that a run may do for what gets lost in the others
 
 
@@ -63,9 +63,9 @@ def _is_finished(search: OpenSearch) -> bool:
 
 
 def _plan(search: OpenSearch, final: OpenSearch, run: str, is_alive: IsAlive) -> steps.Plan:
-    plan = steps.plan_rounds(final, replica=_REPLICA, run=run, is_alive=is_alive, say=say)
+    plan = steps.plan_rounds(final, replica=REPLICA, run=run, is_alive=is_alive, say=say)
     if plan.ticks:
-        note_plan(final, _REPLICA, run, len(plan.ticks))
+        note_plan(final, REPLICA, run, len(plan.ticks))
     return plan
 
 
@@ -84,7 +84,7 @@ def round_to_learn_from(search: OpenSearch, summary: RoundSummary) -> int:
         return summary.round
     trainings = SearchStore.open(layout.around(search.uri)).finals()
     has_winner = any(each.key == key and not each.is_of_references for each in trainings)
-    is_over = procedure_of(search.config).is_finished(search, _REPLICA)
+    is_over = procedure_of(search.config).is_finished(search, REPLICA)
     return -1 if has_winner and is_over else summary.round
 
 
@@ -95,7 +95,7 @@ def export_model(search: OpenSearch, *, run: str, folder: str) -> StoredModel:
         ConfigError: There is no winner yet.
     """
     for final in search.finals():
-        if procedure_of(final.config).is_finished(final, _REPLICA):
+        if procedure_of(final.config).is_finished(final, REPLICA):
             steps.write_report(final, run=run)
     info = steps.export_model(search, run=run)
     if info is None:
@@ -124,8 +124,8 @@ def close_finals(search: OpenSearch, *, run: str) -> None:
 
 
 def _close(search: OpenSearch, final: OpenSearch, run: str) -> None:
-    steps.note_what_is_missing(final, replica=_REPLICA, run=run, but="write_report")
-    lease.release(final.store, _REPLICA, run)
+    steps.note_what_is_missing(final, replica=REPLICA, run=run, but="write_report")
+    lease.release(final.store, REPLICA, run)
     known = {problem.message for problem in search.store.problems() if problem.run == run}
     for problem in final.store.problems():
         message = f"in final training {layout.final_key(final.uri)}: {problem.message}"
@@ -140,7 +140,7 @@ def _note_if_not_begun(search: OpenSearch, run: str) -> None:
         return
     said = {problem.step for problem in search.store.problems() if problem.run == run}
     finals = search.finals()
-    done = finals and all(procedure_of(each.config).is_finished(each, _REPLICA) for each in finals)
+    done = finals and all(procedure_of(each.config).is_finished(each, REPLICA) for each in finals)
     if not done and "train_best" not in said:
         search.store.note_problem(
             run=run,

@@ -46,6 +46,7 @@ from nas_lib.store import layout
 from nas_lib.tasks import Task
 
 REPLICA = 0
+"""The only one of a final training."""
 
 
 class Final(Procedure[FinalsConfig]):
