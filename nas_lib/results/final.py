@@ -127,12 +127,6 @@ class Outcome:
         return tuple(best_of_each(self.ranked))
 
     @property
-    def model_rows(self) -> tuple[ChildRow, ...]:
-        """The children that are the winner: its seeds, and once more on all data."""
-        rows = () if self.winner is None else self.winner.rows
-        return rows if self.retrained is None else (*rows, self.retrained)
-
-    @property
     def handed_on(self) -> ChildRow | None:
         """The child whose network is handed on: trained on all data, or else its best seed.
 
