@@ -90,11 +90,8 @@ def test_its_body_is_imports_and_calls_in_one_pod_step(name: str) -> None:
     assert works_on == f"{WORKS_ON.get(name, '')}) as search:"
 
 
-def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All but `train_as_jobs`, whose own test has the cluster that it needs.
-
-    Those of shared weights run in `test_enas_search_runs.py`.
-    """
+def test_they_run_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a dict, and with lists and artifacts as outputs; all run within pipelines, elsewhere."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "artifacts"))
     uri = {"search_uri": str(tmp_path / "state"), "run": "run"}
@@ -108,13 +105,7 @@ def test_each_runs_alone_under_kfp_local(tmp_path: Path, monkeypatch: pytest.Mon
         return component(name)(**uri, **arguments).outputs
 
     assert run("prepare_data", preset="digits", overrides=overrides)["Output"] == 0
-    assert run("plan_rounds", replica=0, rounds_per_run=5)["ticks"] == [0]
-    children = run("sample_architectures", replica=0)["Output"]
-    reward = run("train_child", child=children[0])["Output"]
-    rewards = run("train_children", children=children)["Output"]
-    assert rewards[0] == reward
-    assert run("aggregate_rewards", children=children, rewards=rewards)["Output"] == 0
-    assert run("update_controller", replica=0, round=0)["metrics"].metadata["learned"] == 1
+    assert run("sample_architectures", replica=0)["Output"] == ["r000-000000-00", "r000-000000-01"]
     report = run("write_report", replica=0)["report"]
     assert "<html" in Path(report.path).read_text()
 

@@ -28,6 +28,19 @@ def said(search_uri: str, *, preset: str = "digits", **overrides: object) -> str
     return ended.value.code
 
 
+@pytest.mark.parametrize(
+    ("preset", "overrides", "sentence"),
+    [
+        ("digits", {"children.epoch": 3}, "unknown setting children.epoch"),
+        ("nas-cnn", {}, "nothing lies at task.data.path in this pod"),
+    ],
+)
+def test_a_mistake_in_the_form_is_one_sentence(
+    tmp_path: Path, preset: str, overrides: dict[str, object], sentence: str
+) -> None:
+    assert sentence in said(str(tmp_path), preset=preset, **overrides)
+
+
 def test_a_store_that_refuses_is_one_sentence(s3_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
 
