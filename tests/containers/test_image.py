@@ -16,6 +16,21 @@ SEARCH = (
     "--set children.epochs=1 --set search.max_children=2 --set search.children_per_round=2"
 )
 
+USE = """
+import json, subprocess, urllib.request
+import numpy as np
+from sklearn.datasets import load_digits
+np.save("/tmp/two.npy", load_digits().images[:2, :, :, None].astype("float32"))
+predict = ["nas", "predict", "/tmp/model", "/tmp/two.npy", "--json"]
+predicted = subprocess.run(predict, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+serve = ["nas", "serve", "/tmp/model", "--port", "0"]
+server = subprocess.Popen(serve, stdout=subprocess.PIPE, text=True)
+url = server.stdout.readline().split(" at ")[1].split(";")[0]
+ready = urllib.request.urlopen(url + "/v2/health/ready").status
+server.kill()
+print(json.dumps([len(predicted), ready]))
+"""
+
 
 def test_its_version_is_the_librarys(image: Image) -> None:
     said = image.run("nas --version").stdout.split()[-1]
@@ -43,3 +58,19 @@ def test_any_user_can_search_where_only_tmp_can_be_written(image: Image, user: s
 
     assert ran.exit_code == 0, ran.stderr
     assert json.loads(ran.stdout)["search"]["counts"] == {"ok": 2}
+
+
+def test_what_was_found_is_exported_read_and_served_where_only_tmp_can_be_written(
+    image: Image,
+) -> None:
+    export = "nas export /tmp/state -o /tmp/model"
+
+    ran = image.run(
+        f"({SEARCH} && {export}) >&2 && python3 -c '{USE}'",
+        user="12345:12345",
+        read_only=True,
+        tmpfs={"/tmp": ""},
+    )
+
+    assert ran.exit_code == 0, ran.stderr
+    assert json.loads(ran.stdout) == [2, 200]
