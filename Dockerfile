@@ -46,6 +46,7 @@ COPY --from=own /own/opt/nas /opt/nas
 ENV PATH=/opt/nas/bin:$PATH \
     HOME=/home/nas \
     NAS_CACHE=/tmp/nas-cache \
+    ORT_DISABLE_TELEMETRY=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER 1000

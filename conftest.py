@@ -20,6 +20,7 @@ from nas_lib.tasks import ImageTask, Task
 
 # Two threads on busy cores make torch's small operations many times slower. Nothing above loads it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that load onnxruntime themselves
 
 _LONG = (
     "test_nas_search_runs.py",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_lib.config import FinalsConfig, OwnChildrenConfig
 from nas_lib.errors import ConfigError, MissingExtraError, one_line
-from nas_lib.models.graph import Graph
+from nas_lib.models.graph import Graph, import_onnxruntime
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.procedures.proposals import proposed_child
@@ -90,7 +90,8 @@ def _exporter(task: Task) -> type[Exporter[Any]]:
 def _require_onnx() -> None:
     try:
         import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
+
+        import_onnxruntime()
     except ImportError as err:
         what = "exporting a network needs onnx and onnxruntime"
         raise MissingExtraError(what, "models", err) from err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,14 +125,25 @@ class Graph:
             ) from err
 
 
+def import_onnxruntime() -> Any:
+    """Return onnxruntime, which tells nobody of the models that are used.
+
+    Its builds for Linux tell Microsoft since 1.29, unless this is set before it is loaded, and keep
+    a number of the machine in its user's cache. Who sets it to something else has said so.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 def _onnxruntime() -> Any:
     try:
-        import onnxruntime
+        return import_onnxruntime()
     except ModuleNotFoundError as err:
         raise MissingExtraError("using a model needs onnxruntime", "models", err) from err
     except ImportError as err:  # of its libraries
         raise MachineError(f"onnxruntime cannot be loaded here: {one_line(err, 300)}") from err
-    return onnxruntime
 
 
 def _spec(node: Any) -> TensorSpec:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -203,6 +204,24 @@ def test_a_model_needs_neither_torch_nor_onnx(tmp_path: Path) -> None:
     )
 
     assert ended.stdout == "green\n", ended.stderr
+
+
+def test_nobody_is_told_that_a_model_is_used(tmp_path: Path) -> None:
+    """Unless told not to, onnxruntime makes a number for this machine, under which it reports."""
+    colour_model(tmp_path / "model")
+    (tmp_path / "home").mkdir()
+    switches = ("ORT_DISABLE_TELEMETRY", "CI", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in switches}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TORCH, str(tmp_path / "model")],
+        capture_output=True,
+        text=True,
+        env={**environment, "HOME": str(tmp_path / "home")},
+    )
+
+    assert (ended.stdout, ended.stderr) == ("green\n", "")
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_a_copy_of_a_model_is_the_same_model(tmp_path: Path) -> None:
