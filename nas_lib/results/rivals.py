@@ -42,10 +42,12 @@ def rivals(found: Contender, references: Iterable[Contender], measure: Measure) 
 
 
 def _rival(found: Contender, reference: Contender, measure: Measure) -> Rival:
-    """Compare two networks by their test scores, by validation scores where one has too few."""
-    tested = of_difference(reference.tested.scores, found.tested.scores)
-    difference = tested or of_difference(reference.valid.scores, found.valid.scores)
-    return Rival(reference, tested is not None, difference, _verdict(difference, measure))
+    """Compare two networks by their test scores, by validation scores until these are read."""
+    both = (reference, found)
+    is_tested = all(0 < len(each.valid.scores) == len(each.test) for each in both)
+    theirs, ours = ((each.tested if is_tested else each.valid).scores for each in both)
+    difference = of_difference(theirs, ours)
+    return Rival(reference, is_tested, difference, _verdict(difference, measure))
 
 
 def _verdict(difference: Interval | None, measure: Measure) -> Verdict:
