@@ -255,8 +255,9 @@ def _check_axis(name: str, children: ChildrenPart) -> None:
 
 def _refusal(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    if not first["loc"]:
-        return str(first.get("ctx", {}).get("error", first["msg"]))
-    where = ".".join(map(str, first["loc"]))
+    where, own = ".".join(map(str, first["loc"])), first.get("ctx", {}).get("error")
+    if own is not None or not where:  # a sentence of ours
+        said = str(first["msg"] if own is None else own)
+        return said if said.startswith(where) else f"{where}: {said}"
     wanted = first["msg"].removeprefix("Input should be ")
     return f"{where} should be {wanted}, got {shown(first['input'])}"

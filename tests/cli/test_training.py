@@ -81,6 +81,10 @@ def test_the_same_again_does_nothing_more(nas: Nas, finished: SearchHandle) -> N
         (["--network", "r000-000009-00"], "has no child r000-000009-00"),
         (["--top", "1", "--network", "a cat"], "--top and --network both say which networks"),
         (["--network", "a cat"], "layer 1 must read like 'conv"),
+        (
+            ["--reference=plain-cnn"] * 2,
+            "final.references: networks must not repeat an option, got",
+        ),
         (["--reference", "vgg-16"], "final.references: networks.0 should be a network like"),
         (["--set", "children.epochs=3"], "nas train changes settings of final"),
         (["--set", "final.grid={dropout: [2]}"], "final.grid: dropout should be less than 1"),
