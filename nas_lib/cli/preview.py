@@ -11,11 +11,12 @@ from nas_lib.config import FinalsConfig, SearchConfig
 from nas_lib.config.final import at_point, points
 from nas_lib.controllers import draw_uniformly
 from nas_lib.data import Manifest
-from nas_lib.errors import OutOfMemoryError
+from nas_lib.errors import OutOfMemoryError, plural
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Preview, procedure_of
 from nas_lib.procedures.final import architecture_of, trainings_text
 from nas_lib.report import duration_text
+from nas_lib.results.final import trials
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, planned
 from nas_lib.steps import prepare_data
@@ -90,7 +91,9 @@ def _final(search: OpenSearch, manifest: Manifest) -> str:
     plans = [*map(space.plan, tokens)]
     how_long = _final_time(search, finally_, settings, plans, manifest, workers)
     when = "follows on the search" if final.follows else "begins with `nas train`"
-    return f"{trainings_text(settings)}, {how_long}; it {when}"
+    num_beside = len(final.references) * len(trials(settings)) // num
+    beside = f"; beside it {plural(num_beside, 'training')} of references" if num_beside else ""
+    return f"{trainings_text(settings)}, {how_long}; it {when}{beside}"
 
 
 def _final_time(

@@ -53,7 +53,10 @@ def over_seeds(scores: Sequence[float]) -> Interval | None:
 
 
 def of_difference(ones: Sequence[float], others: Sequence[float]) -> Interval | None:
-    """Return Welch's interval of the mean of ones less that of others, None for fewer than two.
+    """Return Welch's interval of the mean of ones less that of others.
+
+    None for fewer than two scores of either, and where all of each are equal: on few examples they
+    often are, and how far others would lie apart is not known then.
 
     With the squared errors e = s^2 / n of both means, it is the difference +- t sqrt(e1 + e2), at
     (e1 + e2)^2 / (e1^2 / (n1 - 1) + e2^2 / (n2 - 1)) degrees of freedom (Welch 1947). It is not
@@ -64,7 +67,7 @@ def of_difference(ones: Sequence[float], others: Sequence[float]) -> Interval | 
     squares = [variance(each) / len(each) for each in (ones, others)]
     difference, total = fmean(ones) - fmean(others), sum(squares)
     if total == 0:
-        return Interval(difference, difference)
+        return None
     shares = [square / total for square in squares]  # of 1: squares of tiny numbers would be 0
     freedom = 1 / sum(
         share**2 / (len(each) - 1) for share, each in zip(shares, (ones, others), strict=True)

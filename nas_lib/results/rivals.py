@@ -26,7 +26,7 @@ class Rival:
         contender: The network at its best point of the grid.
         is_tested: Whether they are compared by test scores, and not by validation scores.
         difference: Of the mean scores, its own less that of the found one: Welch's interval at
-            95 %, None where either has fewer than two seeds.
+            95 %, None where nothing is known of how the seeds of either spread.
         verdict: Whether it is better or worse than the found one.
     """
 
@@ -47,13 +47,13 @@ def _rival(found: Contender, reference: Contender, measure: Measure) -> Rival:
     is_tested = all(0 < len(each.valid.scores) == len(each.test) for each in both)
     theirs, ours = ((each.tested if is_tested else each.valid).scores for each in both)
     difference = of_difference(theirs, ours)
+    if min(len(theirs), len(ours)) < 2:
+        return Rival(reference, is_tested, None, "too few seeds")
     return Rival(reference, is_tested, difference, _verdict(difference, measure))
 
 
 def _verdict(difference: Interval | None, measure: Measure) -> Verdict:
-    if difference is None:
-        return "too few seeds"
-    if difference.holds(0.0):
+    if difference is None or difference.holds(0.0):
         return "not told apart"
     return "better" if measure.is_better(difference.low, 0.0) else "worse"
 

@@ -115,11 +115,14 @@ def test_a_final_training_is_counted_and_timed_at_its_own_size(
     monkeypatch.setattr(ImageTask, "timed_step", lambda _, plan, __: lambda: plans.append(plan))
     grid = {"learning_rate": [0.1, 0.02], "epochs": [3, 4]}
 
-    found = preview(digits(final={"grid": grid, "size": {"more_filters": 100}}))
+    final = {"grid": grid, "size": {"more_filters": 100}, "references": ["resnet-20"]}
+    found = preview(digits(final=final))
 
     assert found["final training"].startswith(
         "36 trainings (3 networks x 3 seeds x 4 points), and the best once more on all data, about"
     )
-    assert found["final training"].endswith("on CPUs here; it begins with `nas train`")
+    assert found["final training"].endswith(
+        "on CPUs here; it begins with `nas train`; beside it 12 trainings of references"
+    )
     sizes = [max(layer.num_filters for layer in plan.layers) for plan in plans]  # type: ignore[attr-defined]
     assert min(sizes) < 100 < max(sizes)

@@ -112,6 +112,9 @@ class TestRivals:
     def test_one_seed_tells_nothing(self) -> None:
         assert self.verdicts([0.9], [0.1]) == ["too few seeds"]
 
+    def test_seeds_that_all_agree_do_not_say_that_others_would(self) -> None:
+        assert self.verdicts([0.75, 0.75], [0.5, 0.5]) == ["not told apart"]
+
     def test_they_are_compared_by_validation_scores_until_the_tests_are_read(self) -> None:
         found = found_by(search_with(final_view([0.5, 0.51]), references([0.8, 0.81])))
 

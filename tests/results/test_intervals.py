@@ -7,7 +7,6 @@ import math
 import pytest
 
 from nas_lib.results.intervals import (
-    Interval,
     of_difference,
     over_examples,
     over_seeds,
@@ -61,8 +60,8 @@ def test_equal_spreads_have_the_degrees_of_freedom_of_both_together() -> None:
     assert not found.holds(0.0)
 
 
-def test_scores_without_any_spread_differ_by_what_they_differ() -> None:
-    assert of_difference([0.75, 0.75], [0.5, 0.5]) == Interval(0.25, 0.25)
+def test_scores_without_any_spread_do_not_say_how_far_others_would_lie_apart() -> None:
+    assert of_difference([0.75, 0.75], [0.5, 0.5]) is None
 
 
 def test_tiny_spreads_do_not_vanish_when_they_are_squared() -> None:
