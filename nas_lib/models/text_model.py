@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from nas_lib.document import shown
 from nas_lib.errors import DataError
 from nas_lib.models.info import TextInputs
 from nas_lib.models.model import Model
@@ -56,7 +57,13 @@ class TextModel(Model):
         return {word: number for number, word in enumerate(self.labels)}
 
     def words(self, text: str) -> Words:
-        """Return the indices of a text's words, `[N]`, split as the text that it learned from."""
+        """Return the indices of a text's words, `[N]`, split as the text that it learned from.
+
+        Raises:
+            DataError: It is no text.
+        """
+        if not isinstance(text, str):
+            raise DataError(f"expected a text, one at a time, got {shown(text)}")
         unknown = self._inputs.unknown
         found = SPLITTERS[self._inputs.words](text)
         return np.fromiter((self._index.get(word, unknown) for word in found), np.int64, len(found))

@@ -120,3 +120,5 @@ def test_a_text_without_words_is_refused(model: TextModel) -> None:
         model.score("")
     with pytest.raises(DataError, match="expected a text of at least 1 word, got none"):
         model.predict(" ")
+    with pytest.raises(DataError, match="expected a text, one at a time, got"):
+        model.predict(["a", "b"])

@@ -85,11 +85,11 @@ class ImageTask(TrainedTask[ImageManifest]):
             f"The reward is the best validation accuracy of a child's last {reward.last_epochs} "
             f"epochs, as a fraction, to the power of {reward.power:g}. A power above 1 makes more "
             "of small differences among good networks.",
-            "Validation images are held out: no child is trained on them. Still, the winner is the "
-            "best of many on exactly these images, so part of its lead is luck and its validation "
-            "accuracy flatters it. The test images are used for nothing but one reading of the "
-            "networks that the search recommends: their test accuracy is what to expect on new "
-            "images.",
+            "Validation images are held out: no child of a search is trained on them. Still, the "
+            "winner is the best of many on exactly these images, so part of its lead is luck and "
+            "its validation accuracy flatters it. The test images are used for nothing but one "
+            "reading of the networks that the search recommends: their test accuracy is what to "
+            "expect on new images.",
         )
 
     def timed_step(self, plan: Plan, manifest: Manifest) -> Callable[[], object]:
