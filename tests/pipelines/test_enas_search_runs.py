@@ -69,7 +69,7 @@ def outcome(view: SearchView) -> list[object]:
     ]
 
 
-def tested(view: SearchView) -> list[tuple[str, float]]:
+def scores_read(view: SearchView) -> list[tuple[str, float]]:
     return sorted((reading.child, reading.score) for reading in view.test)
 
 
@@ -94,7 +94,7 @@ def test_runs_with_ticks_of_an_epoch_give_what_the_command_gives_in_one_go_and_t
     # and the epochs that a pipeline left, the command trains
     continued = search(SearchStore.open(copy).config(), store=copy)
     assert outcome(continued.view) == outcome(by_command)
-    assert tested(continued.view) == tested(by_command)
+    assert scores_read(continued.view) == scores_read(by_command)
 
 
 def test_the_next_tick_makes_good_what_a_killed_one_left(
@@ -111,4 +111,4 @@ def test_the_next_tick_makes_good_what_a_killed_one_left(
     assert (tmp_path / "0003.safetensors").exists()
     assert (tmp_path / "000000.json").exists()
     view = view_search(OpenSearch(uri))
-    assert (outcome(view), tested(view)) == (outcome(by_command), tested(by_command))
+    assert (outcome(view), scores_read(view)) == (outcome(by_command), scores_read(by_command))
