@@ -12,6 +12,7 @@ __all__ = ["PRESETS", "descriptions", "preset"]
 
 PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "digits": nas.digits,
+    "photos": nas.photos,
     "enas-macro-digits": enas.macro_digits,
     "enas-micro-digits": enas.micro_digits,
     "enas-rnn-pydoc": enas.rnn_pydoc,

@@ -471,7 +471,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset_names_those_there_are() -> None:
-    with pytest.raises(ConfigError, match="no preset is called 'digit'; there are digits, enas-"):
+    with pytest.raises(
+        ConfigError, match="no preset is called 'digit'; there are digits, photos, enas-"
+    ):
         preset("digit")
 
 

@@ -6,6 +6,6 @@ from nas_lib.presets import PRESETS, preset
 def test_what_repeats_a_paper_waits_for_every_child() -> None:
     limits = {name: preset(name).children.timeout_s for name in PRESETS}
 
-    small = {"digits", "enas-macro-digits", "enas-micro-digits", "enas-rnn-pydoc"}
+    small = {"digits", "photos", "enas-macro-digits", "enas-micro-digits", "enas-rnn-pydoc"}
     assert {name for name, limit in limits.items() if limit == "auto"} == small
     assert {limit for name, limit in limits.items() if name not in small} == {None}
