@@ -106,7 +106,8 @@ def test_a_pod_ends_its_child_and_has_its_result(
 
 
 def settle(search: OpenSearch, child: str, seconds: float, status: Status = "ok") -> None:
-    result = ChildResult(child, status, 0.5 if status == "ok" else 0.0, seconds=seconds)
+    score = 0.5 if status == "ok" else None
+    result = ChildResult(child, status, score or 0.0, score, seconds=seconds)
     search.store.settle(layout.child_result(child), result)
 
 

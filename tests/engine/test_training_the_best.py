@@ -292,8 +292,8 @@ def test_a_final_training_has_none_of_its_own(trained: SearchHandle) -> None:
 
 
 def test_where_nothing_lies_there_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="there is no search at memory://nowhere"):
-        train_best("memory://nowhere")
+    with pytest.raises(ConfigError, match="there is no search at memory://nothing-lies-here"):
+        train_best("memory://nothing-lies-here")
 
 
 def test_where_every_training_diverges_it_ends_in_a_sentence(finished: SearchHandle) -> None:

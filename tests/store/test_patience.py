@@ -131,13 +131,17 @@ def test_a_store_that_never_answered_is_given_up_at_once(
 
 
 def test_no_such_object_is_an_answer(
-    s3_uri: str, proxy: FaultyProxy, capfd: pytest.CaptureFixture[str]
+    s3_uri: str,
+    proxy: FaultyProxy,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = open_store(s3_uri)
     with pytest.raises(ObjectNotFoundError):
         store.get("nothing")
 
-    with away_for(proxy, 0.5), pytest.raises(ObjectNotFoundError):
+    away_until_said(proxy, monkeypatch, num_lines=1)
+    with pytest.raises(ObjectNotFoundError):
         store.get("nothing")
 
     assert "is back after" in capfd.readouterr().err
