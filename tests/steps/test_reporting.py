@@ -26,7 +26,7 @@ def around(request: pytest.FixtureRequest) -> OpenSearch:
     """A search with a final training of two networks by two seeds, all of it in memory."""
     name, key = request.node.name, "0badcafe"
     search = opened(name, config=SEARCHED)
-    final = opened(layout.within(name, key))
+    final = opened(layout.within(search.uri, key))
     end_round(final, [0.5, 0.5, 0.7, 0.8])
     final.store.settle(layout.child_speed("r000-000000-02"), _speed("r000-000000-02"))
     note = FinalTraining(key, is_of_references=False, created_s=time.time())

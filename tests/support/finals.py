@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 from nas_lib.config import FORMAT_VERSION, SearchConfig
 from nas_lib.config_file import parse_config
@@ -34,8 +35,9 @@ def finals(**search: Any) -> SearchConfig:
 
 
 def opened(name: str, *, config: SearchConfig | None = None, **search: Any) -> OpenSearch:
-    """Return such a final training in memory, before its first round."""
-    there = OpenSearch(f"memory://{name}")
+    """Return such a final training in memory, before its first round; of a URI, just there."""
+    # tests of other files have such names
+    there = OpenSearch(name if ":" in name else f"memory://{name}-{uuid4().hex}")
     stored = StoredSearch(FORMAT_VERSION, "id", "data", config or finals(**search))
     there.store.settle(layout.SEARCH, stored)
     return there
