@@ -35,13 +35,13 @@ class Memory:
     """Results, the oldest first.
 
     Attributes:
-        tokens_NW: What was judged; `NO_TOKEN` behind the tokens of a smaller depth.
-        rewards_N: What it earned; nan for one that does not count (crashed or missing).
+        tokens: What was judged, `[N, W]`; `NO_TOKEN` behind the tokens of a smaller depth.
+        rewards: What it earned, `[N]`; nan for one that does not count (crashed or missing).
         num_results: How many there were in all, with those that are forgotten.
     """
 
-    tokens_NW: Tokens
-    rewards_N: Rewards
+    tokens: Tokens
+    rewards: Rewards
     num_results: int
 
     @classmethod
@@ -58,12 +58,12 @@ class Memory:
     @property
     def state(self) -> State:
         """What the first shard keeps of it, by name."""
-        return {"tokens": self.tokens_NW, "rewards": self.rewards_N, "num_results": self.num_results}
+        return {"tokens": self.tokens, "rewards": self.rewards, "num_results": self.num_results}
 
     def after(self, lesson: Lesson, *, most: int = MOST) -> Memory:
         """Return the memory with what a round's lesson says, and at most so many results."""
-        tokens_NW = np.concatenate([self.tokens_NW, lesson.arrays["tokens"]])
-        rewards_N = np.concatenate([self.rewards_N, lesson.arrays["rewards"]])
+        tokens_NW = np.concatenate([self.tokens, lesson.arrays["tokens"]])
+        rewards_N = np.concatenate([self.rewards, lesson.arrays["rewards"]])
         num_results = self.num_results + len(lesson.arrays["rewards"])
         if len(rewards_N) > most:
             kept = _kept(rewards_N, most)
@@ -72,12 +72,12 @@ class Memory:
 
     def judged(self) -> Memory:
         """Return those results that count."""
-        counts = ~np.isnan(self.rewards_N)
-        return Memory(self.tokens_NW[counts], self.rewards_N[counts], self.num_results)
+        counts = ~np.isnan(self.rewards)
+        return Memory(self.tokens[counts], self.rewards[counts], self.num_results)
 
     def misfit(self) -> str:
         """Say why this cannot have been stored; empty if it can."""
-        tokens, rewards = self.tokens_NW, self.rewards_N
+        tokens, rewards = self.tokens, self.rewards
         if not isinstance(tokens, np.ndarray) or tokens.dtype != np.int32 or tokens.ndim != 2:
             return "expected tokens to be rows of int32"
         if not isinstance(rewards, np.ndarray) or rewards.dtype != np.float64:
