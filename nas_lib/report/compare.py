@@ -130,6 +130,8 @@ def compare_page(comparison: Comparison) -> str:
         searches=_searches(comparison),
         controllers=_controllers(comparison),
         charts=join(*_charts(comparison), *_difference_charts(comparison)),
+        base=comparison.base,
+        base_is_random=comparison.base_is_random,
         direction=_direction(comparison),
     )
 

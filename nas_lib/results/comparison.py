@@ -2,7 +2,7 @@
 
 Searches of the same identity but for the seed are repetitions of one experiment: they form a
 group, with the mean and standard error over them. What a controller is worth is its group's
-difference from random search.
+difference from random search; where there is none, groups are measured by one of themselves.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from statistics import fmean, stdev
 
-from nas_lib.config_file import identity_settings
+from nas_lib.results.labels import differing_settings, experiment, labels
 from nas_lib.results.measure import OWN, Measure
 from nas_lib.results.view import SearchView
 from nas_lib.results.yardsticks import COMMON, Quantity, Yardstick, yardstick_of
 
 _BASE = "random"  # the kind of controller that others are measured by
 _CONDITIONS = ("task.", "space.", "children.")  # parts that all searches should have in common
-_PROBES = "search.derive.probes"  # no part of the search itself: they check it
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Difference:
-    """What one group found, minus what random search found: figures and their curves."""
+    """What one group found, minus what its base found: figures and their curves."""
 
     label: str
     means: dict[str, Mean]
@@ -121,7 +119,9 @@ class Comparison:
         quantities: What the figures are, by name.
         entries: The searches, in the order given.
         groups: In the order of their first searches.
-        differences: Of every other group from random search.
+        base: The label of the group that others are measured by, random search where there is
+            one; empty where there is no other group.
+        differences: Of every other group from that.
         warnings: Sentences on what makes the comparison less than fair.
     """
 
@@ -132,11 +132,19 @@ class Comparison:
     quantities: dict[str, Quantity]
     entries: tuple[Entry, ...]
     groups: tuple[Group, ...]
+    base: str
     differences: tuple[Difference, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def base_is_random(self) -> bool:
+        """Whether the others are measured by random search."""
+        return any(group.label == self.base and group.controller == _BASE for group in self.groups)
 
-def compare(views: Sequence[SearchView], *, num_checkpoints: int | None = None) -> Comparison:
+
+def compare(
+    views: Sequence[SearchView], *, num_checkpoints: int | None = None, base: int = 0
+) -> Comparison:
     """Compare searches at the budget of the one that has used the least.
 
     Searches of several procedures are compared by their children.
@@ -145,20 +153,22 @@ def compare(views: Sequence[SearchView], *, num_checkpoints: int | None = None) 
         views: At least one search.
         num_checkpoints: How often along the budget the curves are read; None for as often as is
             usual for the procedure.
+        base: Of a search, by whose group the others are measured where none is random search.
     """
     kinds = {view.config.search.kind for view in views}
     kind = kinds.pop() if len(kinds) == 1 else COMMON
     yardstick = yardstick_of(kind)
     budget = min(map(yardstick.budget, views))
     checkpoints = _checkpoints(budget, num_checkpoints or yardstick.num_checkpoints or budget)
-    labels = _labels(views)
+    groups = labels([view.config for view in views])
     entries = [
         _entry(view, label, yardstick, checkpoints)
-        for view, label in zip(views, labels, strict=True)
+        for view, label in zip(views, groups, strict=True)
     ]
     members: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         members[entry.group].append(entry)
+    measured_by = _base(members, groups[base])
     results = [name for name, each in yardstick.quantities.items() if each.is_result]
     return Comparison(
         procedure=kind,
@@ -168,7 +178,8 @@ def compare(views: Sequence[SearchView], *, num_checkpoints: int | None = None) 
         quantities=dict(yardstick.quantities),
         entries=tuple(entries),
         groups=tuple(_group(label, each) for label, each in members.items()),
-        differences=tuple(_differences(members, results)),
+        base=measured_by if len(members) > 1 else "",
+        differences=tuple(_differences(members, measured_by, results)),
         warnings=tuple(_unfairness(views)),
     )
 
@@ -220,12 +231,18 @@ def _mean(*values: float | None) -> Mean:
     return Mean.of(values)
 
 
+def _base(members: Mapping[str, Sequence[Entry]], otherwise: str) -> str:
+    """Return the first group of random search, or else another."""
+    random = (label for label, group in members.items() if group[0].controller == _BASE)
+    return next(random, otherwise)
+
+
 def _differences(
-    members: Mapping[str, Sequence[Entry]], results: Sequence[str]
+    members: Mapping[str, Sequence[Entry]], base_label: str, results: Sequence[str]
 ) -> Iterator[Difference]:
-    random = [label for label, group in members.items() if group[0].controller == _BASE]
-    others = [label for label in members if label not in random]
-    for label, base_label in product(others, random):
+    for label in members:
+        if label == base_label:
+            continue
         other, base = members[label], members[base_label]
         yield Difference(
             f"{label} minus {base_label}",
@@ -273,28 +290,6 @@ def _minus(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
 
 
-def _labels(views: Sequence[SearchView]) -> list[str]:
-    """Return each search's group: its controller, with a number where that is not enough."""
-    experiments: defaultdict[str, list[str]] = defaultdict(list)
-    labels = []
-    for view in views:
-        name = view.config.controller.label
-        alike, experiment = experiments[name], _experiment(view)
-        if experiment not in alike:
-            alike.append(experiment)
-        number = alike.index(experiment)
-        labels.append(name + (f" {number + 1}" if number else ""))
-    return labels
-
-
-def _experiment(view: SearchView) -> str:
-    """Return what repetitions have in common: all that makes a search what it is but the seed."""
-    settings = identity_settings(view.config)
-    for name in ("seed", _PROBES):
-        settings.pop(name, None)
-    return json.dumps(settings, sort_keys=True)
-
-
 def _unfairness(views: Sequence[SearchView]) -> Iterator[str]:
     """Yield sentences on what makes a comparison of these searches less than fair."""
     kinds = dict.fromkeys(view.config.search.kind for view in views)
@@ -322,15 +317,12 @@ def _unfairness(views: Sequence[SearchView]) -> Iterator[str]:
 def _differing_settings(views: Sequence[SearchView], parts: tuple[str, ...]) -> Iterator[str]:
     """Yield the settings in these parts whose values differ, with the values."""
     settings = [_conditions(view, parts) for view in views]
-    for name in sorted({name for each in settings for name in each}):
-        values = list(dict.fromkeys(json.dumps(each.get(name)) for each in settings))
-        if len(values) > 1:
-            yield f"{name} is {' or '.join(values)}"
+    for name in sorted(differing_settings(settings)):
+        values = dict.fromkeys(json.dumps(each.get(name)) for each in settings)
+        yield f"{name} is {' or '.join(values)}"
 
 
 def _conditions(view: SearchView, parts: tuple[str, ...]) -> dict[str, object]:
     return {
-        name: value
-        for name, value in identity_settings(view.config).items()
-        if name.startswith(parts) and name != _PROBES
+        name: value for name, value in experiment(view.config).items() if name.startswith(parts)
     }

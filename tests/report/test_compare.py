@@ -12,7 +12,13 @@ from browser import Page
 from rich.console import Console
 from synthetic import WORDS, four_shared, row, search_view, shared_view
 
-from nas_lib.config import EnasRnnSpaceConfig, RandomConfig, SearchConfig, TextTaskConfig
+from nas_lib.config import (
+    EnasRnnSpaceConfig,
+    RandomConfig,
+    ReinforceConfig,
+    SearchConfig,
+    TextTaskConfig,
+)
 from nas_lib.report import compare_json, compare_page, compare_table
 from nas_lib.results import PERPLEXITY, Comparison, SearchView, compare
 
@@ -79,6 +85,19 @@ class TestRounds:
         assert "Reinforce minus random" in html
         assert html.count("<polygon") == 3 * 2 + 3  # a band for each line
         assert "stays above 0 by more than the standard error" in page.text
+
+    def test_the_page_says_what_controllers_are_measured_by(self) -> None:
+        fast, slow = (ReinforceConfig(learning_rate=rate) for rate in (0.2, 0.1))
+        random = Page(
+            compare_page(compare([view_of(0.5), view_of(0.3, controller=RandomConfig())]))
+        )
+        first = Page(
+            compare_page(compare([view_of(0.5, controller=fast), view_of(controller=slow)]))
+        )
+        alone = Page(compare_page(compare([view_of(0.5)])))
+        assert "measured by random, which proposes every network" in random.text
+        assert "measured by reinforce, learning_rate 0.2: one is worth" in first.text
+        assert "measured by" not in alone.text
 
     def test_perplexities_are_compared_by_the_lowest(self) -> None:
         def text_view(*scores: float, **config: Any) -> SearchView:

@@ -83,7 +83,8 @@ def test_a_longer_budget_is_the_same_experiment_and_another_learning_rate_is_not
     longer = view_of(0.5, search=RoundsConfig(max_children=80))
     faster = view_of(0.5, controller=ReinforceConfig(learning_rate=0.1))
     labels = [entry.group for entry in compare([first, longer, faster]).entries]
-    assert labels == ["reinforce", "reinforce", "reinforce 2"]
+    slow = "reinforce, learning_rate 0.0006"
+    assert labels == [slow, slow, "reinforce, learning_rate 0.1"]
 
 
 def test_the_difference_from_random_search() -> None:
@@ -98,6 +99,24 @@ def test_the_difference_from_random_search() -> None:
     assert difference.means["top_1"] == Mean(pytest.approx(0.35), pytest.approx(0.05))
     assert difference.curves["top_1"] == (difference.means["top_1"],)
     assert "best" not in difference.means  # of all children: no equal budget
+
+
+def test_without_random_search_the_difference_is_from_the_first_search_or_a_named_one() -> None:
+    views = [
+        view_of(0.5, controller=ReinforceConfig(learning_rate=0.1)),
+        view_of(0.7, controller=ReinforceConfig(learning_rate=0.2)),
+    ]
+    first, named = compare(views), compare(views, base=1)
+    assert first.base == "reinforce, learning_rate 0.1"
+    (difference,) = first.differences
+    assert difference.label == "reinforce, learning_rate 0.2 minus reinforce, learning_rate 0.1"
+    assert difference.means["top_1"].value == pytest.approx(0.2)
+    assert [each.means["top_1"].value for each in named.differences] == [pytest.approx(-0.2)]
+
+
+def test_one_group_is_measured_by_nothing() -> None:
+    comparison = compare([view_of(0.5), view_of(0.6, seed=1)])
+    assert (comparison.base, comparison.differences) == ("", ())
 
 
 def test_searches_of_the_same_seeds_are_compared_in_pairs() -> None:
