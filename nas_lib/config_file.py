@@ -149,7 +149,7 @@ def _changes(
         old = {}
     for key, value in new.items():
         place = (*path, key)
-        if place in section_paths() and value is not None:
+        if place in section_paths() and isinstance(value, Mapping):
             yield from _changes(old.get(key) or {}, value, place)
         elif key not in old or old[key] != value:
             yield ".".join(place), _exact_as_float(value)

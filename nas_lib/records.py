@@ -224,6 +224,32 @@ class Proposed:
 
 
 @checked_dataclass(frozen=True, config=STRICT)
+class KnownRound:
+    """Known architectures that are the first children of a round.
+
+    Attributes:
+        depth: Of the space in this round: that of all of them.
+        architectures: In the order of the children's indices.
+    """
+
+    depth: Count
+    architectures: tuple[Architecture, ...]
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class Start:
+    """Known architectures that a search begins with; written once, before its first round.
+
+    Attributes:
+        rounds: Of all replicas: those numbered 0 have the first of them, in order, and so on.
+        created_s: Seconds since 1970.
+    """
+
+    rounds: tuple[KnownRound, ...]
+    created_s: Seconds
+
+
+@checked_dataclass(frozen=True, config=STRICT)
 class First:
     """Which child an architecture was first judged by."""
 

@@ -18,6 +18,7 @@ from nas_lib.config.procedures import (
     ProcedureConfig,
     RoundsConfig,
     SharedConfig,
+    StartConfig,
 )
 from nas_lib.config.resources import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config.search import SearchConfig
@@ -114,6 +115,7 @@ __all__ = [
     "SharedConfig",
     "SizeConfig",
     "SpaceConfig",
+    "StartConfig",
     "TaskConfig",
     "TextChildrenConfig",
     "TextDataConfig",

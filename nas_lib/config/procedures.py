@@ -8,9 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nas_lib.bounds import Count, Few, Label, Seconds
+from nas_lib.architecture import Architecture
+from nas_lib.bounds import Count, Few, Label, Seconds, Text
 from nas_lib.config.final import Grid, Point
 from nas_lib.config.training import ChildrenPart, TrainedChildrenPart, WeightsConfig
+from nas_lib.document import shown
 from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import SpacePart
 
@@ -53,6 +55,50 @@ class ProcedurePart(Part):
         return self
 
 
+_Network = Annotated[str, Field(max_length=65_536)]
+
+
+class StartConfig(Part):
+    """Known architectures, which are a search's first children.
+
+    A list is short for its `architectures`, a text for its `search`.
+    """
+
+    architectures: tuple[_Network, ...] = Field(
+        (), max_length=10_000, description="Configuration strings, as nas top --json prints them."
+    )
+    search: Text | None = Field(
+        None, description="Where another search lies, whose best come after those ..."
+    )
+    best: Count = Field(
+        8, description="... as they are when this one is begun: so many of them at most."
+    )
+
+    @property
+    def most(self) -> int:
+        """As many architectures as there can be."""
+        return len(self.architectures) + (self.best if self.search else 0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_short_form(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            return {"search": given}
+        if isinstance(given, list | tuple):
+            found = [each.config if isinstance(each, Architecture) else each for each in given]
+            return {"architectures": found}
+        if not isinstance(given, Mapping | StartConfig):
+            wanted = "a list of architectures or where another search lies"
+            raise ValueError(f"it should be {wanted}, got {shown(given)}")
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> StartConfig:
+        if not self.most:
+            raise ValueError("it names no architecture and no search: leave it out")
+        return self
+
+
 class RoundsConfig(ProcedurePart):
     """Round after round: the controller proposes, each child is trained from scratch, it learns."""
 
@@ -77,6 +123,11 @@ class RoundsConfig(ProcedurePart):
         "reuse",
         description="An architecture that was judged before: its verdict counts again, for the "
         "controller and not in the budget (reuse), or it is trained again like any other (train).",
+    )
+    start_from: StartConfig | None = Field(
+        None,
+        description="Known architectures that are the first children, of whatever controller: a "
+        "list, or where another search lies.",
     )
     wait_for: Count | None = Field(
         None,
@@ -238,9 +289,6 @@ class SharedConfig(OneReplicaPart):
                 f"{self.controller_after}"
             )
         return self
-
-
-_Network = Annotated[str, Field(max_length=65_536)]
 
 
 class FinalsConfig(OneReplicaPart):
