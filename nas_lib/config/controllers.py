@@ -77,7 +77,7 @@ class ControllerPart(Part):
 
 
 class ReinforceConfig(ControllerPart):
-    """A policy trained by REINFORCE against a moving average (Zoph & Le 2017, section 3.2)."""
+    """A policy trained by REINFORCE against a baseline (Zoph & Le 2017, section 3.2)."""
 
     kind: Literal["reinforce"] = "reinforce"
     policy: PolicyConfig = Field(default_factory=NasPolicyConfig)
@@ -86,6 +86,11 @@ class ReinforceConfig(ControllerPart):
     adam_epsilon: float = Field(1e-8, ge=1e-30, le=1, description="Of Adam.")
     baseline_decay: Rate = Field(
         0.95, description="Decay of the moving-average reward, for each child."
+    )
+    baseline: Literal["moving_average", "leave_one_out"] = Field(
+        "moving_average",
+        description="What a child's reward is measured against: the moving average before its "
+        "round; or the mean of the other children of its round, which cancels what they share.",
     )
     entropy_weight: Weight = Field(0.0, description="Of the policy's entropy, in nats ...")
     entropy_in: Literal["objective", "reward"] = Field(

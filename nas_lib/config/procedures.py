@@ -253,7 +253,12 @@ class SharedConfig(OneReplicaPart):
         50, description="Updates of the controller after each later epoch ..."
     )
     architectures_per_step: Few = Field(
-        20, description="... each from so many architectures, each on one validation batch."
+        20, description="... each from so many architectures, each on one validation batch ..."
+    )
+    validation_batches: Literal["own", "common"] = Field(
+        "own",
+        description="... of its own, and refitted on training batches of its own; or in common, so "
+        "that architectures of one step differ by nothing else.",
     )
     batch_norm: Literal["refit", "batch", "running"] = Field(
         "refit",

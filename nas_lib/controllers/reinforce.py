@@ -1,4 +1,4 @@
-"""REINFORCE with a moving-average baseline and Adam (Zoph & Le 2017, section 3.2).
+"""REINFORCE with a baseline and Adam (Zoph & Le 2017, section 3.2).
 
 Letters in names: B children that count, N parameters of one shard, P of all shards.
 """
@@ -98,23 +98,18 @@ class Reinforce:
         tokens_BW: Tensor,
         rewards: Sequence[float | None],
     ) -> Lesson:
-        """Return the gradient of the loss over the children that count.
-
-        The baseline is the average of the rewards before this round; the first round, which has
-        none, takes its own mean.
-        """
+        """Return the gradient of the loss over the children that count."""
         counted = [index for index, reward in enumerate(rewards) if reward is not None]
         scores = policy(decisions, tokens_BW)
         earned = self._earned(rewards, scores.entropy)
         values_P = np.zeros(sum(p.numel() for p in policy.parameters()), dtype=np.float32)
         if counted:
-            baseline = ReinforceState.of(shards[0]).baseline
             # Of these only: a child that crashed says nothing of its architecture.
             loss = policy_loss(
                 scores.log_prob[counted],
                 torch.tensor(earned),
                 self._bonus(scores.entropy, scores.penalty)[counted],
-                baseline=_mean(earned) if baseline is None else baseline,
+                baseline=self._expected(earned, ReinforceState.of(shards[0]).baseline),
             )
             values_P = _flat_gradient(loss, policy).numpy()
         metrics = {**mean_reward(rewards), "entropy": scores.entropy.mean().item()}
@@ -181,6 +176,20 @@ class Reinforce:
         pairs = zip(rewards, entropy_A.tolist(), strict=True)  # a list: no gradient through them
         return tuple(reward + weight * entropy for reward, entropy in pairs if reward is not None)
 
+    def _expected(self, earned: Sequence[float], average: float | None) -> Tensor | float:
+        """Return the baseline: what was to be expected of each child, or of all of them.
+
+        The average of the rewards before this round; the first round, which has none, takes its
+        own mean. Or the mean of the other children of the round, if there are any (Kool et al.
+        2019): it does not depend on the child, so the expected gradient is the same, and what all
+        of them share cancels, such as how hard the examples were that judged them.
+        """
+        num_others = len(earned) - 1
+        if self._config.baseline == "leave_one_out" and num_others:
+            total = sum(earned)
+            return torch.tensor([(total - reward) / num_others for reward in earned])
+        return _mean(earned) if average is None else average
+
     def _bonus(self, entropy_A: Tensor, penalty_A: Tensor | None) -> Tensor:
         """Return what the objective has besides the rewards, `[A]` of all children."""
         bonus_A = torch.zeros_like(entropy_A)
@@ -200,7 +209,7 @@ class Reinforce:
 
 
 def policy_loss(
-    log_prob_B: Tensor, reward_B: Tensor, bonus_B: Tensor, *, baseline: float
+    log_prob_B: Tensor, reward_B: Tensor, bonus_B: Tensor, *, baseline: Tensor | float
 ) -> Tensor:
     """Return the REINFORCE loss, a scalar to minimise.
 
@@ -208,7 +217,7 @@ def policy_loss(
         log_prob_B: Log-probability of each architecture, in nats.
         reward_B: What each earned. Data: it has no gradient.
         bonus_B: What else is to become larger, in the unit of the rewards.
-        baseline: What was to be expected, in the unit of the rewards.
+        baseline: What was to be expected, in the unit of the rewards; of each, `[B]`, or of all.
     """
     # Whatever the baseline, the expected gradient is the same: P sums to one. Its variance is not.
     # The mean over B is the paper's 1/m; the minus makes a loss of what is to become larger.

@@ -44,8 +44,9 @@ METRIC_CHARTS = (
         {"mean_reward": "mean reward", "baseline": "baseline"},
         {
             "baseline": "The baseline is the moving average by which the controller measures an "
-            "architecture. Where entropy counts as reward (entropy_in: reward), the baseline "
-            "contains that bonus and the mean reward does not."
+            "architecture; with baseline: leave_one_out, only one that is alone in its round. "
+            "Where entropy counts as reward (entropy_in: reward), the baseline contains that bonus "
+            "and the mean reward does not."
         },
     ),
     MetricChart(

@@ -2,7 +2,8 @@
 
 An epoch is one pass over the training data, each mini-batch with an architecture of its own
 (M = 1), and then the controller's steps, each from several architectures on a validation mini-batch
-each. The controller stands still during the pass, so its architectures are all drawn at once.
+each, or all on the same one. The controller stands still during the pass, so its architectures are
+all drawn at once.
 """
 
 from __future__ import annotations
@@ -197,7 +198,9 @@ class SharedTrainer:
 
     def _quick_score(self, tokens: Tokens, number: int, index: int) -> float:
         self._beat()
-        which = number * self._shared.architectures_per_step + index
+        which = number
+        if self._shared.validation_batches == "own":
+            which = number * self._shared.architectures_per_step + index
         return finite_score(self._workload, self._workload.quick_score(tokens, number=which))
 
     def _step(

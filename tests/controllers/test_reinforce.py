@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -104,8 +105,68 @@ def test_the_first_rounds_baseline_is_its_own_mean() -> None:
     np.testing.assert_array_equal(first.values, known.values)
 
 
-def test_baseline_sequence_by_hand() -> None:
-    controller = build_controller(ReinforceConfig(policy=SMALL, baseline_decay=0.9), DECISIONS)
+LEAVE_ONE_OUT = ReinforceConfig(policy=WIDE, baseline="leave_one_out")
+
+
+def bias_gradient(
+    config: ReinforceConfig,
+    tokens: Sequence[int],
+    rewards: Sequence[float | None],
+    baseline: float | None = None,
+) -> tuple[Numbers, Numbers]:
+    """Of one decision with three options: the gradient of its bias, and its probabilities."""
+    decisions = (Choice("a", 3),)
+    controller = build_controller(config, decisions)
+    shards: Sequence[Shard] = controller.init(seed=0, num_shards=1)
+    if baseline is not None:
+        shards = with_baseline(shards, baseline)
+    lesson = controller.lesson(
+        shards, decisions=decisions, tokens=[(token,) for token in tokens], rewards=rewards
+    )
+    policy = as_policy(join(shards), decisions, WIDE)
+    p = np.exp([reference(policy, decisions, (token,))[0] for token in range(3)])
+    bias = named(as_policy(lesson.values, decisions, WIDE))["a.head.bias"]
+    return bias.detach().numpy(), p
+
+
+def test_each_child_may_be_measured_against_the_mean_of_the_others_of_its_round() -> None:
+    found, p = bias_gradient(LEAVE_ONE_OUT, (2, 0, 1, 2), (0.9, 0.2, None, 0.4), baseline=5.0)
+
+    # Of those that count 0.9 - (0.2 + 0.4) / 2 = 0.6, 0.2 - (0.9 + 0.4) / 2 = -0.45 and
+    # 0.4 - (0.9 + 0.2) / 2 = -0.15, whatever the moving average is.
+    first, second, third = np.eye(3)[[2, 0, 2]] - p
+    np.testing.assert_allclose(found, -(0.6 * first - 0.45 * second - 0.15 * third) / 3, atol=1e-6)
+
+
+def test_what_all_children_of_a_round_share_cancels_against_the_mean_of_the_others() -> None:
+    hard, _ = bias_gradient(LEAVE_ONE_OUT, (2, 0, 1), (0.5, 0.25, 0.75))
+    easy, _ = bias_gradient(LEAVE_ONE_OUT, (2, 0, 1), (0.75, 0.5, 1.0))
+
+    np.testing.assert_array_equal(hard, easy)
+    assert np.abs(hard).max() > 0.01
+
+
+def test_entropy_in_the_reward_counts_for_the_others_too() -> None:
+    config = LEAVE_ONE_OUT.model_copy(update={"entropy_weight": 0.7, "entropy_in": "reward"})
+    found, p = bias_gradient(config, (2, 0), (0.9, 0.2))
+
+    # One decision has one entropy, whatever is drawn: it cancels, and 0.9 - 0.2 = 0.7 is left.
+    first, second = np.eye(3)[[2, 0]] - p
+    np.testing.assert_allclose(found, -(0.7 * first - 0.7 * second) / 2, atol=1e-6)
+
+
+def test_an_only_child_is_measured_against_the_moving_average() -> None:
+    found, p = bias_gradient(LEAVE_ONE_OUT, (2, 0), (0.9, None), baseline=0.5)
+    np.testing.assert_allclose(found, -0.4 * (np.array([0, 0, 1]) - p), atol=1e-6)  # 0.9 - 0.5
+
+    found, _ = bias_gradient(LEAVE_ONE_OUT, (2, 0), (0.9, None))  # the very first: its own mean
+    np.testing.assert_array_equal(found, 0)
+
+
+@pytest.mark.parametrize("baseline", ["moving_average", "leave_one_out"])
+def test_baseline_sequence_by_hand(baseline: Literal["moving_average", "leave_one_out"]) -> None:
+    config = ReinforceConfig(policy=SMALL, baseline_decay=0.9, baseline=baseline)
+    controller = build_controller(config, DECISIONS)
     shards: Sequence[Shard] = controller.init(seed=0, num_shards=2)
     tokens = controller.propose(shards, decisions=DECISIONS, num=2, seed=0)
     baselines = [shards[0].state["baseline"]]

@@ -18,6 +18,11 @@ def weights(name: str) -> Any:
     return search.weights
 
 
+def controller(name: str) -> Any:
+    """Who proposes, and how it learns."""
+    return preset(name).controller
+
+
 def children(name: str) -> Any:
     """How children are trained."""
     return preset(name).children
@@ -60,3 +65,15 @@ def test_the_codes_cells_are_trained_without_cutout_and_the_papers_with_it() -> 
         assert found.augment.cutout == cutout
         assert isinstance(shared := weights(name), ImageWeightsConfig)
         assert shared.augment.cutout == 0  # neither has it while weights are shared
+
+
+@pytest.mark.parametrize("variant", ["paper", "official-code"])
+@pytest.mark.parametrize("space", ["macro", "micro", "rnn"])
+def test_the_published_systems_judge_each_architecture_on_a_batch_of_its_own_and_by_an_average(
+    space: str, variant: str
+) -> None:
+    name = f"enas-{space}-{variant}"
+    search = preset(name).search
+    assert isinstance(search, SharedConfig)
+    assert search.validation_batches == "own"
+    assert controller(name).baseline == "moving_average"

@@ -28,6 +28,7 @@ SHARED = SharedConfig(
     controller_steps=3,
     architectures_per_step=5,
 )
+IN_COMMON = SHARED.model_copy(update={"validation_batches": "common"})
 LEARNING = ReinforceConfig(learning_rate=0.05)
 
 
@@ -89,6 +90,34 @@ def test_later_epochs_go_on_to_other_batches_and_architectures() -> None:
     assert workload.seen[:4] != workload.seen[4:]
 
 
+def test_architectures_of_one_step_may_be_judged_on_the_same_batch() -> None:
+    workload = ToyWorkload()
+    training = trainer(workload, shared=IN_COMMON)
+
+    run_epochs(training, 2)
+
+    # 2 epochs x 3 steps, of 5 architectures each: another batch for each step
+    assert workload.numbers == [step for step in range(6) for _ in range(5)]
+
+
+def test_how_hard_a_batch_is_teaches_nothing_where_a_step_has_it_in_common() -> None:
+    class HardAndEasy(ToyWorkload):
+        def quick_score(self, tokens: Tokens, *, number: int) -> float:
+            return super().quick_score(tokens, number=number) - 0.5 * (number % 2)
+
+    against_each_other = LEARNING.model_copy(update={"baseline": "leave_one_out"})
+    judged = [
+        trainer(workload, shared=IN_COMMON, controller=against_each_other)
+        for workload in (ToyWorkload(), HardAndEasy())
+    ]
+    for each in judged:
+        each.run_epoch()
+
+    even, uneven = (each.shards[0].values for each in judged)
+    assert even == pytest.approx(uneven, abs=1e-4)  # Adam makes much of rounded gradients
+    assert even != pytest.approx(trainer().shards[0].values, abs=1e-2)
+
+
 def test_only_weights_in_use_move() -> None:
     class OneArchitecture(ToyWorkload):
         def loss(self, batch: Batch, tokens: Tokens) -> tuple[torch.Tensor, torch.Tensor]:
@@ -142,17 +171,25 @@ def test_random_search_trains_the_same_weights_and_learns_nothing() -> None:
     assert 0 <= metrics.mean_score <= 1  # of a few architectures, to look at
 
 
-@pytest.mark.parametrize("stopped_after", [1, 3])
-def test_a_restored_training_goes_on_as_the_unbroken_one(stopped_after: int) -> None:
+@pytest.mark.parametrize(
+    ("stopped_after", "together"), [(1, False), (3, False), (1, True), (3, True)]
+)
+def test_a_restored_training_goes_on_as_the_unbroken_one(
+    stopped_after: int, together: bool
+) -> None:
     shared = with_weights(schedule="cosine_restarts", first_cycle=2)
-    whole = trainer(shared=shared)
+    controller = LEARNING
+    if together:
+        shared = shared.model_copy(update={"validation_batches": "common"})
+        controller = LEARNING.model_copy(update={"baseline": "leave_one_out"})
+    whole = trainer(shared=shared, controller=controller)
     expected = run_epochs(whole, 5)
 
-    first = trainer(shared=shared)
+    first = trainer(shared=shared, controller=controller)
     metrics = run_epochs(first, stopped_after)[-1]
     stored = first.checkpoint(metrics).to_bytes()
     torch.manual_seed(99)  # another process
-    second = trainer(shared=shared)
+    second = trainer(shared=shared, controller=controller)
     second.restore(SharedCheckpoint.from_bytes(stored, key="checkpoint"))
     found = run_epochs(second, 5 - stopped_after)
 

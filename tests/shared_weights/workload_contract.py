@@ -186,6 +186,22 @@ class WorkloadContract:
         assert len(set(first)) > 1
         assert others != first
 
+    def test_architectures_with_the_same_number_are_judged_and_refitted_on_the_same_batches(
+        self, make: Make
+    ) -> None:
+        workload = make(batch_norm="refit")
+        seen: list[list[Any]] = []
+        workload.network.register_forward_pre_hook(lambda _, given: seen.append(given[0].tolist()))
+
+        judged = []
+        for tokens, number in ((self.one, 3), (self.other, 3), (self.other, 4)):
+            workload.quick_score(tokens, number=number)
+            judged.append(seen[:])
+            seen.clear()
+
+        assert len(judged[0]) == 1 + workload.has_batch_norm
+        assert judged[0] == judged[1] != judged[2]
+
     def test_restored_weights_learn_on_as_if_nothing_had_happened(self, make: Make) -> None:
         unbroken, first, second = make(), make(), make(weights=99)
         self.train(unbroken, self.one, 1)
