@@ -77,8 +77,7 @@ def _states(config: SearchConfig) -> Iterator[tuple[str, bytes]]:
         proposed = Proposed(0, number, RUN, DEPTH, (number,), _children(config, number), number)
         results = [_result(child, number) for child in proposed.children]
         rows = tuple(
-            result.row(child.architecture)
-            for result, child in zip(results, proposed.children, strict=True)
+            result.row(child) for result, child in zip(results, proposed.children, strict=True)
         )
         best = tuple(leaderboard([*best, *rows], config.children.keep))
         rewarded = Rewarded(0, number, RUN, rows, best, number)

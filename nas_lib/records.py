@@ -76,12 +76,16 @@ class Child:
         seed: Of all that is random in its training.
         repeat_of: The child that was, or is, trained in its place: the first of its architecture.
             None for that one.
+        confirms: The child that is trained again here, with another seed. None where it is none.
+        training: The how many-th training besides that child's own, from 1; 0 where it is none.
     """
 
     id: str
     architecture: Architecture
     seed: Count
     repeat_of: str | None = None
+    confirms: str | None = None
+    training: Count = 0
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -145,11 +149,11 @@ class ChildResult:
             repeat_of=self.id,
         )
 
-    def row(self, architecture: Architecture) -> ChildRow:
-        """Return this result beside its architecture, without the epochs."""
+    def row(self, child: Child) -> ChildRow:
+        """Return this result of a child beside its architecture, without the epochs."""
         return ChildRow(
             id=self.id,
-            architecture=architecture,
+            architecture=child.architecture,
             status=self.status,
             reward=self.reward,
             score=self.score,
@@ -158,6 +162,7 @@ class ChildResult:
             seconds=self.seconds,
             message=self.message,
             repeat_of=self.repeat_of,
+            confirms=child.confirms,
         )
 
 
@@ -175,6 +180,7 @@ class ChildRow:
     seconds: Seconds
     message: str = ""
     repeat_of: str | None = None
+    confirms: str | None = None
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -194,6 +200,11 @@ class ChildRow:
     def is_repeat(self) -> bool:
         """Whether it has the verdict of another child, and is none of the budget."""
         return self.repeat_of is not None
+
+    @property
+    def is_explored(self) -> bool:
+        """Whether it was judged to be found: neither a repeat, nor trained again to be sure."""
+        return self.repeat_of is None and self.confirms is None
 
 
 @checked_dataclass(frozen=True, config=STRICT)

@@ -34,6 +34,7 @@ class Stream(IntEnum):
     PROBES = 14  # architectures drawn uniformly
     PREVIEW = 15  # architectures that are timed
     SHARED_FLIPS = 16  # which images begin flipped
+    CONFIRM = 17  # replica, round, index of the first; which training: a child trained again
 
     # of a child's own seed
     FIRST_WEIGHTS = 20

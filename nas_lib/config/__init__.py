@@ -13,6 +13,7 @@ from nas_lib.config.controllers import (
 )
 from nas_lib.config.final import FinalConfig, ImageFinalConfig, TextFinalConfig
 from nas_lib.config.procedures import (
+    ConfirmConfig,
     DeriveConfig,
     FinalsConfig,
     ProcedureConfig,
@@ -77,6 +78,7 @@ __all__ = [
     "ChildrenConfig",
     "Cifar10Data",
     "CnnSpaceConfig",
+    "ConfirmConfig",
     "ControllerConfig",
     "CustomSpaceConfig",
     "DataConfig",

@@ -16,6 +16,8 @@ from nas_lib.document import shown
 from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import SpacePart
 
+_BUDGET_PER_CONFIRMATION = 3  # children, for each time that one is trained again
+
 
 class ProcedurePart(Part):
     """What all procedures have in common.
@@ -99,6 +101,27 @@ class StartConfig(Part):
         return self
 
 
+class ConfirmConfig(Part):
+    """The best are trained again with other seeds: the best of many had luck besides."""
+
+    networks: Few = Field(
+        5,
+        description="The best so many are trained again, once the budget is used: as many of them "
+        "as a third of the budget holds, and none where that is one.",
+    )
+    trainings: Few = Field(
+        4, description="Each of them so often, with other seeds; the best mean is the winner."
+    )
+
+    def num_networks(self, budget: int) -> int:
+        """Return how many are trained again after so many children.
+
+        One alone would have none to lose against.
+        """
+        num = min(self.networks, budget // (_BUDGET_PER_CONFIRMATION * self.trainings))
+        return num if num > 1 else 0
+
+
 class RoundsConfig(ProcedurePart):
     """Round after round: the controller proposes, each child is trained from scratch, it learns."""
 
@@ -128,6 +151,11 @@ class RoundsConfig(ProcedurePart):
         None,
         description="Known architectures that are the first children, of whatever controller: a "
         "list, or where another search lies.",
+    )
+    confirm: ConfirmConfig | None = Field(
+        default_factory=ConfirmConfig,
+        description="Of children whose scores are noisy; null to train none again.",
+        json_schema_extra=MAY_CHANGE,
     )
     wait_for: Count | None = Field(
         None,
@@ -164,10 +192,14 @@ class RoundsConfig(ProcedurePart):
         return share + (replica < left_over)
 
     def as_begun(self, begun: ProcedurePart) -> RoundsConfig:
-        """Return these settings; searches older than `repeats` train them."""
-        if "repeats" in begun.model_fields_set:
-            return self
-        return self.model_copy(update={"repeats": "train"})
+        """Return these settings; searches older than `repeats` train them.
+
+        Those older than `confirm` train none of the best again.
+        """
+        older: dict[str, Any] = {"repeats": "train", "confirm": None}
+        return self.model_copy(
+            update={name: v for name, v in older.items() if name not in begun.model_fields_set}
+        )
 
     @model_validator(mode="after")
     def _check(self) -> RoundsConfig:

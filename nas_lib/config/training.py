@@ -226,7 +226,14 @@ class ChildrenPart(Part):
 
 
 class TrainedChildrenPart(ChildrenPart):
-    """What children have in common that are trained here."""
+    """What children have in common that are trained here.
+
+    Attributes:
+        noisy: Whether an architecture has another score when it is judged again: with another seed
+            it has.
+    """
+
+    noisy: ClassVar[bool] = True
 
     checkpoint_every_s: Seconds = Field(
         10.0,
@@ -332,6 +339,11 @@ class OwnChildrenConfig(ChildrenPart):
         "handed to nas_lib.search in this process."
     )
     threads: Few = Field(1, description="CPUs that one evaluation takes.")
+    noisy: bool = Field(
+        False,
+        description="Whether the function may answer otherwise when it is asked again: then the "
+        "best are evaluated again, see search.confirm.",
+    )
 
     def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
         """Yield nothing: whatever the task would be, the function judges architectures of any."""

@@ -28,7 +28,12 @@ def nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> Searc
         space=space or CnnSpaceConfig(),
         children=ImageChildrenConfig(timeout_s=None),
         search=RoundsConfig(
-            max_children=12_800, children_per_round=8, replicas=100, shards=20, repeats="train"
+            max_children=12_800,
+            children_per_round=8,
+            replicas=100,
+            shards=20,
+            repeats="train",
+            confirm=None,
         ),
         # 40 more filters in each layer, as in table 1; how long the paper does not say
         final=FinalConfig(

@@ -102,7 +102,7 @@ def _row(search: OpenSearch, child: Child, result: ChildResult) -> ChildRow:
     if wrong:
         key = layout.child_result(child.id)
         raise CorruptStateError.of_content(key, wrong)
-    return result.row(child.architecture)
+    return result.row(child)
 
 
 def _best(search: OpenSearch, replica: int, rows: tuple[ChildRow, ...]) -> tuple[ChildRow, ...]:

@@ -108,7 +108,7 @@ class History:
             for child in proposed.children
         ]
         rows = tuple(
-            result.row(child.architecture)
+            result.row(child)
             for child, result in zip(proposed.children, results, strict=True)
             if result is not None
         )

@@ -22,7 +22,7 @@ OF_SEARCH = {
     "ImageChildrenConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "TextChildrenConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "OwnChildrenConfig": CHILDREN,
-    "RoundsConfig": {"lease_s", "max_children", "stop_at_score", "wait_for", "grace_s"},
+    "RoundsConfig": {"lease_s", "max_children", "confirm", "stop_at_score", "wait_for", "grace_s"},
     "SharedConfig": {"lease_s", "tick_minutes"},
     "FinalsConfig": {"lease_s"},
     "ImageFinalConfig": CHILDREN | {"checkpoint_every_s", "device"},

@@ -32,7 +32,10 @@ def end(store: SearchStore, child: str) -> ChildResult:
 
 
 def reward(store: SearchStore, replica: int, number: int) -> None:
-    rows = tuple(end(store, child).row(ARCHITECTURE) for child in propose(store, replica, number))
+    rows = tuple(
+        end(store, child).row(Child(child, ARCHITECTURE, 0))
+        for child in propose(store, replica, number)
+    )
     record = Rewarded(replica, number, "run", rows, rows[:1], created_s=0.0)
     store.settle(layout.round_state(replica, number, "rewarded"), record)
 
