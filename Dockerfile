@@ -13,9 +13,9 @@ COPY pyproject.toml /
 RUN python3 -c 'import tomllib; \
         project = tomllib.load(open("/pyproject.toml", "rb"))["project"]; \
         extras = project["optional-dependencies"]; \
-        names = ("digits", "kubeflow", "models", "serve"); \
+        names = ("digits", "forest", "kubeflow", "models", "serve"); \
         asked = [each for name in names for each in extras[name]]; \
-        print(*project["dependencies"], *asked, sep="\n")' \
+        print(*dict.fromkeys([*project["dependencies"], *asked]), sep="\n")' \
         > /requirements.txt
 
 FROM $BASE AS dependencies

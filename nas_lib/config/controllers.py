@@ -1,4 +1,4 @@
-"""Who proposes: a policy (what proposals are drawn from) and a learner (what changes it)."""
+"""Who proposes: a policy and the learner that changes it, or what goes by the results alone."""
 
 from __future__ import annotations
 
@@ -64,9 +64,12 @@ class ControllerPart(Part):
 
     Attributes:
         learns: Whether what it is told changes what it proposes, as `Controller.learns`.
+        bears_changing_rewards: Whether it may be told another reward of what was judged before, as
+            shared weights do when they have changed.
     """
 
     learns: ClassVar[bool] = True
+    bears_changing_rewards: ClassVar[bool] = True
 
     kind: str
 
@@ -107,6 +110,56 @@ class ReinforceConfig(ControllerPart):
         return self.kind if self.policy.kind == "nas" else f"{self.kind} ({self.policy.kind})"
 
 
+class MemoryPart(ControllerPart):
+    """What goes by the results alone: it compares new ones with old ones."""
+
+    bears_changing_rewards: ClassVar[bool] = False
+
+
+class EvolutionConfig(MemoryPart):
+    """Regularised evolution (Real et al. 2019), by the results alone.
+
+    A child is the best of a tournament among the newest results, with one decision changed; the
+    oldest result leaves, whatever it earned.
+    """
+
+    kind: Literal["evolution"] = "evolution"
+    population: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        description="Newest results that may be parents; the first so many are drawn at random. "
+        "The paper has 100, for thousands of children.",
+    )
+    sample: int = Field(
+        5, ge=1, le=1000, description="Of them take part in a tournament; the paper has 25."
+    )
+
+
+class LocalSearchConfig(MemoryPart):
+    """Local search (White et al. 2021): all that differ from the best in one decision, in turn."""
+
+    kind: Literal["local-search"] = "local-search"
+    initial: int = Field(
+        10, ge=1, le=1000, description="Drawn at random first; the best of them is the start."
+    )
+
+
+class ForestConfig(MemoryPart):
+    """A random forest predicts the reward of changes to the best, and what it does not know."""
+
+    kind: Literal["forest"] = "forest"
+    initial: int = Field(20, ge=2, le=1000, description="Drawn at random before any is predicted.")
+    trees: int = Field(30, ge=2, le=1000, description="Of the forest, fitted anew for each round.")
+    candidates: int = Field(
+        500, ge=1, le=100_000, description="Changes to the best that are predicted for a round."
+    )
+    exploration: Weight = Field(
+        1.0,
+        description="How many standard deviations, over the trees, are added to what is predicted.",
+    )
+
+
 class RandomConfig(ControllerPart):
     """Random search: every decision uniformly at random, nothing learnt."""
 
@@ -115,4 +168,7 @@ class RandomConfig(ControllerPart):
     kind: Literal["random"] = "random"
 
 
-ControllerConfig = Annotated[ReinforceConfig | RandomConfig, Field(discriminator="kind")]
+ControllerConfig = Annotated[
+    ReinforceConfig | EvolutionConfig | LocalSearchConfig | ForestConfig | RandomConfig,
+    Field(discriminator="kind"),
+]

@@ -78,8 +78,7 @@ class SearchConfig(Part):
     def _misfits(self) -> Iterator[Misfit]:
         """Yield what is right by itself and goes not with the other parts."""
         task, space, children = self.task.kind, self.space, self.children
-        for sentence in self._misfits_of_controller():
-            yield Misfit(("controller", "space"), sentence)
+        yield from self._misfits_of_controller()
         for sentence in children.misfits(task, space):
             yield Misfit(("children", "task", "space"), sentence)
         for sentence in self.search.misfits(task, space, children):
@@ -87,13 +86,21 @@ class SearchConfig(Part):
         for sentence in self.final.misfits(task, space, children):
             yield Misfit(("final", "task", "space", "children"), sentence)
 
-    def _misfits_of_controller(self) -> Iterator[str]:
+    def _misfits_of_controller(self) -> Iterator[Misfit]:
+        if self.search.kind == "shared" and not self.controller.bears_changing_rewards:
+            yield Misfit(
+                ("controller", "search"),
+                f"controller.kind {self.controller.kind} compares results of different times, and "
+                "those of search.kind shared change with its weights: set controller.kind to "
+                "reinforce or random",
+            )
         policy = getattr(self.controller, "policy", None)
         bias, space = getattr(policy, "operation_bias", ()), self.space
         if bias and len(bias) != (space.num_options or len(bias)):
-            yield (
+            yield Misfit(
+                ("controller", "space"),
                 f"controller.policy.operation_bias should have {space.num_options} numbers "
-                f"for space.kind {space.kind}, got {len(bias)}"
+                f"for space.kind {space.kind}, got {len(bias)}",
             )
 
 

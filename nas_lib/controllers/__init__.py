@@ -1,4 +1,4 @@
-"""Who proposes: a policy and a learner that changes it, or random search.
+"""Who proposes: a policy and a learner that changes it, what goes by results, or random search.
 
 A controller is code without memory. What it knows lies in shards, frozen plain data that travels:
 `init`, `propose`, `lesson` and `apply` are pure functions of their arguments.
@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 from nas_lib.config import (
     ControllerConfig,
     EnasPolicyConfig,
+    EvolutionConfig,
+    ForestConfig,
+    LocalSearchConfig,
     NasPolicyConfig,
     PolicyConfig,
     RandomConfig,
     ReinforceConfig,
 )
 from nas_lib.controllers.controller import Controller
+from nas_lib.controllers.evolution import Evolution
+from nas_lib.controllers.forest import Forest
+from nas_lib.controllers.local_search import LocalSearch
+from nas_lib.controllers.memory_controller import MemoryController
 from nas_lib.controllers.random_search import RandomController, draw_uniformly
 from nas_lib.controllers.state import Lesson, Shard
 from nas_lib.spaces.decisions import Decision
@@ -53,7 +60,7 @@ def build_policy(config: PolicyConfig, decisions: Sequence[Decision]) -> Policy:
         return _POLICIES[type(config)](config, decisions)
 
 
-# Each imports what it builds only when it is called: random search loads no torch.
+# Each imports what it builds only when it is called: those without a network load no torch.
 
 
 def _random(config: RandomConfig, decisions: Sequence[Decision]) -> Controller:
@@ -65,6 +72,18 @@ def _reinforce(config: ReinforceConfig, decisions: Sequence[Decision]) -> Contro
     from nas_lib.controllers.reinforce import Reinforce
 
     return PolicyController(build_policy(config.policy, decisions), Reinforce(config))
+
+
+def _evolution(config: EvolutionConfig, decisions: Sequence[Decision]) -> Controller:
+    return MemoryController(decisions, Evolution(config))
+
+
+def _local_search(config: LocalSearchConfig, decisions: Sequence[Decision]) -> Controller:
+    return MemoryController(decisions, LocalSearch(config))
+
+
+def _forest(config: ForestConfig, decisions: Sequence[Decision]) -> Controller:
+    return MemoryController(decisions, Forest(config))
 
 
 def _nas(config: NasPolicyConfig, decisions: Sequence[Decision]) -> Policy:
@@ -82,6 +101,9 @@ def _enas(config: EnasPolicyConfig, decisions: Sequence[Decision]) -> Policy:
 _CONTROLLERS: dict[type, Callable[[Any, Sequence[Decision]], Controller]] = {
     RandomConfig: _random,
     ReinforceConfig: _reinforce,
+    EvolutionConfig: _evolution,
+    LocalSearchConfig: _local_search,
+    ForestConfig: _forest,
 }
 _POLICIES: dict[type, Callable[[Any, Sequence[Decision]], Policy]] = {
     NasPolicyConfig: _nas,

@@ -34,7 +34,7 @@ class Controller(Protocol):
         Args:
             shards: One version of every shard, in order.
             decisions: Those of the space at any depth.
-            num: How many architectures; their tokens are independent draws.
+            num: How many architectures, of which none waits for another's reward.
             seed: Equal shards, decisions, number and seed give equal tokens.
         """
         ...
@@ -84,7 +84,8 @@ class Controller(Protocol):
             shards: As this push made them.
 
         Returns:
-            `mean_reward`, of the children that count, if any; `entropy`, in nats, mean over the
-            round's architectures; and what the controller keeps itself, as `baseline`.
+            `mean_reward`, of the children that count, if any; where there is a policy `entropy`, in
+            nats, mean over the round's architectures; and what the controller keeps itself, as
+            `baseline`.
         """
         ...

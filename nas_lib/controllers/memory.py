@@ -70,6 +70,11 @@ class Memory:
             tokens_NW, rewards_N = tokens_NW[kept], rewards_N[kept]
         return Memory(tokens_NW, rewards_N, num_results)
 
+    def newest(self, num: int) -> Memory:
+        """Return the newest so many results."""
+        first = max(0, len(self.rewards) - num)
+        return Memory(self.tokens[first:], self.rewards[first:], self.num_results)
+
     def judged(self) -> Memory:
         """Return those results that count."""
         counts = ~np.isnan(self.rewards)

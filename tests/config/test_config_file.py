@@ -191,7 +191,12 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             )
             for children in ("", "evaluate: inline")
         ),
-        ("controller: {kind: ppo}", "controller.kind should be one of reinforce, random, got"),
+        (
+            "{space: {kind: enas-micro}, search: {kind: shared}, controller: {kind: evolution}}",
+            "controller.kind evolution compares results of different times, and those of "
+            "search.kind shared change with its weights: set controller.kind to reinforce or",
+        ),
+        ("controller: {kind: guess}", "controller.kind should be one of "),
         (
             "controller: {kind: reinforce, policy: {kind: nas, hidden: 9}}",
             "unknown setting controller.policy.hidden; did you mean hidden_size?",
