@@ -261,6 +261,51 @@ class Start:
 
 
 @checked_dataclass(frozen=True, config=STRICT)
+class Again:
+    """A child that is to be trained again, and the how many-th training besides its own that is."""
+
+    child: str
+    training: Count
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class Confirmation:
+    """Nothing more is explored: which children are trained again, and who does it.
+
+    Attributes:
+        replica: Who, in rounds of its own.
+        run: The run that settled it.
+        numbers: The open round of every replica then; the first of those rounds is this replica's.
+        networks: How many of the best were to be trained again ...
+        trainings: ... and how often each.
+        children: What was missing of that, in the order of the rounds.
+        created_s: Seconds since 1970.
+    """
+
+    replica: Count
+    run: str
+    numbers: tuple[Count, ...]
+    networks: Count
+    trainings: Count
+    children: tuple[Again, ...]
+    created_s: Seconds
+
+    @property
+    def round(self) -> int:
+        """The replica's first round of these children."""
+        return self.numbers[self.replica]
+
+    @property
+    def asked(self) -> tuple[int, int]:
+        """How many of the best were to be trained again, and how often each."""
+        return self.networks, self.trainings
+
+    def num_rounds(self, size: int) -> int:
+        """Return how many rounds that takes of so many children each."""
+        return -(-len(self.children) // size)
+
+
+@checked_dataclass(frozen=True, config=STRICT)
 class First:
     """Which child an architecture was first judged by."""
 

@@ -128,7 +128,9 @@ def _time(search: OpenSearch, manifest: Manifest, found: Preview) -> str:
     except OutOfMemoryError as err:
         return f"unknown: {err}"
     workers = max(1, num_cpus() // config.children.threads)
-    search_s = found.before_s + child_s * procedure_of(config).num_children / workers
+    procedure = procedure_of(config)
+    num_trainings = procedure.num_children + procedure.num_again(config)
+    search_s = found.before_s + child_s * num_trainings / workers
     before = f"about {duration_text(found.before_s)} of {found.before}; " if found.before else ""
     return (
         f"{before}about {duration_text(child_s)} for a {found.child} on one CPU worker; "

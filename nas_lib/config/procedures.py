@@ -180,6 +180,11 @@ class RoundsConfig(ProcedurePart):
             return math.ceil(self.share(0) / self.children_per_round)
         return self.max_children // (self.children_per_round * self.replicas)
 
+    @property
+    def num_confirmed(self) -> int:
+        """How many of the best are trained again, if their scores are noisy."""
+        return self.confirm.num_networks(self.max_children) if self.confirm else 0
+
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield what does not go with this kind of task, this space or these children."""
         yield from super().misfits(task, space, children)

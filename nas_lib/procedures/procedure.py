@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
+from nas_lib.config import SearchConfig
 from nas_lib.config.procedures import ProcedurePart
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
@@ -113,6 +114,10 @@ class Procedure(ABC, Generic[S]):
     @abstractmethod
     def children_per_round(self) -> int:
         """Children that are trained at the same time, at most."""
+
+    def num_again(self, config: SearchConfig) -> int:
+        """Return how many trainings come on top of those, of what was trained before."""
+        return 0
 
     def check_choice(self, *, rounds: bool, replicas: bool) -> None:
         """Refuse a choice of rounds or of replicas where there is none.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from nas_lib.architecture import Architecture
@@ -51,6 +51,12 @@ def proposal(
         for index, architecture in enumerate(architectures)
     )
     return Proposed(replica, number, run, depth, tuple(versions), children, created_s=created_s)
+
+
+def confirming_child(search: OpenSearch, id: str, first: Child, training: int) -> Child:
+    """Return a child that trains another one again, the so many-th time."""
+    child = Child(id, first.architecture, seed=0, confirms=first.id, training=training)
+    return replace(child, seed=_seed(search, child))
 
 
 @dataclass(frozen=True)
@@ -167,7 +173,14 @@ def _misfits(search: OpenSearch, proposed: Proposed, children: Iterable[Child]) 
     for child in children:
         if wrong := architecture_misfit(search, child.architecture, depth=proposed.depth):
             yield wrong
-        which = ChildId.parse(child.id)
-        numbers = (which.replica, which.round, which.index)
-        if child.seed != seed_for(search.config.seed, Stream.CHILD, *numbers):
+        if child.seed != _seed(search, child):
             yield f"the seed of {child.id} is another"
+
+
+def _seed(search: OpenSearch, child: Child) -> int:
+    """Return a child's seed; one that is trained again has the same whoever does it."""
+    which = ChildId.parse(child.confirms or child.id)
+    numbers = (which.replica, which.round, which.index)
+    if child.confirms is None:
+        return seed_for(search.config.seed, Stream.CHILD, *numbers)
+    return seed_for(search.config.seed, Stream.CONFIRM, *numbers, child.training)

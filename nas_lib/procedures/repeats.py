@@ -36,6 +36,8 @@ class Progress:
         """Return how far a replica is after this round, None for before its first."""
         if proposed is None:
             return cls()
+        if any(child.confirms for child in proposed.children):
+            return cls(proposed.num_before, proposed.idle_before)
         num_new = sum(child.repeat_of is None for child in proposed.children)
         return cls(proposed.num_before + num_new, 0 if num_new else proposed.idle_before + 1)
 

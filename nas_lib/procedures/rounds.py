@@ -5,15 +5,28 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from nas_lib.config import RoundsConfig
+from nas_lib.config import RoundsConfig, SearchConfig
 from nas_lib.controllers import Lesson
-from nas_lib.errors import CorruptStateError, ObjectNotFoundError
+from nas_lib.errors import CorruptStateError, ObjectNotFoundError, plural
 from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.budget import is_good_enough
+from nas_lib.procedures.confirmation import (
+    children_again,
+    confirmations,
+    is_due,
+    may_begin_none,
+    nothing_learned,
+    num_explored,
+    num_to_settle,
+    propose_again,
+    settle_confirmation,
+    trainings_left,
+)
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage, settings_of
 from nas_lib.procedures.proposals import (
@@ -35,8 +48,8 @@ from nas_lib.procedures.repeats import (
     with_repeats,
 )
 from nas_lib.procedures.shards import PrunedError, pull, pull_versions, push, read_lesson
-from nas_lib.records import ChildId, ChildRow, Learned, Proposed, Rewarded
-from nas_lib.results import Measure, SearchView
+from nas_lib.records import ChildId, Confirmation, Learned, Proposed, Rewarded
+from nas_lib.results import SearchView
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import size_text, space_size
 from nas_lib.store import layout
@@ -64,12 +77,22 @@ class Rounds(Procedure[RoundsConfig]):
         """Those of one replica's round."""
         return self.settings.children_per_round
 
+    def num_again(self, config: SearchConfig) -> int:
+        """Return how many trainings of the best come on top, where scores are noisy."""
+        confirm = self.settings.confirm
+        if confirm is None or not config.children.noisy:
+            return 0
+        return self.settings.num_confirmed * confirm.trainings
+
     def is_finished(self, search: OpenSearch, replica: int) -> bool:
         """Say whether no round is open, and none may be begun."""
         number = search.store.open_round(replica)
         if search.store.find(Proposed, layout.round_state(replica, number, "proposed")):
             return False
-        return _is_over(search, self.settings, replica, number)
+        settled = confirmations(search)
+        return may_begin_none(search, self.settings, settled, replica, number) and not is_due(
+            search, self.settings, settled
+        )
 
     def num_done(self, search: OpenSearch, replica: int) -> int:
         """Return its rounds that are learned from."""
@@ -79,16 +102,37 @@ class Rounds(Procedure[RoundsConfig]):
         """Return how many the budget still holds; an open one counts, also where it holds none.
 
         Where repeats are none of the budget, it is as many as it takes with as many as before.
+        Those in which the best are trained again are the first replica's until it is known whose.
         """
+        settled, left = confirmations(search), self._again_left(search)
+        does_it = replica == (settled[-1].replica if settled else 0)
+        again = -(-left // self.settings.children_per_round) if does_it else 0
+        return max(1, self._to_explore(search, replica) + again)
+
+    def ticks_left(self, search: OpenSearch, replica: int) -> int:
+        """Return how many rounds it may be: any replica may be the last, and train again."""
+        again = -(-self._again_left(search) // self.settings.children_per_round)
+        return max(1, self._to_explore(search, replica) + again)
+
+    def _to_explore(self, search: OpenSearch, replica: int) -> int:
+        """Return how many rounds the budget still holds of a replica."""
         number = search.store.open_round(replica)
+        explored = num_explored(self.settings, confirmations(search), replica, number)
         if self.settings.repeats == "train":
-            return max(1, self.settings.rounds - number)
+            return max(0, self.settings.rounds - explored)
         num_judged = progress(search, replica, number).num_judged
-        a_round = num_judged / number if num_judged else self.settings.children_per_round
-        return max(1, math.ceil((self.settings.share(replica) - num_judged) / a_round))
+        a_round = num_judged / explored if num_judged else self.settings.children_per_round
+        return max(0, math.ceil((self.settings.share(replica) - num_judged) / a_round))
+
+    def _again_left(self, search: OpenSearch) -> int:
+        """Return how many trainings of the best come on top of the budget, at most."""
+        numbers = search.store.each(search.store.open_round, range(self.settings.replicas))
+        return trainings_left(search, self.settings, confirmations(search), numbers)
 
     def _left(self, search: OpenSearch, replica: int) -> int:
         """Return how many children of the replica's share come in its open round and later."""
+        if self.settings.repeats == "train":
+            return self._to_explore(search, replica) * self.settings.children_per_round
         number = search.store.open_round(replica)
         num_judged = progress(search, replica, number).num_judged
         return max(0, self.settings.share(replica) - num_judged)
@@ -105,13 +149,21 @@ class Rounds(Procedure[RoundsConfig]):
 
     def complete_view(self, view: SearchView, search: OpenSearch) -> SearchView:
         """Return the view with the budget, and whether no replica may begin a round."""
+        settled = confirmations(search)
+        numbers = Counter(entry.replica for entry in view.learned)
+        open_rounds = [numbers[replica] for replica in range(self.settings.replicas)]
+        left = trainings_left(search, self.settings, settled, open_rounds)
+        explored = _explored(view)
         is_good = is_good_enough(view.rows, self.settings, view.measure)
-        ended = "" if is_good or view.open_rounds else self._ended_early(view, search)
-        is_over = is_good or bool(ended) or self._budget_is_used(view)
+        ended = "" if is_good or view.open_rounds else self._ended_early(explored, search)
+        is_over = is_good or bool(ended) or self._budget_is_used(explored)
         return replace(
             view,
+            learned=explored.learned,
             num_children=self.num_children,
-            finished=not view.open_rounds and is_over,
+            num_again=sum(len(each.children) for each in settled)
+            + num_to_settle(search, self.settings, settled, open_rounds),
+            finished=not view.open_rounds and is_over and not left,
             ended_early=ended,
         )
 
@@ -143,16 +195,19 @@ class Rounds(Procedure[RoundsConfig]):
         return f"nothing new was proposed in {MOST_IDLE_ROUNDS} rounds in a row"
 
     def to_do(self, search: OpenSearch, num_rounds: int) -> str:
-        """Return the number of rounds."""
-        return f"{num_rounds} round(s)"
+        """Return the number of rounds, and which trainings of the best are in those."""
+        replicas = range(self.settings.replicas)
+        to_explore = sum(self._to_explore(search, replica) for replica in replicas)
+        again = self._again_left(search) if num_rounds > to_explore else 0
+        return f"{num_rounds} round(s)" + (
+            f", with {plural(again, 'training')} of the best again," if again else ""
+        )
 
     def stages(self, search: OpenSearch, num_rounds: int) -> tuple[Stage, ...]:
         """Return the one stage: children, round after round, without repeats."""
         settings = self.settings
-        total = num_rounds * settings.children_per_round
-        if settings.repeats == "reuse":
-            left = search.store.each(partial(self._left, search), range(settings.replicas))
-            total = min(total, sum(left))
+        left = search.store.each(partial(self._left, search), range(settings.replicas))
+        total = min(num_rounds * settings.children_per_round, sum(left) + self._again_left(search))
         return (Stage("children", total=total),)
 
     def preview(self, search: OpenSearch) -> Preview:
@@ -169,7 +224,24 @@ class Rounds(Procedure[RoundsConfig]):
             f"{settings.rounds:,} rounds x {settings.children_per_round}"
             + (", repeats not counted" if settings.repeats == "reuse" else ""),
         }
+        if num := self.num_again(search.config):
+            assert settings.confirm is not None
+            facts["confirmation"] = (
+                f"{plural(num, 'training')} more: the best {settings.num_confirmed} again, "
+                f"{plural(settings.confirm.trainings, 'time')} each, with other seeds"
+            )
         return Preview(facts, child="child of the first depth")
+
+
+def _explored(view: SearchView) -> SearchView:
+    """Return the view without the rounds in which the best were trained again."""
+    again = [ChildId.parse(row.id) for row in view.rows if row.confirms is not None]
+    rounds = {(child.replica, child.round) for child in again}
+    return replace(
+        view,
+        rows=tuple(row for row in view.rows if row.confirms is None),
+        learned=tuple(each for each in view.learned if (each.replica, each.round) not in rounds),
+    )
 
 
 def propose_round(search: OpenSearch, *, replica: int, run: str) -> Assignment | None:
@@ -187,9 +259,15 @@ def propose_round(search: OpenSearch, *, replica: int, run: str) -> Assignment |
     proposed = find_round(search, replica, number)
     if proposed is not None:
         return assignment(search, proposed, run=run)
-    if _is_over(search, settings, replica, number):
-        return None
-    return settle_round(search, _propose(search, settings, replica, number, run), run=run)
+    settled = confirmations(search)
+    if may_begin_none(search, settings, settled, replica, number):
+        if not is_due(search, settings, settled):
+            return None
+        settled += [settle_confirmation(search, settings, settled, replica, run=run)]
+        if may_begin_none(search, settings, settled, replica, number):
+            return None  # it is another one's, or there is nobody to train again
+    fresh = _fresh(search, settings, settled, replica, number, run)
+    return settle_round(search, fresh, run=run)
 
 
 def update_controller(search: OpenSearch, *, replica: int, round: int, run: str) -> Learned | None:
@@ -205,7 +283,11 @@ def update_controller(search: OpenSearch, *, replica: int, round: int, run: str)
         return None
     key = layout.round_state(replica, round, "learned")
     learned = store.find(Learned, key)
-    if learned is None:
+    if learned is None and any(row.confirms for row in rewarded.rows):
+        proposed = read_round(search, replica, round)
+        _check_results(search, proposed, rewarded)
+        learned = store.settle(key, nothing_learned(proposed, run=run))
+    elif learned is None:
         if settings_of(search, RoundsConfig).repeats == "reuse":
             note_judged(search, rewarded)
         learned = _settle(search, key, rewarded, run)
@@ -213,44 +295,40 @@ def update_controller(search: OpenSearch, *, replica: int, round: int, run: str)
     return learned
 
 
-def is_good_enough(rows: Iterable[ChildRow], settings: RoundsConfig, measure: Measure) -> bool:
-    """Say whether one of these children meets the stop rule, if there is one."""
-    target = settings.stop_at_score
-    scores = [row.score for row in rows if row.score is not None]
-    if target is None or not scores:
-        return False
-    return measure.best(scores) == measure.best([*scores, target])
-
-
-def _is_over(search: OpenSearch, settings: RoundsConfig, replica: int, number: int) -> bool:
-    """Say whether a replica's round of this number, which is not proposed, may not be begun."""
-    if _has_no_more(search, settings, replica, number):
-        return True
-    return settings.stop_at_score is not None and is_good_enough(
-        search.store.best(settings.replicas), settings, search.task.measure
-    )
-
-
-def _has_no_more(search: OpenSearch, settings: RoundsConfig, replica: int, number: int) -> bool:
-    """Say whether the budget, or the space, holds no other round of a replica."""
-    if settings.repeats == "train":
-        return number >= settings.rounds
-    if progress(search, replica, number).is_over(settings.share(replica)):
-        return True
-    return all_are_judged(search, settings, number)
+def _fresh(
+    search: OpenSearch,
+    settings: RoundsConfig,
+    settled: Sequence[Confirmation],
+    replica: int,
+    number: int,
+    run: str,
+) -> Proposed:
+    """Return a round that may be begun: children that are trained again, or that are new."""
+    versions = _own_versions(search, replica, number)
+    again = children_again(settings, settled, replica, number)
+    if again:
+        return propose_again(search, again, replica, number, versions=versions, run=run)
+    explored = num_explored(settings, settled, replica, number)
+    return _propose(search, settings, replica, number, explored, versions, run)
 
 
 def _propose(
-    search: OpenSearch, settings: RoundsConfig, replica: int, number: int, run: str
+    search: OpenSearch,
+    settings: RoundsConfig,
+    replica: int,
+    number: int,
+    explored: int,
+    versions: Sequence[int] | None,
+    run: str,
 ) -> Proposed:
     num = settings.children_per_round
-    depth = depth_of(search, settings, number)
-    shards = pull(search, known=_own_versions(search, replica, number))
+    depth = depth_of(search, settings, explored)
+    shards = pull(search, known=versions)
     sequences = search.controller.propose(
         shards,
         decisions=search.space.decisions(depth),
         num=num,
-        seed=seed_for(search.config.seed, Stream.PROPOSE, replica, number),
+        seed=seed_for(search.config.seed, Stream.PROPOSE, replica, explored),
     )
     proposed = proposal(
         search,

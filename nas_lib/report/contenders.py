@@ -17,8 +17,8 @@ from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.formatting import NONE, count_text, score_text
 from nas_lib.report.markup import Number, chart_figure, table
 from nas_lib.results import Measure, SearchView
-from nas_lib.results.final import Contender, Outcome, Seeds
-from nas_lib.results.intervals import Interval
+from nas_lib.results.final import Contender, Outcome
+from nas_lib.results.intervals import Interval, Seeds
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -17,6 +17,7 @@ from nas_lib.results.ranking import (
 )
 from nas_lib.results.replicas import ReplicaSummary, Staleness, replica_summaries
 from nas_lib.results.shared_progress import SharedProgress, shared_progress
+from nas_lib.results.standings import Standing, standings
 from nas_lib.results.view import DataSummary, SearchView
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "SearchView",
     "SharedProgress",
     "Staleness",
+    "Standing",
     "best_kept",
     "by_time",
     "compare",
@@ -43,6 +45,7 @@ __all__ = [
     "score_of",
     "scores",
     "shared_progress",
+    "standings",
     "top_k_mean",
     "winner",
 ]

@@ -15,7 +15,7 @@ from typing import cast
 from nas_lib.config import FinalsConfig
 from nas_lib.config.final import Point, points
 from nas_lib.records import ChildId, ChildRow, TestReading
-from nas_lib.results.intervals import Interval, over_seeds
+from nas_lib.results.intervals import Seeds
 from nas_lib.results.measure import Measure
 from nas_lib.results.ranking import score_of
 from nas_lib.results.view import SearchView
@@ -36,23 +36,6 @@ class Trial:
     origin: str
     point: Point
     seed: int
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """The scores of one network, a seed each."""
-
-    scores: tuple[float, ...] = ()
-
-    @property
-    def mean(self) -> float | None:
-        """Their mean, None where there is none."""
-        return fmean(self.scores) if self.scores else None
-
-    @property
-    def interval(self) -> Interval | None:
-        """Student's interval of the mean at 95 %, None for fewer than two."""
-        return over_seeds(self.scores)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, variance
+from statistics import NormalDist, fmean, stdev, variance
 
 CONFIDENCE = 0.95
 
@@ -39,6 +39,28 @@ class Interval:
     def holds(self, value: float) -> bool:
         """Say whether a value is in it."""
         return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The scores of one network, a seed each."""
+
+    scores: tuple[float, ...] = ()
+
+    @property
+    def mean(self) -> float | None:
+        """Their mean, None where there is none."""
+        return fmean(self.scores) if self.scores else None
+
+    @property
+    def spread(self) -> float | None:
+        """The sample's standard deviation, None for fewer than two."""
+        return stdev(self.scores) if len(self.scores) > 1 else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """Student's interval of the mean at 95 %, None for fewer than two."""
+        return over_seeds(self.scores)
 
 
 def over_seeds(scores: Sequence[float]) -> Interval | None:

@@ -3,7 +3,8 @@
 Curves have one value per counted child, in the order of the rows. Children that crashed or went
 missing are not counted; those that diverged, or ran out of memory or of time, are, but have no
 score to show.
-Repeats of an architecture that was judged before are none of a ranking or a curve over children.
+Repeats of an architecture that was judged before are none of a ranking or a curve over children,
+nor are children that train one again; `standings` counts those in.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def scores(rows: Iterable[ChildRow]) -> list[float | None]:
 
     Its training failed, or left no data to judge it by.
     """
-    return [score_of(row) for row in rows if row.counts and not row.is_repeat]
+    return [score_of(row) for row in rows if row.counts and row.is_explored]
 
 
 def score_of(row: ChildRow) -> float | None:
@@ -51,12 +52,13 @@ def leaderboard(rows: Iterable[ChildRow], top: int | None = None) -> list[ChildR
     comes after every other, and one whose training failed after that, whatever the scale of the
     rewards.
     """
-    return sorted((row for row in rows if row.counts and not row.is_repeat), key=_rank)[:top]
+    return sorted((row for row in rows if row.counts and row.is_explored), key=_rank)[:top]
 
 
 def winner(rows: Iterable[ChildRow]) -> ChildRow | None:
     """Return the best child, None if there is none that was trained and judged."""
-    judged = (row for row in rows if row.status == "ok" and not (row.is_repeat or row.is_unjudged))
+    explored = (row for row in rows if row.is_explored)
+    judged = (row for row in explored if row.status == "ok" and not row.is_unjudged)
     return min(judged, key=_rank, default=None)
 
 
@@ -99,7 +101,7 @@ def best_so_far(rows: Iterable[ChildRow], *, higher_is_better: bool = True) -> l
 
 def mean_reward(rows: Iterable[ChildRow]) -> list[tuple[int, float]]:
     """Return the mean reward of each round's counted children."""
-    counted = (row for row in rows if row.counts)
+    counted = (row for row in rows if row.counts and row.confirms is None)
     return mean_by_round((ChildId.parse(row.id).round, row.reward) for row in counted)
 
 
@@ -125,8 +127,8 @@ def mean_by_round(values: Iterable[tuple[int, float]]) -> list[tuple[int, float]
 
 
 def status_counts(rows: Iterable[ChildRow]) -> dict[Status, int]:
-    """Return how many children ended with each status, without repeats and statuses of none."""
-    counts = Counter(row.status for row in rows if not row.is_repeat)
+    """Return how many explored children ended with each status, without statuses of none."""
+    counts = Counter(row.status for row in rows if row.is_explored)
     return {status: counts[status] for status in get_args(Status) if counts[status]}
 
 

@@ -27,6 +27,7 @@ from nas_lib.records import (
     TestReading,
 )
 from nas_lib.results.measure import ACCURACY, Measure
+from nas_lib.results.standings import Standing, standings
 from nas_lib.spaces import Plan, PlannedSpace
 
 _MAX_PLANS = 4096  # kept: a page and tables show the same architectures several times
@@ -64,6 +65,8 @@ class SearchView:
         open_rounds: How many children each replica's open round waits for, by replica: no repeats.
         holders: Which run is at work on a replica, and where; without those at rest.
         num_children: Children that there will be, as far as is known.
+        num_again: Trainings that there will be of the best again, as far as is known.
+        kept: The children whose weights are kept, if any are.
         finished: Whether the budget is used up, the stop rule met, or nothing new is proposed.
         ended_early: Why the search is over though its budget is not used; empty where it is not so.
         test: What was read of the test set so far, oldest first.
@@ -92,6 +95,8 @@ class SearchView:
     open_rounds: Mapping[int, int] = field(default_factory=dict)
     holders: Mapping[int, str] = field(default_factory=dict)
     num_children: int = 0
+    num_again: int = 0
+    kept: frozenset[str] = frozenset()
     finished: bool = False
     ended_early: str = ""
     test: tuple[TestReading, ...] = ()
@@ -115,8 +120,25 @@ class SearchView:
 
     @cached_property
     def judged(self) -> tuple[ChildRow, ...]:
-        """The finished children that are no repeats."""
-        return tuple(row for row in self.rows if not row.is_repeat)
+        """The finished children that were explored: no repeats, and none trained again."""
+        return tuple(row for row in self.rows if row.is_explored)
+
+    @cached_property
+    def again(self) -> tuple[ChildRow, ...]:
+        """The finished children that train one of the best again."""
+        return tuple(row for row in self.rows if row.confirms is not None)
+
+    @cached_property
+    def standings(self) -> tuple[Standing, ...]:
+        """What the architectures come to by all their trainings, the best first."""
+        higher = self.measure.higher_is_better
+        return tuple(standings(self.compared, higher_is_better=higher, kept=self.kept))
+
+    @property
+    def best(self) -> Standing | None:
+        """The best of them, None if there is none that was trained and judged."""
+        first = next(iter(self.standings), None)
+        return first if first is not None and first.seeds.scores else None
 
     @property
     def is_of_references(self) -> bool:

@@ -111,7 +111,20 @@ def _best(search: OpenSearch, replica: int, rows: tuple[ChildRow, ...]) -> tuple
     judged = [row for row in candidates if not row.is_unjudged]
     best = leaderboard(judged, search.config.children.keep)
     # Those that learnt all there is to judge them by are trained to be kept, and have no rank.
-    return (*best, *(row for row in candidates if row.is_unjudged))
+    return (*best, *_best_again(judged), *(row for row in candidates if row.is_unjudged))
+
+
+def _best_again(rows: Sequence[ChildRow]) -> list[ChildRow]:
+    """Return the best training of each network that was trained again.
+
+    One of them will be the winner, and nobody knows which before all means are there.
+    """
+    best: dict[str, ChildRow] = {}
+    for row in rows:
+        known = best.get(row.architecture.id)
+        if row.confirms and row.status == "ok" and (known is None or row.reward > known.reward):
+            best[row.architecture.id] = row
+    return list(best.values())
 
 
 def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:

@@ -46,9 +46,11 @@ def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
     procedure = procedure_of(search.config)
     rows: list[ChildRow] = []
     ever_best: dict[str, None] = {}  # in order
+    kept: dict[int, frozenset[str]] = {}  # by replica
     for rewarded in history.read(Rewarded):  # one at a time: each repeats the best so far
         rows.extend(rewarded.rows)
         ever_best.update((row.id, None) for row in rewarded.best)
+        kept[rewarded.replica] = frozenset(row.id for row in rewarded.best)
     opened = history.open_rounds(closed_by=procedure.round_ends_with)
     rows.extend(row for each in opened for row in each.rows)
     holders = lease.holders(search.store, search.config.search.replicas)
@@ -57,6 +59,7 @@ def view_search(search: OpenSearch, *, run: str = "") -> SearchView:
         config=search.config,
         measure=search.task.measure,
         rows=tuple(rows),
+        kept=frozenset().union(*kept.values()),
         learned=tuple(history.read(Learned)),
         open_rounds={each.replica: each.num_left for each in opened},
         holders={replica: str(holder) for replica, holder in holders.items()},

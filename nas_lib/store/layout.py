@@ -26,6 +26,7 @@ HEARTBEATS = "heartbeats"
 RUNS = "runs"
 REPORTS = "reports"
 SETTINGS = Row("settings", ".json", first=1, digits=8)  # later configurations
+CONFIRMATIONS = Row("confirmations", ".json", first=1, digits=8)  # who trains the best again
 SHARED_EPOCHS = Row("shared/epochs", ".json", first=1, digits=6)
 SHARED_SCORES = "shared/scores"  # of the samples, in chunks, while they are made
 DERIVED = "shared/derived.json"
@@ -91,6 +92,11 @@ def lessons(replica: int) -> Row:
 def round_lesson(replica: int, round_: int) -> str:
     """Return the key of what a round teaches."""
     return lessons(replica).key(round_)
+
+
+def confirmation(number: int) -> str:
+    """Return the key of who trains which of the best again, at the search's so many-th end."""
+    return CONFIRMATIONS.key(number)
 
 
 def judged(architecture: str) -> str:

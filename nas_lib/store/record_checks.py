@@ -13,6 +13,7 @@ from nas_lib.errors import one_line
 from nas_lib.records import (
     ChildId,
     ChildResult,
+    Confirmation,
     EpochMetrics,
     First,
     Learned,
@@ -41,6 +42,16 @@ def _proposed(record: Proposed, key: str) -> Iterator[str]:
         if child.id != str(ChildId(record.replica, record.round, index)):
             yield f"its child {index} is called {one_line(child.id, 40)}"
         yield from _no_first(child.repeat_of, child.id)
+        yield from _no_first(child.confirms, child.id)
+
+
+def _confirmation(record: Confirmation, key: str) -> Iterator[str]:
+    if layout.CONFIRMATIONS.number(key) is None:
+        yield "it is none of a search's end"
+    if record.replica >= len(record.numbers):
+        yield f"it has no replica {record.replica}"
+    for again in record.children:
+        yield from _no_first(again.child, "")
 
 
 def _first(record: First, key: str) -> Iterator[str]:
@@ -53,6 +64,7 @@ def _rewarded(record: Rewarded, key: str) -> Iterator[str]:
         if row.id != str(ChildId(record.replica, record.round, index)):
             yield f"its child {index} is called {one_line(row.id, 40)}"
         yield from _no_first(row.repeat_of, row.id)
+        yield from _no_first(row.confirms, row.id)
     for row in record.best:
         which = ChildId.parse(row.id) if ChildId.matches(row.id) else None
         if not which or which.replica != record.replica or which.round > record.round:
@@ -122,6 +134,7 @@ def _not_of_child(child: str, key_of: Callable[[str], str], key: str) -> Iterato
 
 _CHECKS: dict[type, Callable[[Any, str], Iterator[str]]] = {
     Proposed: _proposed,
+    Confirmation: _confirmation,
     First: _first,
     Rewarded: _rewarded,
     Learned: _learned,

@@ -31,7 +31,7 @@ from nas_lib.errors import SearchMismatchError
 from nas_lib.models import TextModel
 from nas_lib.open_search import OpenSearch
 from nas_lib.pods import write_report
-from nas_lib.procedures.rounds import is_good_enough
+from nas_lib.procedures.budget import is_good_enough
 from nas_lib.records import ChildResult, TestReading
 from nas_lib.report import search_page
 from nas_lib.results import PERPLEXITY, SearchView
