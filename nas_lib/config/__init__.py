@@ -11,6 +11,8 @@ from nas_lib.config.controllers import (
     LocalSearchConfig,
     NasPolicyConfig,
     PolicyConfig,
+    PolicyGradientPart,
+    PpoConfig,
     RandomConfig,
     ReinforceConfig,
 )
@@ -111,6 +113,8 @@ __all__ = [
     "NpzData",
     "OwnChildrenConfig",
     "PolicyConfig",
+    "PolicyGradientPart",
+    "PpoConfig",
     "ProcedureConfig",
     "PydocTopicsData",
     "RandomConfig",

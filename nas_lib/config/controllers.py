@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nas_lib.bounds import Count, Positive, Rate, Weight
+from nas_lib.bounds import Count, Few, Fraction, Positive, Rate, Weight
 from nas_lib.part import Part
 
 Units = Annotated[int, Field(ge=1, le=1024)]
@@ -79,10 +79,9 @@ class ControllerPart(Part):
         return self.kind
 
 
-class ReinforceConfig(ControllerPart):
-    """A policy trained by REINFORCE against a baseline (Zoph & Le 2017, section 3.2)."""
+class PolicyGradientPart(ControllerPart):
+    """What all learners have in common that follow the gradient of a policy's rewards."""
 
-    kind: Literal["reinforce"] = "reinforce"
     policy: PolicyConfig = Field(default_factory=NasPolicyConfig)
     learning_rate: Positive = Field(6e-4, description="Of Adam.")
     adam_beta_1: Rate = Field(0.9, description="Decay of Adam's mean gradient.")
@@ -100,14 +99,46 @@ class ReinforceConfig(ControllerPart):
         "objective",
         description="... in the objective, with a gradient (NAS); or in rewards, as data (ENAS).",
     )
-    gradients_per_update: Count = Field(
-        1, description="Rounds, of all replicas, whose gradients make one step of Adam."
+    rewards: Literal["as_given", "rank"] = Field(
+        "as_given",
+        description="What a child earns: its reward; or -log(1 - q), q its quantile among all "
+        "results so far. Of that the mean and the standard deviation are about 1 whatever the "
+        "task, so an entropy_weight (0.1, say) carries over from one to another.",
     )
+    repeats: Literal["keep", "mutate"] = Field(
+        "keep",
+        description="Of proposals that were judged before: kept; or a token changed until it is a "
+        "new one, so that no child is trained twice.",
+    )
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it goes by the results of earlier rounds."""
+        return self.rewards == "rank" or self.repeats == "mutate"
 
     @property
     def label(self) -> str:
         """What tells it from others in few words."""
         return self.kind if self.policy.kind == "nas" else f"{self.kind} ({self.policy.kind})"
+
+
+class ReinforceConfig(PolicyGradientPart):
+    """A policy trained by REINFORCE against a baseline (Zoph & Le 2017, section 3.2)."""
+
+    kind: Literal["reinforce"] = "reinforce"
+    gradients_per_update: Count = Field(
+        1, description="Rounds, of all replicas, whose gradients make one step of Adam."
+    )
+
+
+class PpoConfig(PolicyGradientPart):
+    """A policy trained by proximal policy optimisation (Schulman et al. 2017, section 3)."""
+
+    kind: Literal["ppo"] = "ppo"
+    clip: Fraction = Field(
+        0.2, description="A child counts until it is this much more, or less, probable than it was."
+    )
+    epochs: Few = Field(10, description="Steps of Adam along each round, over all its children.")
 
 
 class MemoryPart(ControllerPart):
@@ -169,6 +200,6 @@ class RandomConfig(ControllerPart):
 
 
 ControllerConfig = Annotated[
-    ReinforceConfig | EvolutionConfig | LocalSearchConfig | ForestConfig | RandomConfig,
+    ReinforceConfig | PpoConfig | EvolutionConfig | LocalSearchConfig | ForestConfig | RandomConfig,
     Field(discriminator="kind"),
 ]

@@ -17,6 +17,8 @@ from nas_lib.config import (
     LocalSearchConfig,
     NasPolicyConfig,
     PolicyConfig,
+    PolicyGradientPart,
+    PpoConfig,
     RandomConfig,
     ReinforceConfig,
 )
@@ -26,11 +28,13 @@ from nas_lib.controllers.forest import Forest
 from nas_lib.controllers.local_search import LocalSearch
 from nas_lib.controllers.memory_controller import MemoryController
 from nas_lib.controllers.random_search import RandomController, draw_uniformly
+from nas_lib.controllers.remembering import RememberingController
 from nas_lib.controllers.state import Lesson, Shard
 from nas_lib.spaces.decisions import Decision
 
 if TYPE_CHECKING:
     from nas_lib.controllers.policy import Policy
+    from nas_lib.controllers.policy_controller import Learner
 
 __all__ = ["Controller", "Lesson", "Shard", "build_controller", "build_policy", "draw_uniformly"]
 
@@ -68,10 +72,24 @@ def _random(config: RandomConfig, decisions: Sequence[Decision]) -> Controller:
 
 
 def _reinforce(config: ReinforceConfig, decisions: Sequence[Decision]) -> Controller:
-    from nas_lib.controllers.policy_controller import PolicyController
     from nas_lib.controllers.reinforce import Reinforce
 
-    return PolicyController(build_policy(config.policy, decisions), Reinforce(config))
+    return _with_policy(config, Reinforce(config), decisions)
+
+
+def _ppo(config: PpoConfig, decisions: Sequence[Decision]) -> Controller:
+    from nas_lib.controllers.ppo import Ppo
+
+    return _with_policy(config, Ppo(config), decisions)
+
+
+def _with_policy(
+    config: PolicyGradientPart, learner: Learner, decisions: Sequence[Decision]
+) -> Controller:
+    from nas_lib.controllers.policy_controller import PolicyController
+
+    controller = PolicyController(build_policy(config.policy, decisions), learner)
+    return RememberingController(controller, config, decisions) if config.remembers else controller
 
 
 def _evolution(config: EvolutionConfig, decisions: Sequence[Decision]) -> Controller:
@@ -101,6 +119,7 @@ def _enas(config: EnasPolicyConfig, decisions: Sequence[Decision]) -> Policy:
 _CONTROLLERS: dict[type, Callable[[Any, Sequence[Decision]], Controller]] = {
     RandomConfig: _random,
     ReinforceConfig: _reinforce,
+    PpoConfig: _ppo,
     EvolutionConfig: _evolution,
     LocalSearchConfig: _local_search,
     ForestConfig: _forest,

@@ -13,8 +13,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import vector_to_parameters
 
 from nas_lib.controllers.distributions import draw
+from nas_lib.controllers.state import Vector
 from nas_lib.spaces.decisions import Decision, num_tokens
 
 
@@ -75,6 +77,14 @@ class Policy(nn.Module, ABC):
     @abstractmethod
     def rollout(self, decisions: Sequence[Decision], num: int) -> Rollout:
         """Return the begin of `num` architectures that answer `decisions`."""
+
+
+def load(policy: Policy, values_P: Vector) -> None:
+    """Give a policy these parameters; the next call overwrites them.
+
+    They are in the order of `parameters()`, as a learner's gradient: a slice of it fits its shard.
+    """
+    vector_to_parameters(torch.from_numpy(values_P), policy.parameters())
 
 
 @torch.inference_mode()

@@ -9,9 +9,8 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils import vector_to_parameters
 
-from nas_lib.controllers.policy import Policy, sample
+from nas_lib.controllers.policy import Policy, load, sample
 from nas_lib.controllers.state import (
     Lesson,
     Shard,
@@ -61,6 +60,10 @@ class Learner(Protocol):
         """Say why a stored shard's state cannot be this learner's; empty if it can."""
         ...
 
+    def lesson_misfit(self, lesson: Lesson) -> str:
+        """Say why a stored lesson's arrays cannot be this learner's; empty if they can."""
+        ...
+
     def metrics(self, shards: Sequence[Shard]) -> dict[str, float]:
         """Return what the learner itself keeps, by name."""
         ...
@@ -94,7 +97,7 @@ class PolicyController:
     ) -> list[tuple[int, ...]]:
         """Return draws from the policy."""
         with one_thread():
-            self._load(shards)
+            load(self._policy, join(shards))
             rng = np.random.default_rng(seed)
             tokens_BW = sample(self._policy, decisions, num=num, rng=rng)
         return [tuple(row) for row in tokens_BW.tolist()]
@@ -109,7 +112,7 @@ class PolicyController:
     ) -> Lesson:
         """Return what the learner makes of the children."""
         with one_thread():
-            self._load(shards)
+            load(self._policy, join(shards))
             tokens_BW = torch.from_numpy(np.array(tokens, dtype=np.int64))  # torch.tensor is slow
             return self._learner.lesson(
                 self._policy, shards, decisions=decisions, tokens_BW=tokens_BW, rewards=rewards
@@ -127,17 +130,13 @@ class PolicyController:
         return wrong or self._learner.misfit(shard)
 
     def lesson_misfit(self, lesson: Lesson) -> str:
-        """Look at what each parameter is told."""
-        return array_misfit("values", lesson.values, self.num_parameters)
+        """Look at what each parameter is told, and let the learner look at the rest."""
+        wrong = array_misfit("values", lesson.values, self.num_parameters)
+        return wrong or self._learner.lesson_misfit(lesson)
 
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
         """Return what the lesson says, and what the learner keeps."""
         return {**lesson.metrics, **self._learner.metrics(shards)}
-
-    def _load(self, shards: Sequence[Shard]) -> None:
-        """Give the policy these parameters; the next call overwrites them."""
-        # In the order of `parameters()`, as the learner's gradient: a slice of it fits its shard.
-        vector_to_parameters(torch.from_numpy(join(shards)), self._policy.parameters())
 
 
 @contextmanager

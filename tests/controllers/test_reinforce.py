@@ -15,7 +15,8 @@ from torch.nn.utils import vector_to_parameters
 from nas_lib.config import NasPolicyConfig, RandomConfig, ReinforceConfig
 from nas_lib.controllers import Lesson, Shard, build_controller
 from nas_lib.controllers.nas_policy import NasPolicy
-from nas_lib.controllers.reinforce import Reinforce, ReinforceState, adam_step
+from nas_lib.controllers.policy_gradient import adam_step
+from nas_lib.controllers.reinforce import Reinforce, ReinforceState
 from nas_lib.controllers.state import Vector, join, split
 from nas_lib.spaces.decisions import Choice, Decision
 
