@@ -215,9 +215,9 @@ class PolicyGradient(ABC):
         """Return the baseline: what was to be expected of each child, or of all of them.
 
         The average of the rewards before this round; the first round, which has none, takes its
-        own mean. Or, for each child, the mean of the others of its round (Kool et al. 2019), unless
-        there are none: that says nothing of the child, so the gradient stays unbiased, and what all
-        of them share, as how easy the examples were that judged them, cancels.
+        own mean. Or the mean of the other children of the round, if there are any (Kool et al.
+        2019): it does not depend on the child, so the expected gradient is the same, and what all
+        of them share cancels, such as how hard the examples were that judged them.
         """
         num_others = len(earned) - 1
         if self._shared.baseline == "leave_one_out" and num_others:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from decision_lists import SPACES
 
-from nas_lib.config import ReinforceConfig
+from nas_lib.config import PolicyGradientPart
 from nas_lib.controllers import Controller, Lesson, Shard, build_controller
 from nas_lib.controllers.state import join
 from nas_lib.spaces.decisions import Decision, check_tokens
@@ -267,9 +267,9 @@ class ControllerContract:
 
 
 class PolicyContract(ControllerContract):
-    """What every controller promises that works with torch; subclass it with a `config`."""
+    """What every controller promises that has a policy; subclass it with a `config`."""
 
-    config: ReinforceConfig
+    config: PolicyGradientPart
 
     @pytest.fixture
     def controller(self, decisions: Decisions) -> Controller:

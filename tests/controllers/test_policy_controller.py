@@ -10,7 +10,7 @@ import pytest
 from controller_contract import Decisions, PolicyContract, learn
 from decision_lists import SPACES, cnn_decisions
 
-from nas_lib.config import EnasPolicyConfig, NasPolicyConfig, ReinforceConfig
+from nas_lib.config import EnasPolicyConfig, NasPolicyConfig, PpoConfig, ReinforceConfig
 from nas_lib.controllers import Shard, build_controller
 from nas_lib.controllers.state import join
 
@@ -41,6 +41,45 @@ class TestEnasOfTwoLayers(PolicyContract):
         policy=EnasPolicyConfig(hidden_size=5, num_layers=2, distance_weight=0.1),
         entropy_weight=1e-4,
         entropy_in="reward",
+    )
+
+    @pytest.fixture(params=["micro"])
+    def decisions(self, request: pytest.FixtureRequest) -> Decisions:
+        return SPACES[request.param]
+
+
+class TestPpo(PolicyContract):
+    config = PpoConfig(policy=NasPolicyConfig(hidden_size=7), entropy_weight=0.1, epochs=3)
+
+
+class TestPpoWithThePolicyOfEnas(PolicyContract):
+    config = PpoConfig(
+        policy=EnasPolicyConfig(hidden_size=5),
+        baseline="leave_one_out",
+        entropy_weight=1e-4,
+        entropy_in="reward",
+        epochs=2,
+    )
+
+    @pytest.fixture(params=["macro", "rnn"])
+    def decisions(self, request: pytest.FixtureRequest) -> Decisions:
+        return SPACES[request.param]
+
+
+class TestRewardsByRankAndRepeatsMutated(PolicyContract):
+    config = ReinforceConfig(
+        policy=NasPolicyConfig(hidden_size=3), rewards="rank", repeats="mutate", entropy_weight=0.1
+    )
+
+
+class TestPpoOfRewardsByRank(PolicyContract):
+    config = PpoConfig(
+        policy=EnasPolicyConfig(hidden_size=5),
+        rewards="rank",
+        repeats="mutate",
+        entropy_weight=0.1,
+        entropy_in="reward",
+        epochs=2,
     )
 
     @pytest.fixture(params=["micro"])
