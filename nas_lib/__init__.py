@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nas_lib.architecture import Architecture
     from nas_lib.config import SearchConfig
     from nas_lib.config_file import read_config
-    from nas_lib.engine import SearchHandle, open, search, train_best
+    from nas_lib.engine import SearchHandle, compare, open, search, train_best
     from nas_lib.errors import NasError
     from nas_lib.presets import preset
     from nas_lib.spaces import ChoiceSpace
@@ -25,6 +25,7 @@ __all__ = [
     "NasError",
     "SearchConfig",
     "SearchHandle",
+    "compare",
     "open",
     "preset",
     "read_config",
@@ -38,6 +39,7 @@ _HOMES = {
     "NasError": "nas_lib.errors",
     "SearchConfig": "nas_lib.config",
     "SearchHandle": "nas_lib.engine",
+    "compare": "nas_lib.engine",
     "open": "nas_lib.engine",
     "preset": "nas_lib.presets",
     "read_config": "nas_lib.config_file",

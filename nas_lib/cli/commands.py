@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from nas_lib import __version__
+from nas_lib.cli.comparing import compare
 from nas_lib.cli.configuring import check, init, presets
 from nas_lib.cli.exporting import export
 from nas_lib.cli.kubeflow import compile_pipeline, prepare, train_child
 from nas_lib.cli.predicting import predict
-from nas_lib.cli.results import compare, report, top
+from nas_lib.cli.results import report, top
 from nas_lib.cli.runs import cancel, logs, runs
 from nas_lib.cli.searching import search
 from nas_lib.cli.serving import serve

@@ -74,6 +74,10 @@ class StageCounter(Listener, ABC):
         self._started_s = 0.0
         self._staleness: deque[float] = deque(maxlen=_RECENT_UPDATES)  # means over the shards
 
+    def comparing(self, search: str, *, number: int, total: int, is_done: bool) -> None:
+        """Say which it is."""
+        self._say(f"{number}/{total}: {search}" + (", done before" if is_done else ""))
+
     def prepared(self, manifest: Manifest) -> None:
         """Say what is to be known of the data."""
         for notice in manifest.notices:

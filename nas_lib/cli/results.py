@@ -1,4 +1,4 @@
-"""`nas top`, `nas report` and `nas compare`: what searches have come to."""
+"""`nas top` and `nas report`: what a search has come to."""
 
 from __future__ import annotations
 
@@ -52,33 +52,7 @@ def report(search: str, output: Path, as_json: bool) -> None:
     if as_json:
         print_json(leaderboard_json(view, None))
     else:
-        _write(output, search_page(view))
-
-
-@click.command()
-@click.argument("searches", metavar="SEARCH SEARCH...", nargs=-1, required=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write an HTML page.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def compare(searches: tuple[str, ...], output: Path | None, as_json: bool) -> None:
-    """Compare searches at equal budget: best so far, mean of the top 1, 5, 15.
-
-    Searches by shared weights (ENAS): what each took, what it found, how well shared weights rank.
-    """
-    from nas_lib import report as reports
-    from nas_lib import results
-    from nas_lib.cli.console import console
-    from nas_lib.open_search import OpenSearch
-    from nas_lib.steps import view_search
-
-    if len(searches) < 2:
-        raise ConfigError("comparing takes at least two searches, got one")
-    comparison = results.compare([view_search(OpenSearch(search)) for search in searches])
-    if output is not None:
-        _write(output, reports.compare_page(comparison))
-    if as_json:
-        print_json(reports.compare_json(comparison))
-    else:
-        console().print(reports.compare_table(comparison))
+        write_page(output, search_page(view))
 
 
 def print_results(view: SearchView, top: int) -> None:
@@ -100,9 +74,10 @@ def print_parts(parts: Iterable[Table | str]) -> None:
             shown.print(part)
 
 
-def _write(output: Path, page: str) -> None:
+def write_page(output: Path, page: str, *, what: str = "Report") -> None:
+    """Write a file, and say so on standard error."""
     try:
         output.write_text(page, encoding="utf-8")
     except OSError as err:
         raise ConfigError(f"cannot write {one_line(output)}: {err.strerror}") from err
-    click.echo(f"Report: {output}", err=True)
+    click.echo(f"{what}: {output}", err=True)

@@ -1,5 +1,6 @@
-"""The local engine: `nas_lib.search`, and the loop of all replicas over one pool of workers."""
+"""The local engine: `nas_lib.search` and what is built on it, and the loop of all replicas."""
 
+from nas_lib.engine.comparison import compare
 from nas_lib.engine.entry import search
 from nas_lib.engine.final import train_best
 from nas_lib.engine.handle import FoundChild, SearchHandle, open
@@ -15,6 +16,7 @@ __all__ = [
     "MakeWorkers",
     "SearchHandle",
     "Workers",
+    "compare",
     "default_workers",
     "open",
     "search",

@@ -60,7 +60,7 @@ def search(
         NasError: The sentence says what is wrong; what was finished is stored.
     """
     require_fork()
-    config = _with_objects(_checked(config), space, evaluate)
+    config = with_objects(checked(config), space, evaluate)
     procedure_of(config).check_choice(rounds=rounds is not None, replicas=replicas is not None)
     uri = f"runs/{config.name}" if store is None else os.fspath(store)
     opened = OpenSearch(uri, space=space, evaluate=evaluate)
@@ -95,7 +95,7 @@ def search(
     return follow(opened, handle, workers=workers, listener=listener, is_alive=is_alive)
 
 
-def _checked(config: object) -> SearchConfig:
+def checked(config: object) -> SearchConfig:
     if isinstance(config, SearchConfig):
         return config
     raise ConfigError(
@@ -104,7 +104,7 @@ def _checked(config: object) -> SearchConfig:
     )
 
 
-def _with_objects(
+def with_objects(
     config: SearchConfig, space: Space | None, evaluate: Evaluate | None
 ) -> SearchConfig:
     """Note in the config that a space or an evaluation is an object of this process."""

@@ -12,6 +12,9 @@ from nas_lib.records import ChildResult, Learned, SharedEpoch
 class Listener:
     """Is told how a search goes on; override what you want to know."""
 
+    def comparing(self, search: str, *, number: int, total: int, is_done: bool) -> None:
+        """The search that is next is the number-th of all that are compared; it may be done."""
+
     def prepared(self, manifest: Manifest) -> None:
         """The search's data is prepared, now or before; its notices are for people."""
 

@@ -5,7 +5,7 @@ What searches have come to is decided in `nas_lib.results`; here it is drawn and
 
 from __future__ import annotations
 
-from nas_lib.report.compare import compare_json, compare_page, compare_table
+from nas_lib.report.compare import compare_json, compare_page, compare_plot, compare_table
 from nas_lib.report.formatting import duration_text, rate_text, score_text
 from nas_lib.report.learning import epoch_text, metrics_text
 from nas_lib.report.model import model_json, terminal_final
@@ -21,6 +21,7 @@ from nas_lib.report.summary import (
 __all__ = [
     "compare_json",
     "compare_page",
+    "compare_plot",
     "compare_table",
     "duration_text",
     "epoch_text",

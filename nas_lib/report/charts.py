@@ -23,6 +23,7 @@ _MAX_POINTS = 400  # of a line: more than can be told apart
 _FEW_DOTS = 200
 _LEGEND_CHARACTER = 6.4  # mean width
 _LEGEND_LINE = 18
+_TITLE_LINE = 32
 
 Point = tuple[float, float | None]
 
@@ -75,6 +76,50 @@ def line_chart(
         role="img",
         font_family="system-ui, sans-serif",
         font_size=12,
+    )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A chart of several.
+
+    Attributes:
+        title: Above it.
+        series: Its lines.
+        x_label: What x is.
+        y_label: What y is.
+    """
+
+    title: str
+    series: Sequence[Series]
+    x_label: str
+    y_label: str
+
+    def drawn(self) -> Markup:
+        """Return the chart, empty where there is no point to show."""
+        return line_chart(self.series, x_label=self.x_label, y_label=self.y_label)
+
+
+def plot(panels: Iterable[Panel]) -> Markup:
+    """Return charts side by side as a picture of its own; empty where there is none to show."""
+    shown = [(panel, chart) for panel in panels if (chart := panel.drawn())]
+    if not shown:
+        return Markup()
+    width = _WIDTH * len(shown)
+    height = _HEIGHT + _LEGEND_LINE * max(_legend(panel.series)[1] for panel, _ in shown)
+    parts = [tag("rect", width=width, height=height + _TITLE_LINE, fill="#fff")]
+    for number, (panel, chart) in enumerate(shown):
+        left = _WIDTH * number
+        parts.append(_label(panel.title, left=left + _WIDTH / 2, top=20.0, font_weight="bold"))
+        # the chart fills the viewport around it
+        parts.append(tag("svg", chart, x=left, y=_TITLE_LINE, width=_WIDTH, height=height))
+    return tag(
+        "svg",
+        *parts,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {width} {height + _TITLE_LINE}",
+        font_family="system-ui, sans-serif",
+        font_size=14,
     )
 
 
@@ -157,10 +202,24 @@ def _x_tick(frame: _Frame, x: float) -> Markup:
 
 
 def _label(
-    text: str, *, left: float, top: float, text_anchor: str = "middle", transform: str | None = None
+    text: str,
+    *,
+    left: float,
+    top: float,
+    text_anchor: str = "middle",
+    transform: str | None = None,
+    font_weight: str | None = None,
 ) -> Markup:
     x, y = round(left, 1), round(top, 1)
-    return tag("text", text, x=x, y=y, text_anchor=text_anchor, transform=transform)
+    return tag(
+        "text",
+        text,
+        x=x,
+        y=y,
+        text_anchor=text_anchor,
+        transform=transform,
+        font_weight=font_weight,
+    )
 
 
 def _legend(series: Sequence[Series]) -> tuple[Markup, int]:
@@ -201,8 +260,13 @@ def _stroke(path: str, line: Series, number: int) -> Markup:
         stroke_opacity=_opacity(line),
         stroke_linecap="square" if line.squares else "round",
         stroke_linejoin="round",
-        stroke_dasharray=None if line.dots else _DASHES[number % len(_DASHES)],
+        stroke_dasharray=None if line.dots else _dashes(number),
     )
+
+
+def _dashes(number: int) -> str | None:
+    """Return those of a line: of two lines of one colour they differ."""
+    return _DASHES[(number + number // len(COLOURS)) % len(_DASHES)]
 
 
 def _opacity(line: Series) -> float | None:

@@ -1,4 +1,4 @@
-"""The comparison of searches: for the terminal, as JSON, and as a self-contained HTML page."""
+"""The comparison of searches: for the terminal, as JSON, as a self-contained page, as a plot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 from pydantic import TypeAdapter
 
-from nas_lib.report.charts import Point, Series, line_chart
+from nas_lib.report.charts import Panel, Point, Series, plot
 from nas_lib.report.formatting import NONE, duration_text, score_text, tau_text
 from nas_lib.report.markup import Number, chart_figure, join, render, table, tag
 from nas_lib.report.reporter import ComparisonStyle, reporter_for
@@ -180,11 +180,19 @@ def _cells(means: Mapping[str, Mean], comparison: Comparison) -> Iterator[Number
 
 def _charts(comparison: Comparison) -> Iterator[Markup]:
     """Yield a chart of each curve, with a line for each group."""
-    for name, (title, explanation) in _style(comparison).charts.items():
+    for panel, (_, explanation) in zip(
+        _panels(comparison), _style(comparison).charts.values(), strict=True
+    ):
+        yield _chart(panel, explanation)
+
+
+def _panels(comparison: Comparison) -> Iterator[Panel]:
+    style = _style(comparison)
+    for name, (title, _) in style.charts.items():
         series = [
             _series(group.label, group.curves[name], comparison) for group in comparison.groups
         ]
-        yield _chart(comparison, series, comparison.measure.label, title, explanation)
+        yield Panel(title, series, style.x_label, comparison.measure.label)
 
 
 def _difference_charts(comparison: Comparison) -> Iterator[Markup]:
@@ -196,7 +204,7 @@ def _difference_charts(comparison: Comparison) -> Iterator[Markup]:
             for name, curve in difference.curves.items()
         ]
         title = difference.label.capitalize()
-        yield _chart(comparison, series, f"difference{unit}", title, "")
+        yield _chart(Panel(title, series, _style(comparison).x_label, f"difference{unit}"), "")
 
 
 def _series(name: str, curve: tuple[Mean, ...], comparison: Comparison) -> Series:
@@ -207,10 +215,15 @@ def _series(name: str, curve: tuple[Mean, ...], comparison: Comparison) -> Serie
     return Series(name, points, spread=spread if any(spread) else ())
 
 
-def _chart(
-    comparison: Comparison, series: list[Series], label: str, title: str, explanation: str
-) -> Markup:
-    if any(line.spread for line in series):
+def _chart(panel: Panel, explanation: str) -> Markup:
+    if any(line.spread for line in panel.series):
         explanation = f"{explanation} {_BAND}".lstrip()
-    chart = line_chart(series, x_label=_style(comparison).x_label, y_label=label)
-    return chart_figure(title, explanation, chart)
+    return chart_figure(panel.title, explanation, panel.drawn())
+
+
+# --- as a picture --------------------------------------------------------------------------------
+
+
+def compare_plot(comparison: Comparison) -> str:
+    """Return the curves of the page's first charts as one SVG, empty where there are none."""
+    return plot(_panels(comparison))

@@ -15,7 +15,7 @@ from nas_lib.steps.children import end_child, train_child
 from nas_lib.steps.export_model import NothingToExportError, export_model, require_model
 from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
-from nas_lib.steps.prepare import prepare_data
+from nas_lib.steps.prepare import prepare_data, require_same
 from nas_lib.steps.reporting import REPORT, view_search, write_report
 from nas_lib.steps.run_account import note_what_is_missing
 from nas_lib.steps.sampling import sample_architectures
@@ -43,6 +43,7 @@ __all__ = [
     "plan_rounds",
     "prepare_data",
     "require_model",
+    "require_same",
     "sample_architectures",
     "stop_attempt",
     "subject_of",

@@ -73,6 +73,17 @@ def prepare_data(
     return manifest
 
 
+def require_same(search: OpenSearch, config: SearchConfig) -> None:
+    """Refuse a place that holds another search than this one; where there is none, all is well.
+
+    Raises:
+        SearchMismatchError: It does.
+    """
+    stored = search.store.find_search()
+    if stored is not None:
+        _check_same(search, stored, stored.as_begun(config))
+
+
 @checked_dataclass(frozen=True, config=STRICT)
 class _Known:
     """A note that files have the content that is stored."""
