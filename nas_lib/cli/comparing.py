@@ -58,12 +58,13 @@ def compare(
     """
     if against is None:
         for name in _ONLY_AGAINST:
-            if context.params[name]:
+            if context.params[name] not in (None, ()):
                 option = "set" if name == "overrides" else name
                 raise ConfigError(f"--{option} is for searches that --against has run: add that")
         if len(searches) < 2:
             raise ConfigError(
-                "comparing takes at least two searches, got one; --against random runs others"
+                "comparing takes at least two searches, got one; --against random runs others to "
+                "compare it with"
             )
         from nas_lib.engine import compare as compare_searches
 

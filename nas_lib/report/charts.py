@@ -105,19 +105,21 @@ def plot(panels: Iterable[Panel]) -> Markup:
     shown = [(panel, chart) for panel in panels if (chart := panel.drawn())]
     if not shown:
         return Markup()
-    width = _WIDTH * len(shown)
-    height = _HEIGHT + _LEGEND_LINE * max(_legend(panel.series)[1] for panel, _ in shown)
-    parts = [tag("rect", width=width, height=height + _TITLE_LINE, fill="#fff")]
+    of_chart = _HEIGHT + _LEGEND_LINE * max(_legend(panel.series)[1] for panel, _ in shown)
+    width, height = _WIDTH * len(shown), _TITLE_LINE + of_chart
+    parts = [tag("rect", width=width, height=height, fill="#fff")]
     for number, (panel, chart) in enumerate(shown):
         left = _WIDTH * number
         parts.append(_label(panel.title, left=left + _WIDTH / 2, top=20.0, font_weight="bold"))
         # the chart fills the viewport around it
-        parts.append(tag("svg", chart, x=left, y=_TITLE_LINE, width=_WIDTH, height=height))
+        parts.append(tag("svg", chart, x=left, y=_TITLE_LINE, width=_WIDTH, height=of_chart))
     return tag(
         "svg",
         *parts,
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {width} {height + _TITLE_LINE}",
+        viewBox=f"0 0 {width} {height}",
+        width=width,
+        height=height,
         font_family="system-ui, sans-serif",
         font_size=14,
     )

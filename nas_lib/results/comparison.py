@@ -17,7 +17,14 @@ from statistics import fmean, stdev
 from nas_lib.results.labels import differing_settings, experiment, labels
 from nas_lib.results.measure import OWN, Measure
 from nas_lib.results.view import SearchView
-from nas_lib.results.yardsticks import COMMON, Quantity, Yardstick, yardstick_of
+from nas_lib.results.yardsticks import (
+    COMMON,
+    Quantity,
+    Yardstick,
+    final_test,
+    with_finals,
+    yardstick_of,
+)
 
 _BASE = "random"  # the kind of controller that others are measured by
 _CONDITIONS = ("task.", "space.", "children.")  # parts that all searches should have in common
@@ -113,7 +120,8 @@ class Comparison:
 
     Attributes:
         procedure: The kind of procedure whose yardstick it is.
-        budget: What every search has used of it: counted children, or epochs of shared weights.
+        budget: What every search has used of it, counted children or epochs of shared weights, but
+            for those that have no more to propose.
         checkpoints: Where along the budget the curves are read; the last is the budget.
         measure: What the scores are; where the searches have different ones, just scores.
         quantities: What the figures are, by name.
@@ -147,6 +155,7 @@ def compare(
 ) -> Comparison:
     """Compare searches at the budget of the one that has used the least.
 
+    One that has nothing new to propose has used whatever it has left: it stays where it ended.
     Searches of several procedures are compared by their children.
 
     Args:
@@ -158,7 +167,9 @@ def compare(
     kinds = {view.config.search.kind for view in views}
     kind = kinds.pop() if len(kinds) == 1 else COMMON
     yardstick = yardstick_of(kind)
-    budget = min(map(yardstick.budget, views))
+    if all(final_test(view) is not None for view in views):
+        yardstick = with_finals(yardstick)
+    budget = _equal_budget(views, yardstick)
     checkpoints = _checkpoints(budget, num_checkpoints or yardstick.num_checkpoints or budget)
     groups = labels([view.config for view in views])
     entries = [
@@ -184,6 +195,12 @@ def compare(
     )
 
 
+def _equal_budget(views: Sequence[SearchView], yardstick: Yardstick) -> int:
+    """Return the least budget used, and the most where no search has anything more to propose."""
+    used = [yardstick.budget(view) for view in views if not view.ended_early]
+    return min(used) if used else max(map(yardstick.budget, views))
+
+
 def _checkpoints(budget: int, num: int) -> tuple[int, ...]:
     marks = (round(budget * i / num) for i in range(1, num + 1))
     return tuple(sorted({mark for mark in marks if mark > 0}))
@@ -197,7 +214,7 @@ def _common_measure(views: Sequence[SearchView]) -> Measure:
 
 def _entry(view: SearchView, label: str, yardstick: Yardstick, checkpoints: Sequence[int]) -> Entry:
     curves = {
-        name: tuple(curve[mark - 1] for mark in checkpoints)
+        name: tuple(curve[min(mark, len(curve)) - 1] if curve else None for mark in checkpoints)
         for name, curve in yardstick.curves(view).items()
     }
     ends = {name: curve[-1] if curve else None for name, curve in curves.items()}

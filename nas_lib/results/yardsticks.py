@@ -9,7 +9,7 @@ as cost the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nas_lib.config.procedures import PROCEDURES
@@ -17,6 +17,7 @@ from nas_lib.named_objects import imported
 from nas_lib.records import ChildRow
 from nas_lib.results.agreement import Correlation, best_kept, derivation
 from nas_lib.results.ranking import TOPS, by_time, score_of, top_k_mean, winner
+from nas_lib.results.rivals import found_by
 from nas_lib.results.shared_progress import shared_progress
 from nas_lib.results.view import SearchView
 
@@ -46,7 +47,7 @@ class Yardstick:
 
     Attributes:
         quantities: Their figures, by their names in JSON.
-        budget: Returns how much of it a search has used; searches are compared at the least.
+        budget: Returns how much of it a search has used.
         values: Returns a search's figures, without those that are the end of a curve.
         curves: Returns what a search comes to along its budget, one value for each unit of that. A
             figure of the same name is where the curve ends at the equal budget.
@@ -66,7 +67,7 @@ class Yardstick:
 
 
 def _num_counted(view: SearchView) -> int:
-    return sum(row.counts and not row.is_repeat for row in view.rows)
+    return sum(row.counts and row.is_explored for row in view.rows)
 
 
 def _values_of_children(view: SearchView) -> Values:
@@ -74,7 +75,8 @@ def _values_of_children(view: SearchView) -> Values:
 
 
 def _tops(view: SearchView) -> Curves:
-    rows, higher = by_time(view.rows), view.measure.higher_is_better
+    rows = by_time(row for row in view.rows if row.is_explored)
+    higher = view.measure.higher_is_better
     return {f"top_{k}": top_k_mean(rows, k, higher_is_better=higher) for k in TOPS}
 
 
@@ -151,6 +153,28 @@ EPOCHS = Yardstick(
     left_out="Some of the searches have shared weights and others none: at equal numbers of "
     "children, what training the shared weights took is left out.",
 )
+
+FINAL = "final"
+"""The name of a figure that only searches with a final training have."""
+
+
+def with_finals(yardstick: Yardstick) -> Yardstick:
+    """Return the same, and besides what the networks are worth in the end."""
+
+    def values(view: SearchView) -> Values:
+        return {**yardstick.values(view), FINAL: final_test(view)}
+
+    quantity = Quantity("Final test", "score", is_result=True)
+    quantities = {**yardstick.quantities, FINAL: quantity}
+    return replace(yardstick, quantities=quantities, values=values)
+
+
+def final_test(view: SearchView) -> float | None:
+    """Return the mean test score over the seeds of the network that won the final training."""
+    final = found_by(view).final
+    winner = None if final is None else final.winner
+    return None if winner is None else winner.tested.mean
+
 
 COMMON = "rounds"
 """Whose yardstick is that of searches of several procedures: all of them train children."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from browser import Page
 from rich.console import Console
-from synthetic import WORDS, four_shared, row, search_view, shared_view
+from synthetic import WORDS, final_view, four_shared, row, search_view, shared_view
 
 from nas_lib.config import (
     EnasRnnSpaceConfig,
@@ -19,8 +20,11 @@ from nas_lib.config import (
     SearchConfig,
     TextTaskConfig,
 )
-from nas_lib.report import compare_json, compare_page, compare_table
+from nas_lib.report import compare_json, compare_page, compare_plot, compare_table
 from nas_lib.results import PERPLEXITY, Comparison, SearchView, compare
+
+SVG = "{http://www.w3.org/2000/svg}"
+TITLES = ["Best so far", "Mean of the best 5", "Mean of the best 15"]
 
 
 def view_of(*scores: float, name: str = "a", **config: Any) -> SearchView:
@@ -98,6 +102,29 @@ class TestRounds:
         assert "measured by random, which proposes every network" in random.text
         assert "measured by reinforce, learning_rate 0.2: one is worth" in first.text
         assert "measured by" not in alone.text
+
+    def test_what_final_trainings_came_to_is_shown_and_explained(self) -> None:
+        final = final_view((0.9, 0.9), test=[(0.7, 0.8)])
+        comparison = compare([replace(view_of(0.5), finals=(final,))])
+        assert "Final test" in printed(comparison)
+        assert "75.00 %" in printed(comparison)
+        assert "won each search's final training" in Page(compare_page(comparison)).text
+        assert "final training" not in Page(compare_page(compare([view_of(0.5)]))).text
+
+    def test_the_plot_is_one_picture_with_a_line_and_a_band_for_each_controller(self) -> None:
+        views = [
+            search_view(60, seed=seed, controller=kind)
+            for kind in ("reinforce", "random")
+            for seed in (0, 1)
+        ]
+        picture = ET.fromstring(compare_plot(compare(views)))
+        texts = [text.text for text in picture.iter(f"{SVG}text")]
+        assert [text for text in texts if text in TITLES] == TITLES
+        assert len(list(picture.iter(f"{SVG}polygon"))) == 3 * 2
+        assert texts.count("random") == 3
+
+    def test_where_nothing_can_be_compared_there_is_no_plot(self) -> None:
+        assert compare_plot(compare([view_of(0.5), view_of(name="empty")])) == ""
 
     def test_perplexities_are_compared_by_the_lowest(self) -> None:
         def text_view(*scores: float, **config: Any) -> SearchView:

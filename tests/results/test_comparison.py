@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from synthetic import IMAGES, WORDS, row, shared_view
+from synthetic import IMAGES, WORDS, final_view, row, shared_view
 
 from nas_lib.config import (
     EnasRnnSpaceConfig,
@@ -47,6 +47,47 @@ def test_searches_are_compared_at_the_budget_of_the_smallest() -> None:
     assert [entry.values["best"] for entry in comparison.entries] == [0.9, 0.4]
     assert [entry.values["top_1"] for entry in comparison.entries] == [0.3, 0.4]
     assert [entry.values["children"] for entry in comparison.entries] == [4, 3]
+
+
+def test_a_search_with_nothing_new_to_propose_stays_where_it_ended() -> None:
+    ended = replace(view_of(0.1, 0.7), ended_early="all 2 architectures of the space are judged")
+    comparison = compare([ended, view_of(0.2, 0.1, 0.4, 0.3, controller=RandomConfig())])
+    assert comparison.budget == 4
+    assert top(comparison, 0, 1) == (0.1, 0.7, 0.7, 0.7)
+    assert comparison.differences[0].means["top_1"].value == pytest.approx(0.3)  # 0.7 - 0.4
+
+
+def test_where_none_has_anything_new_the_longest_says_how_far_curves_go() -> None:
+    ended = [replace(view_of(*scores), ended_early="why") for scores in ((0.1, 0.7), (0.2,))]
+    assert compare(ended).budget == 2
+    assert top(compare(ended[::-1]), 0, 1) == (pytest.approx(0.15), pytest.approx(0.45))
+
+
+def test_what_is_trained_again_to_be_sure_of_the_best_is_none_of_the_budget() -> None:
+    view = view_of(0.1, 0.3, 0.2)
+    again = replace(row(3, 0.9), confirms=view.rows[1].id)
+    comparison = compare([replace(view, rows=(*view.rows, again))])
+    assert comparison.budget == 3
+    assert top(comparison, 0, 1) == (0.1, 0.3, 0.3)
+
+
+class TestFinalTrainings:
+    def trained(self, view: SearchView, *test: float) -> SearchView:
+        found, other = (0.9,) * len(test), (0.8,) * len(test)
+        final = final_view(found, other, test=(test, (0.99,) * len(test)))
+        return replace(view, finals=(final,))
+
+    def test_where_all_searches_have_one_its_test_mean_is_compared_too(self) -> None:
+        random = view_of(0.5, controller=RandomConfig())
+        comparison = compare([self.trained(view_of(0.5), 0.7, 0.8), self.trained(random, 0.6, 0.6)])
+        # (0.7 + 0.8) / 2; of the network that won by its validation scores, whoever tests better
+        assert comparison.groups[0].means["final"] == Mean(pytest.approx(0.75))
+        assert comparison.differences[0].means["final"] == Mean(pytest.approx(0.15))
+
+    def test_where_one_has_none_there_is_nothing_to_compare(self) -> None:
+        random = view_of(0.5, controller=RandomConfig())
+        comparison = compare([self.trained(view_of(0.5), 0.7, 0.8), random])
+        assert "final" not in comparison.quantities
 
 
 def test_crashed_children_are_no_budget() -> None:
