@@ -64,14 +64,16 @@ class ControllerPart(Part):
 
     Attributes:
         learns: Whether what it is told changes what it proposes, as `Controller.learns`.
-        bears_changing_rewards: Whether it may be told another reward of what was judged before, as
-            shared weights do when they have changed.
     """
 
     learns: ClassVar[bool] = True
-    bears_changing_rewards: ClassVar[bool] = True
 
     kind: str
+
+    @property
+    def remembers(self) -> dict[str, str]:
+        """What makes it go by results of earlier rounds, and what to set where it may not."""
+        return {}
 
     @property
     def label(self) -> str:
@@ -112,9 +114,15 @@ class PolicyGradientPart(ControllerPart):
     )
 
     @property
-    def remembers(self) -> bool:
-        """Whether it goes by the results of earlier rounds."""
-        return self.rewards == "rank" or self.repeats == "mutate"
+    def remembers(self) -> dict[str, str]:
+        """Say whether ranks do, and repeats."""
+        instead = {"rank": "controller.rewards to as_given", "mutate": "controller.repeats to keep"}
+        said = {"rewards": self.rewards, "repeats": self.repeats}
+        return {
+            f"controller.{name} {value}": instead[value]
+            for name, value in said.items()
+            if value in instead
+        }
 
     @property
     def label(self) -> str:
@@ -144,7 +152,10 @@ class PpoConfig(PolicyGradientPart):
 class MemoryPart(ControllerPart):
     """What goes by the results alone: it compares new ones with old ones."""
 
-    bears_changing_rewards: ClassVar[bool] = False
+    @property
+    def remembers(self) -> dict[str, str]:
+        """Say that its kind does."""
+        return {f"controller.kind {self.kind}": "controller.kind to reinforce or random"}
 
 
 class EvolutionConfig(MemoryPart):

@@ -87,12 +87,12 @@ class SearchConfig(Part):
             yield Misfit(("final", "task", "space", "children"), sentence)
 
     def _misfits_of_controller(self) -> Iterator[Misfit]:
-        if self.search.kind == "shared" and not self.controller.bears_changing_rewards:
+        remembers = self.controller.remembers if self.search.kind == "shared" else {}
+        for what, instead in remembers.items():
             yield Misfit(
                 ("controller", "search"),
-                f"controller.kind {self.controller.kind} compares results of different times, and "
-                "those of search.kind shared change with its weights: set controller.kind to "
-                "reinforce or random",
+                f"{what} goes by results of different times, and those of search.kind shared "
+                f"change with its weights: set {instead}",
             )
         policy = getattr(self.controller, "policy", None)
         bias, space = getattr(policy, "operation_bias", ()), self.space

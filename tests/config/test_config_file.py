@@ -193,8 +193,20 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ),
         (
             "{space: {kind: enas-micro}, search: {kind: shared}, controller: {kind: evolution}}",
-            "controller.kind evolution compares results of different times, and those of "
+            "controller.kind evolution goes by results of different times, and those of "
             "search.kind shared change with its weights: set controller.kind to reinforce or",
+        ),
+        (
+            "{space: {kind: enas-micro}, search: {kind: shared}, "
+            "controller: {kind: ppo, rewards: rank}}",
+            "controller.rewards rank goes by results of different times, and those of search.kind "
+            "shared change with its weights: set controller.rewards to as_given",
+        ),
+        (
+            "{space: {kind: enas-micro}, search: {kind: shared}, "
+            "controller: {kind: reinforce, repeats: mutate}}",
+            "controller.repeats mutate goes by results of different times, and those of "
+            "search.kind shared change with its weights: set controller.repeats to keep",
         ),
         ("controller: {kind: guess}", "controller.kind should be one of "),
         (
