@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from nas_lib import __version__
+from nas_lib.cli.addresses import WITH_TORCH_MB, require_addresses
 from nas_lib.cli.comparing import compare
 from nas_lib.cli.configuring import check, init, presets
 from nas_lib.cli.exporting import export
@@ -19,13 +20,12 @@ from nas_lib.cli.serving import serve
 from nas_lib.cli.stores import gc, store
 from nas_lib.cli.submitting import schedule, submit
 from nas_lib.cli.training import train
-from nas_lib.errors import MachineError
 
 __all__ = ["cli", "run"]
 
 _WITH_TORCH = ("search", "train", "export", "check", "prepare", "train-child")
 _WITH_MODEL = ("predict", "serve")
-_ADDRESSES_MB = dict.fromkeys(_WITH_TORCH, 1024) | dict.fromkeys(_WITH_MODEL, 640)
+_ADDRESSES_MB = dict.fromkeys(_WITH_TORCH, WITH_TORCH_MB) | dict.fromkeys(_WITH_MODEL, 640)
 _AT_LEAST_MB = 192
 
 
@@ -61,21 +61,7 @@ def cli(context: click.Context) -> None:
     SEARCH is where a search's state lies: a folder, or s3://bucket/prefix
     (gs:// and az:// likewise).
     """
-    _require_addresses(_ADDRESSES_MB.get(context.invoked_subcommand or "", _AT_LEAST_MB))
-
-
-def _require_addresses(size_mb: int) -> None:
-    """Refuse a limit of address space in which libraries end the process, or hang in its import."""
-    try:
-        import resource
-    except ImportError:  # on Windows, which has no such limit
-        return
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < size_mb * 2**20:
-        raise MachineError(
-            f"this process may have {limit // 2**20:,} MiB of address space, and takes "
-            f"{size_mb:,} MiB: raise the limit (ulimit -v)"
-        )
+    require_addresses(_ADDRESSES_MB.get(context.invoked_subcommand or "", _AT_LEAST_MB))
 
 
 for command in (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nas_lib.cli.addresses import WITH_TORCH_MB, require_addresses
 from nas_lib.cli.configuring import load, load_stored, print_json, set_option
 from nas_lib.cli.results import write_page
 from nas_lib.errors import ConfigError, one_line
@@ -33,7 +34,12 @@ _ONLY_AGAINST = ("seeds", "store", "workers", "overrides")
     type=click.IntRange(1, 1024),
     help="Children trained at once; by default one per GPU, or per CPU where there is none.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write an HTML page.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Also write an HTML page; with --against there is one below the store anyway.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @set_option
 @click.pass_context
@@ -70,6 +76,7 @@ def compare(
 
         comparison = compare_searches(*searches)
     else:
+        require_addresses(WITH_TORCH_MB)
         subjects = [_subject(each, overrides) for each in searches]
         comparison = _run(
             subjects, against, seeds=3 if seeds is None else seeds, store=store, workers=workers

@@ -99,9 +99,10 @@ class StageCounter(Listener, ABC):
 
     def opened(self, search: OpenSearch, *, num_rounds: int, workers: int) -> None:
         """Note how much there is to do, and who was best before."""
-        if search.config != self.config:  # a final training, after the search or another one
+        if search.config != self.config:  # a final training after the search, or another search
             self.config, self.best, self.num_repeats = search.config, None, 0
             self.rounds.clear()
+            self._staleness.clear()
         self.measure = search.task.measure
         self.procedure = procedure_of(search.config)  # as it was begun, whatever is asked for now
         stages = self.procedure.stages(search, num_rounds)

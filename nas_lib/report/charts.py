@@ -16,7 +16,7 @@ from nas_lib.report.markup import join, tag
 COLOURS = ("#0b62a4", "#c4500a", "#00735a", "#9a3a80", "#5c5c5c")
 """Okabe and Ito's, darkened until each has a contrast of at least 4.5 on white."""
 
-_DASHES = (None, "7 3", "2 3", "9 3 2 3", None)  # so that a line is known without its colour
+_DASHES = (None, "7 3", "2 3", "9 3 2 3", "14 4")  # so that a line is known without its colour
 _WIDTH, _HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 32, 46  # margins
 _MAX_POINTS = 400  # of a line: more than can be told apart

@@ -265,6 +265,7 @@ def test_a_path_to_something_else_is_one_sentence(
     [
         ("search digits", 800_000, "781 MiB"),
         ("check digits", 800_000, "781 MiB"),
+        ("compare digits --against random", 800_000, "781 MiB"),
         ("predict x y", 500_000, "488 MiB"),
         ("top x", 100_000, "97 MiB"),
     ],

@@ -82,6 +82,32 @@ def test_children_of_two_replicas_at_once_are_each_counted_once(
     assert last.endswith("staleness 1.5, 1,800 children/h, 16.0 s left")
 
 
+def test_of_searches_one_after_the_other_none_tells_what_belongs_to_the_one_before(
+    clock: Time, console: Console
+) -> None:
+    progress = PlainProgress(CONFIG, console)
+    progress.comparing("random, seed 0, in a", number=1, total=2, is_done=True)
+    progress.comparing("random, seed 1, in b", number=2, total=2, is_done=False)
+    progress.opened(opened_search("first"), num_rounds=4, workers=1)
+    progress.proposed(0, 1, ids(0, 1), num_done=0, num_repeats=3)
+    clock.now_s += 2.0
+    progress.ended(ChildResult(ids(0, 1)[0], "ok", 0.99))
+    progress.learned(learned(0, 1, 7))
+    second = tabular(replicas=2, max_children=16)
+    search(second, store="memory://second", rounds=1)
+    progress.opened(OpenSearch("memory://second"), num_rounds=2, workers=1)
+    progress.proposed(0, 1, ids(0, 1), num_done=0, num_repeats=0)
+    clock.now_s += 2.0
+    progress.ended(ChildResult(ids(0, 1)[0], "ok", 0.0))
+    progress.learned(learned(0, 1, 1))
+
+    lines = text_of(console).splitlines()
+    assert lines[:2] == ["1/2: random, seed 0, in a, done before", "2/2: random, seed 1, in b"]
+    assert lines[-1].startswith("replica 0 round 2/2: 1/8 children, mean reward")
+    assert "best 99" not in lines[-1]
+    assert "staleness 1.0" in lines[-1]
+
+
 def test_repeats_are_told_and_none_of_the_count(clock: Time, console: Console) -> None:
     progress = PlainProgress(CONFIG, console)
     progress.opened(opened_search("repeats"), num_rounds=4, workers=8)

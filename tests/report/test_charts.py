@@ -8,7 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
-from nas_lib.report.charts import Series, line_chart, nice_ticks
+from nas_lib.report.charts import Panel, Series, line_chart, nice_ticks, plot
 from nas_lib.report.markup import join, render, tag
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -16,6 +16,28 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def texts(svg: Markup) -> list[str]:
     return [each.text for each in ET.fromstring(svg).iter(f"{SVG}text") if each.text]
+
+
+class TestPlot:
+    def test_charts_stand_side_by_side_as_high_as_the_highest(self) -> None:
+        few = [Series("a", [(1, 2.0), (2, 3.0)])]
+        many = [Series(f"a network of the name {n}", few[0].points) for n in range(4)]
+        none = Panel("nothing", [Series("b", [(1, None)])], "x", "y")
+        svg = ET.fromstring(
+            plot([Panel("few", few, "x", "y"), none, Panel("many", many, "x", "y")])
+        )
+        # two of three, 560 wide; 300 and a legend's second line of 18 high, below a title of 32
+        assert (svg.get("viewBox"), svg.get("width"), svg.get("height")) == (
+            *("0 0 1120 350", "1120", "350"),
+        )
+        placed = [
+            (each.get("x"), each.get("y"), each.get("height")) for each in svg if each.get("y")
+        ]
+        assert [each for each in placed if each[2]] == [("0", "32", "318"), ("560", "32", "318")]
+        assert {"few", "many"} <= set(texts(Markup(ET.tostring(svg, encoding="unicode"))))
+
+    def test_of_charts_without_a_point_there_is_no_plot(self) -> None:
+        assert plot([Panel("nothing", [Series("a", [])], "x", "y")]) == ""
 
 
 class TestChart:
@@ -37,6 +59,14 @@ class TestChart:
         assert max(right) <= 560
         assert [each.get("y") for each in shown] == ["0", "0", "18", "18"]
         assert svg.get("viewBox") == "0 -18 560 318"
+
+    def test_of_two_lines_of_one_colour_the_dashes_differ(self) -> None:
+        lines = [Series(f"{n}", [(1, 2.0), (2, 3.0)]) for n in range(10)]
+        svg = ET.fromstring(line_chart(lines, x_label="", y_label=""))
+        drawn = [path for path in svg.iter(f"{SVG}path") if path.get("stroke-width") == "2"]
+        looks = {(path.get("stroke"), path.get("stroke-dasharray")) for path in drawn}
+        assert len({colour for colour, _ in looks}) == 5
+        assert len(looks) == 10
 
     def test_a_missing_value_breaks_the_line(self) -> None:
         svg = line_chart(
