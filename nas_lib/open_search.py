@@ -36,7 +36,10 @@ class OpenSearch:
 
     def within(self, key: str) -> OpenSearch:
         """Return a final training of this search, which has the same objects of the user's."""
-        uri = layout.within(self.uri, key)
+        return self.beside(layout.within(self.uri, key))
+
+    def beside(self, uri: str) -> OpenSearch:
+        """Return another search, which may have the same objects of the user's."""
         return OpenSearch(uri, space=self.given_space, evaluate=self._given_evaluate)
 
     def finals(self) -> list[OpenSearch]:

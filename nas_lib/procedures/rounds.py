@@ -48,6 +48,7 @@ from nas_lib.procedures.repeats import (
     with_repeats,
 )
 from nas_lib.procedures.shards import PrunedError, pull, pull_versions, push, read_lesson
+from nas_lib.procedures.starts import are_known, known_round, num_known
 from nas_lib.records import ChildId, Confirmation, Learned, Proposed, Rewarded
 from nas_lib.results import SearchView
 from nas_lib.seeds import Stream, seed_for
@@ -165,6 +166,7 @@ class Rounds(Procedure[RoundsConfig]):
             + num_to_settle(search, self.settings, settled, open_rounds),
             finished=not view.open_rounds and is_over and not left,
             ended_early=ended,
+            known=are_known(search, self.settings, explored.rows),
         )
 
     def _budget_is_used(self, view: SearchView) -> bool:
@@ -230,6 +232,8 @@ class Rounds(Procedure[RoundsConfig]):
                 f"{plural(num, 'training')} more: the best {settings.num_confirmed} again, "
                 f"{plural(settings.confirm.trainings, 'time')} each, with other seeds"
             )
+        if num := num_known(search, settings):
+            facts["start"] = plural(num, "known architecture") + " first, as children of the budget"
         return Preview(facts, child="child of the first depth")
 
 
@@ -321,20 +325,23 @@ def _propose(
     versions: Sequence[int] | None,
     run: str,
 ) -> Proposed:
-    num = settings.children_per_round
-    depth = depth_of(search, settings, explored)
+    known = known_round(search, settings, replica, explored)
+    depth = known.depth if known else depth_of(search, settings, explored)
+    architectures = list(known.architectures) if known else []
     shards = pull(search, known=versions)
-    sequences = search.controller.propose(
-        shards,
-        decisions=search.space.decisions(depth),
-        num=num,
-        seed=seed_for(search.config.seed, Stream.PROPOSE, replica, explored),
-    )
+    if num := settings.children_per_round - len(architectures):
+        sequences = search.controller.propose(
+            shards,
+            decisions=search.space.decisions(depth),
+            num=num,
+            seed=seed_for(search.config.seed, Stream.PROPOSE, replica, explored),
+        )
+        architectures += map(search.space.decode, sequences)
     proposed = proposal(
         search,
         replica,
         number,
-        map(search.space.decode, sequences),
+        architectures,
         run=run,
         created_s=time.time(),
         depth=depth,

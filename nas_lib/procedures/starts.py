@@ -6,13 +6,14 @@ proposed them: a lesson takes any tokens that answer the decisions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import RoundsConfig
 from nas_lib.errors import ArchitectureError, ConfigError, CorruptStateError, plural
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.proposals import architecture_misfit
+from nas_lib.procedures.repeats import rounds_by_replica
 from nas_lib.records import ChildId, ChildRow, KnownRound, Start
 from nas_lib.spaces import Space, num_tokens
 from nas_lib.spaces.decisions import check_tokens
@@ -53,6 +54,12 @@ def known_round(
 ) -> KnownRound | None:
     """Return what is known of a replica's round before it is proposed, None where nothing is.
 
+    Args:
+        search: The search.
+        settings: Its settings.
+        replica: The controller replica.
+        number: Its round, without those in which the best are trained again.
+
     Raises:
         CorruptStateError: What is stored is of another space.
     """
@@ -68,24 +75,41 @@ def known_round(
     return rounds[index]
 
 
+def num_known(search: OpenSearch, settings: RoundsConfig) -> int:
+    """Return how many known architectures a search begins with."""
+    return sum(len(each.architectures) for each in _rounds(search, settings))
+
+
 def are_known(
     search: OpenSearch, settings: RoundsConfig, rows: Iterable[ChildRow]
 ) -> frozenset[str]:
-    """Return the ids of those of these children that came first, as known architectures."""
-    start = None if settings.start_from is None else search.store.find(Start, layout.START)
-    if start is None:
+    """Return the ids of those children that came first, as known architectures.
+
+    Args:
+        search: The search.
+        settings: Its settings.
+        rows: Its children, without those that are trained again.
+    """
+    rounds = _rounds(search, settings)
+    if not rounds:
         return frozenset()
-    known = dict(_children(start.rounds, settings.replicas))
-    return frozenset(row.id for row in rows if known.get(row.id) == row.architecture)
+    known = {
+        divmod(index, settings.replicas): len(each.architectures)
+        for index, each in enumerate(rounds)
+    }
+    return frozenset(
+        row.id
+        for replica, found in rounds_by_replica(rows).items()
+        for number, of_round in enumerate(found)
+        for row in of_round
+        if ChildId.parse(row.id).index < known.get((number, replica), 0)
+    )
 
 
-def _children(
-    rounds: Iterable[KnownRound], num_replicas: int
-) -> Iterator[tuple[str, Architecture]]:
-    for index, each in enumerate(rounds):
-        number, replica = divmod(index, num_replicas)
-        for place, architecture in enumerate(each.architectures):
-            yield str(ChildId(replica, number, place)), architecture
+def _rounds(search: OpenSearch, settings: RoundsConfig) -> tuple[KnownRound, ...]:
+    """Return the rounds that known architectures begin, as they are stored."""
+    start = None if settings.start_from is None else search.store.find(Start, layout.START)
+    return () if start is None else start.rounds
 
 
 def as_of(space: Space, given: Architecture) -> Architecture:

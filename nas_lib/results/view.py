@@ -69,6 +69,7 @@ class SearchView:
         kept: The children whose weights are kept, if any are.
         finished: Whether the budget is used up, the stop rule met, or nothing new is proposed.
         ended_early: Why the search is over though its budget is not used; empty where it is not so.
+        known: The children that are known architectures, which the search began with, by their ids.
         test: What was read of the test set so far, oldest first.
         problems: What the search's runs could not do, oldest first.
         data: What the children were trained on, None where there was no data to prepare.
@@ -99,6 +100,7 @@ class SearchView:
     kept: frozenset[str] = frozenset()
     finished: bool = False
     ended_early: str = ""
+    known: frozenset[str] = frozenset()
     test: tuple[TestReading, ...] = ()
     problems: tuple[Problem, ...] = ()
     data: DataSummary | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -85,10 +85,25 @@ class ChoiceSpace:
         return Architecture(self.name, tuple(tokens), config)
 
     def encode(self, architecture: Architecture) -> tuple[int, ...]:
-        """Return the tokens, checked against the configuration string."""
-        if self.decode(architecture.tokens).config != architecture.config:
+        """Return the tokens that the configuration string spells out.
+
+        Where several do, as options read alike, those of the architecture if they are among them.
+        """
+        found = list(self._spelt(list(self._options), architecture.config))
+        if not found:
             raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
-        return architecture.tokens
+        return architecture.tokens if architecture.tokens in found else found[0]
+
+    def _spelt(self, names: Sequence[str], text: str) -> Iterator[tuple[int, ...]]:
+        """Yield tokens of these lists that read like this; options may have blanks of their own."""
+        name, *others = names
+        for token, value in enumerate(self._options[name]):
+            chosen = f"{name}={value}" + (" " if others else "")
+            if not others and text == chosen:
+                yield (token,)
+            elif others and text.startswith(chosen):
+                rest = self._spelt(others, text.removeprefix(chosen))
+                yield from ((token, *tokens) for tokens in rest)
 
     def options(self, architecture: Architecture) -> Mapping[str, Any]:
         """Return the chosen option of each list."""

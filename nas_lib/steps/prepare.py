@@ -20,6 +20,7 @@ from nas_lib.errors import (
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.shards import store_first_shards
 from nas_lib.records import STRICT
+from nas_lib.steps.starting import missing_start
 from nas_lib.store import StoredSearch, layout
 from nas_lib.tasks import Task
 
@@ -56,12 +57,17 @@ def prepare_data(
     if stored is None:
         if config is None:
             raise ConfigError(f"there is no search at {search.uri}, and no configuration came")
+        start = missing_start(search, config)
         read = _read(search.task_of(config))
         search.store.require_create_only()
         stored = _create(search, config, read.prepared)
-    elif config is not None:
-        _check_same(search, stored, config)
+    else:
+        if config is not None:
+            _check_same(search, stored, config)
+        start = missing_start(search, config or stored.config)
     search.store.require_create_only()
+    if start is not None:
+        search.store.settle(layout.START, start)
     if read is None:
         _check_data(search, stored, config or search.store.config(), warn)
     if config is not None:
