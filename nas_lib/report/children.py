@@ -112,7 +112,7 @@ def terminal_leaderboard(
             count_text(row.num_parameters),
             *(() if shared else (count_text(row.num_multiply_adds),)),
             duration_text(row.seconds),
-            brief(view, row.architecture),
+            ("known: " if row.id in view.known else "") + brief(view, row.architecture),
         )
         found.add_row(*map(Text, cells))  # as text: a bracket in it is no markup
     return found
@@ -142,7 +142,7 @@ def _head(view: SearchView) -> tuple[object, ...]:
 
 def _cells(view: SearchView, row: ChildRow) -> tuple[object, ...]:
     return (
-        child_id(row.id) if row.repeat_of is None else _repeat(row.id, row.repeat_of),
+        _child(view, row),
         Number(child_score(view, row), score_of(row)),
         Number(f"{row.reward:.4f}", row.reward),
         Number(count_text(row.num_parameters), row.num_parameters),
@@ -157,9 +157,11 @@ def child_id(child: str) -> Markup:
     return tag("span", child, class_="id")
 
 
-def _repeat(child: str, first: str) -> Markup:
-    """Return a repeat's id, and whose verdict it has."""
-    return Markup("{} = {}").format(child_id(child), child_id(first))
+def _child(view: SearchView, row: ChildRow) -> Markup:
+    """Return a child's id, whose verdict it has if it is a repeat, and whether it was known."""
+    if row.repeat_of is not None:
+        return Markup("{} = {}").format(child_id(row.id), child_id(row.repeat_of))
+    return Markup("{} known").format(child_id(row.id)) if row.id in view.known else child_id(row.id)
 
 
 def child_json(row: ChildRow, rank: int) -> dict[str, Any]:

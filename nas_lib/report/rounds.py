@@ -98,6 +98,13 @@ class RoundsReporter(Reporter):
         if self.view.ended_early:
             yield self.view.ended_early
 
+    def findings(self) -> Iterator[str]:
+        """Yield whether the best child is a known architecture, where a search began with some."""
+        best, num = self.best(), len(self.view.known)
+        if num and best is not None:
+            which = "one of them" if best.id in self.view.known else "a new one"
+            yield f"{plural(num, 'known architecture')} came first; the best child is {which}."
+
     def tables(self, top: int) -> Iterator[Table]:
         """Yield the replicas where there are several, and the best children."""
         if self._search.replicas > 1:
@@ -129,7 +136,7 @@ class RoundsReporter(Reporter):
         return {
             "search": self._search,
             "charts": self._charts() if has_counted else "",
-            "repeats": _repeats(view),
+            "repeats": " ".join([_repeats(view), *self.findings()]),
             "replicas": page_replicas(summaries),
             "replicas_line": replicas_line(summaries, self._search.rounds),
             "pace_line": self.pace_line(),
@@ -146,6 +153,7 @@ class RoundsReporter(Reporter):
         pace = self._pace
         return {
             "rounds_learned": len(self.view.learned),
+            "known_children": sorted(self.view.known),
             "children_per_hour": None if pace is None else children_per_hour(pace, self._a_round),
             "updates_per_minute": None if pace is None else 60 * pace,
             "staleness": None if self._staleness is None else asdict(self._staleness),

@@ -58,8 +58,14 @@ def _best(search: OpenSearch, start: StartConfig) -> Iterator[_Named]:
     other = search.beside(start.search)
     if other.store.find_search() is None:
         raise ConfigError(f"search.start_from: there is no search at {other.uri}")
+    try:
+        rows = view_search(other).rows
+    except ConfigError as err:
+        raise ConfigError(
+            f"search.start_from: the search at {other.uri} cannot be read: {err}"
+        ) from err
     best: dict[str, _Named] = {}
-    for row in leaderboard(view_search(other).rows):
+    for row in leaderboard(rows):
         if row.status == "ok":
             called = f"{row.id} of {other.uri}"
             best.setdefault(row.architecture.id, _Named(row.architecture, called))

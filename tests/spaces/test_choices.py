@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from space_contract import Example, SpaceContract
 from space_strategies import choice_spaces
 
+from nas_lib.architecture import Architecture
 from nas_lib.config import CustomSpaceConfig
 from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.spaces import Choice, ChoiceSpace, Space, SpacePart, space_size
@@ -31,6 +32,22 @@ def test_a_choice_space_is_of_all_combinations() -> None:
 
 def test_tokens_become_options() -> None:
     assert SPACE.options(SPACE.decode((1, 2))) == {"op": "pool", "width": 64}
+
+
+@pytest.mark.parametrize("tokens", [(), (0, 0), (1, 1, 1)])
+def test_the_text_says_which_options_are_meant(tokens: tuple[int, ...]) -> None:
+    assert SPACE.encode(Architecture("choices", tokens, "op=pool width=64")) == (1, 2)
+
+
+def test_options_may_have_blanks_and_read_alike() -> None:
+    space = ChoiceSpace(a=["x", "x b=1", 1, "1"], b=[1, "1 c=2"], c=[2, "2 c=2"])
+
+    assert space.encode(Architecture("choices", (), "a=x b=1 b=1 c=2")) == (1, 0, 0)
+    for text in ("a=x b=1 c=2 c=2", "a=1 b=1 c=2"):
+        found = space.encode(Architecture("choices", (), text))
+        assert space.decode(found).config == text
+    for tokens in ((2, 0, 0), (3, 0, 0)):  # of those that read alike, what it was
+        assert space.encode(space.decode(tokens)) == tokens
 
 
 def test_a_list_without_options_is_refused() -> None:
