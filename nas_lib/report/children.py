@@ -112,7 +112,7 @@ def terminal_leaderboard(
             count_text(row.num_parameters),
             *(() if shared else (count_text(row.num_multiply_adds),)),
             duration_text(row.seconds),
-            ("known: " if row.id in view.known else "") + brief(view, row.architecture),
+            brief(view, row.architecture),
         )
         found.add_row(*map(Text, cells))  # as text: a bracket in it is no markup
     return found
