@@ -14,7 +14,6 @@ from nas_lib.report.markup import Number, chart_figure, join, render, table, tag
 from nas_lib.report.reporter import ComparisonStyle, reporter_for
 from nas_lib.results import Comparison
 from nas_lib.results.comparison import Mean
-from nas_lib.results.yardsticks import FINAL
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -131,7 +130,8 @@ def compare_page(comparison: Comparison) -> str:
         searches=_searches(comparison),
         controllers=_controllers(comparison),
         charts=join(*_charts(comparison), *_difference_charts(comparison)),
-        has_finals=FINAL in comparison.quantities,
+        has_confirmed="confirmed" in comparison.quantities,
+        has_finals="final" in comparison.quantities,
         base=comparison.base,
         base_is_random=comparison.base_is_random,
         direction=_direction(comparison),

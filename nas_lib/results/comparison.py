@@ -21,8 +21,7 @@ from nas_lib.results.yardsticks import (
     COMMON,
     Quantity,
     Yardstick,
-    final_test,
-    with_finals,
+    with_later,
     yardstick_of,
 )
 
@@ -167,9 +166,9 @@ def compare(
     kinds = {view.config.search.kind for view in views}
     kind = kinds.pop() if len(kinds) == 1 else COMMON
     yardstick = yardstick_of(kind)
-    if all(final_test(view) is not None for view in views):
-        yardstick = with_finals(yardstick)
     budget = _equal_budget(views, yardstick)
+    is_equal = all(view.ended_early or yardstick.budget(view) == budget for view in views)
+    yardstick = with_later(yardstick, views, is_equal=is_equal)
     checkpoints = _checkpoints(budget, num_checkpoints or yardstick.num_checkpoints or budget)
     groups = labels([view.config for view in views])
     entries = [

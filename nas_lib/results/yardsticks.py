@@ -154,19 +154,37 @@ EPOCHS = Yardstick(
     "children, what training the shared weights took is left out.",
 )
 
-FINAL = "final"
-"""The name of a figure that only searches with a final training have."""
 
+def with_later(yardstick: Yardstick, views: Sequence[SearchView], *, is_equal: bool) -> Yardstick:
+    """Return the same with what comes after the budget, as far as all of the searches have it.
 
-def with_finals(yardstick: Yardstick) -> Yardstick:
-    """Return the same, and besides what the networks are worth in the end."""
+    Args:
+        yardstick: What they are compared by before that.
+        views: The searches.
+        is_equal: Whether all have used the same budget, so that differences mean something.
+    """
+    found = {
+        name: later
+        for name, later in LATER.items()
+        if all(later.value(view) is not None for view in views)
+    }
 
     def values(view: SearchView) -> Values:
-        return {**yardstick.values(view), FINAL: final_test(view)}
+        return {
+            **yardstick.values(view),
+            **{name: later.value(view) for name, later in found.items()},
+        }
 
-    quantity = Quantity("Final test", "score", is_result=True)
-    quantities = {**yardstick.quantities, FINAL: quantity}
-    return replace(yardstick, quantities=quantities, values=values)
+    quantities = {
+        name: Quantity(later.title, "score", is_result=is_equal) for name, later in found.items()
+    }
+    return replace(yardstick, quantities={**yardstick.quantities, **quantities}, values=values)
+
+
+def confirmed_mean(view: SearchView) -> float | None:
+    """Return the mean over all trainings of the best that was trained again."""
+    best = next(iter(view.standings), None)
+    return best.seeds.mean if best is not None and best.is_confirmed else None
 
 
 def final_test(view: SearchView) -> float | None:
@@ -175,6 +193,25 @@ def final_test(view: SearchView) -> float | None:
     winner = None if final is None else final.winner
     return None if winner is None else winner.tested.mean
 
+
+@dataclass(frozen=True)
+class Later:
+    """A figure of what a search does once its budget is used.
+
+    Attributes:
+        title: In a column's head.
+        value: Returns it, None where the search has none.
+    """
+
+    title: str
+    value: Callable[[SearchView], float | None]
+
+
+LATER = {
+    "confirmed": Later("Confirmed", confirmed_mean),
+    "final": Later("Final test", final_test),
+}
+"""By their names in JSON."""
 
 COMMON = "rounds"
 """Whose yardstick is that of searches of several procedures: all of them train children."""

@@ -111,6 +111,14 @@ class TestRounds:
         assert "won each search's final training" in Page(compare_page(comparison)).text
         assert "final training" not in Page(compare_page(compare([view_of(0.5)]))).text
 
+    def test_what_was_trained_again_is_shown_and_explained(self) -> None:
+        view = view_of(0.5)
+        again = replace(row(1, 0.7), confirms=view.rows[0].id)
+        comparison = compare([replace(view, rows=(*view.rows, again))])
+        assert "Confirmed" in printed(comparison)
+        assert "60.00 %" in printed(comparison)  # (50 + 70) / 2
+        assert "Confirmed is the best network" in Page(compare_page(comparison)).text
+
     def test_the_plot_is_one_picture_with_a_line_and_a_band_for_each_controller(self) -> None:
         views = [
             search_view(60, seed=seed, controller=kind)

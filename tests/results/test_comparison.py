@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from synthetic import IMAGES, WORDS, final_view, row, shared_view
+from synthetic import IMAGES, WORDS, chain, final_view, row, shared_view
 
 from nas_lib.config import (
     EnasRnnSpaceConfig,
@@ -69,6 +69,36 @@ def test_what_is_trained_again_to_be_sure_of_the_best_is_none_of_the_budget() ->
     comparison = compare([replace(view, rows=(*view.rows, again))])
     assert comparison.budget == 3
     assert top(comparison, 0, 1) == (0.1, 0.3, 0.3)
+
+
+class TestConfirmed:
+    def confirmed(self, *scores: float, again: float, **config: Any) -> SearchView:
+        """Return a search whose second child was trained again."""
+        view = view_of(*scores, **config)
+        rows = [
+            replace(each, architecture=chain(f"conv {1 + 2 * at}x3x24/1x1 <- image"))
+            for at, each in enumerate(view.rows)
+        ]
+        second = replace(row(len(scores), again), architecture=rows[1].architecture)
+        return replace(view, rows=(*rows, replace(second, confirms=rows[1].id)))
+
+    def test_the_best_by_all_its_trainings_is_compared_by_their_mean(self) -> None:
+        policy = self.confirmed(0.1, 0.9, again=0.5)
+        random = self.confirmed(0.1, 0.6, again=0.6, controller=RandomConfig())
+        comparison = compare([policy, random])
+        # (0.9 + 0.5) / 2 = 0.7; minus (0.6 + 0.6) / 2
+        assert comparison.groups[0].means["confirmed"] == Mean(pytest.approx(0.7))
+        assert comparison.differences[0].means["confirmed"] == Mean(pytest.approx(0.1))
+
+    def test_at_budgets_that_differ_its_difference_means_nothing(self) -> None:
+        longer = self.confirmed(0.1, 0.9, 0.2, again=0.5)
+        random = self.confirmed(0.1, 0.6, again=0.6, controller=RandomConfig())
+        (difference,) = compare([longer, random]).differences
+        assert "confirmed" not in difference.means
+
+    def test_where_one_was_not_trained_again_there_is_nothing_to_compare(self) -> None:
+        comparison = compare([self.confirmed(0.1, 0.9, again=0.5), view_of(0.3, seed=1)])
+        assert "confirmed" not in comparison.quantities
 
 
 class TestFinalTrainings:
