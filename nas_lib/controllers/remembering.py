@@ -61,8 +61,8 @@ class RememberingController:
             return tokens
         width = num_tokens(decisions)
         known_NW = Memory.of(shards).tokens
-        if width < self._num_tokens:  # of this depth
-            known_NW = known_NW[(known_NW[:, width:] == NO_TOKEN).all(1), :width]
+        is_of_depth = (known_NW != NO_TOKEN).sum(1) == width
+        known_NW = known_NW[is_of_depth, :width]
         tokens_CW = np.array(tokens, np.int32).reshape(num, width)
         # of its own: the other's stream begins with the seed alone
         rng = np.random.default_rng([seed, 1])
