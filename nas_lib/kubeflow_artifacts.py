@@ -24,7 +24,7 @@ from nas_lib.report import (
     summary_lines,
 )
 from nas_lib.report.model import model_lines
-from nas_lib.results import SearchView, winner
+from nas_lib.results import SearchView
 from nas_lib.results.rivals import found_by
 from nas_lib.steps import RoundSummary
 from nas_lib.store import SearchStore, layout
@@ -240,9 +240,12 @@ def _preformatted(text: str) -> str:
 
 def _metrics(view: SearchView) -> Metrics:
     metrics = {"children": float(len(view.judged))}
-    best = winner(view.rows)
-    if best is not None and best.score is not None:
-        metrics["best score"] = best.score
+    best = view.best
+    if best is not None and best.seeds.mean is not None:
+        metrics["best score"] = best.seeds.mean
+        if best.is_confirmed:
+            metrics |= {"trainings of the best": float(len(best.seeds.scores))}
+            metrics |= {"spread of the best": best.seeds.spread} if best.seeds.spread else {}
     final = found_by(view).final
     handed_on = None if final is None else final.score_handed_on
     for reading in [handed_on] if handed_on else view.test[-1:]:

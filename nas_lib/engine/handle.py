@@ -13,8 +13,9 @@ from nas_lib.models import ImageModel, TextModel, open_model
 from nas_lib.models.opening import newest_model
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildRow
-from nas_lib.results import SearchView, leaderboard, winner
+from nas_lib.results import SearchView, score_of
 from nas_lib.results.final import outcome
+from nas_lib.results.intervals import Seeds
 from nas_lib.spaces import Space
 from nas_lib.store import layout
 from nas_lib.tasks import Evaluate
@@ -24,16 +25,34 @@ if TYPE_CHECKING:
 
 
 class FoundChild(ChildRow):
-    """A child of a search, whose network is at hand."""
+    """A child of a search, whose network is at hand. It stands for its architecture."""
 
     _uri: str
+    _seeds: Seeds
 
     @classmethod
-    def of(cls, row: ChildRow, uri: str) -> FoundChild:
-        """Return a child of the search at this URI."""
+    def of(cls, row: ChildRow, uri: str, seeds: Seeds | None = None) -> FoundChild:
+        """Return a child of the search at this URI, with the scores of its architecture."""
         found = cls(**{field.name: getattr(row, field.name) for field in fields(row)})
-        object.__setattr__(found, "_uri", uri)  # it is frozen, and this is no part of the record
+        own = (score,) if (score := score_of(row)) is not None else ()
+        for name, value in {"_uri": uri, "_seeds": seeds or Seeds(own)}.items():
+            object.__setattr__(found, name, value)  # it is frozen: they are no part of the record
         return found
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """The scores of all trainings of its architecture that came to their end."""
+        return self._seeds.scores
+
+    @property
+    def mean_score(self) -> float | None:
+        """Their mean, None where there is none."""
+        return self._seeds.mean
+
+    @property
+    def spread(self) -> float | None:
+        """Their sample standard deviation, None for fewer than two."""
+        return self._seeds.spread
 
     def __eq__(self, other: object) -> bool:
         """Say whether it is the same child, in a table or here."""
@@ -84,13 +103,16 @@ class SearchHandle:
 
     @property
     def best(self) -> FoundChild | None:
-        """The child with the highest reward, None if training succeeded for none.
+        """The child that stands for the best architecture, None if training succeeded for none.
 
-        Of a final training it is the one that is handed on, once there is a winner.
+        That is the one with the best mean score where the best were trained again. Of a final
+        training it is the one that is handed on, once there is a winner.
         """
         handed_on = outcome(self.view).handed_on if self._is_final else None
-        best = handed_on or winner(self.view.compared)
-        return None if best is None else FoundChild.of(best, self.uri)
+        if handed_on is not None:
+            return FoundChild.of(handed_on, self.uri)
+        best = self.view.best
+        return None if best is None else FoundChild.of(best.row, self.uri, best.seeds)
 
     @property
     def finals(self) -> tuple[SearchHandle, ...]:
@@ -120,8 +142,9 @@ class SearchHandle:
         return open_model(f"{around}/{layout.model_folder(info.id)}")
 
     def leaderboard(self, top: int = 10) -> list[FoundChild]:
-        """Return the best children, best first."""
-        return [FoundChild.of(row, self.uri) for row in leaderboard(self.view.rows, top)]
+        """Return the best children, best first; those of architectures that were trained again."""
+        best = self.view.standings[:top]
+        return [FoundChild.of(each.row, self.uri, each.seeds) for each in best]
 
 
 def open(

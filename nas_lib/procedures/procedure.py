@@ -18,7 +18,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
 from nas_lib.procedures.proposals import Assignment
 from nas_lib.records import Child, ChildRow, Learned, RunPlan
-from nas_lib.results import SearchView, best_kept, leaderboard, winner
+from nas_lib.results import SearchView, best_kept, leaderboard
 from nas_lib.store import layout
 from nas_lib.tasks import Task
 
@@ -180,8 +180,9 @@ class Procedure(ABC, Generic[S]):
         if search.config.final.follows:
             return ()
         has_weights = leaderboard(view.rows, view.config.children.keep)
-        found = [winner(view.rows), *(row for row in has_weights if row == best_kept(view))]
-        return dict.fromkeys(row.id for row in found if row is not None)
+        found = [view.best.row] if view.best else []
+        found += [row for row in has_weights if row == best_kept(view)]
+        return dict.fromkeys(row.id for row in found)
 
     def kept(self, search: OpenSearch, best: Sequence[ChildRow]) -> frozenset[str]:
         """Return the children whose weights are of use, of those that rounds have kept."""

@@ -18,8 +18,9 @@ from nas_lib.report.formatting import (
     status_text,
 )
 from nas_lib.report.markup import Number, table, tag
-from nas_lib.results import SearchView
-from nas_lib.results.ranking import by_time, leaderboard, score_of, status_counts, winner
+from nas_lib.results import Measure, SearchView, Standing
+from nas_lib.results.intervals import Seeds
+from nas_lib.results.ranking import by_time, score_of, status_counts
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,12 +56,34 @@ def children_parts(view: SearchView) -> Iterator[str]:
     yield total + (f" ({', '.join(failed)})" if failed else "")
     if view.num_repeats:
         yield plural(view.num_repeats, "repeat")
-    best = winner(view.compared)
-    yield (
-        f"best {view.measure.name} {child_score(view, best)} ({best.id})"
-        if best
-        else "no best child yet"
+    if view.num_again:
+        yield f"{len(view.again):,} of {plural(view.num_again, 'training')} of the best again"
+    yield _best_part(view)
+
+
+def _best_part(view: SearchView) -> str:
+    """Say which is the best, and how good it is."""
+    best, name = view.best, view.measure.name
+    if best is None:
+        return "no best child yet"
+    if not best.is_confirmed:
+        return f"best {name} {child_score(view, best.row)} ({best.row.id})"
+    text = seeds_text(view.measure, best.seeds)
+    return (
+        f"best mean {name} {text} of {plural(len(best.seeds.scores), 'training')} ({best.row.id})"
     )
+
+
+def seeds_text(measure: Measure, seeds: Seeds) -> str:
+    """Return the mean of some scores, with their standard deviation."""
+    return score_text(measure, seeds.mean, error=seeds.spread)
+
+
+def standing_score(view: SearchView, standing: Standing) -> str:
+    """Return a score, of what was trained again the mean, its spread and how often it was."""
+    if not standing.is_confirmed:
+        return child_score(view, standing.row)
+    return f"{seeds_text(view.measure, standing.seeds)} ({len(standing.seeds.scores)})"
 
 
 def children_note(view: SearchView) -> str:
@@ -70,6 +93,8 @@ def children_note(view: SearchView) -> str:
     parts.append(f"{view.open_children:,} open")
     if view.num_repeats:
         parts.append(plural(view.num_repeats, "repeat"))
+    if view.num_again:
+        parts.append(f"{len(view.again):,} of {plural(view.num_again, 'training')} again")
     return f"of {view.num_children:,}: {', '.join(parts)}"
 
 
@@ -88,8 +113,9 @@ def terminal_leaderboard(
     from rich.table import Column, Table
     from rich.text import Text
 
-    shared = shared or {}
-    names = ("Reward", "Param.", *(() if shared else ("Mult-adds",)), "Time")  # room for 80
+    shared, best = shared or {}, view.standings[:top]
+    is_short = not shared and not any(each.is_confirmed for each in best)
+    names = ("Reward", "Param.", *(("Mult-adds",) if is_short else ()), "Time")  # room for 80
     found = Table(
         Column("#", justify="right"),
         Column("Child", no_wrap=True),
@@ -102,15 +128,16 @@ def terminal_leaderboard(
         pad_edge=False,
         expand=True,
     )
-    for rank, row in enumerate(leaderboard(view.compared, top), start=1):
+    for rank, standing in enumerate(best, start=1):
+        row = standing.row
         cells = (
             str(rank),
             row.id,
-            child_score(view, row),
+            standing_score(view, standing),
             *([shared[row.id]] if shared else ()),
             f"{row.reward:.4f}",
             count_text(row.num_parameters),
-            *(() if shared else (count_text(row.num_multiply_adds),)),
+            *((count_text(row.num_multiply_adds),) if is_short else ()),
             duration_text(row.seconds),
             brief(view, row.architecture),
         )
@@ -120,8 +147,11 @@ def terminal_leaderboard(
 
 def best_children(view: SearchView) -> Markup:
     """Return the page's leaderboard."""
-    best = enumerate(leaderboard(view.compared, _TOP), start=1)
-    rows = ((Number(f"{rank}", rank), *_cells(view, row)) for rank, row in best)
+    best = enumerate(view.standings[:_TOP], start=1)
+    rows = (
+        (Number(f"{rank}", rank), *_cells(view, each.row, standing_score(view, each)))
+        for rank, each in best
+    )
     return table((Number("#"), *_head(view)), rows)
 
 
@@ -131,7 +161,7 @@ def all_children(view: SearchView) -> tuple[str, Markup]:
     shown = rows[-_MAX_ROWS:]
     which = "All" if len(shown) == len(rows) else f"The last {len(shown):,} of"
     return f"{which} {len(rows):,} children", table(
-        _head(view), (_cells(view, row) for row in shown)
+        _head(view), (_cells(view, row, child_score(view, row)) for row in shown)
     )
 
 
@@ -140,10 +170,10 @@ def _head(view: SearchView) -> tuple[object, ...]:
     return ("Child", *map(Number, measures), "Architecture")
 
 
-def _cells(view: SearchView, row: ChildRow) -> tuple[object, ...]:
+def _cells(view: SearchView, row: ChildRow, score: str) -> tuple[object, ...]:
     return (
         _child(view, row),
-        Number(child_score(view, row), score_of(row)),
+        Number(score, score_of(row)),
         Number(f"{row.reward:.4f}", row.reward),
         Number(count_text(row.num_parameters), row.num_parameters),
         Number(count_text(row.num_multiply_adds), row.num_multiply_adds),
@@ -158,20 +188,29 @@ def child_id(child: str) -> Markup:
 
 
 def _child(view: SearchView, row: ChildRow) -> Markup:
-    """Return a child's id, whose verdict it has if it is a repeat, and whether it was known."""
+    """Return a child's id, whose verdict it has or which one it trains again, or that it was known.
+
+    A repeat has another one's verdict.
+    """
     if row.repeat_of is not None:
         return Markup("{} = {}").format(child_id(row.id), child_id(row.repeat_of))
+    if row.confirms is not None:
+        return Markup("{}, {} again").format(child_id(row.id), child_id(row.confirms))
     return Markup("{} known").format(child_id(row.id)) if row.id in view.known else child_id(row.id)
 
 
-def child_json(row: ChildRow, rank: int) -> dict[str, Any]:
-    """Return a child of the leaderboard as plain data."""
+def child_json(standing: Standing, rank: int) -> dict[str, Any]:
+    """Return a child of the leaderboard as plain data, with the scores of its architecture."""
+    row, seeds = standing.row, standing.seeds
     return {
         "rank": rank,
         "child": row.id,
         "status": row.status,
         "score": score_of(row),
         "reward": row.reward,
+        "mean_score": seeds.mean,
+        "spread": seeds.spread,
+        "trainings": len(seeds.scores),
         "num_parameters": row.num_parameters,
         "num_multiply_adds": row.num_multiply_adds,
         "seconds": row.seconds,

@@ -26,7 +26,7 @@ from nas_lib.report.contenders import (
 from nas_lib.report.formatting import score_text
 from nas_lib.report.markup import join
 from nas_lib.report.using import uses
-from nas_lib.results import Measure, SearchView, winner
+from nas_lib.results import Measure, SearchView
 from nas_lib.results.final import Outcome
 from nas_lib.results.intervals import Interval, over_examples
 from nas_lib.results.rivals import Found, Rival, Verdict, found_by
@@ -200,7 +200,7 @@ def model_lines(found: Found) -> Iterator[str]:
 def may_be_trained(view: SearchView) -> bool:
     """Say whether there is something to train at length."""
     is_trained_here = view.config.final.children is not None
-    return is_trained_here and view.finished and winner(view.compared) is not None
+    return is_trained_here and view.finished and view.best is not None
 
 
 def how_to_train(view: SearchView) -> str:
@@ -230,7 +230,7 @@ def model_parts(view: SearchView) -> dict[str, Any]:
         "curves": "" if final is None else _curves(final, lines),
         "every_title": "What the grid came to" if has_grid else "All that were trained",
         "every": page_table(every) if len(every) > 1 else "",
-        "uses": list(uses(view)) if winner(view.compared) else [],
+        "uses": list(uses(view)) if view.best else [],
         "how_to_train": f"{how_to_train(view)} --references",
     }
 

@@ -10,7 +10,14 @@ from markupsafe import Markup
 from nas_lib.config_file import identity_settings, to_yaml
 from nas_lib.named_objects import INLINE
 from nas_lib.records import ChildRow, Problem, TestReading
-from nas_lib.report.children import all_children, child_id, child_score, children_note
+from nas_lib.report.children import (
+    all_children,
+    child_id,
+    child_score,
+    children_note,
+    seeds_text,
+    standing_score,
+)
 from nas_lib.report.formatting import NONE, duration_text, score_text, status_text, time_text
 from nas_lib.report.markup import Figure, Number, render, table, tag
 from nas_lib.report.model import model_parts
@@ -61,7 +68,7 @@ def problem_page(uri: str, problems: Sequence[Problem]) -> str:
 def _figures(view: SearchView, reporter: Reporter, best: ChildRow | None) -> Iterator[Figure]:
     """Yield the numbers that stand out at the top."""
     name = f"Best {view.measure.name}"
-    yield Figure(name, child_score(view, best), "" if best is None else best.id)
+    yield Figure(name, _best_score(view, best), "" if best is None else best.id)
     if view.measure.is_held_out:
         yield _test_figure(view, best, reporter.final_reading())
     yield Figure("Children", f"{len(view.judged):,}", children_note(view))
@@ -72,6 +79,14 @@ def _figures(view: SearchView, reporter: Reporter, best: ChildRow | None) -> Ite
     if left_s is not None:
         note = f"{reporter.time_left_of}at the recent pace"
         yield Figure("Time left", duration_text(left_s), note)
+
+
+def _best_score(view: SearchView, best: ChildRow | None) -> str:
+    """Return the score of what was found, of all its trainings where it stands for several."""
+    standing = view.best
+    if standing is None or best != standing.row:
+        return child_score(view, best)
+    return standing_score(view, standing)
 
 
 def _test_figure(view: SearchView, best: ChildRow | None, final: TestReading | None) -> Figure:
@@ -104,6 +119,9 @@ def _winner_facts(
     yield "Child", tag("code", best.id)
     yield "Architecture", tag("code", best.architecture.id)
     yield view.measure.name.capitalize(), child_score(view, best)
+    if view.best and best == view.best.row and view.best.is_confirmed:
+        num = len(view.best.seeds.scores)
+        yield f"Mean of {num} trainings", seeds_text(view.measure, view.best.seeds)
     yield "Reward", f"{best.reward:.5g}"
     for reading in view.test:
         if reading.child == best.id:

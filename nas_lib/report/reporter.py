@@ -13,7 +13,7 @@ from nas_lib.named_objects import imported
 from nas_lib.records import ChildRow, RunPlan, TestReading
 from nas_lib.report.children import children_parts, terminal_leaderboard
 from nas_lib.report.markup import Figure
-from nas_lib.results import SearchView, winner
+from nas_lib.results import SearchView
 from nas_lib.results.rivals import found_by
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Reporter(ABC):
 
     def best(self) -> ChildRow | None:
         """Return the child that stands for what was found."""
-        return winner(self.view.compared)
+        best = self.view.best
+        return None if best is None else best.row
 
     def final_reading(self) -> TestReading | None:
         """Return the test score of the network that is handed on in the end, if there is one."""

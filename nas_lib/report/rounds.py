@@ -15,6 +15,7 @@ from nas_lib.errors import plural
 from nas_lib.records import ChildRow
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.children import best_children
+from nas_lib.report.confirmation import confirmation_lines
 from nas_lib.report.formatting import rate_text
 from nas_lib.report.learning import metric_charts
 from nas_lib.report.markup import Figure, chart_figure, join
@@ -99,10 +100,14 @@ class RoundsReporter(Reporter):
             yield self.view.ended_early
 
     def findings(self) -> Iterator[str]:
-        """Yield whether the best child is a known architecture, where a search began with some."""
-        best, num = self.best(), len(self.view.known)
+        """Yield whether the best is a known one, and what training the best again has changed."""
+        yield from self._of_known()
+        yield from confirmation_lines(self.view)
+
+    def _of_known(self) -> Iterator[str]:
+        best, num = self.view.best, len(self.view.known)
         if num and best is not None:
-            which = "one of them" if best.id in self.view.known else "a new one"
+            which = "one of them" if best.first.id in self.view.known else "a new one"
             yield f"{plural(num, 'known architecture')} came first; the best child is {which}."
 
     def tables(self, top: int) -> Iterator[Table]:
@@ -136,7 +141,8 @@ class RoundsReporter(Reporter):
         return {
             "search": self._search,
             "charts": self._charts() if has_counted else "",
-            "repeats": " ".join([_repeats(view), *self.findings()]),
+            "repeats": " ".join([_repeats(view), *self._of_known()]),
+            "confirmation": " ".join(confirmation_lines(view)),
             "replicas": page_replicas(summaries),
             "replicas_line": replicas_line(summaries, self._search.rounds),
             "pace_line": self.pace_line(),
@@ -229,7 +235,7 @@ def _tops(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
 
 def _depth(view: SearchView, rows: Sequence[ChildRow]) -> Markup:
     """Return how many layers the children have, nothing where all have the same."""
-    counted = [row.architecture for row in rows if row.counts and not row.is_repeat]
+    counted = [row.architecture for row in rows if row.counts and row.is_explored]
     # In every space the depth follows from the number of tokens, so one plan of each is enough.
     examples = {len(each.tokens): each for each in counted}
     layers = {length: _num_layers(view, each) for length, each in examples.items()}

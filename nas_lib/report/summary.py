@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from nas_lib.errors import one_line, plural
 from nas_lib.records import ChildRow, TestReading
-from nas_lib.report.children import brief, child_json, child_score
+from nas_lib.report.children import brief, child_json, standing_score
 from nas_lib.report.formatting import score_text
 from nas_lib.report.model import model_json, model_lines, terminal_final
 from nas_lib.report.reporter import Reporter, reporter_of
-from nas_lib.results import SearchView, best_kept, leaderboard, score_of, winner
+from nas_lib.results import SearchView, best_kept, score_of
 from nas_lib.results.ranking import repeated_architectures, status_counts
 from nas_lib.results.rivals import found_by
 
@@ -25,7 +25,7 @@ _MOST_LOST = 3  # runs: what is older says little of how a search stands
 
 def winner_lines(view: SearchView) -> list[str]:
     """Return the winner in a line, and what shared weights chose where it is none of that."""
-    best, chosen = winner(view.compared), best_kept(view)
+    best, chosen = view.best.row if view.best else None, best_kept(view)
     if best is None:
         return []
     if chosen is None or chosen == best:
@@ -80,8 +80,13 @@ def _model_lines(view: SearchView, reporter: Reporter) -> list[str]:
 def leaderboard_text(view: SearchView, top: int) -> str:
     """Return the best children in columns of plain text, empty where there is none."""
     rows = [
-        (str(rank), row.id, child_score(view, row), brief(view, row.architecture)[:_BRIEF])
-        for rank, row in enumerate(leaderboard(view.compared, top), start=1)
+        (
+            str(rank),
+            each.row.id,
+            standing_score(view, each),
+            brief(view, each.row.architecture)[:_BRIEF],
+        )
+        for rank, each in enumerate(view.standings[:top], start=1)
     ]
     if not rows:
         return ""
@@ -110,10 +115,10 @@ def terminal_parts(view: SearchView, top: int) -> Iterator[Table | str]:
 
 def leaderboard_json(view: SearchView, top: int | None) -> dict[str, Any]:
     """Return the best children and all that is known of the search as plain data."""
-    best = enumerate(leaderboard(view.compared, top), start=1)
+    best = enumerate(view.standings[:top], start=1)
     return {
         "search": summary_json(view),
-        "leaderboard": [child_json(row, rank) for rank, row in best],
+        "leaderboard": [child_json(each, rank) for rank, each in best],
         **reporter_of(view).details(),
         **({"model": model_json(view)} if view.finals or view.models else {}),
     }
@@ -133,6 +138,7 @@ def summary_json(view: SearchView) -> dict[str, Any]:
         "max_children": view.num_children,
         "children": len(view.judged),
         "repeats": view.num_repeats,
+        "trained_again": len(view.again),
         "open_children": view.open_children,
         "lost_runs": [plan.run for plan in view.lost_runs],
         "counts": dict(status_counts(view.rows)),

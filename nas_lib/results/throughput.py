@@ -87,10 +87,17 @@ def rounds_left(view: SearchView, search: RoundsConfig) -> int:
     """Return how many rounds the slowest replica still has, with as many repeats as before."""
     if search.repeats == "train":
         num_learned = Counter(entry.replica for entry in view.learned)
-        return max(0, search.rounds - min(num_learned[each] for each in range(search.replicas)))
+        to_explore = search.rounds - min(num_learned[each] for each in range(search.replicas))
+        return max(0, to_explore) + _rounds_again(view, search)
     num_judged = _num_judged(view)
     num_left = max(search.share(each) - num_judged[each] for each in range(search.replicas))
-    return max(0, math.ceil(num_left / judged_per_round(view, search)))
+    to_explore = max(0, math.ceil(num_left / judged_per_round(view, search)))
+    return to_explore + _rounds_again(view, search)
+
+
+def _rounds_again(view: SearchView, search: RoundsConfig) -> int:
+    """Return how many rounds are left in which the best are trained again."""
+    return math.ceil(max(0, view.num_again - len(view.again)) / search.children_per_round)
 
 
 def _num_judged(view: SearchView) -> Counter[int]:

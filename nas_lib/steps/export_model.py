@@ -6,7 +6,7 @@ from nas_lib.config import FinalsConfig, OwnChildrenConfig
 from nas_lib.errors import ConfigError, NasError, one_line
 from nas_lib.models import ModelInfo
 from nas_lib.open_search import OpenSearch
-from nas_lib.results import SearchView, leaderboard
+from nas_lib.results import SearchView
 from nas_lib.results.final import Outcome, outcome
 from nas_lib.steps.reporting import view_search
 from nas_lib.store import layout
@@ -100,10 +100,9 @@ def _choice(view: SearchView) -> tuple[str, str]:
             f"the search in {view.uri} is not finished: it has {len(view.judged):,} of "
             f"{view.num_children:,} children; go on with it, or name one of them"
         )
-    best = next((row for row in leaderboard(view.rows) if row.status == "ok"), None)
-    if best is None:
+    if view.best is None:
         raise NothingToExportError(f"none of the children in {view.uri} was trained to its end")
-    return "", best.id
+    return "", view.best.row.id
 
 
 def _parts(search: OpenSearch, network: str) -> tuple[str, str]:

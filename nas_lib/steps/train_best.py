@@ -22,7 +22,6 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.final import architecture_of
 from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildId, FinalTraining
-from nas_lib.results import leaderboard
 from nas_lib.spaces import ReferencePlan, SpacePart, planned
 from nas_lib.steps.reporting import view_search
 from nas_lib.store import StoredSearch, layout
@@ -93,7 +92,7 @@ def _best(search: OpenSearch, final: FinalConfig, top: int | None) -> list[_Chos
             "lower its budget, or name the networks to train"
         )
     best: dict[str, _Chosen] = {}
-    for row in leaderboard(view.rows):
+    for row in (each.row for each in view.standings):
         if row.status == "ok":
             best.setdefault(row.architecture.id, _Chosen(row.architecture, row.id))
     wanted = final.top if top is None else top
