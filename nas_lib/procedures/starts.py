@@ -12,7 +12,7 @@ from nas_lib.architecture import Architecture
 from nas_lib.config import RoundsConfig
 from nas_lib.errors import ArchitectureError, ConfigError, CorruptStateError, plural
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures.proposals import architecture_misfit
+from nas_lib.procedures.proposals import ANY_DEPTH, architecture_misfit
 from nas_lib.procedures.repeats import rounds_by_replica
 from nas_lib.records import ChildId, ChildRow, KnownRound, Start
 from nas_lib.spaces import Space, num_tokens
@@ -69,10 +69,17 @@ def known_round(
     rounds = search.store.read(Start, layout.START).rounds
     if index >= len(rounds):
         return None
-    for each in rounds[index].architectures:
-        if wrong := architecture_misfit(search, each, depth=rounds[index].depth):
-            raise CorruptStateError.of_content(layout.START, wrong)
+    if wrong := _misfit(search, settings, rounds[index]):
+        raise CorruptStateError.of_content(layout.START, wrong)
     return rounds[index]
+
+
+def _misfit(search: OpenSearch, settings: RoundsConfig, known: KnownRound) -> str:
+    """Say why a round cannot begin like this; empty if it can."""
+    if known.depth == ANY_DEPTH or not 1 <= len(known.architectures) <= settings.children_per_round:
+        return f"a round cannot begin with {len(known.architectures)} of depth {known.depth}"
+    wrong = (architecture_misfit(search, each, depth=known.depth) for each in known.architectures)
+    return next(filter(None, wrong), "")
 
 
 def num_known(search: OpenSearch, settings: RoundsConfig) -> int:

@@ -59,7 +59,7 @@ def _best(search: OpenSearch, start: StartConfig) -> Iterator[_Named]:
     if other.store.find_search() is None:
         raise ConfigError(f"search.start_from: there is no search at {other.uri}")
     try:
-        rows = view_search(other).rows
+        rows = view_search(other).compared
     except ConfigError as err:
         raise ConfigError(
             f"search.start_from: the search at {other.uri} cannot be read: {err}"

@@ -225,6 +225,24 @@ class TestRuns:
         assert [found[f"r{replica:03d}-{number:06d}-00"] for replica, number in numbers] == TEXTS
         assert len(handle.view.known) == 8
 
+    def test_those_that_a_stop_rule_left_come_when_it_is_lifted_after_the_best_were_trained_again(
+        self,
+    ) -> None:
+        noisy = {
+            "children": {"noisy": True},
+            "confirm": {"networks": 2, "trainings": 2},
+            "max_children": 16,
+        }
+        stopped = run(TEXTS, stop_at_score=0.7, **noisy)
+        assert len(stopped.view.known) == 4
+        assert [row.confirms is None for row in stopped.children] == 4 * [True] + 4 * [False]
+
+        handle = run(TEXTS, stopped.uri, **noisy)
+
+        found = [row for row in handle.children if row.confirms is None]
+        assert [row.architecture.config for row in found][:8] == TEXTS
+        assert handle.view.known == {row.id for row in found[:8]}
+
     def test_children_that_follow_are_those_of_the_same_seed(self) -> None:
         """Random search draws by the number of the round: a list of two rounds takes two away."""
         known = run(TEXTS, controller=RandomConfig(), max_children=24)
@@ -275,11 +293,17 @@ class TestRuns:
     def test_what_is_stored_of_them_is_looked_at(self) -> None:
         uri = run(TEXTS, run_rounds=1).uri
         objects = OpenSearch(uri).store.objects
-        forged = KnownRound(1, (Architecture("choices", (3, 3, 2), TEXTS[0]),))
-
-        objects.replace(layout.START, to_json(Start((forged, forged), time.time())))
-        with pytest.raises(CorruptStateError, match=r"object start.json .*not what its tokens say"):
-            run(TEXTS, uri)
+        right, wrong = SPACE.decode((0, 1, 2)), Architecture("choices", (3, 3, 2), TEXTS[0])
+        for forged, said in (
+            (KnownRound(1, (wrong,)), "the text of an architecture is not what its tokens say"),
+            (KnownRound(2, (right,)), "the space has no depth 2"),
+            (KnownRound(0, (right,)), "a round cannot begin with 1 of depth 0"),
+            (KnownRound(1, 5 * (right,)), "a round cannot begin with 5 of depth 1"),
+            (KnownRound(1, ()), "a round cannot begin with 0 of depth 1"),
+        ):
+            objects.replace(layout.START, to_json(Start((forged, forged), time.time())))
+            with pytest.raises(CorruptStateError, match=f"object start.json .*{said}"):
+                run(TEXTS, uri)
 
         objects.delete(layout.START)  # and is made again, by whoever prepares
         assert texts(run(TEXTS, uri))[:8] == TEXTS
