@@ -13,7 +13,6 @@ from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.starts import as_of, rounds_of
 from nas_lib.records import Start
-from nas_lib.results import leaderboard
 from nas_lib.spaces import Space
 from nas_lib.steps.reporting import view_search
 from nas_lib.store import layout
@@ -59,13 +58,13 @@ def _best(search: OpenSearch, start: StartConfig) -> Iterator[_Named]:
     if other.store.find_search() is None:
         raise ConfigError(f"search.start_from: there is no search at {other.uri}")
     try:
-        rows = view_search(other).compared
+        standings = view_search(other).standings
     except ConfigError as err:
         raise ConfigError(
             f"search.start_from: the search at {other.uri} cannot be read: {err}"
         ) from err
     best: dict[str, _Named] = {}
-    for row in leaderboard(rows):
+    for row in (each.row for each in standings):
         if row.status == "ok":
             called = f"{row.id} of {other.uri}"
             best.setdefault(row.architecture.id, _Named(row.architecture, called))

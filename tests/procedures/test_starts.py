@@ -345,6 +345,23 @@ class TestAnotherSearch:
         wanted = list(dict.fromkeys([best[3], TEXTS[0], *best[:4]]))
         assert texts(run(both))[: len(wanted)] == wanted
 
+    def test_its_best_are_those_that_were_as_good_when_they_were_trained_again(self) -> None:
+        lucky: set[str] = set()
+
+        def evaluate(architecture: Architecture) -> float:
+            is_first = architecture.id not in lucky
+            lucky.add(architecture.id)
+            return 1 - product(architecture) if is_first else product(architecture)
+
+        noisy = {"children": {"noisy": True}, "confirm": {"networks": 2, "trainings": 2}}
+        config = tabular(start_from=TEXTS[:4], max_children=16, **noisy)
+        other = search(config, store=place(), space=SPACE, evaluate=evaluate, workers=1)
+
+        best, second = (each.row.architecture.config for each in other.view.standings[:2])
+        assert texts(run({"search": other.uri, "best": 2}, max_children=4))[:2] == [best, second]
+        alone = max(other.children, key=lambda row: row.reward)  # by luck
+        assert alone.architecture.config != best
+
     def test_it_may_go_on_or_be_deleted_once_the_search_is_begun(self, tmp_path: Any) -> None:
         other, uri = str(tmp_path / "other"), place()
         begun = run(None, other, max_children=24, run_rounds=3)
