@@ -174,16 +174,23 @@ class EvolutionConfig(MemoryPart):
         "The paper has 100, for thousands of children.",
     )
     sample: int = Field(
-        5, ge=1, le=1000, description="Of them take part in a tournament; the paper has 25."
+        10, ge=1, le=1000, description="Of them take part in a tournament; the paper has 25."
     )
 
 
 class LocalSearchConfig(MemoryPart):
-    """Local search (White et al. 2021): all that differ from the best in one decision, in turn."""
+    """Local search (White et al. 2021): what differs from the best results in one decision."""
 
     kind: Literal["local-search"] = "local-search"
     initial: int = Field(
-        10, ge=1, le=1000, description="Drawn at random first; the best of them is the start."
+        16, ge=1, le=1000, description="Drawn at random first; the best of them are the starts."
+    )
+    starts: int = Field(
+        4,
+        ge=1,
+        le=1000,
+        description="Best results whose neighbours have their turn side by side. With 1 all are "
+        "the best one's: somewhat faster, but not where rewards are noisy or replicas many.",
     )
 
 

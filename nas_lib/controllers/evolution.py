@@ -9,6 +9,7 @@ import numpy as np
 from nas_lib.config import EvolutionConfig
 from nas_lib.controllers.memory import Memory, Tokens
 from nas_lib.controllers.mutation import Limits, at_depth, draw, mutated
+from nas_lib.controllers.novelty import Known
 
 _TRIES = 4
 """Batches of children with so many decisions changed, before another one is."""
@@ -23,7 +24,7 @@ class Evolution:
         self._config = config
 
     def candidates(
-        self, memory: Memory, limits_W: Limits, *, num: int, rng: np.random.Generator
+        self, memory: Memory, known: Known, limits_W: Limits, *, num: int, rng: np.random.Generator
     ) -> Iterator[Tokens]:
         """Yield what the population lacks, then children of other tournaments each time."""
         # Of a population that waits for its first results nothing is known: random ones it is.

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from nas_lib.config import ForestConfig
 from nas_lib.controllers.memory import Memory, Tokens
 from nas_lib.controllers.mutation import Limits, at_depth, draw, mutated
+from nas_lib.controllers.novelty import Known
 from nas_lib.errors import MissingExtraError
 
 Features = npt.NDArray[np.float32]
@@ -40,7 +41,7 @@ class Forest:
         self._regressor = RandomForestRegressor
 
     def candidates(
-        self, memory: Memory, limits_W: Limits, *, num: int, rng: np.random.Generator
+        self, memory: Memory, known: Known, limits_W: Limits, *, num: int, rng: np.random.Generator
     ) -> Iterator[Tokens]:
         """Yield what the opening lacks, then candidates in the order of their bound."""
         config = self._config

@@ -23,6 +23,9 @@ Rewards = npt.NDArray[np.float64]
 NO_TOKEN = -1
 """Stands where an architecture of a smaller depth has no token."""
 
+_WIDTHS = (np.int8, np.int32)
+"""Of stored tokens: the first where all fit in."""
+
 MOST = 2000
 """Results that are kept."""
 
@@ -53,12 +56,16 @@ class Memory:
     def of(cls, shards: Sequence[Shard]) -> Memory:
         """Return what the first of a controller's shards holds."""
         state = cast(Mapping[str, Any], shards[0].state)
-        return cls(state["tokens"], state["rewards"], state["num_results"])
+        tokens = state["tokens"].astype(np.int32, copy=False)
+        return cls(tokens, state["rewards"], state["num_results"])
 
     @property
     def state(self) -> State:
-        """What the first shard keeps of it, by name."""
-        return {"tokens": self.tokens, "rewards": self.rewards, "num_results": self.num_results}
+        """What the first shard keeps of it, by name; it is written in each round, so as small."""
+        small, wide = _WIDTHS
+        fits = self.tokens.max(initial=0) <= np.iinfo(small).max
+        tokens = self.tokens.astype(small if fits else wide, copy=False)
+        return {"tokens": tokens, "rewards": self.rewards, "num_results": self.num_results}
 
     def after(self, lesson: Lesson, *, most: int = MOST) -> Memory:
         """Return the memory with what a round's lesson says, and at most so many results."""
@@ -83,8 +90,8 @@ class Memory:
     def misfit(self) -> str:
         """Say why this cannot have been stored; empty if it can."""
         tokens, rewards = self.tokens, self.rewards
-        if not isinstance(tokens, np.ndarray) or tokens.dtype != np.int32 or tokens.ndim != 2:
-            return "expected tokens to be rows of int32"
+        if not isinstance(tokens, np.ndarray) or tokens.dtype not in _WIDTHS or tokens.ndim != 2:
+            return "expected tokens to be rows of int32, or of int8"
         if not isinstance(rewards, np.ndarray) or rewards.dtype != np.float64:
             return "expected rewards to be float64"
         if rewards.shape != tokens.shape[:1]:

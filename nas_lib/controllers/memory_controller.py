@@ -10,7 +10,7 @@ import numpy as np
 
 from nas_lib.controllers.memory import NO_TOKEN, Memory, Tokens, results_of
 from nas_lib.controllers.mutation import Limits, token_limits
-from nas_lib.controllers.novelty import first_new
+from nas_lib.controllers.novelty import Known, first_new
 from nas_lib.controllers.state import (
     NOTHING,
     Lesson,
@@ -28,7 +28,7 @@ class Proposer(Protocol):
     """Says which architectures are wanted next, by the results so far."""
 
     def candidates(
-        self, memory: Memory, limits_W: Limits, *, num: int, rng: np.random.Generator
+        self, memory: Memory, known: Known, limits_W: Limits, *, num: int, rng: np.random.Generator
     ) -> Iterator[Tokens]:
         """Yield batches of architectures, those first that are wanted most.
 
@@ -37,6 +37,7 @@ class Proposer(Protocol):
 
         Args:
             memory: All results there are, maybe of smaller depths.
+            known: Those of this depth, for who would rather not offer them.
             limits_W: How many values each token may have at this depth.
             num: How many architectures are proposed at once.
             rng: All randomness.
@@ -70,8 +71,9 @@ class MemoryController:
         """Return what the proposer wants first, without what was judged before."""
         memory, limits_W = Memory.of(shards), token_limits(decisions)
         rng = np.random.default_rng(seed)
-        wanted = self._proposer.candidates(memory, limits_W, num=num, rng=rng)
-        found = first_new(wanted, memory, limits_W, num=num, rng=rng)
+        known = Known.of(memory, len(limits_W))
+        wanted = self._proposer.candidates(memory, known, limits_W, num=num, rng=rng)
+        found = first_new(wanted, known, limits_W, num=num, rng=rng)
         return [tuple(row) for row in found.tolist()]
 
     def lesson(

@@ -48,11 +48,19 @@ def mutated(tokens_CW: Tokens, limits_W: Limits, rng: np.random.Generator) -> To
     return changed
 
 
-def neighbours(tokens_W: Tokens, limits_W: Limits) -> Tokens:
-    """Return all architectures `[C, W]` that differ from one in one token."""
+def changes(limits_W: Limits) -> tuple[Limits, Limits]:
+    """Return all changes of one token, as its column and a step `[C]`, which is added to it.
+
+    A sum counts on from 0 where it reaches the number of values.
+    """
     columns = np.repeat(np.arange(len(limits_W)), limits_W - 1)
     firsts = np.cumsum(limits_W - 1) - (limits_W - 1)
-    steps = np.arange(len(columns)) - np.repeat(firsts, limits_W - 1) + 1
+    return columns, np.arange(len(columns)) - firsts[columns] + 1
+
+
+def neighbours(tokens_W: Tokens, limits_W: Limits) -> Tokens:
+    """Return all architectures `[C, W]` that differ from one in one token."""
+    columns, steps = changes(limits_W)
     found = np.repeat(tokens_W[None, :], len(columns), axis=0)
     found[np.arange(len(columns)), columns] = (tokens_W[columns] + steps) % limits_W[columns]
     return found

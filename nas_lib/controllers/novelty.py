@@ -1,12 +1,13 @@
 """What is new: architectures that no result is of, none twice.
 
-Letters in names: C candidates, W tokens of an architecture, N results.
+Letters in names: C candidates, W tokens of an architecture, N results, S starts.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas_lib.controllers.memory import NO_TOKEN, Memory, Tokens
-from nas_lib.controllers.mutation import Limits, draw
+from nas_lib.controllers.mutation import Limits, changes, draw
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -22,9 +23,50 @@ _FEW = 4
 """So many times what is known and wanted, and a space is listed rather than drawn from."""
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The architectures of one depth that were judged, by their hashes `[N]`, sorted."""
+
+    hashes: Hashes
+
+    @classmethod
+    def of(cls, memory: Memory, num_tokens: int) -> Known:
+        """Return those of a memory that have so many tokens."""
+        rows = memory.tokens
+        is_of_it = np.ones(len(rows), bool)
+        if num_tokens < rows.shape[1]:
+            is_of_it &= rows[:, num_tokens] == NO_TOKEN
+        if num_tokens:
+            is_of_it &= rows[:, num_tokens - 1] != NO_TOKEN
+        return cls(np.sort(hashes(rows[is_of_it, :num_tokens])))
+
+    def new(self, hashes_C: Hashes) -> npt.NDArray[np.int64]:
+        """Return which candidates are not among them, each once, in their order."""
+        places = np.searchsorted(self.hashes, hashes_C)
+        places[places == len(self.hashes)] = 0
+        unknown = np.arange(len(hashes_C))
+        if len(self.hashes):
+            unknown = np.flatnonzero(self.hashes[places] != hashes_C)
+        return unknown[np.sort(np.unique(hashes_C[unknown], return_index=True)[1])]
+
+
+def hashes(tokens_CW: npt.NDArray[Any]) -> Hashes:
+    """Return numbers that are equal for equal architectures, and practically never for others."""
+    wide = tokens_CW.astype(np.uint64)
+    wide *= factors(tokens_CW.shape[1])
+    summed: Hashes = wide.sum(1, dtype=np.uint64)
+    return summed
+
+
+@cache
+def factors(num_tokens: int) -> Hashes:
+    """Return by what each token counts in a hash: random, so that sums hardly ever are equal."""
+    return np.random.default_rng(0).integers(2**64, size=num_tokens, dtype=np.uint64) | np.uint64(1)
+
+
 def first_new(
     batches: Iterable[Tokens],
-    memory: Memory,
+    known: Known,
     limits_W: Limits,
     *,
     num: int,
@@ -35,64 +77,55 @@ def first_new(
     Args:
         batches: Candidates `[C, W]` in the order in which they are wanted; a further batch is
             asked for while too few of those before it are new.
-        memory: What is not new, as far as it is of this depth.
+        known: What is not new.
         limits_W: Of the tokens at this depth.
         num: How many; only where the space has no more that are new, some are repeats.
         rng: For the random ones.
     """
-    known_N = hashes(at_this_depth(memory, len(limits_W)))
     found = np.zeros((0, len(limits_W)), np.int32)
     for batch in batches:
-        found = _new(np.concatenate([found, batch]), known_N)[:num]
+        found = _with_new(found, batch, known, num)
         if len(found) == num:
             return found
-    return _filled(found, known_N, limits_W, num, rng)
+    return _filled(found, known, limits_W, num, rng)
 
 
-def at_this_depth(memory: Memory, num_tokens: int) -> Tokens:
-    """Return the architectures `[N, W]` of a memory that have so many tokens."""
-    rows = memory.tokens
-    is_of_it = np.ones(len(rows), bool)
-    if num_tokens < rows.shape[1]:
-        is_of_it &= rows[:, num_tokens] == NO_TOKEN
-    if num_tokens:
-        is_of_it &= rows[:, num_tokens - 1] != NO_TOKEN
-    return rows[is_of_it, :num_tokens]
+def new_neighbours(
+    starts_SW: Tokens, known: Known, limits_W: Limits, rng: np.random.Generator
+) -> tuple[Tokens, npt.NDArray[np.int64]]:
+    """Return what is new and differs in one token from a start, and from which `[C]`.
+
+    Those of the first start come first, of each in random order.
+    """
+    columns_C, steps_C = changes(limits_W)
+    order_SC = rng.permuted(np.tile(np.arange(len(columns_C)), (len(starts_SW), 1)), axis=1)
+    columns_SC = columns_C[order_SC]
+    before_SC = np.take_along_axis(starts_SW, columns_SC, 1)
+    after_SC = (before_SC + steps_C[order_SC]) % limits_W[columns_SC]
+    # only those that are new are made: the hash of the others follows from that of the start
+    change_SC = (after_SC - before_SC).astype(np.uint64) * factors(len(limits_W))[columns_SC]
+    new = known.new((hashes(starts_SW)[:, None] + change_SC).ravel())
+    starts = np.arange(len(starts_SW)).repeat(len(columns_C))[new]
+    found = starts_SW[starts]
+    found[np.arange(len(new)), columns_SC.ravel()[new]] = after_SC.ravel()[new]
+    return found, starts
 
 
-def hashes(tokens_CW: npt.NDArray[Any]) -> Hashes:
-    """Return numbers that are equal for equal architectures, and practically never for others."""
-    wide = tokens_CW.astype(np.uint64)
-    wide *= _factors(tokens_CW.shape[1])
-    summed: Hashes = wide.sum(1, dtype=np.uint64)
-    return summed
-
-
-@cache
-def _factors(num_tokens: int) -> Hashes:
-    """Return a random factor for each token: a sum of products is 0 once in 2^64 times."""
-    return np.random.default_rng(0).integers(2**64, size=num_tokens, dtype=np.uint64) | np.uint64(1)
-
-
-def _new(tokens_CW: Tokens, known_N: Hashes) -> Tokens:
-    """Return the candidates that are not known, each once, in their order."""
-    found_C = hashes(tokens_CW)
-    is_new = ~np.isin(found_C, known_N)
-    is_first = np.zeros(len(found_C), bool)
-    is_first[np.unique(found_C, return_index=True)[1]] = True
-    return tokens_CW[is_new & is_first]
+def _with_new(found: Tokens, batch: Tokens, known: Known, num: int) -> Tokens:
+    tokens_CW = np.concatenate([found, batch])
+    return tokens_CW[known.new(hashes(tokens_CW))[:num]]
 
 
 def _filled(
-    found: Tokens, known_N: Hashes, limits_W: Limits, num: int, rng: np.random.Generator
+    found: Tokens, known: Known, limits_W: Limits, num: int, rng: np.random.Generator
 ) -> Tokens:
     """Return what was found, and random new ones up to `num`; repeats if there are no more."""
     size = math.prod(limits_W.tolist())
-    if size > _FEW * (len(known_N) + num):
+    if size > _FEW * (len(known.hashes) + num):
         while len(found) < num:  # at least three of four draws are new
-            found = _new(np.concatenate([found, draw(limits_W, num, rng)]), known_N)[:num]
+            found = _with_new(found, draw(limits_W, num, rng), known, num)
         return found
     if size > 1:
         listed = np.stack(np.unravel_index(rng.permutation(size), limits_W), 1).astype(np.int32)
-        found = _new(np.concatenate([found, listed]), known_N)[:num]
+        found = _with_new(found, listed, known, num)
     return np.concatenate([found, draw(limits_W, num - len(found), rng)])
