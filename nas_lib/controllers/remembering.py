@@ -95,8 +95,8 @@ class RememberingController:
             return shard
         if shard.index:
             return after
-        memory = Memory.of([shard])
-        return _with_memory(after, memory.after(lesson) if lesson.rewards else memory)
+        # Those that do not count too, so that none is tried again.
+        return _with_memory(after, Memory.of([shard]).after(lesson))
 
     def misfit(self, shard: Shard, *, num_shards: int) -> str:
         """Look at what is remembered, and let the other look at the rest."""
@@ -110,8 +110,11 @@ class RememberingController:
         return wrong or self._controller.lesson_misfit(lesson)
 
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
-        """Return what the other says."""
-        return self._controller.metrics(lesson, [_without_memory(shard) for shard in shards])
+        """Return what the other says; its baseline is in another unit than the mean reward."""
+        found = self._controller.metrics(lesson, [_without_memory(shard) for shard in shards])
+        if self._ranks and "baseline" in found:
+            found["baseline_by_rank"] = found.pop("baseline")
+        return found
 
 
 def earned_by_rank(rewards: Sequence[float | None], *, before: Rewards) -> list[float | None]:

@@ -50,6 +50,15 @@ METRIC_CHARTS = (
         },
     ),
     MetricChart(
+        "Baseline",
+        "by rank",
+        {"baseline_by_rank": "baseline"},
+        {
+            "baseline_by_rank": "What architectures earned of late by their rank among all so far "
+            "(rewards: rank): 1 if they are like those before them, more if they are better."
+        },
+    ),
+    MetricChart(
         "Entropy",
         "nats",
         {"entropy": "entropy"},

@@ -7,11 +7,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-from controller_contract import Decisions, PolicyContract, learn
+from controller_contract import Decisions, Learn, PolicyContract, Propose, learn, state
 from decision_lists import SPACES, cnn_decisions
 
 from nas_lib.config import EnasPolicyConfig, NasPolicyConfig, PpoConfig, ReinforceConfig
 from nas_lib.controllers import Shard, build_controller
+from nas_lib.controllers.memory import Memory
 from nas_lib.controllers.state import join
 
 
@@ -66,13 +67,26 @@ class TestPpoWithThePolicyOfEnas(PolicyContract):
         return SPACES[request.param]
 
 
-class TestRewardsByRankAndRepeatsMutated(PolicyContract):
+class RememberingContract(PolicyContract):
+    def test_a_round_in_which_no_child_counts_is_noted_and_teaches_nothing(
+        self, shards: Sequence[Shard], propose: Propose, learn: Learn
+    ) -> None:
+        """But that these are not to be tried again."""
+        tokens = propose(shards)
+        learned = learn(shards, tokens, [None] * 8)
+        assert join(learned).tobytes() == join(shards).tobytes()
+        assert state(learned[1:]) == state([shard.with_applied(0, 0) for shard in shards[1:]])
+        assert not len(Memory.of(learned).judged().rewards)
+        assert not set(propose(learned)) & set(tokens)
+
+
+class TestRewardsByRankAndRepeatsMutated(RememberingContract):
     config = ReinforceConfig(
         policy=NasPolicyConfig(hidden_size=3), rewards="rank", repeats="mutate", entropy_weight=0.1
     )
 
 
-class TestPpoOfRewardsByRank(PolicyContract):
+class TestPpoOfRewardsByRank(RememberingContract):
     config = PpoConfig(
         policy=EnasPolicyConfig(hidden_size=5),
         rewards="rank",

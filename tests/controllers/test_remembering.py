@@ -109,14 +109,9 @@ def test_the_mean_reward_and_what_is_remembered_are_in_the_unit_of_the_user() ->
     assert Memory.of(after).rewards.tolist() == pytest.approx([30, math.nan, 50], nan_ok=True)
     assert Memory.of(after).tokens.tolist() == [[*each] for each in tokens]
     # q = 1/4 and 3/4: the mean of log(4/3) and log(4)
-    assert controller.metrics(lesson, after)["baseline"] == pytest.approx(math.log(16 / 3) / 2)
-
-
-def test_a_round_without_a_reward_is_not_remembered() -> None:
-    controller = controller_of(rewards="rank")
-    shards = controller.init(seed=0, num_shards=2)
-    tokens = controller.propose(shards, decisions=DECISIONS, num=2, seed=0)
-    assert Memory.of(learn(controller, shards, tokens, [None, None])).num_results == 0
+    assert controller.metrics(lesson, after)["baseline_by_rank"] == pytest.approx(
+        math.log(16 / 3) / 2
+    )
 
 
 @pytest.mark.parametrize("kind", ["reinforce", "ppo"])
