@@ -120,6 +120,28 @@ def results_of(
     return {"tokens": padded, "rewards": np.array(earned, np.float64)}
 
 
+def results_misfit(found: State, limits_W: npt.NDArray[np.int64]) -> str:
+    """Say why what is stored by these names cannot be results; empty if it can.
+
+    Args:
+        found: Of a shard or a lesson.
+        limits_W: Of the tokens at the greatest depth, how many values each can have.
+    """
+    names = ("num_results", "rewards", "tokens")
+    if sorted(found) != [*names]:
+        return f"expected {', '.join(names)}, got {', '.join(sorted(found)) or 'nothing':.80}"
+    memory = Memory(**cast(Mapping[str, Any], found))
+    return memory.misfit() or _tokens_misfit(memory.tokens, limits_W)
+
+
+def _tokens_misfit(tokens_NW: Tokens, limits_W: npt.NDArray[np.int64]) -> str:
+    if tokens_NW.shape[1] != len(limits_W):
+        return f"expected architectures of {len(limits_W)} tokens, got {tokens_NW.shape[1]}"
+    if not ((tokens_NW >= NO_TOKEN) & (tokens_NW < limits_W)).all():
+        return "tokens has some that no decision allows"
+    return ""
+
+
 def _kept(rewards_N: Rewards, most: int) -> npt.NDArray[np.int64]:
     """Return which results are kept, in their order: the newest, and the best of all."""
     num_best = min(NUM_BEST, most // 2)

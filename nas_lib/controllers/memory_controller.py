@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
-from nas_lib.controllers.memory import NO_TOKEN, Memory, Tokens, results_of
+from nas_lib.controllers.memory import Memory, Tokens, results_misfit, results_of
 from nas_lib.controllers.mutation import Limits, token_limits
 from nas_lib.controllers.novelty import Known, first_new
 from nas_lib.controllers.state import (
@@ -105,7 +105,7 @@ class MemoryController:
         """Look at the results in the first shard; there is nothing in the others."""
         wrong = slice_misfit(shard, num_parameters=0, num_shards=num_shards)
         if wrong or shard.index == 0:
-            return wrong or self._results_misfit(shard.state)
+            return wrong or results_misfit(shard.state, self._limits_W)
         what = ", ".join(sorted(shard.state))
         return f"expected a shard without a state, got {what:.80}" if what else ""
 
@@ -113,24 +113,9 @@ class MemoryController:
         """Look at the results in it."""
         wrong = array_misfit("values", lesson.values, 0)
         num_results = len(lesson.arrays.get("rewards", ()))
-        return wrong or self._results_misfit({**lesson.arrays, "num_results": num_results})
+        results: State = {**lesson.arrays, "num_results": num_results}
+        return wrong or results_misfit(results, self._limits_W)
 
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
         """Return what the lesson says; there is no policy that could be undecided."""
         return dict(lesson.metrics)
-
-    def _results_misfit(self, state: State) -> str:
-        """Say why these cannot be results of this space; empty if they can."""
-        names = ("num_results", "rewards", "tokens")
-        if sorted(state) != [*names]:
-            return f"expected {', '.join(names)}, got {', '.join(sorted(state)) or 'nothing':.80}"
-        memory = Memory(**cast(Mapping[str, Any], state))
-        return memory.misfit() or self._tokens_misfit(memory.tokens)
-
-    def _tokens_misfit(self, tokens_NW: Tokens) -> str:
-        num_tokens = len(self._limits_W)
-        if tokens_NW.shape[1] != num_tokens:
-            return f"expected architectures of {num_tokens} tokens, got {tokens_NW.shape[1]}"
-        if not ((tokens_NW >= NO_TOKEN) & (tokens_NW < self._limits_W)).all():
-            return "tokens has some that no decision allows"
-        return ""

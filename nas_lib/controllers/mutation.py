@@ -9,7 +9,6 @@ Letters in names: W tokens of an architecture, C candidates.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +74,3 @@ def at_depth(tokens_CW: Tokens, limits_W: Limits, rng: np.random.Generator) -> T
     wanted = tokens_CW[:, : len(limits_W)]
     lacks = wanted == NO_TOKEN
     return np.where(lacks, draw(limits_W, len(wanted), rng), wanted) if lacks.any() else wanted
-
-
-def keys(tokens_CW: npt.NDArray[Any]) -> list[bytes]:
-    """Return what is equal for equal architectures only."""
-    return [row.tobytes() for row in np.ascontiguousarray(tokens_CW, np.int32)]

@@ -8,25 +8,24 @@ depth.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from nas_lib.config import PolicyGradientPart
 from nas_lib.controllers.controller import Controller
-from nas_lib.controllers.memory import NO_TOKEN, Memory, Rewards, Tokens, results_of
-from nas_lib.controllers.mutation import Limits, keys, mutated, token_limits
+from nas_lib.controllers.memory import Memory, Rewards, Tokens, results_misfit, results_of
+from nas_lib.controllers.mutation import Limits, mutated, token_limits
+from nas_lib.controllers.novelty import Known, first_new, hashes
 from nas_lib.controllers.state import Lesson, Shard, mean_reward
-from nas_lib.spaces.decisions import Decision, num_tokens
+from nas_lib.spaces.decisions import Decision
 
 _NAMES = frozenset({"tokens", "rewards", "num_results"})
 """Of what a `Memory` keeps in a shard."""
 
-_TRIES = 1000
-"""So often is a token of a proposal changed, at most, until it is a new one."""
+_MOST_CHANGES = 100
+"""So often is a token of a repeat changed, at most, until it is new; then random ones are."""
 
 
 class RememberingController:
@@ -44,12 +43,12 @@ class RememberingController:
         self._controller = controller
         self.num_parameters, self.learns = controller.num_parameters, controller.learns
         self._ranks, self._mutates = config.rewards == "rank", config.repeats == "mutate"
-        self._num_tokens = num_tokens(decisions)
+        self._limits_W = token_limits(decisions)
 
     def init(self, *, seed: int, num_shards: int) -> tuple[Shard, ...]:
         """Return the other's, and nothing remembered."""
         first, *others = self._controller.init(seed=seed, num_shards=num_shards)
-        return _with_memory(first, Memory.empty(self._num_tokens)), *others
+        return _with_memory(first, Memory.empty(len(self._limits_W))), *others
 
     def propose(
         self, shards: Sequence[Shard], *, decisions: Sequence[Decision], num: int, seed: int
@@ -59,15 +58,13 @@ class RememberingController:
         tokens = self._controller.propose(bare, decisions=decisions, num=num, seed=seed)
         if not self._mutates:
             return tokens
-        width = num_tokens(decisions)
-        known_NW = Memory.of(shards).tokens
-        is_of_depth = (known_NW != NO_TOKEN).sum(1) == width
-        known_NW = known_NW[is_of_depth, :width]
-        tokens_CW = np.array(tokens, np.int32).reshape(num, width)
-        # of its own: the other's stream begins with the seed alone
+        limits_W = token_limits(decisions)
+        known = Known.of(Memory.of(shards), len(limits_W))
+        # Of its own: the other's stream begins with the seed alone.
         rng = np.random.default_rng([seed, 1])
-        new_CW = without_repeats(tokens_CW, known_NW, token_limits(decisions), rng)
-        return [tuple(row) for row in new_CW.tolist()]
+        tokens_CW = np.array(tokens, np.int32).reshape(num, len(limits_W))
+        new = first_new(_walks(tokens_CW, known, limits_W, rng), known, limits_W, num=num, rng=rng)
+        return [tuple(row) for row in new.tolist()]
 
     def lesson(
         self,
@@ -78,7 +75,7 @@ class RememberingController:
         rewards: Sequence[float | None],
     ) -> Lesson:
         """Return what the other makes of the children, and the results."""
-        results = results_of(tokens, rewards, num_tokens=self._num_tokens)
+        results = results_of(tokens, rewards, num_tokens=len(self._limits_W))
         earned = rewards
         if self._ranks:
             earned = earned_by_rank(rewards, before=Memory.of(shards).rewards)
@@ -100,13 +97,15 @@ class RememberingController:
 
     def misfit(self, shard: Shard, *, num_shards: int) -> str:
         """Look at what is remembered, and let the other look at the rest."""
-        wrong = "" if shard.index else _misfit(shard.state, num_tokens=self._num_tokens)
+        results = {name: value for name, value in shard.state.items() if name in _NAMES}
+        wrong = "" if shard.index else results_misfit(results, self._limits_W)
         return wrong or self._controller.misfit(_without_memory(shard), num_shards=num_shards)
 
     def lesson_misfit(self, lesson: Lesson) -> str:
         """Look at the results, and let the other look at the rest."""
-        found = {**lesson.arrays, "num_results": len(lesson.arrays.get("rewards", ()))}
-        wrong = _misfit(found, num_tokens=self._num_tokens)
+        results = {name: value for name, value in lesson.arrays.items() if name in _NAMES}
+        num_results = len(lesson.arrays.get("rewards", ()))
+        wrong = results_misfit({**results, "num_results": num_results}, self._limits_W)
         return wrong or self._controller.lesson_misfit(lesson)
 
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
@@ -138,35 +137,16 @@ def earned_by_rank(rewards: Sequence[float | None], *, before: Rewards) -> list[
     return [None if reward is None else next(earned) for reward in rewards]
 
 
-def without_repeats(
-    tokens_CW: Tokens, known_NW: Tokens, limits_W: Limits, rng: np.random.Generator
-) -> Tokens:
-    """Return proposals of which each repeat is changed, token by token, until it is new.
-
-    A repeat is one that is known, or stands earlier among the proposals. Where all architectures
-    are known nothing changes; where few are not, some repeats may be left.
-    """
-    known = set(keys(known_NW))
-    if len(known) >= math.prod(limits_W.tolist()):
-        return tokens_CW
-    changed_CW = tokens_CW.copy()
-    for _ in range(_TRIES):
-        repeats = _repeats(keys(changed_CW), known)
-        if not repeats:
-            break
+def _walks(
+    tokens_CW: Tokens, known: Known, limits_W: Limits, rng: np.random.Generator
+) -> Iterator[Tokens]:
+    """Yield proposals, then those that are repeats with more and more of their tokens changed."""
+    yield tokens_CW
+    repeats = np.delete(tokens_CW, known.new(hashes(tokens_CW)), axis=0)
+    for _ in range(_MOST_CHANGES):
         # Further from what came out: the neighbours of one architecture may all be known.
-        changed_CW[repeats] = mutated(changed_CW[repeats], limits_W, rng)
-    return changed_CW
-
-
-def _repeats(proposals: Sequence[bytes], known: Collection[bytes]) -> list[int]:
-    seen: set[bytes] = set()
-    repeats = []
-    for index, proposal in enumerate(proposals):
-        if proposal in known or proposal in seen:
-            repeats.append(index)
-        seen.add(proposal)
-    return repeats
+        repeats = mutated(repeats, limits_W, rng)
+        yield repeats
 
 
 def _with_memory(shard: Shard, memory: Memory) -> Shard:
@@ -178,14 +158,3 @@ def _without_memory(shard: Shard) -> Shard:
         return shard
     own = {name: value for name, value in shard.state.items() if name not in _NAMES}
     return replace(shard, state=own)
-
-
-def _misfit(found: Mapping[str, Any], *, num_tokens: int) -> str:
-    """Say why these cannot be results of architectures of so many tokens."""
-    if missing := _NAMES - found.keys():
-        return f"expected {', '.join(sorted(missing))}, got none"
-    memory = Memory(**{name: found[name] for name in _NAMES})
-    if wrong := memory.misfit():
-        return wrong
-    width = memory.tokens.shape[1]
-    return "" if width == num_tokens else f"expected {num_tokens} tokens, got {width}"
