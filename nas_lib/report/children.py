@@ -188,10 +188,7 @@ def child_id(child: str) -> Markup:
 
 
 def _child(view: SearchView, row: ChildRow) -> Markup:
-    """Return a child's id, whose verdict it has or which one it trains again, or that it was known.
-
-    A repeat has another one's verdict.
-    """
+    """Return a child's id, and whom it repeats or trains again, or whether it was known."""
     if row.repeat_of is not None:
         return Markup("{} = {}").format(child_id(row.id), child_id(row.repeat_of))
     if row.confirms is not None:

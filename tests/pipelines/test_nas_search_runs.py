@@ -20,11 +20,17 @@ from nas_lib.engine import search
 from nas_lib.models import open_model
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildRow
-from nas_lib.results import winner
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore, layout
 
-OVERRIDES = {**SMALL_DIGITS, "search": {"max_children": 6, "children_per_round": 2}}
+OVERRIDES = {
+    **SMALL_DIGITS,
+    "search": {
+        "max_children": 6,
+        "children_per_round": 2,
+        "confirm": {"networks": 2, "trainings": 1},
+    },
+}
 FINAL = {"follows": True, "top": 1, "seeds": 1, "retrain": False, "children": {"epochs": 1}}
 
 
@@ -54,7 +60,10 @@ def ended(uri: str) -> tuple[list[tuple[str, str, float]], bytes]:
 def test_the_command_a_pod_and_tasks_do_a_round_each_and_then_comes_a_model(
     s3_uri: str, tmp_path: Path
 ) -> None:
-    """In S3. Each goes on where the one before has stopped, and all is as if one had done it."""
+    """In S3. Each goes on where the one before has stopped, and all is as if one had done it.
+
+    The best two are trained again in the last tick.
+    """
     config = resolve_config("digits", OVERRIDES, stored=None)
     undisturbed = search(config, store=str(tmp_path / "undisturbed"), workers=2).uri
 
@@ -70,7 +79,8 @@ def test_the_command_a_pod_and_tasks_do_a_round_each_and_then_comes_a_model(
     assert view.problems == ()
     (final,) = view.finals
     (row,) = final.rows
-    assert final.config.search.origins == (winner(view.rows).id,)
+    assert len(view.again) == 2
+    assert final.config.search.origins == (view.best.row.id,)
     info = open_model(s3_uri).info
     assert (info.origin.child, info.test.value) == (row.id, final.test[0].score)
     assert view.test == ()  # of the search nobody has read one
