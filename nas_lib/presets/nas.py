@@ -96,7 +96,7 @@ def digits() -> SearchConfig:
 
 
 def photos() -> SearchConfig:
-    """Pictures of your own, a folder with one subfolder per class: 48 networks, half an hour."""
+    """Pictures of your own, a folder with one subfolder per class: 48 networks, 40 minutes."""
     return SearchConfig(
         name="photos",
         task=ImageTaskConfig(

@@ -130,6 +130,14 @@ class SearchView:
         """The finished children that train one of the best again."""
         return tuple(row for row in self.rows if row.confirms is not None)
 
+    @property
+    def how_far(self) -> str:
+        """How many of its children are finished, and trainings of the best again, in words."""
+        text = f"{len(self.judged):,} of {self.num_children:,} children"
+        if not self.num_again:
+            return text
+        return f"{text}, {len(self.again):,} of {self.num_again:,} trainings of the best again"
+
     @cached_property
     def standings(self) -> tuple[Standing, ...]:
         """What the architectures come to by all their trainings, the best first."""
