@@ -97,7 +97,8 @@ def _choice(view: SearchView) -> tuple[str, str]:
             return layout.final_key(final.uri), ""
     if not view.finished:
         raise NothingToExportError(
-            f"the search in {view.uri} is not finished: it has {view.how_far}; go on with it, or name one of them"
+            f"the search in {view.uri} is not finished: it has {view.how_far}; "
+            "go on with it, or name one of them"
         )
     if view.best is None:
         raise NothingToExportError(f"none of the children in {view.uri} was trained to its end")

@@ -87,7 +87,8 @@ def _best(search: OpenSearch, final: FinalConfig, top: int | None) -> list[_Chos
     view = view_search(search)
     if not view.finished:
         raise ConfigError(
-            f"the search in {search.uri} is not finished, it has {view.how_far}: go on with it (nas search --store {search.uri}), "
+            f"the search in {search.uri} is not finished, it has {view.how_far}: "
+            f"go on with it (nas search --store {search.uri}), "
             "lower its budget, or name the networks to train"
         )
     best: dict[str, _Chosen] = {}
