@@ -230,6 +230,7 @@ def rnn_pydoc() -> SearchConfig:
             ),
             controller_steps=20,
             architectures_per_step=10,
+            validation_batches="common",
             derive=DeriveConfig(num_samples=50, keep=2, probes=4),
         ),
         children=_rnn_children(training, epochs=5, batch_size=16, timeout_s="auto"),
@@ -250,6 +251,7 @@ def _digits(
             weights=ImageWeightsConfig(epochs=62, batch_size=64, first_cycle=2, augment=augment),
             controller_steps=5,
             architectures_per_step=5,
+            validation_batches="common",
             derive=DeriveConfig(num_samples=50, keep=3, probes=5),
         ),
         children=ImageChildrenConfig(
@@ -275,11 +277,13 @@ def _controller(
     learning_rate: float = 3.5e-4,
     baseline_decay: float = 0.99,
     entropy_weight: float = 1e-4,
+    baseline: Literal["moving_average", "leave_one_out"] = "moving_average",
 ) -> ReinforceConfig:
     """Return the controller of the paper: the entropy of an architecture is part of its reward."""
     return ReinforceConfig(
         policy=policy,
         learning_rate=learning_rate,
+        baseline=baseline,
         baseline_decay=baseline_decay,
         entropy_weight=entropy_weight,
         entropy_in="reward",
@@ -301,9 +305,13 @@ def _code_controller(*, learning_rate: float = 1e-3, **policy: Any) -> Reinforce
 
 
 def _small_controller() -> ReinforceConfig:
-    """Return one that learns from some thousand architectures."""
-    policy = EnasPolicyConfig(hidden_size=64)
-    return _controller(policy, learning_rate=3e-3, entropy_weight=1e-3)
+    """Return one that learns from some thousand architectures, judged in common."""
+    return _controller(
+        EnasPolicyConfig(hidden_size=64),
+        learning_rate=3e-3,
+        entropy_weight=1e-3,
+        baseline="leave_one_out",
+    )
 
 
 def _macro_children(*, weight_decay: float) -> ImageChildrenConfig:

@@ -77,3 +77,11 @@ def test_the_published_systems_judge_each_architecture_on_a_batch_of_its_own_and
     assert isinstance(search, SharedConfig)
     assert search.validation_batches == "own"
     assert controller(name).baseline == "moving_average"
+
+
+@pytest.mark.parametrize("name", ["enas-macro-digits", "enas-micro-digits", "enas-rnn-pydoc"])
+def test_small_ones_judge_a_step_in_common_and_each_against_the_others(name: str) -> None:
+    search = preset(name).search
+    assert isinstance(search, SharedConfig)
+    assert search.validation_batches == "common"
+    assert controller(name).baseline == "leave_one_out"
