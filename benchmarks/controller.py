@@ -44,8 +44,13 @@ ENAS_SPACES = {
 }
 ENAS_HIDDEN_SIZES = (64, 100)  # of the published code, and of the paper
 ENAS_BATCHES = (BATCH, 20)
-PPO_BATCH = 20  # and 10 epochs, as PpoConfig has it
-NASNET_POLICY = NasPolicyConfig(hidden_size=100, num_layers=1, init_range=0.1)
+PPO_BATCH = 20
+PPO = PpoConfig(
+    policy=NasPolicyConfig(hidden_size=100, num_layers=1, init_range=0.1),
+    learning_rate=3.5e-4,
+    entropy_weight=1e-5,
+    epochs=10,
+)
 CELLS, NODES = 2, 5  # of NASNet
 _OF_A_NODE = (*[Choice("operation", 13)] * 2, Choice("combination", 2))
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{2**25}", "MALLOC_TRIM_THRESHOLD_": f"{2**30}"}
@@ -127,15 +132,14 @@ def _of_enas(hidden_size: int) -> Iterator[Figure]:
 
 
 def _of_several_epochs() -> Iterator[Figure]:
-    name = f"ppo, {PPO_BATCH} x {PpoConfig().epochs} epochs"
+    name = f"ppo, {PPO_BATCH} x {PPO.epochs} epochs"
     yield Figure(f"{name}, softmaxes: per s", _in_epochs(softmaxes()), at_least=250)
     yield Figure(f"{name}, pointers: per s", _in_epochs(pointers()))
 
 
 def _in_epochs(decisions: list[Decision]) -> float:
     """Return architectures per second, each proposed once and learned from in all epochs."""
-    config = PpoConfig(policy=NASNET_POLICY, learning_rate=3.5e-4, entropy_weight=1e-5)
-    controller = build_controller(config, decisions)
+    controller = build_controller(PPO, decisions)
     (shard,) = controller.init(seed=0, num_shards=1)
 
     def learn() -> None:

@@ -146,7 +146,7 @@ class PpoConfig(PolicyGradientPart):
     clip: Fraction = Field(
         0.2, description="A child counts until it is this much more, or less, probable than it was."
     )
-    epochs: Few = Field(10, description="Steps of Adam along each round, over all its children.")
+    epochs: Few = Field(4, description="Steps of Adam along each round, over all its children.")
 
 
 class MemoryPart(ControllerPart):
