@@ -12,15 +12,19 @@ from nas_lib import steps
 from nas_lib.config import (
     ChildrenConfig,
     ImageChildrenConfig,
+    NasPolicyConfig,
     OwnChildrenConfig,
+    PpoConfig,
     RandomConfig,
     ResourcesConfig,
     RoundsConfig,
     SearchConfig,
 )
+from nas_lib.controllers.memory import Memory
 from nas_lib.engine import Listener, SearchHandle, default_workers, search, workers
 from nas_lib.errors import ConfigError, SearchHeldError, SearchMismatchError, StoreError
 from nas_lib.open_search import OpenSearch
+from nas_lib.procedures.shards import pull
 from nas_lib.records import ChildResult, Learned, Rewarded
 from nas_lib.store import History, ObjectStore, layout, lease
 
@@ -50,6 +54,35 @@ def test_children_and_rewards_do_not_depend_on_stops(tmp_path: Path) -> None:
         pieces = search(tabular(), store=str(tmp_path / "pieces"), workers=1, rounds=2)
 
     assert account(pieces) == account(whole)
+
+
+BY_RANK = PpoConfig(
+    policy=NasPolicyConfig(hidden_size=4), rewards="rank", repeats="mutate", entropy_weight=0.1
+)
+
+
+def test_ranks_and_what_is_new_do_not_depend_on_stops() -> None:
+    config = tabular(controller=BY_RANK)
+    whole = search(config, store="memory://ranked-whole")
+    for _ in range(3):
+        pieces = search(config, store="memory://ranked-pieces", rounds=2)
+
+    assert account(pieces) == account(whole)
+
+
+def test_what_rewards_are_ranked_among_is_each_replicas_results_once() -> None:
+    config = tabular(controller=BY_RANK, max_children=40, replicas=2, shards=2, confirm=None)
+    handle = search(config, store="memory://ranked")
+
+    memory = Memory.of(pull(OpenSearch(handle.uri), known=None))
+    assert sorted(memory.rewards) == sorted(row.reward for row in handle.children)
+    assert len(memory.rewards) == 40
+
+
+def test_no_child_is_trained_twice_where_repeats_are_mutated() -> None:
+    handle = search(tabular(controller=BY_RANK, max_children=48), store="memory://mutated")
+
+    assert len({row.architecture.id for row in handle.children}) == 48  # all that there are
 
 
 def test_another_seed_gives_other_children(tmp_path: Path) -> None:
