@@ -206,7 +206,7 @@ def main() -> None:
         for label, controller in CONTROLLERS.items():
             started_s = time.perf_counter()
             found = [measure(problem, controller, seed) for seed in range(asked.seeds)]
-            values = {each: [one[each] for one in found] for each in found[0]}
+            values = {each: [round(one[each], 5) for one in found] for each in found[0]}
             result.setdefault(name, {})[label] = values
             print(f"{name}, {label}: {time.perf_counter() - started_s:.0f} s", flush=True)
         _print(name, result[name])
