@@ -193,7 +193,8 @@ class ChildrenPart(Part):
 
     keep: Count = Field(
         5,
-        description="Keep the weights of this many best children.",
+        description="Keep the weights of this many best children, and the best of each that is "
+        "trained again (search.confirm).",
         json_schema_extra=MAY_CHANGE,
     )
     max_attempts: Few = Field(

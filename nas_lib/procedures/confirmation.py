@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from nas_lib.config import RoundsConfig
+from nas_lib.errors import CorruptStateError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.budget import is_over
 from nas_lib.procedures.proposals import ANY_DEPTH, confirming_child, proposed_child
@@ -38,10 +39,23 @@ def num_networks(search: OpenSearch, settings: RoundsConfig) -> int:
 
 
 def confirmations(search: OpenSearch) -> list[Confirmation]:
-    """Return what was settled, the oldest first."""
+    """Return what was settled, the oldest first.
+
+    Raises:
+        CorruptStateError: It is of a search with more or fewer replicas.
+    """
     num = search.store.newest(layout.CONFIRMATIONS) or 0
     keys = [layout.confirmation(number + 1) for number in range(num)]
-    return search.store.each(lambda key: search.store.read(Confirmation, key), keys)
+    return search.store.each(lambda key: _read(search, key), keys)
+
+
+def _read(search: OpenSearch, key: str) -> Confirmation:
+    found = search.store.read(Confirmation, key)
+    num_replicas = search.config.search.replicas
+    if len(found.numbers) != num_replicas:
+        wrong = f"it has {len(found.numbers)} replicas of {num_replicas}"
+        raise CorruptStateError.of_content(key, wrong)
+    return found
 
 
 def num_explored(
@@ -194,7 +208,7 @@ def _missing(
 ) -> tuple[Again, ...]:
     """Return which trainings the best still lack: of each the first one, then the next, ..."""
     architectures = {row.id: row.architecture.id for row in rows}
-    before = Counter(architectures[again.child] for each in settled for again in each.children)
+    before = Counter(architectures.get(again.child) for each in settled for again in each.children)
     best = by_mean(rows, higher_is_better=measure.higher_is_better)[:num]
     return tuple(
         Again(standing.first.id, number)

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import yaml
 from faulty_store import WatchedStore, run_here
 from searches import SPACE, tabular
 
@@ -23,10 +24,13 @@ from nas_lib.config import (
     RoundsConfig,
     SearchConfig,
 )
+from nas_lib.config_file import parse_config, resolve_config, to_yaml
 from nas_lib.engine import SearchHandle, search
 from nas_lib.errors import CorruptStateError, CrashedRoundError, InterruptedSearchError
 from nas_lib.open_search import OpenSearch
+from nas_lib.presets import preset
 from nas_lib.procedures import Listener, procedure_of
+from nas_lib.procedures.confirmation import confirmations
 from nas_lib.procedures.proposals import read_round
 from nas_lib.records import Again, ChildId, Confirmation, Learned, to_json
 from nas_lib.store import SearchStore, layout
@@ -222,6 +226,47 @@ def proposed_again(handle: SearchHandle) -> list[Any]:
     return [child for first in rounds.values() for child in store.proposed(first).children]
 
 
+class TestTold:
+    def test_what_comes_on_top_is_said_before(self) -> None:
+        config = config_of(18)
+        handle = run(config, rounds=1)
+        opened, procedure = (
+            OpenSearch(handle.uri, space=SPACE, evaluate=Noisy()),
+            procedure_of(config),
+        )
+
+        assert procedure.preview(opened).facts["confirmation"] == (
+            "6 trainings more: the best 3 again, 2 times each, with other seeds"
+        )
+        # 15 children of the budget are left, in 5 rounds, and 6 trainings in 2
+        assert procedure.to_do(opened, 7) == "7 round(s), with 6 trainings of the best again,"
+        assert procedure.to_do(opened, 5) == "5 round(s)"
+        assert [stage.total for stage in procedure.stages(opened, 7)] == [15 + 6]
+
+    def test_where_none_are_trained_again_nothing_is_said(self) -> None:
+        config = config_of(18, confirm=None)
+        handle = run(config, rounds=1)
+        opened = OpenSearch(handle.uri, space=SPACE, evaluate=Noisy())
+
+        assert "confirmation" not in procedure_of(config).preview(opened).facts
+        assert procedure_of(config).to_do(opened, 5) == "5 round(s)"
+
+    def test_settings_of_it_are_changed_like_any_other(self) -> None:
+        off = resolve_config("digits", {"search.confirm": None}, stored=None)
+        more = resolve_config("digits", {"search.confirm.trainings": 6}, stored=None)
+
+        assert off is not None
+        assert more is not None
+        assert off.search.confirm is None  # type: ignore[union-attr]
+        assert more.search.confirm == ConfirmConfig(networks=5, trainings=6)  # type: ignore[union-attr]
+        assert parse_config(yaml.safe_load(to_yaml(more)), source="test") == more
+
+    @pytest.mark.parametrize("name", ["nas-cnn", "nas-cnn-strides", "nas-cnn-pooling"])
+    def test_published_systems_train_none_again(self, name: str) -> None:
+        config = preset(name)
+        assert procedure_of(config).num_again(config) == 0
+
+
 class TestTwoAtOnce:
     def opened(self, handle: SearchHandle) -> OpenSearch:
         return OpenSearch(handle.uri, space=SPACE, evaluate=Noisy())
@@ -365,6 +410,7 @@ class TestStored:
         [
             ({"replica": 4}, "it has no replica 4"),
             ({"children": (Again("x", 1),)}, "no child that could"),
+            ({"numbers": (1, 2)}, "it has 2 replicas of 1"),
         ],
     )
     def test_a_record_that_cannot_be_is_refused(self, change: dict[str, Any], says: str) -> None:
@@ -374,4 +420,4 @@ class TestStored:
         store.objects.replace(layout.confirmation(1), to_json(changed))
 
         with pytest.raises(CorruptStateError, match=says):
-            store.read(Confirmation, layout.confirmation(1))
+            confirmations(OpenSearch(handle.uri, space=SPACE, evaluate=Noisy()))
