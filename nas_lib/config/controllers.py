@@ -186,26 +186,28 @@ class LocalSearchConfig(MemoryPart):
         16, ge=1, le=1000, description="Drawn at random first; the best of them are the starts."
     )
     starts: int = Field(
-        4,
+        2,
         ge=1,
         le=1000,
         description="Best results whose neighbours have their turn side by side. With 1 all are "
-        "the best one's: somewhat faster, but not where rewards are noisy or replicas many.",
+        "the best one's: faster, unless rewards are noisy or replicas many.",
     )
 
 
 class ForestConfig(MemoryPart):
-    """A random forest predicts the reward of changes to the best, and what it does not know."""
+    """A random forest predicts ranks: of changes to the best, the most promising are proposed."""
 
     kind: Literal["forest"] = "forest"
-    initial: int = Field(20, ge=2, le=1000, description="Drawn at random before any is predicted.")
-    trees: int = Field(30, ge=2, le=1000, description="Of the forest, fitted anew for each round.")
+    initial: int = Field(16, ge=2, le=1000, description="Drawn at random before any is predicted.")
+    trees: int = Field(20, ge=2, le=1000, description="Of the forest, fitted anew for each round.")
     candidates: int = Field(
-        500, ge=1, le=100_000, description="Changes to the best that are predicted for a round."
+        500,
+        ge=1,
+        le=100_000,
+        description="Changes of one decision that are predicted for a round; half as many of two.",
     )
     exploration: Weight = Field(
-        1.0,
-        description="How many standard deviations, over the trees, are added to what is predicted.",
+        1.0, description="Standard deviations, over the trees, that are added to a prediction."
     )
 
 

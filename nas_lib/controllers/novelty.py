@@ -52,10 +52,8 @@ class Known:
 
 def hashes(tokens_CW: npt.NDArray[Any]) -> Hashes:
     """Return numbers that are equal for equal architectures, and practically never for others."""
-    wide = tokens_CW.astype(np.uint64)
-    wide *= factors(tokens_CW.shape[1])
-    summed: Hashes = wide.sum(1, dtype=np.uint64)
-    return summed
+    found: Hashes = tokens_CW.astype(np.uint64) @ factors(tokens_CW.shape[1])
+    return found
 
 
 @cache
@@ -99,16 +97,22 @@ def new_neighbours(
     """
     columns_C, steps_C = changes(limits_W)
     order_SC = rng.permuted(np.tile(np.arange(len(columns_C)), (len(starts_SW), 1)), axis=1)
-    columns_SC = columns_C[order_SC]
-    before_SC = np.take_along_axis(starts_SW, columns_SC, 1)
-    after_SC = (before_SC + steps_C[order_SC]) % limits_W[columns_SC]
-    # only those that are new are made: the hash of the others follows from that of the start
-    change_SC = (after_SC - before_SC).astype(np.uint64) * factors(len(limits_W))[columns_SC]
-    new = known.new((hashes(starts_SW)[:, None] + change_SC).ravel())
-    starts = np.arange(len(starts_SW)).repeat(len(columns_C))[new]
-    found = starts_SW[starts]
-    found[np.arange(len(new)), columns_SC.ravel()[new]] = after_SC.ravel()[new]
+    new = known.new(np.take_along_axis(neighbour_hashes(starts_SW, limits_W), order_SC, 1).ravel())
+    starts, places = np.divmod(new, max(1, len(columns_C)))
+    changed = order_SC[starts, places]
+    found, rows, columns = starts_SW[starts], np.arange(len(new)), columns_C[changed]
+    found[rows, columns] = (found[rows, columns] + steps_C[changed]) % limits_W[columns]
     return found, starts
+
+
+def neighbour_hashes(starts_SW: Tokens, limits_W: Limits) -> Hashes:
+    """Return the hashes `[S, C]` of all that differ in one token, without making them."""
+    columns_C, steps_C = changes(limits_W)
+    before_SC = starts_SW[:, columns_C]
+    after_SC = (before_SC + steps_C) % limits_W[columns_C]
+    change_SC = (after_SC - before_SC).astype(np.uint64) * factors(len(limits_W))[columns_C]
+    found: Hashes = hashes(starts_SW)[:, None] + change_SC
+    return found
 
 
 def _with_new(found: Tokens, batch: Tokens, known: Known, num: int) -> Tokens:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 from controller_contract import ControllerContract, Decisions, Learn, Propose, learn, state
 from decision_lists import all_tokens
@@ -52,6 +55,59 @@ class MemoryContract(ControllerContract):
                 shards = learn(shards, tokens, [sum(each) for each in tokens], round=round)
             ends.append((state(shards[:1]), propose(shards)))
         assert ends[0] == ends[1]
+
+    def test_replicas_that_proposed_at_the_same_time_lose_no_result_and_push_none_twice(
+        self, controller: Controller, shards: Sequence[Shard], decisions: Decisions
+    ) -> None:
+        rounds = [
+            controller.propose(shards, decisions=decisions, num=3, seed=replica)
+            for replica in range(4)
+        ]
+        lessons = [
+            controller.lesson(shards, decisions=decisions, tokens=tokens, rewards=[0.1, None, 0.9])
+            for tokens in rounds
+        ]
+        pushed = shards
+        for replica in (2, 0, 2, 3, 1, 0, 1):
+            pushed = [
+                controller.apply(shard, lessons[replica], replica=replica, round=0)
+                for shard in pushed
+            ]
+
+        known = [tuple(row) for row in Memory.of(pushed).tokens.tolist()]
+        assert known == [each for replica in (2, 0, 3, 1) for each in rounds[replica]]
+        assert len(set(map(tuple, rounds))) == 4  # by their seeds they propose other ones
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({}, "expected num_results, rewards, tokens, got nothing"),
+            ({"more": 1}, "got more, num_results, rewards, tokens"),
+            ({"num_results": 0}, "it has 8 of 0 results"),
+            ({"tokens": "narrow"}, " tokens, got 1"),
+            ({"tokens": "large"}, "tokens has some that no decision allows"),
+        ],
+    )
+    def test_what_is_no_memory_of_the_space_is_refused(
+        self,
+        controller: Controller,
+        shards: Sequence[Shard],
+        propose: Propose,
+        learn: Learn,
+        change: dict[str, Any],
+        said: str,
+    ) -> None:
+        first, *others = learn(shards, propose(shards), [0.1, 0.9] * 4)
+        tokens = first.state["tokens"]
+        forms = {"large": np.full_like(tokens, 99), "narrow": tokens[:, :1]}
+        if "tokens" in change:
+            change = {"tokens": forms[change["tokens"]]}
+        state = {**first.state, **change} if change else {}
+
+        assert said in controller.misfit(replace(first, state=state), num_shards=len(shards))
+        assert [controller.misfit(each, num_shards=len(shards)) for each in (first, *others)] == [
+            "" for _ in shards
+        ]
 
 
 class TestEvolution(MemoryContract):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from nas_lib.controllers import Shard
+from nas_lib.controllers.memory import Memory
 from nas_lib.controllers.state import Applied
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.shards import pull
@@ -31,7 +32,8 @@ def check(uri: str, *, finished: bool) -> Account:
     - Every proposed child has one result, or its round is open; nobody else has any.
     - Each version of each shard was made by one round, each learned round made one in every shard,
       and the newest knows the last one of every replica.
-    - The baseline is the moving average of the rewards in the order of the versions.
+    - The baseline is the moving average of the rewards in the order of the versions, or the memory
+      has all results in this order.
     """
     search = OpenSearch(uri)
     rounds = _Rounds.read(search.store)
@@ -41,7 +43,7 @@ def check(uri: str, *, finished: bool) -> Account:
     for shard in shards:
         _check_shard(search, shard, rounds.learned)
     if finished:
-        assert shards[0].state["baseline"] == pytest.approx(_baseline(search, rounds), abs=1e-12)
+        _check_knowledge(search, shards[0], rounds)
     num_children = sum(len(each.children) for each in rounds.proposed.values())
     return Account(num_children, num_results, sum(shard.version for shard in shards))
 
@@ -117,6 +119,18 @@ def _check_shard(search: OpenSearch, shard: Shard, learned: dict[tuple[int, int]
     assert [info.key for info in infos] == keys, "a number is free again"
     needed = infos[shard.floor(search.config.search.replicas) :]
     assert all(info.size > 0 for info in needed), "a version that is needed was pruned"
+
+
+def _check_knowledge(search: OpenSearch, shard: Shard, rounds: _Rounds) -> None:
+    if "baseline" in shard.state:
+        assert shard.state["baseline"] == pytest.approx(_baseline(search, rounds), abs=1e-12)
+        return
+    in_order = sorted(rounds.learned, key=lambda key: rounds.learned[key].versions[0])
+    children = [child for key in in_order for child in rounds.proposed[key].children]
+    rows = [row for key in in_order for row in rounds.rewarded[key].rows]
+    memory = Memory.of([shard])
+    assert memory.tokens.tolist() == [[*child.architecture.tokens] for child in children]
+    assert memory.rewards.tolist() == [row.reward for row in rows]
 
 
 def _baseline(search: OpenSearch, rounds: _Rounds) -> float:

@@ -14,7 +14,7 @@ from faulty_store import OnCall, kill_before, kill_within, run_until_killed, run
 from searches import account, tabular
 from tally import Tally
 
-from nas_lib.config import SearchConfig
+from nas_lib.config import ControllerConfig, EvolutionConfig, ReinforceConfig, SearchConfig
 from nas_lib.engine import SearchHandle, search
 from nas_lib.open_search import OpenSearch
 from nas_lib.steps import view_search
@@ -78,10 +78,13 @@ def kill_and_continue(
         assert again == whole
 
 
+@pytest.mark.parametrize(
+    "controller", [ReinforceConfig(learning_rate=0.02), EvolutionConfig(population=4)]
+)
 def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
-    tmp_path: Path, tally: Tally
+    tmp_path: Path, tally: Tally, controller: ControllerConfig
 ) -> None:
-    config = small(replicas=1)
+    config = small(replicas=1).model_copy(update={"controller": controller})
     uri = str(tmp_path / "killed")
     num_kills = 0
     while run_until_killed(uri, config, kill_before(60)):
@@ -92,4 +95,4 @@ def test_a_search_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
     assert num_kills > 1
     tally.add(check(uri, finished=True))
     again = search(config, store=uri, workers=1)
-    assert account(again) == account(search(config, store="memory://again-and-again"))
+    assert account(again) == account(search(config, store=f"memory://again-{controller.kind}"))
