@@ -71,7 +71,11 @@ class OpenSearch:
     @cached_property
     def controller(self) -> Controller:
         """Who proposes."""
-        return build_controller(self.config.controller, self.space.decisions(self.space.max_depth))
+        return build_controller(
+            self.config.controller,
+            self.space.decisions(self.space.max_depth),
+            replicas=self.config.search.replicas,
+        )
 
     @cached_property
     def task(self) -> Task:

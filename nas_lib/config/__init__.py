@@ -4,10 +4,12 @@ The field descriptions are the reference; `nas init PRESET` writes a whole docum
 """
 
 from nas_lib.config.controllers import (
+    AutoConfig,
     ControllerConfig,
     EnasPolicyConfig,
     EvolutionConfig,
     ForestConfig,
+    GaussianProcessConfig,
     LocalSearchConfig,
     NasPolicyConfig,
     PolicyConfig,
@@ -79,6 +81,7 @@ __all__ = [
     "FORMAT_VERSION",
     "MOST_TASKS",
     "AugmentConfig",
+    "AutoConfig",
     "CellsConfig",
     "ChildrenConfig",
     "Cifar10Data",
@@ -100,6 +103,7 @@ __all__ = [
     "FinalConfig",
     "FinalsConfig",
     "ForestConfig",
+    "GaussianProcessConfig",
     "HiddenConfig",
     "IdxData",
     "ImageChildrenConfig",

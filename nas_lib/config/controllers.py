@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -69,6 +69,11 @@ class ControllerPart(Part):
     learns: ClassVar[bool] = True
 
     kind: str
+
+    @property
+    def proposer(self) -> ControllerConfig:
+        """What proposes by these settings: itself, unless it is chosen."""
+        return cast(ControllerConfig, self)
 
     @property
     def remembers(self) -> dict[str, str]:
@@ -211,6 +216,30 @@ class ForestConfig(MemoryPart):
     )
 
 
+class GaussianProcessConfig(MemoryPart):
+    """Bayesian optimisation: a Gaussian process over tokens says which changes to try."""
+
+    kind: Literal["gaussian-process"] = "gaussian-process"
+    initial: int = Field(16, ge=2, le=1000, description="Drawn at random before any is predicted.")
+    exploration: Weight = Field(
+        1.0, description="Standard deviations of a prediction that are added to it."
+    )
+    patience: Count = Field(
+        64,
+        description="Results without a better one, and four rounds of all replicas at least, after "
+        "which a run ends and another begins at random; all that is known serves it too.",
+    )
+    candidates: int = Field(
+        1000, ge=1, le=100_000, description="Changes that are predicted for a round, at most."
+    )
+    results: int = Field(
+        1000,
+        ge=16,
+        le=2000,
+        description="By which is predicted, at most: the best, and the newest.",
+    )
+
+
 class RandomConfig(ControllerPart):
     """Random search: every decision uniformly at random, nothing learnt."""
 
@@ -219,7 +248,50 @@ class RandomConfig(ControllerPart):
     kind: Literal["random"] = "random"
 
 
+_Proposer = Annotated[
+    ReinforceConfig
+    | PpoConfig
+    | GaussianProcessConfig
+    | EvolutionConfig
+    | LocalSearchConfig
+    | ForestConfig
+    | RandomConfig,
+    Field(discriminator="kind"),
+]
+
+
+class AutoConfig(ControllerPart):
+    """What proposes best in a search like this: chosen once, when the search is begun."""
+
+    kind: Literal["auto"] = "auto"
+    chosen: _Proposer | None = Field(
+        None, description="What that is; unset: as the search judges its proposals."
+    )
+
+    @property
+    def proposer(self) -> ControllerConfig:
+        """What was chosen, once it was."""
+        return self if self.chosen is None else self.chosen
+
+    @property
+    def remembers(self) -> dict[str, str]:
+        """Say what that of the chosen one is."""
+        return {} if self.chosen is None else self.chosen.remembers
+
+    @property
+    def label(self) -> str:
+        """What tells it from others in few words."""
+        return self.kind if self.chosen is None else f"{self.kind} ({self.chosen.label})"
+
+
 ControllerConfig = Annotated[
-    ReinforceConfig | PpoConfig | EvolutionConfig | LocalSearchConfig | ForestConfig | RandomConfig,
+    AutoConfig
+    | ReinforceConfig
+    | PpoConfig
+    | GaussianProcessConfig
+    | EvolutionConfig
+    | LocalSearchConfig
+    | ForestConfig
+    | RandomConfig,
     Field(discriminator="kind"),
 ]

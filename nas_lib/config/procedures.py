@@ -10,6 +10,13 @@ from pydantic import Field, model_validator
 
 from nas_lib.architecture import Architecture
 from nas_lib.bounds import Count, Few, Label, Seconds, Text
+from nas_lib.config.controllers import (
+    ControllerConfig,
+    EnasPolicyConfig,
+    GaussianProcessConfig,
+    RandomConfig,
+    ReinforceConfig,
+)
 from nas_lib.config.final import Grid, Point
 from nas_lib.config.training import ChildrenPart, TrainedChildrenPart, WeightsConfig
 from nas_lib.document import shown
@@ -47,6 +54,13 @@ class ProcedurePart(Part):
                 "children.include_validation leaves nothing to judge children by: it is for the "
                 "last training of all, see final.retrain"
             )
+
+    def best_controller(self) -> ControllerConfig:
+        """Return what `controller: auto` is for: what was found to propose best in such a search.
+
+        docs/decisions/0015 says by which figures.
+        """
+        return RandomConfig()
 
     def as_begun(self, begun: ProcedurePart) -> Self:
         """Return these settings, with what a search was before there was a setting for it.
@@ -191,6 +205,10 @@ class RoundsConfig(ProcedurePart):
         if self.stop_at_score is not None and not children.may_score(self.stop_at_score):
             yield f"search.stop_at_score should be {children.scores}, got {self.stop_at_score:g}"
 
+    def best_controller(self) -> ControllerConfig:
+        """Return what was best at 50 to 1,000 children, with and without noise."""
+        return GaussianProcessConfig()
+
     def share(self, replica: int) -> int:
         """Return how many children of the budget are this replica's, repeats not counted."""
         share, left_over = divmod(self.max_children, self.replicas)
@@ -310,6 +328,16 @@ class SharedConfig(OneReplicaPart):
         description="A pod ends at the first end of an epoch after this.",
         json_schema_extra=MAY_CHANGE,
     )
+
+    def best_controller(self) -> ControllerConfig:
+        """Return what learns from some thousand architectures that are judged in common."""
+        return ReinforceConfig(
+            policy=EnasPolicyConfig(hidden_size=64),
+            learning_rate=3e-3,
+            baseline="leave_one_out",
+            entropy_weight=1e-3,
+            entropy_in="reward",
+        )
 
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield what does not go with this kind of task, this space or these children."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import Field, model_validator
 
 from nas_lib.bounds import Name
-from nas_lib.config.controllers import ControllerConfig, ReinforceConfig
+from nas_lib.config.controllers import AutoConfig, ControllerConfig
 from nas_lib.config.final import FinalConfig
 from nas_lib.config.procedures import ProcedureConfig, RoundsConfig
 from nas_lib.config.resources import ResourcesConfig
@@ -47,7 +47,7 @@ class SearchConfig(Part):
     seed: int = Field(0, ge=0, lt=10**18)
     task: TaskConfig = Field(default_factory=ImageTaskConfig)
     space: SpaceConfig = Field(default_factory=CnnSpaceConfig)
-    controller: ControllerConfig = Field(default_factory=ReinforceConfig)
+    controller: ControllerConfig = Field(default_factory=AutoConfig)
     children: ChildrenConfig = Field(default_factory=ImageChildrenConfig)
     search: ProcedureConfig = Field(default_factory=RoundsConfig)
     final: FinalConfig = Field(default_factory=FinalConfig, json_schema_extra=MAY_CHANGE)
@@ -69,11 +69,17 @@ class SearchConfig(Part):
 
     @model_validator(mode="after")
     def _fit_together(self) -> SearchConfig:
+        # no other object may be returned from here, and of this one nobody knows yet
+        self.__dict__["controller"] = self._with_choice(self.controller)
         if misfits := [*self._misfits()]:
             raise MisfitsError(misfits)
-        # no other object may be returned from here, and of this one nobody knows yet
         self.__dict__["final"] = self.final.completed(self.children)
         return self
+
+    def _with_choice(self, controller: ControllerConfig) -> ControllerConfig:
+        if not isinstance(controller, AutoConfig) or controller.chosen is not None:
+            return controller
+        return controller.model_copy(update={"chosen": self.search.best_controller()})
 
     def _misfits(self) -> Iterator[Misfit]:
         """Yield what is right by itself and goes not with the other parts."""
@@ -94,7 +100,7 @@ class SearchConfig(Part):
                 f"{what} goes by results of different times, and those of search.kind shared "
                 f"change with its weights: set {instead}",
             )
-        policy = getattr(self.controller, "policy", None)
+        policy = getattr(self.controller.proposer, "policy", None)
         bias, space = getattr(policy, "operation_bias", ()), self.space
         if bias and len(bias) != (space.num_options or len(bias)):
             yield Misfit(
@@ -116,9 +122,13 @@ def _with_kinds(document: Mapping[str, Any]) -> dict[str, Any]:
     if _kind_of(search) == "shared" and isinstance(search, Mapping):
         search = {**search, "weights": _with_kind(search.get("weights", {}), of_task)}
     final = document.get("final", {})
+    controller = document.get("controller", {})
     return {
         **document,
         "task": task,
+        "controller": _with_kind(
+            {"kind": controller} if isinstance(controller, str) else controller, "auto"
+        ),
         "children": _with_kind(children, "own" if is_own else of_task),
         "search": search,
         "final": final if is_own else _with_final_kind(final, of_task),

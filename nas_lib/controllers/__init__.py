@@ -14,6 +14,7 @@ from nas_lib.config import (
     EnasPolicyConfig,
     EvolutionConfig,
     ForestConfig,
+    GaussianProcessConfig,
     LocalSearchConfig,
     NasPolicyConfig,
     PolicyConfig,
@@ -25,6 +26,7 @@ from nas_lib.config import (
 from nas_lib.controllers.controller import Controller
 from nas_lib.controllers.evolution import Evolution
 from nas_lib.controllers.forest import Forest
+from nas_lib.controllers.gaussian_process import GaussianProcess
 from nas_lib.controllers.local_search import LocalSearch
 from nas_lib.controllers.memory_controller import MemoryController
 from nas_lib.controllers.random_search import RandomController, draw_uniformly
@@ -39,17 +41,23 @@ if TYPE_CHECKING:
 __all__ = ["Controller", "Lesson", "Shard", "build_controller", "build_policy", "draw_uniformly"]
 
 
-def build_controller(config: ControllerConfig, decisions: Sequence[Decision]) -> Controller:
+def build_controller(
+    config: ControllerConfig, decisions: Sequence[Decision], *, replicas: int = 1
+) -> Controller:
     """Return the controller that a configuration names.
 
     Args:
-        config: Its settings.
+        config: Its settings; of `auto` the choice is made.
         decisions: Those of the space at its greatest depth; they size the policy.
+        replicas: How many propose by the same shards.
 
     Raises:
         ConfigError: Decisions of one kind differ in their options, so cannot share parameters.
     """
-    return _CONTROLLERS[type(config)](config, decisions)
+    proposer = config.proposer
+    if isinstance(proposer, GaussianProcessConfig):
+        return MemoryController(decisions, GaussianProcess(proposer, replicas=replicas))
+    return _CONTROLLERS[type(proposer)](proposer, decisions)
 
 
 def build_policy(config: PolicyConfig, decisions: Sequence[Decision]) -> Policy:

@@ -9,25 +9,22 @@ Letters in names: N results, C candidates, F features, T trees, W tokens of an a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nas_lib.config import ForestConfig
-from nas_lib.controllers.memory import Memory, Rewards, Tokens
+from nas_lib.controllers.encoding import features, normal_scores
+from nas_lib.controllers.memory import Memory, Tokens
 from nas_lib.controllers.mutation import Limits, at_depth, draw, mutated
 from nas_lib.controllers.novelty import Known, hashes, new_neighbours
 from nas_lib.errors import MissingExtraError
 
-Features = npt.NDArray[np.float32]
 Predicted = npt.NDArray[np.float64]
 
 _NUM_PARENTS = 10
 """Best results whose changes are candidates."""
-
-_NORMAL = NormalDist()
 
 _NOISE = 0.05
 """Variance of a result by itself, where all of them together have 1."""
@@ -92,30 +89,6 @@ class Forest:
         features_CF = features(found, limits_W)
         trees: Any = forest.estimators_
         return np.stack([tree.predict(features_CF) for tree in trees])
-
-
-def features(tokens_CW: Tokens, limits_W: Limits) -> Features:
-    """Return each token as what it may be, one of 0 and 1 for each value; a bit as it is.
-
-    What a smaller depth lacks is 0 everywhere, and what is too much is left out.
-    """
-    first = np.where(limits_W == 2, 1, 0)  # of a bit, that it is 1 says all
-    columns = np.repeat(np.arange(len(limits_W)), limits_W - first)
-    ends = np.cumsum(limits_W - first)
-    values = np.arange(len(columns)) - np.repeat(ends - limits_W, limits_W - first)
-    is_value: npt.NDArray[np.bool_] = tokens_CW[:, columns] == values
-    return is_value.astype(np.float32)
-
-
-def normal_scores(rewards_N: Rewards) -> Rewards:
-    """Return the quantiles of a normal distribution that the rewards have the ranks of.
-
-    Most of what tells rewards apart lies among bad ones; what counts is to tell the good apart.
-    """
-    _, places, counts = np.unique(rewards_N, return_inverse=True, return_counts=True)
-    quantiles = (np.cumsum(counts) - counts / 2) / len(rewards_N)  # equal ones share theirs
-    scores: Rewards = np.array([_NORMAL.inv_cdf(each) for each in quantiles.tolist()])[places]
-    return scores
 
 
 def _picked(predicted_TC: Predicted, num: int, exploration: float) -> npt.NDArray[np.int64]:

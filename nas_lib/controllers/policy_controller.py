@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nas_lib.controllers.one_thread import one_thread
 from nas_lib.controllers.policy import Policy, load, sample
 from nas_lib.controllers.state import (
     Lesson,
@@ -137,14 +137,3 @@ class PolicyController:
     def metrics(self, lesson: Lesson, shards: Sequence[Shard]) -> dict[str, float]:
         """Return what the lesson says, and what the learner keeps."""
         return {**lesson.metrics, **self._learner.metrics(shards)}
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: two are slower on tensors this small, and may round otherwise."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(num_threads)

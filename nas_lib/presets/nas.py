@@ -82,7 +82,6 @@ def digits() -> SearchConfig:
             num_filters=(8, 16, 24, 32),
             depth=DepthConfig(start=4, step=0, max=4),
         ),
-        controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.01),
         children=ImageChildrenConfig(
             epochs=15,
             batch_size=32,
@@ -110,7 +109,6 @@ def photos() -> SearchConfig:
             pool_layers=(2, 5),
             depth=DepthConfig(start=8, step=0, max=8),
         ),
-        controller=ReinforceConfig(learning_rate=0.01, entropy_weight=0.01),
         children=ImageChildrenConfig(
             epochs=15, batch_size=64, learning_rate=0.1, schedule="cosine", augment=AugmentConfig()
         ),

@@ -62,8 +62,10 @@ class StoredSearch:
 
     def as_begun(self, config: SearchConfig) -> SearchConfig:
         """Return a configuration with what this search was before there was a setting for it."""
-        search = config.search.as_begun(self.config.search)
-        return config.model_copy(update={"search": search})
+        changes: dict[str, Any] = {"search": config.search.as_begun(self.config.search)}
+        if config.controller.kind == self.config.controller.kind == "auto":
+            changes["controller"] = self.config.controller  # what it is was chosen at the begin
+        return config.model_copy(update=changes)
 
 
 class SearchStore:

@@ -11,7 +11,8 @@ from controller_contract import learn
 
 from nas_lib.config import ForestConfig
 from nas_lib.controllers import Shard, build_controller
-from nas_lib.controllers.forest import _picked, features, normal_scores
+from nas_lib.controllers.encoding import features, normal_scores
+from nas_lib.controllers.forest import _picked
 from nas_lib.controllers.memory import NO_TOKEN
 from nas_lib.errors import ConfigError
 from nas_lib.spaces.decisions import Choice
