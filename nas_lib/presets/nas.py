@@ -13,7 +13,6 @@ from nas_lib.config import (
     ImageFinalConfig,
     ImageFolderData,
     ImageTaskConfig,
-    ReinforceConfig,
     RoundsConfig,
     SearchConfig,
     SizeConfig,
