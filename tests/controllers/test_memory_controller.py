@@ -13,7 +13,13 @@ from decision_lists import all_tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas_lib.config import ControllerConfig, EvolutionConfig, ForestConfig, LocalSearchConfig
+from nas_lib.config import (
+    ControllerConfig,
+    EvolutionConfig,
+    ForestConfig,
+    GaussianProcessConfig,
+    LocalSearchConfig,
+)
 from nas_lib.controllers import Controller, Shard, build_controller
 from nas_lib.controllers.memory import Memory
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, Subset, check_tokens
@@ -22,6 +28,7 @@ CONFIGS: list[ControllerConfig] = [
     EvolutionConfig(population=6, sample=3),
     LocalSearchConfig(initial=4),
     ForestConfig(initial=6, trees=3, candidates=40),
+    GaussianProcessConfig(initial=6, patience=8),
 ]
 
 
@@ -120,6 +127,10 @@ class TestLocalSearch(MemoryContract):
 
 class TestForest(MemoryContract):
     config = CONFIGS[2]
+
+
+class TestGaussianProcess(MemoryContract):
+    config = CONFIGS[3]
 
 
 @st.composite
