@@ -233,7 +233,7 @@ class GaussianProcessConfig(MemoryPart):
         1000, ge=1, le=100_000, description="Changes that are predicted for a round, at most."
     )
     results: int = Field(
-        1000,
+        500,
         ge=16,
         le=2000,
         description="By which is predicted, at most: the best, and the newest.",
