@@ -61,6 +61,12 @@ class SearchConfig(Part):
         for section in ("space", "controller", "search"):
             yield section, getattr(self, section).kind
 
+    def chosen(self, controller: ControllerConfig) -> ControllerConfig:
+        """Return a controller for such a search, with the choice made if it is `auto`."""
+        if not isinstance(controller, AutoConfig) or controller.chosen is not None:
+            return controller
+        return controller.model_copy(update={"chosen": self.search.best_controller()})
+
     @model_validator(mode="before")
     @classmethod
     def _name_kinds(cls, document: Any) -> Any:
@@ -70,16 +76,11 @@ class SearchConfig(Part):
     @model_validator(mode="after")
     def _fit_together(self) -> SearchConfig:
         # no other object may be returned from here, and of this one nobody knows yet
-        self.__dict__["controller"] = self._with_choice(self.controller)
+        self.__dict__["controller"] = self.chosen(self.controller)
         if misfits := [*self._misfits()]:
             raise MisfitsError(misfits)
         self.__dict__["final"] = self.final.completed(self.children)
         return self
-
-    def _with_choice(self, controller: ControllerConfig) -> ControllerConfig:
-        if not isinstance(controller, AutoConfig) or controller.chosen is not None:
-            return controller
-        return controller.model_copy(update={"chosen": self.search.best_controller()})
 
     def _misfits(self) -> Iterator[Misfit]:
         """Yield what is right by itself and goes not with the other parts."""

@@ -95,7 +95,8 @@ def repetitions(
         )
     _require_alike(subjects)
     controllers: list[ControllerConfig] = []
-    for controller in (*(each.config.controller for each in subjects), *rivals):
+    chosen = map(subjects[0].config.chosen, rivals)
+    for controller in (*(each.config.controller for each in subjects), *chosen):
         if controller not in controllers:
             controllers.append(controller)
     if len(controllers) < 2:
@@ -175,7 +176,7 @@ def _new(subject: Subject, controller: ControllerConfig, seed: int, folder: str)
 
 def _place(controller: ControllerConfig) -> str:
     """Return the folder of a controller's searches; by each other settings it has another one."""
-    changed = controller.model_dump(mode="json", exclude_defaults=True)
+    changed = controller.model_dump(mode="json", exclude_defaults=True, exclude={"chosen"})
     if not changed:
         return controller.kind
     text = json.dumps([controller.label, changed], sort_keys=True)

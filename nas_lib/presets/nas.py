@@ -13,6 +13,8 @@ from nas_lib.config import (
     ImageFinalConfig,
     ImageFolderData,
     ImageTaskConfig,
+    NasPolicyConfig,
+    ReinforceConfig,
     RoundsConfig,
     SearchConfig,
     SizeConfig,
@@ -25,6 +27,7 @@ def nas_cnn(name: str = "nas-cnn", space: CnnSpaceConfig | None = None) -> Searc
         name=name,
         task=ImageTaskConfig(data=Cifar10Data(path="cifar-10-python.tar.gz")),
         space=space or CnnSpaceConfig(),
+        controller=ReinforceConfig(policy=NasPolicyConfig(), learning_rate=6e-4),
         children=ImageChildrenConfig(timeout_s=None),
         search=RoundsConfig(
             max_children=12_800,
