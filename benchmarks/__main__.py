@@ -16,7 +16,7 @@ from benchmarks.machine import facts
 
 MODULES = (
     *("startup", "controller", "overhead", "workers", "top", "large", "shared_text"),
-    "shared_images",
+    *("shared_images", "proposals"),
 )
 
 _MET = {None: "", True: "yes", False: "no"}
@@ -28,7 +28,8 @@ _MET = {None: "", True: "yes", False: "no"}
 def main(modules: tuple[str, ...], output: Path | None) -> None:
     """Measure some figures, by default all.
 
-    They are: startup, controller, overhead, workers, top, large, shared_text, shared_images.
+    They are: startup, controller, overhead, workers, top, large, shared_text, shared_images,
+    proposals.
     """
     machine = facts()
     figures: list[Figure] = []

@@ -112,6 +112,10 @@ class NoBucketError(StoreError):
     """The bucket, or container, does not exist."""
 
 
+class LostRaceError(StoreError):
+    """What was to be created together is only there in part: another writer was first."""
+
+
 class ObjectNotFoundError(StoreError, KeyError):
     """No object lies under this key."""
 

@@ -7,7 +7,7 @@ import time
 from functools import cached_property
 
 from nas_lib.config import SearchConfig
-from nas_lib.controllers import Controller, build_controller
+from nas_lib.controllers import Controller, Shard, build_controller
 from nas_lib.spaces import Space, every_architecture
 from nas_lib.store import SearchStore, layout, lease
 from nas_lib.tasks import Evaluate, Task, task_of
@@ -30,6 +30,7 @@ class OpenSearch:
         """
         self.store = SearchStore.open(uri)
         self._showed_life_s: dict[tuple[int, str], float] = {}  # when, by replica and run
+        self.made_shards: dict[int, Shard] = {}  # here: the newest of each
         self._wanted: SearchConfig | None = None
         self.given_space = space
         self._given_evaluate = evaluate
@@ -98,6 +99,11 @@ class OpenSearch:
         """Let the configuration that is wanted here count from now on, if there is one."""
         if self._wanted is not None:
             self.store.change_settings(self._wanted)
+
+    def forget_made(self) -> None:
+        """Forget what was made here of rounds and shards: another run may have been first."""
+        self.store.forget_made()
+        self.made_shards.clear()
 
     def show_life(self, replica: int, run: str) -> None:
         """Renew the run's lease on the replica, if it has it and a quarter of its time is over."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -54,6 +54,7 @@ class ChildId:
         return _CHILD_ID.fullmatch(text) is not None and str(cls.parse(text)) == text
 
     @classmethod
+    @lru_cache(maxsize=1024)  # each is asked for again and again, for a moment
     def parse(cls, text: str) -> ChildId:
         """Return the parts of a child's id.
 
@@ -181,6 +182,20 @@ class ChildRow:
     message: str = ""
     repeat_of: str | None = None
     confirms: str | None = None
+
+    def result(self) -> ChildResult:
+        """Return the result, without what a row has not: its epochs, and where it came to be."""
+        return ChildResult(
+            id=self.id,
+            status=self.status,
+            reward=self.reward,
+            score=self.score,
+            num_parameters=self.num_parameters,
+            num_multiply_adds=self.num_multiply_adds,
+            seconds=self.seconds,
+            message=self.message,
+            repeat_of=self.repeat_of,
+        )
 
     def __repr__(self) -> str:
         name = type(self).__name__

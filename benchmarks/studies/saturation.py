@@ -25,7 +25,7 @@ from benchmarks.writers import run_together
 from nas_lib import steps
 from nas_lib.controllers import Lesson
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures.shards import push
+from nas_lib.procedures.shards import prune, push
 
 WRITERS = (1, 2, 4, 8, 16, 32)
 PER_S = (5, 10, 20, 40, 80)
@@ -74,8 +74,10 @@ def write_pushes(
         started_s = time.monotonic()
         if started_s >= stop_s:
             return pushes
-        shards, conflicts = push(search, lesson, replica=replica, round=len(pushes), known=versions)
-        versions = [shard.version for shard in shards]
+        pushed = push(search, lesson, replica=replica, round=len(pushes), known=versions)
+        prune(search, pushed)
+        versions = [each.shard.version for each in pushed]
+        conflicts = sum(each.conflicts for each in pushed)
         pushes.append((time.monotonic() - started_s, conflicts))
 
 

@@ -9,15 +9,23 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 
 from nas_lib import steps
 from nas_lib.blame import sentence_of
 from nas_lib.engine.workers import MakeWorkers, train_all
-from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError, StoreError
+from nas_lib.errors import (
+    InterruptedSearchError,
+    LostRaceError,
+    NasError,
+    SearchHeldError,
+    StoreError,
+)
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener, procedure_of
+from nas_lib.procedures.proposals import Assignment
 from nas_lib.records import ChildId
 from nas_lib.results import SearchView
 from nas_lib.store import lease
@@ -192,12 +200,39 @@ class _Replica:
 
         A round in which nothing is left to train is learned from at once, and the next one begun.
         """
-        while self._rounds_left:
-            opened = self._procedure.propose(
-                self._search, self._replica, run=self._run, listener=self._listener
-            )
+        return self._go_on(ended=None)
+
+    def finish(self, child: str) -> Sequence[str]:
+        """Note that a child has its result; after the round's last, learn and propose again."""
+        self._open.remove(child)
+        return () if self._open else self._go_on(ended=ChildId.parse(child).round)
+
+    def _go_on(self, *, ended: int | None) -> Sequence[str]:
+        """Close the round that has ended, if any, and open the next; return what is to train."""
+        while True:
+            try:
+                opened = self._turn(ended)
+            except LostRaceError:  # what was made here does not count, but what is stored
+                self._search.forget_made()
+                ended = None
+                continue
             if opened is None:
-                break
+                return ()
+            self._open = set(opened.to_train)
+            if self._open:
+                return opened.to_train
+            ended = opened.number
+
+    def _turn(self, ended: int | None) -> Assignment | None:
+        """Close a round and open the next, all of it stored at once; tell of it afterwards."""
+        tell: list[Callable[[], None]] = []
+        with self._together():
+            if ended is not None:
+                tell += self._close(ended)
+            opened = self._next() if self._rounds_left else None
+        for each in tell:
+            each()
+        if opened is not None:
             self._rounds_left -= 1
             self._listener.proposed(
                 self._replica,
@@ -206,23 +241,26 @@ class _Replica:
                 num_done=opened.num_done,
                 num_repeats=opened.num_repeats,
             )
-            self._open = set(opened.to_train)
-            if self._open:
-                return opened.to_train
-            self._close(opened.number)
-        return ()
+        return opened
 
-    def finish(self, child: str) -> Sequence[str]:
-        """Note that a child has its result; after the round's last, learn and propose again."""
-        self._open.remove(child)
-        if self._open:
-            return ()
-        self._close(ChildId.parse(child).round)
-        return self.propose()
+    def _together(self) -> AbstractContextManager[None]:
+        """Return within what a round is closed, and another opened.
 
-    def _close(self, number: int) -> None:
+        Not where either takes long. Nor where replicas on other machines push to the same shards
+        all the time, which are to see at once what this one pushed.
+        """
+        if self._procedure.proposes_at_length or self._search.config.search.replicas > 1:
+            return nullcontext()
+        return self._search.store.together()
+
+    def _next(self) -> Assignment | None:
+        return self._procedure.propose(
+            self._search, self._replica, run=self._run, listener=self._listener
+        )
+
+    def _close(self, number: int) -> Iterator[Callable[[], None]]:
         first = str(ChildId(self._replica, number, 0))
         steps.aggregate_rewards(self._search, children=[first], run=self._run)
         learned = self._procedure.learn(self._search, self._replica, number, run=self._run)
         if learned is not None:
-            self._listener.learned(learned)
+            yield partial(self._listener.learned, learned)

@@ -34,6 +34,8 @@ def automatic_limit_s(finished_s: Sequence[float]) -> float | None:
     """Return how long a child may take where others took so long; None if they are too few."""
     if len(finished_s) < _FEWEST:
         return None
+    if _FACTOR * max(finished_s) <= _LEAST_S:
+        return _LEAST_S  # and nothing is sorted, where children take no time
     return max(_LEAST_S, _FACTOR * median(finished_s))
 
 

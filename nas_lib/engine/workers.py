@@ -18,12 +18,12 @@ from nas_lib.errors import ChildFailedError, ConfigError, NasError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
 from nas_lib.records import ChildResult
-from nas_lib.store import layout
 from nas_lib.store.patience import patience_with
 from nas_lib.training.machine import memory_limit_mb, num_cpus, visible_gpus
 from nas_lib.training.supervisor import Ended, Supervisor
 
 _LOOK_S = 1.0  # how often to see how long children have been trained
+QUICK_S = 0.1  # of evaluations: so much may have to be done again after a kill
 _MEMORY_SHARE = 0.9  # of what is here, for all children together
 
 
@@ -110,9 +110,22 @@ def _gpus(config: SearchConfig) -> tuple[str, ...]:
 
 
 @contextmanager
-def this_process(search: OpenSearch, run: str, listener: Listener) -> Iterator[Workers]:
-    """Yield who trains one child at a time here, for objects that live in this process."""
-    yield InlineWorkers(search, run, listener)
+def this_process(
+    search: OpenSearch, run: str, listener: Listener, *, quick_s: float = QUICK_S
+) -> Iterator[Workers]:
+    """Yield who trains one child at a time here, for objects that live in this process.
+
+    Args:
+        search: The search.
+        run: This run.
+        listener: Is told how it goes.
+        quick_s: So many seconds of evaluations may have to be done again after a kill.
+    """
+    try:
+        yield InlineWorkers(search, run, listener, quick_s=quick_s)
+    finally:
+        with suppress(NasError):  # what ended the work is to be told
+            search.store.settle_held()
 
 
 @contextmanager
@@ -154,12 +167,16 @@ def work(uri: str, run: str, child: str) -> None:
 class InlineWorkers:
     """Train one child at a time, while it is waited for."""
 
-    def __init__(self, search: OpenSearch, run: str, listener: Listener) -> None:
+    def __init__(self, search: OpenSearch, run: str, listener: Listener, *, quick_s: float) -> None:
         self._search = search
         self._run = run
         self._listener = listener
+        self._quick_s = quick_s
         self._limits = TimeLimits(search)
         self._child: str | None = None
+        self._failed: set[str] = set()
+        self._is_quick = False  # as far as the newest evaluation says
+        self._held_s = 0.0  # what evaluations took whose results are only kept in mind
 
     @property
     def has_room(self) -> bool:
@@ -193,11 +210,12 @@ class InlineWorkers:
         limit_s = self._limits.limit_s(child)
         try:
             with blamed_on_the_machine(f"training {child}"), time_limit(limit_s):
-                steps.train_child(self._search, child=child, run=self._run)
+                self._judge(child)
         except TimeIsUpError:
             assert limit_s is not None
             _end_late(self._search, child, self._limits.words(limit_s), limit_s)
         except ChildFailedError as err:
+            self._failed.add(child)
             steps.fail_attempt(self._search, child=child, message=str(err))
             self._listener.failed(child, str(err))
             return False
@@ -205,6 +223,26 @@ class InlineWorkers:
             _note_stop(self._search, child)
             raise
         return True
+
+    def _judge(self, child: str) -> None:
+        """Judge a child; where that takes no time, its round may be lost as a whole.
+
+        A round that this run has not proposed is one that a run before may have died of.
+        """
+        began_s = time.monotonic()
+        if self._is_quick and self._is_new(child):
+            steps.judge_at_once(self._search, child=child, run=self._run)
+        else:
+            steps.train_child(self._search, child=child, run=self._run)
+        took_s = time.monotonic() - began_s
+        self._is_quick = not self._search.task.trains and took_s < self._quick_s
+        self._held_s += took_s
+        if self._held_s >= self._quick_s:
+            self._search.store.settle_held()
+            self._held_s = 0.0
+
+    def _is_new(self, child: str) -> bool:
+        return child not in self._failed and self._search.store.proposed(child).run == self._run
 
 
 class WorkerProcesses:
@@ -303,6 +341,7 @@ def _end_late(search: OpenSearch, child: str, message: str, seconds: float) -> N
 
 
 def _tell_ended(search: OpenSearch, listener: Listener, child: str) -> ChildResult:
-    result = search.store.read(ChildResult, layout.child_result(child))
+    result = search.store.find_result(child)
+    assert result is not None
     listener.ended(result)
     return result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from nas_lib.architecture import Architecture
 from nas_lib.errors import ArchitectureError, ConfigError, CorruptStateError, one_line
@@ -84,8 +83,7 @@ def assignment(search: OpenSearch, proposed: Proposed, *, run: str) -> Assignmen
     Raises:
         CrashedRoundError: It was this run.
     """
-    keys = [layout.child_result(child.id) for child in proposed.children]
-    results = search.store.each(partial(search.store.find, ChildResult), keys)
+    results = search.store.each(search.store.find_result, [each.id for each in proposed.children])
     crash = crash_of_all(search, proposed, results)
     if crash and not is_closed(search, proposed):
         forget(search, proposed, crash, run=run)
@@ -159,10 +157,12 @@ def architecture_misfit(search: OpenSearch, found: Architecture, *, depth: int =
 
 
 def _checked(search: OpenSearch, proposed: Proposed, children: Iterable[Child]) -> Proposed:
+    key = layout.round_state(proposed.replica, proposed.round, "proposed")
+    if search.store.made(Proposed, key) is proposed:
+        return proposed
     wrong = next(_misfits(search, proposed, children), "")
     if not wrong:
         return proposed
-    key = layout.round_state(proposed.replica, proposed.round, "proposed")
     raise CorruptStateError.of_content(key, wrong)
 
 

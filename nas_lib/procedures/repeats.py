@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from nas_lib.config import RoundsConfig
 from nas_lib.open_search import OpenSearch
-from nas_lib.records import Child, ChildId, ChildResult, ChildRow, First, Proposed, Rewarded
+from nas_lib.procedures.firsts import find_first, firsts_of, note_first
+from nas_lib.records import Child, ChildId, ChildResult, ChildRow, Proposed, Rewarded
 from nas_lib.store import layout
 
 MOST_IDLE_ROUNDS = 20
@@ -106,8 +108,8 @@ def with_repeats(search: OpenSearch, proposed: Proposed, *, share: int) -> Propo
 def _firsts(search: OpenSearch, architectures: set[str]) -> dict[str, str]:
     """Return by which child each of these architectures was judged, without those that were not."""
     ids = sorted(architectures)
-    found = search.store.each(lambda each: search.store.find(First, layout.judged(each)), ids)
-    return {each: first.child for each, first in zip(ids, found, strict=True) if first is not None}
+    found = search.store.each(partial(find_first, search.store), ids)
+    return {each: first for each, first in zip(ids, found, strict=True) if first is not None}
 
 
 def settle_repeats(search: OpenSearch, proposed: Proposed) -> None:
@@ -121,11 +123,12 @@ def settle_repeats(search: OpenSearch, proposed: Proposed) -> None:
 
     def settle(child: str) -> None:
         key = layout.child_result(wait[child])
-        # of this round they may be missing yet, of another one they would be missing for ever
-        read = search.store.find if wait[child] in firsts else search.store.read
-        first = read(ChildResult, key)
+        first = search.store.find_result(wait[child])
+        if first is None and wait[child] not in firsts:
+            # of this round it may be missing yet, of another one it would be missing for ever
+            first = search.store.read(ChildResult, key)
         if first is not None:
-            search.store.settle(layout.child_result(child), first.repeated(child))
+            search.store.settle_like(key, first.repeated(child))
 
     search.store.each(settle, list(wait))
 
@@ -135,10 +138,7 @@ def note_judged(search: OpenSearch, rewarded: Rewarded) -> None:
 
     A child that crashed or went missing says nothing of its architecture.
     """
-    rows = [row for row in rewarded.rows if row.counts and not row.is_repeat]
-    search.store.each(
-        lambda row: search.store.settle(layout.judged(row.architecture.id), First(row.id)), rows
-    )
+    search.store.each(partial(note_first, search.store, rewarded), firsts_of(rewarded))
 
 
 def all_are_judged(
@@ -158,12 +158,21 @@ def all_are_judged(
     if every is None:
         return False
     if judged is None:
+        if _num_judged(search, settings.replicas) < len(every):
+            return False  # and nothing is listed, which takes the longer the more there is
         prefix = f"{layout.JUDGED}/"
         judged = (
             key.removeprefix(prefix).removesuffix(".json")
             for key in search.store.objects.keys(layout.JUDGED)
         )
     return every <= {*judged}
+
+
+def _num_judged(search: OpenSearch, num_replicas: int) -> int:
+    """Return how many children all replicas had judged before their open rounds."""
+    numbers = search.store.each(search.store.open_round, range(num_replicas))
+    found = search.store.each(lambda each: progress(search, *each), list(enumerate(numbers)))
+    return sum(each.num_judged for each in found)
 
 
 def depth_of(search: OpenSearch, settings: RoundsConfig, number: int) -> int:

@@ -47,7 +47,15 @@ from nas_lib.procedures.repeats import (
     rounds_by_replica,
     with_repeats,
 )
-from nas_lib.procedures.shards import PrunedError, pull, pull_versions, push, read_lesson
+from nas_lib.procedures.shards import (
+    PrunedError,
+    Pushed,
+    prune,
+    pull,
+    pull_versions,
+    push,
+    read_lesson,
+)
 from nas_lib.procedures.starts import are_known, known_round, num_known
 from nas_lib.records import ChildId, Confirmation, Learned, Proposed, Rewarded
 from nas_lib.results import SearchView
@@ -295,7 +303,8 @@ def update_controller(search: OpenSearch, *, replica: int, round: int, run: str)
         if settings_of(search, RoundsConfig).repeats == "reuse":
             note_judged(search, rewarded)
         learned = _settle(search, key, rewarded, run)
-    store.objects.delete(layout.round_lesson(replica, round))
+    if _stores_lessons(search):
+        store.objects.delete(layout.round_lesson(replica, round))
     return learned
 
 
@@ -367,24 +376,28 @@ def _own_versions(search: OpenSearch, replica: int, number: int) -> tuple[int, .
 
 def _settle(search: OpenSearch, key: str, rewarded: Rewarded, run: str) -> Learned:
     try:
-        return search.store.settle(key, _learn(search, rewarded, run))
+        pushed, learned = _learn(search, rewarded, run)
+        settled = search.store.settle(key, learned)
+        prune(search, pushed)  # not before: what is learned may have to be found out again
+        return settled
     except (PrunedError, ObjectNotFoundError) as err:
-        learned = search.store.find(Learned, key)  # by another run, which cleaned up after itself
-        if learned is None:
+        found = search.store.find(Learned, key)  # by another run, which cleaned up after itself
+        if found is None:
             raise CorruptStateError(
                 f"round {rewarded.round} of replica {rewarded.replica} cannot be learned: {err}"
             ) from err
-        return learned
+        return found
 
 
-def _learn(search: OpenSearch, rewarded: Rewarded, run: str) -> Learned:
+def _learn(search: OpenSearch, rewarded: Rewarded, run: str) -> tuple[Sequence[Pushed], Learned]:
     replica, number = rewarded.replica, rewarded.round
     proposed = read_round(search, replica, number)
     _check_versions(search, layout.round_state(replica, number, "proposed"), proposed.versions)
     _check_results(search, proposed, rewarded)
     lesson = _stored_lesson(search, proposed, rewarded)
-    shards, conflicts = push(search, lesson, replica=replica, round=number, known=proposed.versions)
-    return Learned(
+    pushed = push(search, lesson, replica=replica, round=number, known=proposed.versions)
+    shards = [each.shard for each in pushed]
+    return pushed, Learned(
         replica=replica,
         round=number,
         run=run,
@@ -395,25 +408,36 @@ def _learn(search: OpenSearch, rewarded: Rewarded, run: str) -> Learned:
         ),
         metrics=search.controller.metrics(lesson, shards),
         created_s=time.time(),
-        conflicts=conflicts,
+        conflicts=sum(each.conflicts for each in pushed),
     )
 
 
 def _stored_lesson(search: OpenSearch, proposed: Proposed, rewarded: Rewarded) -> Lesson:
-    """Return the round's lesson at the versions that proposed it, computed once."""
+    """Return the round's lesson at the versions that proposed it, computed once.
+
+    It is stored for the next shard, which is to be told the same, or for when other replicas have
+    those versions pruned. Where there is neither, it is computed again after a kill.
+    """
     objects = search.store.objects
     key = layout.round_lesson(rewarded.replica, rewarded.round)
-    with suppress(ObjectNotFoundError):
-        return read_lesson(search, key)
+    is_stored = _stores_lessons(search)
+    if is_stored:
+        with suppress(ObjectNotFoundError):
+            return read_lesson(search, key)
     lesson = search.controller.lesson(
         pull_versions(search, proposed.versions),
         decisions=search.space.decisions(proposed.depth),
         tokens=[child.architecture.tokens for child in proposed.children],
         rewards=[row.reward if row.counts else None for row in rewarded.rows],
     )
-    if objects.create(key, lesson.to_bytes()):
+    if not is_stored or objects.create(key, lesson.to_bytes()):
         return lesson
     return read_lesson(search, key)
+
+
+def _stores_lessons(search: OpenSearch) -> bool:
+    settings = search.config.search
+    return settings.replicas > 1 or settings.shards > 1
 
 
 def _check_versions(search: OpenSearch, key: str, versions: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from nas_lib.controllers import Lesson, Shard
 from nas_lib.errors import CorruptStateError, NasError
@@ -27,6 +27,20 @@ _MAX_DOUBLINGS = 6  # of the pause after a lost race
 
 class PrunedError(NasError):
     """A version was replaced by its tombstone: no open round refers to it."""
+
+
+class Pushed(NamedTuple):
+    """What a push came to in one shard.
+
+    Attributes:
+        before: The version that the lesson was applied to; of a push made earlier, its own.
+        shard: The version that it made.
+        conflicts: Races against other writers that it lost.
+    """
+
+    before: Shard
+    shard: Shard
+    conflicts: int
 
 
 def store_first_shards(search: OpenSearch) -> None:
@@ -73,6 +87,9 @@ def read_shard(search: OpenSearch, index: int, version: int) -> Shard:
         PrunedError: It is no longer needed by any open round.
         CorruptStateError: It is damaged.
     """
+    made = search.made_shards.get(index)
+    if made is not None and made.version == version:
+        return made  # versions never change
     key = layout.shard(index, version)
     data = search.store.objects.get(key, at_most=max_bytes(search))
     if data == TOMBSTONE:
@@ -118,7 +135,7 @@ def _misfit(search: OpenSearch, shard: Shard) -> str:
 
 def push(
     search: OpenSearch, lesson: Lesson, *, replica: int, round: int, known: Sequence[int]
-) -> tuple[tuple[Shard, ...], int]:
+) -> Sequence[Pushed]:
     """Apply a round's lesson once to every shard.
 
     Args:
@@ -129,33 +146,41 @@ def push(
         known: A version of each shard that is known to have been there.
 
     Returns:
-        The shards as they were made by this push, now or before, and how many races it lost.
+        For each shard, what became of it.
 
     Raises:
         PrunedError: The replica is rounds further by now, in another run.
     """
-    pushes = _each_shard(
+    return _each_shard(
         search,
         lambda index: _push(search, index, lesson, replica, round, known[index]),
         first=replica,
     )
-    return tuple(shard for shard, _ in pushes), sum(conflicts for _, conflicts in pushes)
+
+
+def prune(search: OpenSearch, pushed: Sequence[Pushed]) -> None:
+    """Leave tombstones of the versions that a push made superfluous, once its round is learned."""
+    num_replicas = search.config.search.replicas
+    for before, after in ((each.before, each.shard) for each in pushed):
+        for version in range(before.floor(num_replicas), after.floor(num_replicas)):
+            search.store.objects.replace(layout.shard(after.index, version), TOMBSTONE)
 
 
 def _push(
     search: OpenSearch, index: int, lesson: Lesson, replica: int, round: int, known: int
-) -> tuple[Shard, int]:
+) -> Pushed:
     conflicts = 0
     while True:
         started_s = time.monotonic()
         shard = _newest(search, index, known)
         pushed = search.controller.apply(shard, lesson, replica=replica, round=round)
         if pushed is shard:
-            return _made_before(search, shard, replica, round), conflicts
+            made = _made_before(search, shard, replica, round)
+            return Pushed(made, made, conflicts)
         key = layout.shard(index, pushed.version)
         if search.store.objects.create(key, pushed.to_bytes()):
-            _prune(search, before=shard, after=pushed)
-            return pushed, conflicts
+            search.made_shards[index] = pushed
+            return Pushed(shard, pushed, conflicts)
         known = pushed.version
         _pause(conflicts, time.monotonic() - started_s)
         conflicts += 1
@@ -177,13 +202,6 @@ def _made_before(search: OpenSearch, newest: Shard, replica: int, round: int) ->
     if applied.version == newest.version:
         return newest
     return read_shard(search, newest.index, applied.version)
-
-
-def _prune(search: OpenSearch, *, before: Shard, after: Shard) -> None:
-    """Leave tombstones of the versions that this push made superfluous."""
-    num_replicas = search.config.search.replicas
-    for version in range(before.floor(num_replicas), after.floor(num_replicas)):
-        search.store.objects.replace(layout.shard(after.index, version), TOMBSTONE)
 
 
 def _newest(search: OpenSearch, index: int, known: int | None) -> Shard:

@@ -39,6 +39,7 @@ class OwnSpace:
         if not isinstance(name, str):
             _refuse("name", "text", name)
         self.name = name
+        self._decisions: dict[int, tuple[Decision, ...]] = {}  # looked at, by depth
         self.max_depth = _number("max_depth", max_depth, most=_MOST_DEPTH)
 
     def depth(self, num_children: int) -> int:
@@ -50,6 +51,8 @@ class OwnSpace:
 
     def decisions(self, depth: int) -> tuple[Decision, ...]:
         """Return what a controller decides."""
+        if depth in self._decisions:
+            return self._decisions[depth]
         what = f"decisions({depth})"
         with users_code(f"{_SETTING}: {what}"):
             decisions = tuple(self.given.decisions(depth))
@@ -57,6 +60,7 @@ class OwnSpace:
             _refuse(what, f"at most {_MOST_DECISIONS:,} decisions", len(decisions))
         for decision in decisions:
             _check_decision(what, decision)
+        self._decisions[depth] = decisions
         return decisions
 
     def decode(self, tokens: Sequence[int]) -> Architecture:

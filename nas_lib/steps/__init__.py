@@ -11,7 +11,7 @@ from nas_lib.procedures.shared_training import train_shared_weights
 from nas_lib.steps.aggregation import RoundSummary, aggregate_rewards
 from nas_lib.steps.attempts import fail_attempt, stop_attempt
 from nas_lib.steps.begun import begin_step, end_step, subject_of, subject_text
-from nas_lib.steps.children import end_child, train_child
+from nas_lib.steps.children import end_child, judge_at_once, train_child
 from nas_lib.steps.export_model import NothingToExportError, export_model, require_model
 from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
@@ -36,6 +36,7 @@ __all__ = [
     "end_step",
     "export_model",
     "fail_attempt",
+    "judge_at_once",
     "may_derive",
     "note_what_is_missing",
     "opened_finals",

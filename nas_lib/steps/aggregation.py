@@ -62,6 +62,7 @@ def aggregate_rewards(search: OpenSearch, *, children: Sequence[str], run: str) 
         best = _best(search, which.replica, found)
         fresh = Rewarded(which.replica, which.round, run, found, best, created_s=time.time())
         rewarded = store.settle(key, fresh)
+        store.let_go(rewarded)
     _clean_up(search, rewarded)
     return RoundSummary(which.replica, which.round, 0, rewarded)
 

@@ -78,11 +78,17 @@ def begin_attempt(
     if len(failures) >= max_attempts:
         message = f"{len(failures)} attempts failed, the last one: {failures[-1]}"
         return ChildResult(child, "crashed", 0.0, where=socket.gethostname(), message=message)
+    note_attempt(store, child, run, number=num_before + 1, from_epoch=from_epoch)
+    return None
+
+
+def note_attempt(
+    store: SearchStore, child: str, run: str, *, number: int = 1, from_epoch: int = 0
+) -> None:
+    """Note that an attempt begins here, under this number or the next one that is free."""
     attempt = Attempt.begun_here(run, from_epoch)
-    number = num_before + 1
     while store.settle(layout.attempt(child, number), attempt) != attempt:
         number += 1  # another run began one just now
-    return None
 
 
 def _num_attempts(store: SearchStore, child: str) -> int:

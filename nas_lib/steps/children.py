@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 
+from nas_lib.errors import ChildFailedError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildResult, Status
-from nas_lib.steps.attempts import begin_attempt
+from nas_lib.steps.attempts import begin_attempt, note_attempt
 from nas_lib.store import layout
 
 
@@ -24,7 +25,7 @@ def train_child(search: OpenSearch, *, child: str, run: str) -> float:
             its attempts are used up.
     """
     store = search.store
-    result = store.find(ChildResult, layout.child_result(child))
+    result = store.find_result(child)
     if result is None:
         max_attempts = search.config.children.max_attempts
         result = begin_attempt(store, child, run, max_attempts=max_attempts) or _judge(
@@ -35,6 +36,22 @@ def train_child(search: OpenSearch, *, child: str, run: str) -> float:
             store.objects.delete(layout.child_weights(child))
     store.delete_checkpoints(layout.checkpoints_folder(child))
     return result.reward
+
+
+def judge_at_once(search: OpenSearch, *, child: str, run: str) -> None:
+    """Judge a child that nobody has tried, and keep its result in mind: it takes hardly any time.
+
+    No attempt is noted, unless it fails.
+
+    Raises:
+        NasError: As for `train_child`.
+        ChildFailedError: Likewise.
+    """
+    try:
+        search.store.hold(_judge(search, child, run))
+    except ChildFailedError:
+        note_attempt(search.store, child, run)
+        raise
 
 
 def end_child(

@@ -59,7 +59,8 @@ def _first(record: First, key: str) -> Iterator[str]:
 
 
 def _rewarded(record: Rewarded, key: str) -> Iterator[str]:
-    yield from _elsewhere(layout.round_state(record.replica, record.round, "rewarded"), key)
+    if not key.startswith(f"{layout.JUDGED}/"):  # it lies there, too
+        yield from _elsewhere(layout.round_state(record.replica, record.round, "rewarded"), key)
     for index, row in enumerate(record.rows):
         if row.id != str(ChildId(record.replica, record.round, index)):
             yield f"its child {index} is called {one_line(row.id, 40)}"

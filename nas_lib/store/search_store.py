@@ -7,11 +7,12 @@ repeated create finds its own object.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
@@ -21,8 +22,10 @@ from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError, 
 from nas_lib.records import (
     STRICT,
     ChildId,
+    ChildResult,
     ChildRow,
     FinalTraining,
+    Learned,
     Problem,
     Proposed,
     Rewarded,
@@ -40,6 +43,13 @@ A = TypeVar("A")
 MAX_RECORD = 64 * 2**20
 """Bytes of a record: many times what 10,000 children of a round take."""
 T = TypeVar("T")
+
+_STATES = (Proposed, Rewarded, Learned)
+_FRESH_S = 60.0
+"""How long nothing is listed after the newest of a row was seen: only what is old for long is ever
+deleted, and a folder of many takes long to list."""
+_MOST_LET_GO = 20_000  # some MB
+_NUM_MADE = 2  # of each state of a replica's rounds: the newest, and the one before
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -74,7 +84,12 @@ class SearchStore:
     def __init__(self, objects: ObjectStore) -> None:
         self.objects = objects
         self._is_create_only = False  # as far as we know
-        self._newest: dict[Row, int] = {}  # numbers only grow: where to look from
+        self._newest: dict[
+            Row, tuple[int, float]
+        ] = {}  # numbers only grow; and when they were seen
+        self._made: dict[tuple[type, str], dict[str, object]] = {}  # here; they never change
+        self._held: dict[str, ChildResult] = {}  # not stored yet
+        self._let_go: dict[str, ChildResult] = {}  # of closed rounds, by child
 
     @classmethod
     def open(cls, uri: str) -> SearchStore:
@@ -109,7 +124,41 @@ class SearchStore:
             ObjectNotFoundError: There is none.
             CorruptStateError: It is damaged.
         """
+        known = self._known(kind, key)
+        if known is not None:
+            return known
         return self.parse(kind, self.objects.get(key, at_most=MAX_RECORD), key=key)
+
+    def _known(self, kind: type[T], key: str) -> T | None:
+        return cast("T | None", self._held.get(key)) or self.made(kind, key)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Create what is created in here at once, where that saves time; see `FolderStore`.
+
+        Raises:
+            LostRaceError: Another writer was first; see `forget_made`.
+        """
+        together = getattr(self.objects, "together", nullcontext)
+        return cast(AbstractContextManager[None], together())
+
+    def forget_made(self) -> None:
+        """Forget what was made here: some of it may not be what counts."""
+        self._made.clear()
+        self._let_go.clear()
+        self._newest.clear()
+
+    def made(self, kind: type[T], key: str) -> T | None:
+        """Return a state of a round if it was made here, a moment ago: it needs no checking."""
+        if kind not in _STATES:
+            return None
+        return cast("T | None", self._made.get((kind, _folder(key)), {}).get(key))
+
+    def _note_made(self, key: str, record: object) -> None:
+        if type(record) in _STATES:
+            newest = self._made.setdefault((type(record), _folder(key)), {})
+            newest[key] = record
+            if len(newest) > _NUM_MADE:
+                del newest[min(newest)]
 
     def parse(self, kind: type[T], data: bytes, *, key: str) -> T:
         """Return the record that these bytes are, which lie under this key.
@@ -125,6 +174,11 @@ class SearchStore:
 
     def find(self, kind: type[T], key: str) -> T | None:
         """Return a stored record, or None where there is none yet."""
+        known = self._known(kind, key)
+        if known is not None:
+            return known
+        if self.objects.concurrency == 1 and not self.objects.has(key):
+            return None  # of a store that is near it takes a tenth of what an error takes
         try:
             return self.read(kind, key)
         except ObjectNotFoundError:
@@ -140,6 +194,7 @@ class SearchStore:
     def settle(self, key: str, record: T) -> T:
         """Store this record unless somebody was first; return the one that counts."""
         if self.objects.create(key, to_json(record)):
+            self._note_made(key, record)
             return record
         return self.read(type(record), key)
 
@@ -169,15 +224,17 @@ class SearchStore:
             row: Which objects.
             known: One that is known to have been there.
         """
-        number = max(row.first - 1 if known is None else known, self._newest.get(row, -1))
-        if row.loses_old:  # the next one may be gone, and later ones there
+        seen, seen_s = self._newest.get(row, (-1, -math.inf))
+        number = max(row.first - 1 if known is None else known, seen)
+        if row.loses_old and time.monotonic() - seen_s > _FRESH_S:
+            # the next one may be gone, and later ones there
             after = row.key(number) if number >= row.first else ""
             number = max([number, *self._listed(row, after=after)])
         number = self.newest_from(row, number)
         if number < row.first:
             return None
         if not row.starts_anew:
-            self._newest[row] = number
+            self._newest[row] = number, time.monotonic()
         return number
 
     def newest_from(self, row: Row, number: int) -> int:
@@ -273,6 +330,58 @@ class SearchStore:
             newest = self.newest(layout.SETTINGS) or 0
             self.settle(layout.settings(newest + 1), config)
 
+    # --- results of children ----------------------------------------------------------------
+
+    def find_result(self, child: str) -> ChildResult | None:
+        """Return what became of a child, None where nobody knows yet.
+
+        It has an object of its own, or else is in what its round came to.
+        """
+        result = self._let_go.get(child) or self.find(ChildResult, layout.child_result(child))
+        if result is not None:
+            return result
+        which = ChildId.parse(child)
+        key = layout.round_state(which.replica, which.round, "rewarded")
+        rewarded = self.find(Rewarded, key)
+        rows = rewarded.rows[which.index : which.index + 1] if rewarded else ()
+        return rows[0].result() if rows else None
+
+    def hold(self, result: ChildResult) -> None:
+        """Keep a result in mind: reading finds it here, and nobody else does.
+
+        For one that took no time. `settle_held` stores it, unless its round is closed before.
+        """
+        self._held[layout.child_result(result.id)] = result
+
+    def settle_like(self, key: str, result: ChildResult) -> None:
+        """Store a result if that of this key has an object of its own; else keep it in mind, too.
+
+        What neither has is in what the rounds of both come to.
+        """
+        is_here = key in self._held or key.split("/")[1] in self._let_go
+        if not is_here and self.objects.has(key):
+            self.settle(layout.child_result(result.id), result)
+        else:
+            self.hold(result)
+
+    def settle_held(self) -> None:
+        """Store the results that are only kept in mind."""
+        while self._held:
+            key, result = next(iter(self._held.items()))
+            self.objects.create(key, to_json(result))  # where somebody was first, theirs counts
+            del self._held[key]
+
+    def let_go(self, rewarded: Rewarded) -> None:
+        """Forget results that are kept in mind, as what their round came to has them."""
+        key = layout.round_state(rewarded.replica, rewarded.round, "rewarded")
+        counts = self.made(Rewarded, key) is rewarded
+        for row in rewarded.rows:
+            result = self._held.pop(layout.child_result(row.id), None)
+            if result is not None and counts:  # the next one of its architecture asks for it
+                self._let_go[row.id] = result
+        while len(self._let_go) > _MOST_LET_GO:
+            del self._let_go[next(iter(self._let_go))]
+
     # --- rounds --------------------------------------------------------------------------------
 
     def open_round(self, replica: int, *, closed_by: layout.State = "learned") -> int:
@@ -323,3 +432,7 @@ class SearchStore:
         blobs = zip(keys, self.objects.get_many(keys, at_most=MAX_RECORD), strict=True)
         found = [self.parse(Problem, data, key=key) for key, data in blobs]
         return sorted(found, key=lambda problem: problem.created_s)
+
+
+def _folder(key: str) -> str:
+    return key.rpartition("/")[0]

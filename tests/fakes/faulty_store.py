@@ -15,10 +15,10 @@ from nas_lib.engine.workers import this_process
 from nas_lib.errors import StoreError
 from nas_lib.open_search import OpenSearch
 from nas_lib.steps import prepare_data
-from nas_lib.store import ObjectInfo, ObjectStore
+from nas_lib.store import ObjectInfo, ObjectStore, parts
 from nas_lib.store import folder as folder_module
 
-CALLS = ("get", "has", "create", "replace", "delete", "list", "keys", "get_many")
+CALLS = ("get", "has", "create", "link", "replace", "delete", "list", "keys", "get_many")
 OnCall = Callable[[int, str, str], None]
 """Is told before each call: its number from 1, its name, and the key or prefix."""
 
@@ -68,32 +68,46 @@ def nothing(called: int, name: str, key: str) -> None:
     """Let the call be."""
 
 
-def run_watched(uri: str, config: SearchConfig, on_call: OnCall = nothing) -> list[str]:
-    """Run a search to its end in this process; return the names of the calls that it made."""
+def run_watched(
+    uri: str, config: SearchConfig, on_call: OnCall = nothing, *, quick_s: float = 0.0
+) -> list[str]:
+    """Run a search to its end in this process; return the names of the calls that it made.
+
+    Results of children are stored at once, unless evaluations may be done again.
+    """
     search = OpenSearch(uri)
     search.store.objects = watched = WatchedStore(search.store.objects, on_call)
-    run_here(search, config)
+    run_here(search, config, quick_s=quick_s)
     return watched.calls
 
 
 def run_here(
-    search: OpenSearch, config: SearchConfig, *, rounds: int | None = None
+    search: OpenSearch,
+    config: SearchConfig,
+    *,
+    rounds: int | None = None,
+    quick_s: float = 0.0,
+    listener: Listener | None = None,
 ) -> SearchHandle:
     """Run a search in this process, in the store that it has now."""
     prepare_data(search, config=config, settles=False)
-    listener = Listener()
+    listener = listener or Listener()
     engine = Engine(
-        search, make_workers=lambda run: this_process(search, run, listener), listener=listener
+        search,
+        make_workers=lambda run: this_process(search, run, listener, quick_s=quick_s),
+        listener=listener,
     )
     return SearchHandle(search.uri, engine.run_id, engine.run(rounds))
 
 
-def run_until_killed(uri: str, config: SearchConfig, on_call: OnCall) -> bool:
+def run_until_killed(
+    uri: str, config: SearchConfig, on_call: OnCall, *, quick_s: float = 0.0
+) -> bool:
     """Run a search in a process of its own; return whether it was killed."""
     process = os.fork()
     if process == 0:
         try:
-            run_watched(uri, config, on_call)
+            run_watched(uri, config, on_call, quick_s=quick_s)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
@@ -119,7 +133,7 @@ def kill_within(number: int) -> OnCall:
 
     def on_call(called: int, name: str, key: str) -> None:
         if called == number:
-            folder_module.os = _KillingOs()
+            folder_module.os = parts.os = _KillingOs()
 
     return on_call
 

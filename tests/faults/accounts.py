@@ -12,7 +12,7 @@ from nas_lib.controllers.memory import Memory
 from nas_lib.controllers.state import Applied
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.shards import pull
-from nas_lib.records import ChildResult, Learned, Proposed, Rewarded
+from nas_lib.records import Learned, Proposed, Rewarded
 from nas_lib.store import SearchStore, layout
 
 
@@ -89,10 +89,7 @@ def _check_sequence(search: OpenSearch, rounds: _Rounds, finished: bool) -> None
 def _check_results(store: SearchStore, rounds: _Rounds) -> int:
     num = 0
     for key, proposed in rounds.proposed.items():
-        results = {
-            child.id: store.find(ChildResult, layout.child_result(child.id))
-            for child in proposed.children
-        }
+        results = {child.id: store.find_result(child.id) for child in proposed.children}
         num += sum(result is not None for result in results.values())
         if key in rounds.rewarded:
             rows = {row.id: row.reward for row in rounds.rewarded[key].rows}

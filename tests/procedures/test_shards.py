@@ -16,7 +16,7 @@ from nas_lib.config import NasPolicyConfig, ReinforceConfig
 from nas_lib.controllers import Lesson, Shard
 from nas_lib.errors import CorruptStateError
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures.shards import PrunedError, pull, push, read_shard
+from nas_lib.procedures.shards import PrunedError, prune, pull, push, read_shard
 from nas_lib.store import layout
 
 WRITERS = 32
@@ -48,7 +48,9 @@ def lesson_of(search: OpenSearch, value: float) -> Lesson:
 def push_round(search: OpenSearch, replica: int, round: int) -> tuple[Shard, ...]:
     value = lesson_of(search, replica * ROUNDS + round + 1)
     known = [0] * search.config.search.shards
-    return push(search, value, replica=replica, round=round, known=known)[0]
+    pushed = push(search, value, replica=replica, round=round, known=known)
+    prune(search, pushed)
+    return tuple(each.shard for each in pushed)
 
 
 def versions(search: OpenSearch, index: int = 0) -> dict[int, bool]:

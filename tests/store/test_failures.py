@@ -17,7 +17,7 @@ from faulty_store import DiskWithoutLinks
 from small_server import SmallServer, running
 
 from nas_lib.errors import ConfigError, ObjectNotFoundError, StoreError
-from nas_lib.store import folder, network
+from nas_lib.store import network, parts
 from nas_lib.store.failures import explained, store_error
 from nas_lib.store.folder import FolderStore
 from nas_lib.store.objects import ObjectStore
@@ -337,8 +337,8 @@ def test_a_disk_that_can_neither_link_nor_rename_safely_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with gcsfuse."""
-    monkeypatch.setattr(folder, "os", DiskWithoutLinks())
-    monkeypatch.setattr(folder, "_renamed", lambda part, path: errno.EINVAL)
+    monkeypatch.setattr(parts, "os", DiskWithoutLinks())
+    monkeypatch.setattr(parts, "_renamed", lambda part, path: errno.EINVAL)
     store = FolderStore(tmp_path)
     assert message(CALLS["write"], store) == (
         f"cannot write a/b in {tmp_path}: this disk can neither link a file nor rename one without "

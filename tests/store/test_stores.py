@@ -7,7 +7,7 @@ import pytest
 from faulty_store import DiskWithoutLinks
 from store_contract import StoreContract
 
-from nas_lib.store import folder
+from nas_lib.store import folder, parts
 from nas_lib.store.clouds import AzureStore, GCSStore, S3Store
 from nas_lib.store.folder import FolderStore
 from nas_lib.store.obstores import MemoryStore
@@ -25,6 +25,7 @@ class TestFolderStoreWithoutHardLinks(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderStore:
         monkeypatch.setattr(folder, "os", DiskWithoutLinks())
+        monkeypatch.setattr(parts, "os", DiskWithoutLinks())
         return FolderStore(tmp_path / "search")
 
 
