@@ -27,10 +27,13 @@ _WIDTHS = (np.int8, np.int32)
 """Of stored tokens: the first where all fit in."""
 
 MOST = 2000
-"""Results that are kept."""
+"""Results that are kept at most."""
 
 NUM_BEST = 50
 """Of them, the best of all are kept however old they are."""
+
+_SHARE_FORGOTTEN = 4
+"""One in so many is forgotten when there are more than may be kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +76,8 @@ class Memory:
         rewards_N = np.concatenate([self.rewards, lesson.arrays["rewards"]])
         num_results = self.num_results + len(lesson.arrays["rewards"])
         if len(rewards_N) > most:
-            kept = _kept(rewards_N, most)
+            # many at once, so that what follows from their order seldom changes
+            kept = _kept(rewards_N, most - most // _SHARE_FORGOTTEN)
             tokens_NW, rewards_N = tokens_NW[kept], rewards_N[kept]
         return Memory(tokens_NW, rewards_N, num_results)
 

@@ -35,12 +35,13 @@ def test_results_are_kept_in_their_order_and_padded_to_the_greatest_depth() -> N
 
 
 def test_of_many_the_newest_are_kept_and_the_best_of_all() -> None:
-    # 10 at most: half of them are the best, 5 of all
+    # 10 at most, and 8 once there are more: half of them are the best, 4 of all
     rewards = [9.0, 0.0, None, 8.0, 7.0, *(0.1 * number for number in range(10))]
     memory = remembered(rewards, most=10)
 
-    # best: 9, 8, 7, and of the newest .9 and .8; newest of the others: 0.3 to 0.7
-    assert memory.tokens[:, 0].tolist() == [0, 3, 4, 8, 9, 10, 11, 12, 13, 14]
+    # of the first 11 were left 9, 8, 7 and .5, and the newest, .1 to .4 (numbers 6 to 9); then of
+    # these with .6, .7 and .8 the best 4, 9, 8, 7 and .8, and the newest, .4 to .7; then comes .9
+    assert memory.tokens[:, 0].tolist() == [0, 3, 4, 9, 10, 11, 12, 13, 14]
     assert memory.num_results == 15
 
 
@@ -48,7 +49,8 @@ def test_of_equally_good_ones_the_older_stay() -> None:
     memory = remembered([1.0] * 300, most=200)
 
     kept = memory.tokens[:, 0].tolist()
-    assert kept == [*range(NUM_BEST), *range(150, 300)]
+    # 150 are left of 201: when that happens with the 252nd, the newest 100 others are 152 to 251
+    assert kept == [*range(NUM_BEST), *range(152, 300)]
 
 
 @pytest.mark.parametrize(("largest", "stored"), [(127, np.int8), (128, np.int32)])
