@@ -56,10 +56,7 @@ class ProcedurePart(Part):
             )
 
     def best_controller(self) -> ControllerConfig:
-        """Return what `controller: auto` is for: what was found to propose best in such a search.
-
-        docs/decisions/0015 says by which figures.
-        """
+        """Return what `controller: auto` stands for in such a search (docs/decisions/0015)."""
         return RandomConfig()
 
     def as_begun(self, begun: ProcedurePart) -> Self:
