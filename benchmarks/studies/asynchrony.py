@@ -3,7 +3,8 @@
 Two problems whose rewards are computed or looked up, ten seeds, on a simulated clock: children
 take random times (or, on NAS-Bench-201, those that its authors measured), every replica has the
 machines for its own m children and waits for nobody else. With --tune, the controller's settings
-for NAS-Bench-201 are varied, on seeds that the study itself does not use.
+for NAS-Bench-201 are varied, on seeds that the study itself does not use. With --auto it is what
+`controller: auto` chooses that searches, on the first five seeds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from benchmarks.studies.study import RUNS, Spread, compare_arms, print_table, wr
 from nas_lib import steps
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
+    AutoConfig,
     ControllerConfig,
     CustomSpaceConfig,
     OwnChildrenConfig,
@@ -38,6 +40,7 @@ from nas_lib.results import top_k_mean
 
 PER_ROUND = 8
 SEEDS = range(1, 11)
+AUTO_SEEDS = range(1, 6)
 TUNING_SEEDS = (101, 102)
 REPLICAS = (1, 4, 16)
 TOPS = (1, 15)
@@ -97,6 +100,11 @@ def arms(problem: Problem) -> list[Arm]:
     return [Arm("random", 1, RandomConfig()), *learning]
 
 
+def auto_arms() -> list[Arm]:
+    """Return what is chosen for such a search, in one to many replicas."""
+    return [Arm(f"auto, K={num}", num, AutoConfig()) for num in REPLICAS]
+
+
 def measure(name: str, arm: Arm, seed: int) -> Measures:
     """Return what a search comes to: measured now, or before under the same names."""
     path = RUNS / "asynchrony" / f"{name}-{arm.name}-{seed}.json"
@@ -148,6 +156,7 @@ def _curves(
     tops = {top: top_k_mean(rows, top) for top in TOPS}
     measures: Measures = {}
     for mark in marks:
+        measures[f"repeats at {mark}"] = mark - len({row.architecture.id for row in rows[:mark]})
         for top in TOPS:
             measures[f"top {top} at {mark}"] = tops[top][mark - 1] or 0.0
         measures[f"last {LAST} at {mark}"] = fmean(row.reward for row in rows[mark - LAST : mark])
@@ -180,6 +189,17 @@ def study(name: str) -> None:
     )
 
 
+def study_auto() -> None:
+    """Run what `auto` chooses on all problems and print the comparison."""
+    searches = {}
+    for name in PROBLEMS:
+        found = {arm.name: [measure(name, arm, seed) for seed in AUTO_SEEDS] for arm in auto_arms()}
+        base, *others = found
+        compare_arms(f"{name}: {len(AUTO_SEEDS)} seeds", found, base=base, others=others)
+        searches[name] = found
+    write_result("asynchrony_auto", {"seeds": list(AUTO_SEEDS), "searches": searches})
+
+
 def tune() -> None:
     """Print where the policy stands on NAS-Bench-201 with other settings, one replica."""
     marks = PROBLEMS["nasbench201"].marks
@@ -201,6 +221,8 @@ def tune() -> None:
 if __name__ == "__main__":
     if "--tune" in sys.argv:
         tune()
+    elif "--auto" in sys.argv:
+        study_auto()
     else:
         for problem_name in sys.argv[1:] or PROBLEMS:
             study(problem_name)

@@ -112,6 +112,8 @@ def test_the_study_of_asynchrony_looks_at_children_in_the_order_in_which_they_en
     found = asynchrony.measure("small", arm, seed=1)
 
     assert found["top 1 at 64"] >= found["top 15 at 64"] > 0
+    assert found["repeats at 32"] <= found["repeats at 64"]
+    assert 16 <= found["repeats at 64"] < 64  # there are 48 architectures
     assert 0 < found["mean staleness"] < 4  # three others push meanwhile, some of them twice
     # Two rounds, each as long as its slowest child: 4 s at most.
     assert 0 < found["simulated seconds at 32"] < found["simulated seconds at 64"] <= 2 * 4

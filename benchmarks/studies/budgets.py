@@ -1,0 +1,234 @@
+"""Which controller pays at 50 to 1,000 evaluations? And with noise, and in rounds of other sizes?
+
+On tables whose best is known: NAS-Bench-201 on its three data sets and `synthetic` problems, half
+of which no setting was chosen by. What is told is regret relative to random search with equally
+many evaluations: 1 is no better than random, 0 the best of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import fmean
+from typing import Any
+
+from benchmarks.studies import nasbench201
+from benchmarks.studies.study import RUNS, Spread, print_table, write_result
+from benchmarks.studies.synthetic import FAMILIES, synthetic
+from benchmarks.studies.table import Table, regrets
+from nas_lib.config import (
+    ControllerConfig,
+    EvolutionConfig,
+    ForestConfig,
+    LocalSearchConfig,
+    PpoConfig,
+    RandomConfig,
+    ReinforceConfig,
+    RoundsConfig,
+)
+
+MARKS = (50, 100, 200, 500, 1000)
+SHORT = (200,)
+_RANKED: dict[str, Any] = {
+    "learning_rate": 1e-2,
+    "entropy_weight": 0.1,
+    "rewards": "rank",
+    "repeats": "mutate",
+}
+QUICK: dict[str, ControllerConfig] = {
+    "random": RandomConfig(),
+    "evolution": EvolutionConfig(),
+    "local-search": LocalSearchConfig(),
+    "auto": RoundsConfig().best_controller(),
+}
+SLOW: dict[str, ControllerConfig] = {
+    "reinforce": ReinforceConfig(),
+    "reinforce, 1e-2": ReinforceConfig(learning_rate=1e-2, entropy_weight=0.01),
+    "reinforce, ranks": ReinforceConfig(**_RANKED),
+    "ppo, ranks": PpoConfig(**_RANKED),
+    "forest": ForestConfig(),
+}
+"""Of fewer seeds, and on two problems of each family."""
+
+ARMS = {**QUICK, **SLOW}
+WORST = 5.0  # a ratio counts at most this, so that no single problem makes a mean
+
+GROUPS = {
+    "NAS-Bench-201": [f"nb201-{data}" for data in nasbench201.DATA],
+    "synthetic, tuned on": [f"{family}-{2 * i}" for family in FAMILIES for i in range(4)],
+    "synthetic, held out": [f"{family}-{2 * i + 1}" for family in FAMILIES for i in range(4)],
+}
+FEW = [
+    *GROUPS["NAS-Bench-201"],
+    *(f"{family}-{number}" for family in FAMILIES for number in (0, 1)),
+]
+EVERYTHING = [problem for group in GROUPS.values() for problem in group]
+
+Regrets = list[list[float]]  # of each seed, at each mark
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How searches are made.
+
+    Attributes:
+        marks: Numbers of evaluations at which they are looked at.
+        per_round: Proposals.
+        noisy: Whether they see single trainings.
+    """
+
+    marks: tuple[int, ...] = MARKS
+    per_round: int = 8
+    noisy: bool = False
+
+    def measure(self, problem: str, arm: str, num_seeds: int) -> Regrets:
+        """Return the regrets of the first so many seeds; those known already are read."""
+        noise = "-noisy" if self.noisy else ""
+        name = f"{problem}-{arm}-{self.marks[-1]}-m{self.per_round}{noise}".replace(", ", "-")
+        path = RUNS / "budgets" / f"{name}.json"
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for seed in range(len(found), num_seeds):
+            found.append(
+                regrets(
+                    _table(problem),
+                    ARMS[arm],
+                    marks=self.marks,
+                    seed=seed,
+                    per_round=self.per_round,
+                    noisy=self.noisy,
+                )
+            )
+            path.write_text(json.dumps(found), encoding="utf-8")
+        return [list(each) for each in found[:num_seeds]]
+
+
+@lru_cache(maxsize=4)
+def _table(problem: str) -> Table:
+    if problem.startswith("nb201-"):
+        return nasbench201.table(problem.removeprefix("nb201-"))
+    return synthetic(problem)
+
+
+Found = Mapping[str, Regrets]  # by problem
+
+
+def relative(found: Found, base: Found, problems: Sequence[str]) -> list[Spread]:
+    """Return regrets relative to the mean of others, at each mark: mean and error over seeds.
+
+    Args:
+        found: What is told of.
+        base: Those of random search.
+        problems: Whose mean is taken, for each seed.
+    """
+    known = [problem for problem in problems if problem in found]
+    spreads = []
+    for mark in range(len(found[known[0]][0])):
+        means = {each: fmean(regret[mark] for regret in base[each]) for each in known}
+        by_seed = zip(*(found[each] for each in known), strict=True)
+        ratios = (
+            fmean(
+                min(regret[mark] / means[each], WORST)
+                for each, regret in zip(known, of_seed, strict=True)
+            )
+            for of_seed in by_seed
+        )
+        spreads.append(Spread.of(ratios))
+    return spreads
+
+
+def budgets(num_seeds: int, num_slow: int) -> dict[str, Any]:
+    """Compare all controllers at all budgets, rounds of 8, without noise."""
+    setup = Setup()
+    found = {arm: _measured(setup, arm, EVERYTHING, num_seeds) for arm in QUICK}
+    for arm in SLOW:
+        found[arm] = _measured(setup, arm, FEW, num_slow)
+    for group, problems in GROUPS.items():
+        fast = {arm: found[arm] for arm in QUICK}
+        _print(f"{group}: {len(problems)} problems, {num_seeds} seeds", MARKS, fast, problems)
+        few = [each for each in problems if each in FEW]
+        title = f"{group}: {len(few)} problems, {num_slow} seeds where slow"
+        _print(title, MARKS, found, few)
+    return _means(found)
+
+
+def noise(num_seeds: int) -> dict[str, Any]:
+    """Compare at 200 evaluations where each is a single, noisy training."""
+    setup = Setup(SHORT, noisy=True)
+    found = {arm: _measured(setup, arm, EVERYTHING, num_seeds) for arm in QUICK}
+    for group, problems in GROUPS.items():
+        _print(f"{group}, noisy: {num_seeds} seeds", SHORT, found, problems)
+    return _means(found)
+
+
+def rounds(num_seeds: int, num_base: int) -> dict[str, Any]:
+    """Compare sizes of rounds at 200 evaluations, by what `auto` chooses."""
+    at = MARKS.index(SHORT[0])
+    base = _at(_measured(Setup(), "random", EVERYTHING, num_base), at)
+    found = {"m = 8": _at(_measured(Setup(), "auto", EVERYTHING, num_seeds), at)}
+    for per_round in (1, 32):
+        setup = Setup(SHORT, per_round=per_round)
+        found[f"m = {per_round}"] = _measured(setup, "auto", EVERYTHING, num_seeds)
+    for group, problems in GROUPS.items():
+        title = f"{group}, sizes of rounds: {num_seeds} seeds"
+        _print(title, SHORT, {"random": base, **found}, problems)
+    return _means(found)
+
+
+def _at(found: Found, mark: int) -> dict[str, Regrets]:
+    return {each: [[regret[mark]] for regret in seeds] for each, seeds in found.items()}
+
+
+def _measured(
+    setup: Setup, arm: str, problems: Iterable[str], num_seeds: int
+) -> dict[str, Regrets]:
+    return {each: setup.measure(each, arm, num_seeds) for each in problems}
+
+
+def _print(
+    title: str, marks: Sequence[int], found: Mapping[str, Found], problems: Sequence[str]
+) -> None:
+    rows = [
+        [arm, *(each.text(2) for each in relative(of_arm, found["random"], problems))]
+        for arm, of_arm in found.items()
+    ]
+    print_table(title, ["", *map(str, marks)], rows)
+
+
+def _means(found: Mapping[str, Found]) -> dict[str, Any]:
+    """Return of each arm and problem the mean regret at each mark, and how many seeds it is of."""
+    return {
+        arm: {
+            problem: {
+                "seeds": len(seeds),
+                "regret": [round(fmean(at_mark), 5) for at_mark in zip(*seeds, strict=True)],
+            }
+            for problem, seeds in of_arm.items()
+        }
+        for arm, of_arm in found.items()
+    }
+
+
+def main() -> None:
+    """Run what is asked for, print the tables and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one seed of everything, not written")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--slow-seeds", type=int, default=5, help="of policies and the forest")
+    asked = parser.parse_args()
+    num, few = (1, 1) if asked.quick else (asked.seeds, asked.slow_seeds)
+    result = {
+        "marks": MARKS,
+        "noise": noise(min(num, 10)),
+        "rounds": rounds(min(num, few), num),
+        "budgets": budgets(num, few),
+    }
+    if not asked.quick:
+        write_result("budgets", result)
+
+
+if __name__ == "__main__":
+    main()
