@@ -307,10 +307,11 @@ class SharedConfig(OneReplicaPart):
     architectures_per_step: Few = Field(
         20, description="... each from so many architectures, each on one validation batch ..."
     )
-    validation_batches: Literal["own", "common"] = Field(
-        "own",
-        description="... of its own, and refitted on training batches of its own; or in common, so "
-        "that architectures of one step differ by nothing else.",
+    validation_batches: Literal["own", "common"] | None = Field(
+        None,
+        description="... of its own, and refitted on training batches of its own (own); or in "
+        "common, so that architectures of one step differ by nothing else (common); unset: in "
+        "common where controller.baseline is leave_one_out.",
     )
     batch_norm: Literal["refit", "batch", "running"] = Field(
         "refit",
@@ -335,6 +336,12 @@ class SharedConfig(OneReplicaPart):
             entropy_weight=1e-3,
             entropy_in="reward",
         )
+
+    def judges_in_common(self, controller: ControllerConfig) -> bool:
+        """Say whether all architectures of a step of this controller have the same batches."""
+        if self.validation_batches is None:
+            return getattr(controller.proposer, "baseline", "") == "leave_one_out"
+        return self.validation_batches == "common"
 
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield what does not go with this kind of task, this space or these children."""

@@ -230,7 +230,6 @@ def rnn_pydoc() -> SearchConfig:
             ),
             controller_steps=20,
             architectures_per_step=10,
-            validation_batches="common",
             derive=DeriveConfig(num_samples=50, keep=2, probes=4),
         ),
         children=_rnn_children(training, epochs=5, batch_size=16, timeout_s="auto"),
@@ -251,7 +250,6 @@ def _digits(
             weights=ImageWeightsConfig(epochs=62, batch_size=64, first_cycle=2, augment=augment),
             controller_steps=5,
             architectures_per_step=5,
-            validation_batches="common",
             derive=DeriveConfig(num_samples=50, keep=3, probes=5),
         ),
         children=ImageChildrenConfig(

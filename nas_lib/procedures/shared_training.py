@@ -118,6 +118,7 @@ def restored(search: OpenSearch, run: str) -> tuple[SharedTrainer, Workload]:
         search.controller,
         search.space.decisions(1),
         shards=pull_versions(search, [0] * settings.shards),
+        in_common=settings.judges_in_common(search.config.controller),
         seed=search.config.seed,
         run=run,
         goodness=search.task.goodness,

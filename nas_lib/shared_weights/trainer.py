@@ -49,6 +49,7 @@ class SharedTrainer:
         decisions: Sequence[Decision],
         *,
         shards: Sequence[Shard],
+        in_common: bool,
         goodness: Callable[[float], float],
         seed: int,
         run: str,
@@ -62,6 +63,7 @@ class SharedTrainer:
             controller: Who proposes; one without parameters learns nothing (random search).
             decisions: Those of the space.
             shards: The controller's first state.
+            in_common: Whether all architectures of a controller step have the same batches.
             goodness: Of a score, as the controller is to maximise it.
             seed: The search's.
             run: This run.
@@ -71,7 +73,7 @@ class SharedTrainer:
         self.shards = list(shards)
         self._shared, self._settings, self._workload = shared, shared.weights, workload
         self._controller, self._decisions = controller, decisions
-        self._goodness = goodness
+        self._in_common, self._goodness = in_common, goodness
         self._seed, self._run, self._beat = seed, run, beat
         self._weights = list(workload.network.parameters())  # thousands: they are listed once
         self._optimizer = torch.optim.SGD(
@@ -199,7 +201,7 @@ class SharedTrainer:
     def _quick_score(self, tokens: Tokens, number: int, index: int) -> float:
         self._beat()
         which = number
-        if self._shared.validation_batches == "own":
+        if not self._in_common:
             which = number * self._shared.architectures_per_step + index
         return finite_score(self._workload, self._workload.quick_score(tokens, number=which))
 

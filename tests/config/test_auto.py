@@ -11,6 +11,7 @@ from nas_lib.config import (
     GaussianProcessConfig,
     ReinforceConfig,
     SearchConfig,
+    SharedConfig,
 )
 from nas_lib.config_file import parse_config, to_yaml
 from nas_lib.errors import ConfigError
@@ -54,6 +55,8 @@ def test_where_weights_are_shared_it_is_one_that_learns_from_them() -> None:
     chosen = config.controller.proposer
     assert isinstance(chosen, ReinforceConfig)
     assert (chosen.policy.kind, chosen.baseline) == ("enas", "leave_one_out")
+    assert isinstance(config.search, SharedConfig)
+    assert config.search.judges_in_common(config.controller)
 
 
 def test_a_document_that_was_written_out_says_what_was_chosen_and_keeps_it() -> None:

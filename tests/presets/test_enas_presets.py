@@ -75,7 +75,7 @@ def test_the_published_systems_judge_each_architecture_on_a_batch_of_its_own_and
     name = f"enas-{space}-{variant}"
     search = preset(name).search
     assert isinstance(search, SharedConfig)
-    assert search.validation_batches == "own"
+    assert not search.judges_in_common(controller(name))
     assert controller(name).baseline == "moving_average"
 
 
@@ -83,5 +83,5 @@ def test_the_published_systems_judge_each_architecture_on_a_batch_of_its_own_and
 def test_small_ones_judge_a_step_in_common_and_each_against_the_others(name: str) -> None:
     search = preset(name).search
     assert isinstance(search, SharedConfig)
-    assert search.validation_batches == "common"
+    assert search.judges_in_common(controller(name))
     assert controller(name).baseline == "leave_one_out"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from toy_workload import ToyWorkload
@@ -15,6 +16,7 @@ from nas_lib.config import (
     ImageChildrenConfig,
     ImageTaskConfig,
     ImageWeightsConfig,
+    PpoConfig,
     RandomConfig,
     ReinforceConfig,
     RoundsConfig,
@@ -114,6 +116,35 @@ def test_a_tick_ends_at_the_first_epoch_after_its_minutes_and_the_next_goes_on(
     steps.prepare_data(OpenSearch(unbroken), config=config())
     train(unbroken)
     assert what_repeats(uri) == what_repeats(unbroken)
+
+
+@pytest.mark.parametrize(
+    ("controller", "batches", "numbers"),
+    [
+        (ReinforceConfig(), None, list(range(12))),
+        (ReinforceConfig(), "common", [0] * 4 + [1] * 4 + [2] * 4),
+        (ReinforceConfig(baseline="leave_one_out"), None, [0] * 4 + [1] * 4 + [2] * 4),
+        (ReinforceConfig(baseline="leave_one_out"), "own", list(range(12))),
+        (PpoConfig(baseline="leave_one_out"), None, [0] * 4 + [1] * 4 + [2] * 4),
+        (RandomConfig(), None, list(range(4))),
+    ],
+)
+def test_a_step_has_its_batch_in_common_where_said_or_where_its_architectures_are_compared(
+    controller: ControllerConfig,
+    batches: Literal["own", "common"] | None,
+    numbers: list[int],
+    tmp_path: Path,
+    workloads: list[ToyWorkload],
+) -> None:
+    uri = str(tmp_path / "state")
+    settings = config(controller)
+    search = settings.search.model_copy(update={"validation_batches": batches})
+    wanted = settings.model_copy(update={"search": search})
+    steps.prepare_data(OpenSearch(uri), config=wanted)
+
+    steps.train_shared_weights(OpenSearch(uri), run="run", minutes=0)
+
+    assert workloads[0].numbers == numbers  # 3 steps of 4 architectures
 
 
 def test_training_again_once_it_is_complete_does_nothing(

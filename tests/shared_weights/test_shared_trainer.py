@@ -46,6 +46,7 @@ def trainer(
         built,
         DECISIONS,
         shards=built.init(seed=1, num_shards=1),
+        in_common=shared.judges_in_common(controller),
         goodness=goodness,
         seed=7,
         run="run",

@@ -235,6 +235,7 @@ def test_shared_weights_learn_a_text_that_repeats_itself() -> None:
         controller,
         decisions,
         shards=controller.init(seed=0, num_shards=1),
+        in_common=False,
         goodness=lambda score: 80 / score,
         seed=0,
         run="r",
