@@ -24,8 +24,12 @@ from nas_lib.yaml_text import parse_yaml
 _GOES_WITH: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("space", "kind"): ("final", "size"),
     ("children", "kind"): ("final", "children"),
+    ("search", "kind"): ("controller", "chosen"),
 }
 """What of another section is dropped, too, where another kind is chosen."""
+
+_IN_A_WORD = "controller"
+"""The section that may be given as its kind alone, a text."""
 
 
 def read_config(path: str | PathLike[str], overrides: Sequence[str] = ()) -> SearchConfig:
@@ -245,11 +249,16 @@ def _inline(value: object) -> str:
 
 def _is_no_tag(override: str) -> bool:
     """Put a `kind` or `format` first, as it drops the others of its section."""
-    return override.partition("=")[0].rpartition(".")[2] not in TAGS
+    place = override.partition("=")[0]
+    return place != _IN_A_WORD and place.rpartition(".")[2] not in TAGS
 
 
 def _set(document: Any, path: Sequence[str], value: object, override: str) -> None:
     section = document
+    if path == [_IN_A_WORD] and isinstance(value, str):
+        path = [_IN_A_WORD, "kind"]
+    if isinstance(document, dict) and isinstance(document.get(_IN_A_WORD), str):
+        document[_IN_A_WORD] = {"kind": document[_IN_A_WORD]}
     for key in path[:-1]:
         if not isinstance(section, dict):
             break

@@ -13,6 +13,7 @@ from nas_lib.config import (
     CnnSpaceConfig,
     CustomSpaceConfig,
     EnasPolicyConfig,
+    EvolutionConfig,
     IdxData,
     ImageChildrenConfig,
     ImageFolderData,
@@ -227,7 +228,7 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             for value in ("0", "-1", "fast", "true", ".inf", "31536001", "[5]")
         ),
         ("children: 3", "children should be a section of settings (key: value), got 3"),
-        ("controller: random", "controller should be a section of settings (key: value)"),
+        ("controller: [random]", "controller should be a section of settings (key: value)"),
         ("seed: null", "seed should be a whole number, got null"),
         ("name: My search", "name should be lower-case letters, digits and dashes"),
         (
@@ -516,14 +517,37 @@ def test_another_kind_drops_the_settings_of_the_one_before() -> None:
 
 
 def test_another_policy_drops_the_settings_of_the_one_before() -> None:
-    document = preset("digits").model_dump(mode="json")
+    document = preset("nas-cnn").model_dump(mode="json")
     overrides = ["controller.policy.hidden_size=9", "controller.policy.kind=enas"]
 
     config = parse_config(apply_overrides(document, overrides), source="overrides")
 
     assert isinstance(config.controller, ReinforceConfig)
     assert config.controller.policy == EnasPolicyConfig(hidden_size=9)
-    assert config.controller.learning_rate == 0.01  # the preset's: what it is of has not changed
+    assert config.controller.learning_rate == 6e-4  # the preset's: what it is of has not changed
+
+
+@pytest.mark.parametrize("document", [preset("digits").model_dump(mode="json"), {}])
+def test_a_controller_in_a_word_counts_before_its_settings_whatever_their_order(
+    document: dict[str, object],
+) -> None:
+    overrides = ["controller.population=50", "controller=evolution"]
+
+    changed = parse_config(apply_overrides(document, overrides), source="test")
+
+    assert changed.controller == EvolutionConfig(population=50)
+    on_kubeflow = {"controller.population": 50, "controller": "evolution"}
+    resolved = resolve_config("digits", on_kubeflow, stored=None)
+    assert resolved is not None
+    assert resolved.controller == changed.controller
+
+
+def test_settings_of_a_controller_that_a_document_has_in_a_word_may_be_changed() -> None:
+    document = {"controller": "evolution"}
+
+    changed = parse_config(apply_overrides(document, ["controller.population=50"]), source="test")
+
+    assert changed.controller == EvolutionConfig(population=50)
 
 
 def test_a_format_counts_before_its_settings_whatever_their_order() -> None:
@@ -607,7 +631,7 @@ def test_budget_and_resources_leave_the_identity_as_it_is(override: str) -> None
         "search.children_per_round=2",
         "search.replicas=2",
         "search.shards=2",
-        "controller.policy={kind: nas, hidden_size: 9}",
+        "controller.chosen={kind: gaussian-process, initial: 9}",
         "task.valid_fraction=0.3",
     ],
 )
@@ -805,3 +829,4 @@ def test_overrides_need_no_order(order: int) -> None:
     assert config is not None
     assert isinstance(config.search, SharedConfig)
     assert (config.search.weights.epochs, config.search.weights.threads) == (4, 2)
+    assert config.controller.proposer.kind == "reinforce"  # auto chooses anew

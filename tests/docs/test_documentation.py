@@ -18,7 +18,13 @@ from nas_lib.config_file import apply_overrides, parse_config
 from nas_lib.presets import PRESETS, preset
 
 ROOT = Path(__file__).parents[2]
-WITH_COMMANDS = ("README.md", "docs/enas.md", "docs/kubeflow.md", "docs/own-space.md")
+WITH_COMMANDS = (
+    "README.md",
+    "docs/controllers.md",
+    "docs/enas.md",
+    "docs/kubeflow.md",
+    "docs/own-space.md",
+)
 WITH_SETTINGS = (
     *WITH_COMMANDS,
     "docs/models.md",
