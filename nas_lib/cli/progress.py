@@ -55,6 +55,7 @@ class StageCounter(Listener, ABC):
         num_children: Of this run.
         num_repeats: Of this run, that come on top of those.
         rounds: Where each replica is, from 1.
+        again: Replicas and their rounds, from 1, in which the best are trained again.
         best: The best child so far.
     """
 
@@ -67,6 +68,7 @@ class StageCounter(Listener, ABC):
         self.num_children = 0
         self.num_repeats = 0
         self.rounds: dict[int, int] = {}
+        self.again: set[tuple[int, int]] = set()
         self.best: ChildResult | None = None
         self.measure: Measure
         self._last_stage = self.stage
@@ -102,6 +104,7 @@ class StageCounter(Listener, ABC):
         if search.config != self.config:  # a final training after the search, or another search
             self.config, self.best, self.num_repeats = search.config, None, 0
             self.rounds.clear()
+            self.again.clear()
             self._staleness.clear()
         self.measure = search.task.measure
         self.procedure = procedure_of(search.config)  # as it was begun, whatever is asked for now
@@ -111,6 +114,10 @@ class StageCounter(Listener, ABC):
         self._begin(stages[0])
         for row in search.store.best(search.config.search.replicas):
             self._note(ChildResult(row.id, row.status, row.reward, score=row.score))
+
+    def training_again(self, replica: int, round: int) -> None:
+        """Note it."""
+        self.again.add((replica, round + 1))
 
     def trained_shared_weights(self, metrics: SharedEpoch) -> None:
         """Count it."""
@@ -256,6 +263,8 @@ class LiveProgress(StageCounter):
         return self.stage.title or self._rounds_text()
 
     def _rounds_text(self) -> str:
+        if self.again & set(self.rounds.items()):
+            return "the best again"
         slowest, fastest = min(self.rounds.values()), max(self.rounds.values())
         rounds = f"round {slowest}" if slowest == fastest else f"rounds {slowest}-{fastest}"
         whose = f"{len(self.rounds)} replicas, " if len(self.rounds) > 1 else ""
@@ -304,9 +313,11 @@ class PlainProgress(StageCounter):
         """Say what the round came to."""
         super().learned(learned)
         parts = [self._children_text(), metrics_text(learned.metrics), self._best_and_pace()]
+        number = learned.round + 1
+        is_again = (learned.replica, number) in self.again
+        which = ", the best again" if is_again else self.of_rounds(number)
         self._say(
-            f"replica {learned.replica} round {learned.round + 1}"
-            f"{self.of_rounds(learned.round + 1)}: " + ", ".join(filter(None, parts))
+            f"replica {learned.replica} round {number}{which}: " + ", ".join(filter(None, parts))
         )
 
     def _children_text(self) -> str:

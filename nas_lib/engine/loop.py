@@ -234,6 +234,8 @@ class _Replica:
             each()
         if opened is not None:
             self._rounds_left -= 1
+            if opened.is_again:
+                self._listener.training_again(self._replica, opened.number)
             self._listener.proposed(
                 self._replica,
                 opened.number,

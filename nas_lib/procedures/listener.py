@@ -38,6 +38,9 @@ class Listener:
     ) -> None:
         """These children of a round are to be trained, others are done or repeats."""
 
+    def training_again(self, replica: int, round: int) -> None:
+        """The round that is told of next has no new children: the best are trained again."""
+
     def trained_shared_weights(self, metrics: SharedEpoch) -> None:
         """An epoch of shared-weight training is finished, with the controller's steps."""
 

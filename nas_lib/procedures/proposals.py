@@ -67,12 +67,14 @@ class Assignment:
         to_train: Its children that have no result; of its repeats none, they wait for their first.
         num_done: Those that have one, without repeats.
         num_repeats: Its repeats.
+        is_again: Whether its children are the search's best, trained again.
     """
 
     number: int
     to_train: tuple[str, ...]
     num_done: int = 0
     num_repeats: int = 0
+    is_again: bool = False
 
 
 def assignment(search: OpenSearch, proposed: Proposed, *, run: str) -> Assignment:
@@ -104,7 +106,13 @@ def _assignment(proposed: Proposed, results: Sequence[ChildResult | None]) -> As
     outcomes = zip(proposed.children, results, strict=True)
     new = {child.id: result for child, result in outcomes if child.repeat_of is None}
     left = tuple(child for child, result in new.items() if result is None)
-    return Assignment(proposed.round, left, len(new) - len(left), len(results) - len(new))
+    return Assignment(
+        proposed.round,
+        left,
+        num_done=len(new) - len(left),
+        num_repeats=len(results) - len(new),
+        is_again=any(child.confirms for child in proposed.children),
+    )
 
 
 def find_round(search: OpenSearch, replica: int, number: int) -> Proposed | None:

@@ -123,6 +123,28 @@ def test_repeats_are_told_and_none_of_the_count(clock: Time, console: Console) -
     assert second.startswith("replica 0 round 4: 2/16 children, 6 repeats, mean reward")
 
 
+def test_it_is_said_where_the_best_are_trained_again(console: Console) -> None:
+    config = tabular(max_children=24, children={"noisy": True})  # the best 2 again, 4 times each
+    search(config, store="memory://again", listener=PlainProgress(config, console))
+
+    lines = text_of(console).splitlines()[-3:]
+    assert [line.split(":")[0] for line in lines] == [
+        "replica 0 round 6/6",
+        "replica 0 round 7, the best again",
+        "replica 0 round 8, the best again",
+    ]
+
+
+def test_the_live_line_says_it_too(console: Console) -> None:
+    with Progress(console=console) as bar:
+        progress = LiveProgress(CONFIG, bar)
+        progress.opened(opened_search("again-live"), num_rounds=4, workers=1)
+        progress.training_again(1, 3)
+        progress.proposed(1, 3, ids(1, 3), num_done=0, num_repeats=0)
+
+    assert bar.tasks[0].description == "the best again"
+
+
 def test_a_search_goes_on_at_the_pace_of_this_run_only(clock: Time, console: Console) -> None:
     progress = PlainProgress(CONFIG, console)
     progress.opened(opened_search("pace"), num_rounds=4, workers=1)
