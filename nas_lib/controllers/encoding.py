@@ -10,10 +10,13 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from nas_lib.controllers.memory import Rewards, Tokens
+from nas_lib.controllers.memory import NO_TOKEN, Rewards, Tokens
 from nas_lib.controllers.mutation import Limits
 
 Features = npt.NDArray[np.float32]
+
+_MOST_COLUMNS = 1000
+"""Of a token."""
 
 _NORMAL = NormalDist()
 
@@ -47,7 +50,13 @@ def normal_scores(rewards_N: Rewards) -> Rewards:
 
 
 def _one_hot(tokens_CW: Tokens, limits_W: Limits, first_W: Limits) -> Features:
-    """Return a column for each value of each token from its first one on."""
+    """Return a column for each value of each token from its first one on.
+
+    Values of a token that has very many share columns: they are seldom taken for each other.
+    """
+    if (limits_W > _MOST_COLUMNS).any():
+        tokens_CW = np.where(tokens_CW == NO_TOKEN, NO_TOKEN, tokens_CW % _MOST_COLUMNS)
+        limits_W = limits_W.clip(max=_MOST_COLUMNS)
     nums_W = limits_W - first_W
     columns = np.repeat(np.arange(len(limits_W)), nums_W)
     values = np.arange(len(columns)) - np.repeat(np.cumsum(nums_W) - nums_W - first_W, nums_W)

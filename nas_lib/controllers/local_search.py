@@ -88,7 +88,7 @@ def _estimates(judged: Memory, leading: npt.NDArray[np.int64], limits_W: Limits)
     What is worse than half of all results counts as that: how bad says nothing of a neighbour.
     """
     if not len(leading):
-        return judged.rewards
+        return judged.rewards[leading]
     tokens_NW = judged.tokens[:, : len(limits_W)]
     own_N = hashes(tokens_NW)
     order_N = np.argsort(own_N)

@@ -19,6 +19,9 @@ from nas_lib.controllers.mutation import Limits, changes, draw
 
 Hashes = npt.NDArray[np.uint64]
 
+_MOST_CHANGES = 10_000
+"""Of a start that has more neighbours, so many are looked at, at random."""
+
 _FEW = 4
 """So many times what is known and wanted, and a space is listed rather than drawn from."""
 
@@ -96,10 +99,10 @@ def new_neighbours(
     Those of the first start come first, of each in random order.
     """
     columns_C, steps_C = changes(limits_W)
-    order_SC = rng.permuted(np.tile(np.arange(len(columns_C)), (len(starts_SW), 1)), axis=1)
-    new = known.new(np.take_along_axis(neighbour_hashes(starts_SW, limits_W), order_SC, 1).ravel())
-    starts, places = np.divmod(new, max(1, len(columns_C)))
-    changed = order_SC[starts, places]
+    order_SX = _some_order(len(starts_SW), len(columns_C), rng)
+    new = known.new(_changed_hashes(starts_SW, limits_W, order_SX).ravel())
+    starts, places = np.divmod(new, max(1, order_SX.shape[1]))
+    changed = order_SX[starts, places]
     found, rows, columns = starts_SW[starts], np.arange(len(new)), columns_C[changed]
     found[rows, columns] = (found[rows, columns] + steps_C[changed]) % limits_W[columns]
     return found, starts
@@ -107,11 +110,24 @@ def new_neighbours(
 
 def neighbour_hashes(starts_SW: Tokens, limits_W: Limits) -> Hashes:
     """Return the hashes `[S, C]` of all that differ in one token, without making them."""
+    every_C = np.arange(len(changes(limits_W)[0]))
+    return _changed_hashes(starts_SW, limits_W, np.tile(every_C, (len(starts_SW), 1)))
+
+
+def _some_order(num_starts: int, num_changes: int, rng: np.random.Generator) -> Limits:
+    """Return of each start which changes are looked at `[S, X]`, in random order."""
+    if num_changes > _MOST_CHANGES:
+        return rng.integers(num_changes, size=(num_starts, _MOST_CHANGES))
+    return rng.permuted(np.tile(np.arange(num_changes), (num_starts, 1)), axis=1)
+
+
+def _changed_hashes(starts_SW: Tokens, limits_W: Limits, changes_SX: Limits) -> Hashes:
     columns_C, steps_C = changes(limits_W)
-    before_SC = starts_SW[:, columns_C]
-    after_SC = (before_SC + steps_C) % limits_W[columns_C]
-    change_SC = (after_SC - before_SC).astype(np.uint64) * factors(len(limits_W))[columns_C]
-    found: Hashes = hashes(starts_SW)[:, None] + change_SC
+    columns_SX = columns_C[changes_SX]
+    before_SX = np.take_along_axis(starts_SW, columns_SX, 1)
+    after_SX = (before_SX + steps_C[changes_SX]) % limits_W[columns_SX]
+    change_SX = (after_SX - before_SX).astype(np.uint64) * factors(len(limits_W))[columns_SX]
+    found: Hashes = hashes(starts_SW)[:, None] + change_SX
     return found
 
 

@@ -179,3 +179,21 @@ def test_what_is_proposed_answers_the_decisions_and_is_new_while_anything_is(
             controller, shards, tokens, rewards, replica=turn % 4, round=turn // 4, decisions=prefix
         )
         assert [controller.misfit(shard, num_shards=2) for shard in shards] == ["", ""]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
+def test_a_decision_between_a_million_options_is_one_like_others(config: ControllerConfig) -> None:
+    decisions = (Choice("seed", 1_000_000), Choice("a", 3))
+    controller = build_controller(config, decisions)
+    shards: Sequence[Shard] = controller.init(seed=0, num_shards=1)
+    for round in range(3):
+        tokens = controller.propose(shards, decisions=decisions, num=8, seed=round)
+        assert len(set(tokens)) == 8
+        shards = learn(
+            controller,
+            shards,
+            tokens,
+            [each[1] / 2 for each in tokens],
+            round=round,
+            decisions=decisions,
+        )
