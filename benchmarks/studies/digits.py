@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import nas_lib
 from benchmarks.studies.study import RUNS, Spread, paired, print_table, wins, write_result
-from nas_lib.config import RandomConfig, SearchConfig
+from nas_lib.config import RandomConfig, ReinforceConfig, SearchConfig
 from nas_lib.results import TOPS, by_time, mean_reward, scores, top_k_mean
 
 SEEDS = (1, 2, 3)
 MARKS = (24, 48, 96)
-ARMS = ("reinforce", "random")
+CONTROLLERS = {
+    "reinforce": ReinforceConfig(learning_rate=0.01, entropy_weight=0.01),
+    "random": RandomConfig(),
+}
+ARMS = tuple(CONTROLLERS)
 
 
 def config(arm: str, seed: int) -> SearchConfig:
-    """Return the digits preset with this controller and seed."""
-    preset = nas_lib.preset("digits").model_copy(update={"seed": seed, "name": f"{arm}-{seed}"})
-    return preset.model_copy(update={"controller": RandomConfig()}) if arm == "random" else preset
+    """Return the digits preset with this controller and seed, as it was when this was studied."""
+    preset = nas_lib.preset("digits")
+    return preset.model_copy(
+        update={
+            "seed": seed,
+            "name": f"{arm}-{seed}",
+            "controller": CONTROLLERS[arm],
+            "search": preset.search.model_copy(update={"confirm": None}),
+        }
+    )
 
 
 def measure(arm: str, seed: int) -> dict[str, float]:

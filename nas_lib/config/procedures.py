@@ -144,7 +144,7 @@ class RoundsConfig(ProcedurePart):
         12_800, description="The budget, over all replicas.", json_schema_extra=MAY_CHANGE
     )
     children_per_round: int = Field(
-        8, ge=1, le=10_000, description="m: one policy update from each m."
+        8, ge=1, le=10_000, description="m: proposed at once; the controller learns from each m."
     )
     replicas: Few = Field(1, description="K: controller replicas.")
     shards: Few = Field(1, description="S: shards of the controller's parameters.")

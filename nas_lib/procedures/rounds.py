@@ -225,11 +225,12 @@ class Rounds(Procedure[RoundsConfig]):
         settings, space = self.settings, search.space
         ends = dict.fromkeys((space.depth(0), space.depth(settings.max_children - 1)))
         sizes = [size_text(space_size(space, depth)) for depth in ends]
+        weights = search.controller.num_parameters
         facts = {
             "space": f"{search.config.space.kind}, depth {' to '.join(map(str, ends))}, "
             f"{' to '.join(sizes)} architectures",
-            "controller": f"{search.config.controller.label}, "
-            f"{search.controller.num_parameters:,} parameters in {settings.shards} shard(s)",
+            "controller": search.config.controller.label
+            + (f", {weights:,} parameters in {settings.shards} shard(s)" if weights else ""),
             "budget": f"{settings.max_children:,} children: {settings.replicas} replica(s) x "
             f"{settings.rounds:,} rounds x {settings.children_per_round}"
             + (", repeats not counted" if settings.repeats == "reuse" else ""),
