@@ -61,7 +61,9 @@ def compare_table(comparison: Comparison) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    style, quantities = _style(comparison), comparison.quantities
+    style, quantities = _style(comparison), dict(comparison.quantities)
+    if all(each.values.get("best") == each.values.get("top_1") for each in comparison.entries):
+        quantities.pop("best", None)  # budgets are equal: it is in the next column again
     tables = (
         [_table(comparison, tuple(quantities))]
         if not style.table_titles

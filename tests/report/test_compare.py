@@ -53,15 +53,23 @@ class TestRounds:
     def test_the_table_has_a_line_per_search_and_one_for_the_mean_of_several(self) -> None:
         views = [view_of(0.5 + seed / 10, name=f"a{seed}", seed=seed) for seed in range(2)]
         text = printed(compare(views), width=120)
-        assert [line.split()[0] for line in text.splitlines() if "reinforce" in line] == [
+        assert [line.split()[0] for line in text.splitlines() if "auto" in line] == [
             *("a0", "a1", "mean")
         ]
         assert "55.00 \N{PLUS-MINUS SIGN} 5.00 %" in text  # (50 + 60) / 2; 7.07 / sqrt(2)
+        assert "Best of all" not in text  # at equal budgets it is the top 1
+
+    def test_at_unequal_budgets_the_best_of_all_is_no_top_1(self) -> None:
+        text = printed(compare([view_of(0.5, 0.7), view_of(0.6, name="b")]))
+        assert "Best of all" in text
+        assert "70.00 %" in text
 
     def test_the_difference_from_random_search_has_a_line_and_a_direction(self) -> None:
         text = printed(compare([view_of(0.5), view_of(0.3, name="b", controller=RandomConfig())]))
         (line,) = [line for line in text.splitlines() if "difference" in line]
-        assert " ".join(line.split()) == "difference reinforce minus random 20.00 % - -"
+        assert " ".join(line.split()) == (
+            "difference auto (gaussian-process) minus random 20.00 % - -"
+        )
         assert "Differences of scores are good for the controller where they are above 0." in text
 
     def test_the_json_form_survives_json(self) -> None:
