@@ -26,7 +26,7 @@ def view_of(*scores: float, name: str = "a", **config: Any) -> SearchView:
     """Return a finished search with these scores."""
     return SearchView(
         uri=f"runs/{name}",
-        config=SearchConfig(name=name, **config),
+        config=SearchConfig(name=name, **{"controller": ReinforceConfig(), **config}),
         rows=tuple(row(number, score) for number, score in enumerate(scores)),
         finished=True,
     )

@@ -16,7 +16,7 @@ from nas_lib.results.labels import labels
 
 
 def labels_of(*settings: dict[str, Any]) -> list[str]:
-    return labels([SearchConfig(**each) for each in settings])
+    return labels([SearchConfig(**{"controller": ReinforceConfig(), **each}) for each in settings])
 
 
 def test_a_controller_is_enough_where_no_other_of_its_kind_is_there() -> None:
