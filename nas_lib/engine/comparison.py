@@ -113,8 +113,8 @@ def compare_controllers(
                 is_alive=is_alive,
             ).view
         )
-    first = planned[0].config.chosen(rivals[0])
-    base = [each.config.controller for each in planned].index(first)
+    first = planned[0].config.chosen(rivals[0]).proposer
+    base = [each.config.controller.proposer for each in planned].index(first)
     return results.compare([views[each.uri] for each in planned], base=base)
 
 

@@ -95,10 +95,12 @@ def repetitions(
         )
     _require_alike(subjects)
     controllers: list[ControllerConfig] = []
-    chosen = map(subjects[0].config.chosen, rivals)
-    for controller in (*(each.config.controller for each in subjects), *chosen):
-        if controller not in controllers:
-            controllers.append(controller)
+    for subject in subjects:
+        if subject.config.controller not in controllers:
+            controllers.append(subject.config.controller)
+    for rival in map(subjects[0].config.chosen, rivals):
+        if rival.proposer not in [each.proposer for each in controllers]:
+            controllers.append(rival)
     if len(controllers) < 2:
         raise ConfigError(
             f"there is nothing to compare {controllers[0].label} with: name another controller"

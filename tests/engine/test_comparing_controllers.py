@@ -205,13 +205,24 @@ def test_no_search_stops_before_the_others_because_it_is_good(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"against": ["randm"]}, 'no controller is called "randm"; there are evolution, forest'),
+        ({"against": ["randm"]}, 'no controller is called "randm"; there are auto, evolution,'),
         ({"against": "random,"}, 'no controller is called ""'),
         ({"seeds": 0}, "seeds should be 1 to 1,000 of each controller, got 0"),
         ({"searches": []}, "name what to compare"),
         (
             {"searches": [tabular(controller=RandomConfig())]},
             "there is nothing to compare random with",
+        ),
+        (
+            {"searches": [SearchConfig(children={"evaluate": "inline"})], "against": "auto"},
+            "there is nothing to compare auto (gaussian-process) with",
+        ),
+        (
+            {
+                "searches": [SearchConfig(children={"evaluate": "inline"})],
+                "against": "gaussian-process",
+            },
+            "there is nothing to compare auto (gaussian-process) with",
         ),
         (
             {"searches": [tabular(), tabular(children_per_round=3)]},
