@@ -182,7 +182,7 @@ def test_where_others_were_fast_nothing_is_said_in_the_first_minute() -> None:
 
 def test_it_is_the_listener_that_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nas_lib.engine.time_limits._LONG_S", 0.2)
+    monkeypatch.setattr("nas_lib.engine.time_limits._LONG_S", 0.7)
     monkeypatch.setattr("nas_lib.engine.workers._LOOK_S", 0.1)
     told: list[str] = []
 
