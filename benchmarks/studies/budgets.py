@@ -11,7 +11,7 @@ import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from statistics import fmean
 from typing import Any
 
@@ -78,20 +78,22 @@ class Setup:
         marks: Numbers of evaluations at which they are looked at.
         per_round: Proposals.
         noisy: Whether they see single trainings.
+        known: Whether only those are told of that were made already.
     """
 
     marks: tuple[int, ...] = MARKS
     per_round: int = 8
     noisy: bool = False
+    known: bool = False
 
     def measure(self, problem: str, arm: str, num_seeds: int) -> Regrets:
-        """Return the regrets of the first so many seeds; those known already are read."""
+        """Return the regrets of the first so many seeds; those made already are read."""
         noise = "-noisy" if self.noisy else ""
         name = f"{problem}-{arm}-{self.marks[-1]}-m{self.per_round}{noise}".replace(", ", "-")
         path = RUNS / "budgets" / f"{name}.json"
         found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         path.parent.mkdir(parents=True, exist_ok=True)
-        for seed in range(len(found), num_seeds):
+        for seed in range(len(found), 0 if self.known else num_seeds):
             found.append(
                 regrets(
                     _table(problem),
@@ -106,7 +108,7 @@ class Setup:
         return [list(each) for each in found[:num_seeds]]
 
 
-@lru_cache(maxsize=4)
+@cache
 def _table(problem: str) -> Table:
     if problem.startswith("nb201-"):
         return nasbench201.table(problem.removeprefix("nb201-"))
@@ -124,15 +126,14 @@ def relative(found: Found, base: Found, problems: Sequence[str]) -> list[Spread]
         base: Those of random search.
         problems: Whose mean is taken, for each seed.
     """
-    known = [problem for problem in problems if problem in found]
     spreads = []
-    for mark in range(len(found[known[0]][0])):
-        means = {each: fmean(regret[mark] for regret in base[each]) for each in known}
-        by_seed = zip(*(found[each] for each in known), strict=True)
+    for mark in range(len(found[problems[0]][0])):
+        means = {each: fmean(regret[mark] for regret in base[each]) for each in problems}
+        by_seed = zip(*(found[each] for each in problems), strict=True)
         ratios = (
             fmean(
                 min(regret[mark] / means[each], WORST)
-                for each, regret in zip(known, of_seed, strict=True)
+                for each, regret in zip(problems, of_seed, strict=True)
             )
             for of_seed in by_seed
         )
@@ -140,41 +141,40 @@ def relative(found: Found, base: Found, problems: Sequence[str]) -> list[Spread]
     return spreads
 
 
-def budgets(num_seeds: int, num_slow: int) -> dict[str, Any]:
+def budgets(num_seeds: int, num_slow: int, *, known: bool) -> dict[str, Any]:
     """Compare all controllers at all budgets, rounds of 8, without noise."""
-    setup = Setup()
+    setup = Setup(known=known)
     found = {arm: _measured(setup, arm, EVERYTHING, num_seeds) for arm in QUICK}
-    for arm in SLOW:
-        found[arm] = _measured(setup, arm, FEW, num_slow)
     for group, problems in GROUPS.items():
-        fast = {arm: found[arm] for arm in QUICK}
-        _print(f"{group}: {len(problems)} problems, {num_seeds} seeds", MARKS, fast, problems)
+        _print(f"{group}: {len(problems)} problems", MARKS, found, problems)
+    found |= {arm: _measured(setup, arm, FEW, num_slow) for arm in SLOW}
+    for group, problems in GROUPS.items():
         few = [each for each in problems if each in FEW]
-        title = f"{group}: {len(few)} problems, {num_slow} seeds where slow"
-        _print(title, MARKS, found, few)
+        _print(f"{group}: {len(few)} problems", MARKS, found, few)
     return _means(found)
 
 
-def noise(num_seeds: int) -> dict[str, Any]:
+def noise(num_seeds: int, *, known: bool) -> dict[str, Any]:
     """Compare at 200 evaluations where each is a single, noisy training."""
-    setup = Setup(SHORT, noisy=True)
+    setup = Setup(SHORT, noisy=True, known=known)
     found = {arm: _measured(setup, arm, EVERYTHING, num_seeds) for arm in QUICK}
     for group, problems in GROUPS.items():
-        _print(f"{group}, noisy: {num_seeds} seeds", SHORT, found, problems)
+        _print(f"{group}, noisy", SHORT, found, problems)
     return _means(found)
 
 
-def rounds(num_seeds: int, num_base: int) -> dict[str, Any]:
+def rounds(num_seeds: int, num_base: int, *, known: bool) -> dict[str, Any]:
     """Compare sizes of rounds at 200 evaluations, by what `auto` chooses."""
-    at = MARKS.index(SHORT[0])
-    base = _at(_measured(Setup(), "random", EVERYTHING, num_base), at)
-    found = {"m = 8": _at(_measured(Setup(), "auto", EVERYTHING, num_seeds), at)}
+    setup, at = Setup(known=known), MARKS.index(SHORT[0])
+    found = {
+        "random": _at(_measured(setup, "random", EVERYTHING, num_base), at),
+        "m = 8": _at(_measured(setup, "auto", EVERYTHING, num_seeds), at),
+    }
     for per_round in (1, 32):
-        setup = Setup(SHORT, per_round=per_round)
+        setup = Setup(SHORT, per_round=per_round, known=known)
         found[f"m = {per_round}"] = _measured(setup, "auto", EVERYTHING, num_seeds)
     for group, problems in GROUPS.items():
-        title = f"{group}, sizes of rounds: {num_seeds} seeds"
-        _print(title, SHORT, {"random": base, **found}, problems)
+        _print(f"{group}, sizes of rounds", SHORT, found, problems)
     return _means(found)
 
 
@@ -185,17 +185,21 @@ def _at(found: Found, mark: int) -> dict[str, Regrets]:
 def _measured(
     setup: Setup, arm: str, problems: Iterable[str], num_seeds: int
 ) -> dict[str, Regrets]:
-    return {each: setup.measure(each, arm, num_seeds) for each in problems}
+    """Return regrets of as many seeds of each problem, or nothing where one has none."""
+    found = {each: setup.measure(each, arm, num_seeds) for each in problems}
+    fewest = min(map(len, found.values()))
+    return {each: seeds[:fewest] for each, seeds in found.items() if fewest}
 
 
 def _print(
     title: str, marks: Sequence[int], found: Mapping[str, Found], problems: Sequence[str]
 ) -> None:
-    rows = [
-        [arm, *(each.text(2) for each in relative(of_arm, found["random"], problems))]
-        for arm, of_arm in found.items()
-    ]
-    print_table(title, ["", *map(str, marks)], rows)
+    rows = []
+    for arm, of_arm in found.items():
+        if of_arm:
+            spreads = relative(of_arm, found["random"], problems)
+            rows.append([arm, len(of_arm[problems[0]]), *(each.text(2) for each in spreads)])
+    print_table(title, ["", "seeds", *map(str, marks)], rows)
 
 
 def _means(found: Mapping[str, Found]) -> dict[str, Any]:
@@ -215,16 +219,17 @@ def _means(found: Mapping[str, Found]) -> dict[str, Any]:
 def main() -> None:
     """Run what is asked for, print the tables and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one seed of everything, not written")
+    parser.add_argument("--quick", action="store_true", help="a seed of each, nothing written")
+    parser.add_argument("--known", action="store_true", help="only what was measured already")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--slow-seeds", type=int, default=5, help="of policies and the forest")
     asked = parser.parse_args()
     num, few = (1, 1) if asked.quick else (asked.seeds, asked.slow_seeds)
     result = {
         "marks": MARKS,
-        "noise": noise(min(num, 10)),
-        "rounds": rounds(min(num, few), num),
-        "budgets": budgets(num, few),
+        "noise": noise(min(num, 10), known=asked.known),
+        "rounds": rounds(min(num, few), num, known=asked.known),
+        "budgets": budgets(num, few, known=asked.known),
     }
     if not asked.quick:
         write_result("budgets", result)
