@@ -47,8 +47,8 @@ class GaussianProcess:
 
     Args:
         config: Its settings.
-        replicas: Of the controller. Each looks at its own random share of the candidates, so that
-            those that see the same results seldom propose the same.
+        replicas: Of the controller. Each round looks at a share of the candidates, the next one
+            at another, so that rounds of several replicas at a time seldom propose the same.
     """
 
     def __init__(self, config: GaussianProcessConfig, *, replicas: int = 1) -> None:
@@ -70,8 +70,10 @@ class GaussianProcess:
         if len(judged.rewards) < 2 or start == len(judged.rewards) or not (limits_W > 1).any():
             return
         found = self._changed(judged, start, known, limits_W, rng)
+        if self._replicas > 1:
+            found = _share(found, memory.num_results // num, self._replicas)
         if len(found):
-            yield self._promising(judged, found, limits_W, num)
+            yield self._promising(judged, found[: self._config.candidates], limits_W, num)
 
     def _changed(
         self, judged: Memory, start: int, known: Known, limits_W: Limits, rng: np.random.Generator
@@ -83,9 +85,8 @@ class GaussianProcess:
         far = parents[rng.integers(len(parents), size=_NUM_FAR)]
         far = mutated(mutated(far, limits_W, rng), limits_W, rng)
         found = np.concatenate([near, far])
-        found = rng.permutation(found[known.new(hashes(found))])
-        share = math.ceil(len(found) / self._replicas)
-        return found[: min(share, self._config.candidates)]
+        new: Tokens = rng.permutation(found[known.new(hashes(found))])
+        return new
 
     def _promising(self, judged: Memory, found: Tokens, limits_W: Limits, num: int) -> Tokens:
         """Return the best candidates, in the order in which they are picked."""
@@ -127,6 +128,22 @@ class GaussianProcess:
             fit = most_likely(features_NF, scores_N - scores_N.mean(), num_tokens=num_tokens)
             self._fits = {key: fit}
         return self._fits[key]
+
+
+def _share(found: Tokens, num_rounds: int, replicas: int) -> Tokens:
+    """Return the candidates whose turn it is, one of so many shares after the other.
+
+    A replica proposes once it has pushed. So each of the rounds that are on at a time was proposed
+    after another number of rounds, unless some take much longer than others.
+
+    Args:
+        found: Candidates; to which share one belongs is its own.
+        num_rounds: That are in what is known.
+        replicas: As many shares there are.
+    """
+    shares_C = (hashes(found) >> np.uint64(32)) % np.uint64(replicas)
+    ours: Tokens = found[shares_C == num_rounds % replicas]
+    return ours
 
 
 def run_start(rewards_N: Rewards, *, patience: int, initial: int) -> int:

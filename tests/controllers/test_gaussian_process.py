@@ -122,25 +122,26 @@ def test_the_best_and_the_newest_are_predicted_by() -> None:
     assert best_and_newest(rewards, 6).tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_each_replica_looks_at_another_share_of_the_candidates() -> None:
+def test_rounds_that_replicas_have_at_a_time_propose_different_ones() -> None:
     decisions = tuple(Choice(f"c{index}", 5) for index in range(8))
     rng = np.random.default_rng(0)
     tokens = [tuple(row) for row in rng.integers(5, size=(40, 8)).tolist()]
-    rewards = [sum(each) / 32 for each in tokens]
 
-    def repeated(replicas: int) -> int:
+    def proposed(replicas: int) -> list[tuple[int, ...]]:
+        """Return what four replicas have at work, each of which proposed after its own push."""
         controller = build_controller(GaussianProcessConfig(), decisions, replicas=replicas)
         shards = controller.init(seed=0, num_shards=1)
-        shards = learn(controller, shards, tokens, rewards, decisions=decisions)
-        found = [
-            each
-            for seed in range(8)
-            for each in controller.propose(shards, decisions=decisions, num=8, seed=seed)
-        ]
-        return len(found) - len(set(found))
+        at_work: list[tuple[int, ...]] = []
+        for round in range(5):
+            batch = tokens[8 * round : 8 * round + 8]
+            rewards = [sum(each) / 32 for each in batch]
+            shards = learn(controller, shards, batch, rewards, round=round, decisions=decisions)
+            if round:
+                at_work += controller.propose(shards, decisions=decisions, num=8, seed=round)
+        return at_work
 
-    assert repeated(1) > 30  # of 64: they all see the same
-    assert repeated(16) < 20
+    assert len(set(proposed(4))) == 32
+    assert len(set(proposed(1))) < 32  # where nobody knows of the others some meet
 
 
 def test_it_finds_the_top_of_a_hill_in_a_hundred_children() -> None:
