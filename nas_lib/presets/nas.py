@@ -97,7 +97,7 @@ def digits() -> SearchConfig:
 
 
 def photos() -> SearchConfig:
-    """Pictures of your own, a folder with one subfolder per class: 48 networks, 40 minutes."""
+    """Pictures of your own, a folder with one subfolder per class: 48 networks, about an hour."""
     return SearchConfig(
         name="photos",
         task=ImageTaskConfig(
