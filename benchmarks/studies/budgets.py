@@ -55,6 +55,7 @@ SLOW: dict[str, ControllerConfig] = {
 
 ARMS = {**QUICK, **SLOW}
 WORST = 5.0  # a ratio counts at most this, so that no single problem makes a mean
+LEAST = 1e-9  # regret of random search: a few seeds may all have found the best
 
 GROUPS = {
     "NAS-Bench-201": [f"nb201-{data}" for data in nasbench201.DATA],
@@ -131,7 +132,9 @@ def relative(found: Found, base: Found, problems: Sequence[str]) -> list[Spread]
     """
     spreads = []
     for mark in range(len(found[problems[0]][0])):
-        means = {each: fmean(regret[mark] for regret in base[each]) for each in problems}
+        means = {
+            each: max(fmean(regret[mark] for regret in base[each]), LEAST) for each in problems
+        }
         by_seed = zip(*(found[each] for each in problems), strict=True)
         ratios = (
             fmean(

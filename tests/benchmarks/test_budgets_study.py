@@ -78,6 +78,14 @@ def test_regret_is_told_relative_to_the_mean_of_random_search_on_the_same_proble
     assert spread.standard_error == pytest.approx(0.125)  # half of their difference
 
 
+def test_where_random_search_has_found_the_best_a_single_problem_makes_no_mean() -> None:
+    found = {"one": [[0.0]], "other": [[0.1]]}
+
+    (spread,) = relative(found, {"one": [[0.0]], "other": [[0.0]]}, ["one", "other"])
+
+    assert spread.mean == pytest.approx((0 + 5) / 2)
+
+
 def test_the_study_of_budgets_goes_on_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
