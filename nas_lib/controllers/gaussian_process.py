@@ -120,7 +120,8 @@ class GaussianProcess:
         num = len(judged.rewards)
         by = max(2, int(_GROWTH ** math.floor(math.log(num, _GROWTH) + 1e-9)))
         tokens, rewards = judged.tokens[:by], judged.rewards[:by]
-        key = hashlib.sha256(tokens.tobytes() + rewards.tobytes()).digest()
+        by_what = (limits_W, tokens, rewards)  # at another depth it is another choice
+        key = hashlib.sha256(b"".join(each.tobytes() for each in by_what)).digest()
         if key not in self._fits:
             kept = best_and_newest(rewards, _NUM_FITTED)
             features_NF, scores_N = one_hot(tokens, limits_W)[kept], _scores(rewards)[kept]

@@ -168,3 +168,17 @@ def test_it_proposes_the_same_whatever_it_was_asked_before() -> None:
         assert fresh.propose(shards, decisions=decisions, num=8, seed=round) == tokens
         rewards = [each[0] * each[1] + 0.1 * each[2] for each in tokens]
         shards = learn(used, shards, tokens, rewards, round=round, decisions=decisions)
+
+
+def test_what_was_chosen_at_one_depth_is_not_gone_by_at_another() -> None:
+    decisions = tuple(Choice(f"c{index}", 4) for index in range(12))
+    used, fresh = (build_controller(GaussianProcessConfig(), decisions) for _ in range(2))
+    rng = np.random.default_rng(0)
+    tokens = [tuple(row) for row in rng.integers(4, size=(60, 12)).tolist()]
+    rewards = [each[0] + each[11] + float(rng.normal()) for each in tokens]
+    shards = used.init(seed=0, num_shards=1)
+    shards = learn(used, shards, tokens, rewards, decisions=decisions)
+
+    used.propose(shards, decisions=decisions[:3], num=8, seed=1)
+    expected = fresh.propose(shards, decisions=decisions, num=8, seed=2)
+    assert used.propose(shards, decisions=decisions, num=8, seed=2) == expected
