@@ -66,7 +66,9 @@ def test_killed_in_the_second_search_it_goes_on_there_and_then_finds_all_done(
     assert files(first) == of_first
     assert child.read_bytes() == first_child
     assert [entry.values["children"] for entry in comparison.entries] == [2, 2]
-    assert [each.label for each in comparison.differences] == ["auto (gaussian-process) minus random"]
+    assert [each.label for each in comparison.differences] == [
+        "auto (gaussian-process) minus random"
+    ]
     before = files(state)
     assert compared(state) == comparison
     assert files(state) == before
