@@ -248,16 +248,15 @@ class RandomConfig(ControllerPart):
     kind: Literal["random"] = "random"
 
 
-_Proposer = Annotated[
+_Proposer = (
     ReinforceConfig
     | PpoConfig
     | GaussianProcessConfig
     | EvolutionConfig
     | LocalSearchConfig
     | ForestConfig
-    | RandomConfig,
-    Field(discriminator="kind"),
-]
+    | RandomConfig
+)
 
 
 class AutoConfig(ControllerPart):
@@ -265,7 +264,9 @@ class AutoConfig(ControllerPart):
 
     kind: Literal["auto"] = "auto"
     chosen: _Proposer | None = Field(
-        None, description="What that is; unset: as the search judges its proposals."
+        None,
+        discriminator="kind",
+        description="What that is; unset: as the search judges its proposals.",
     )
 
     @property
@@ -284,14 +285,4 @@ class AutoConfig(ControllerPart):
         return self.kind if self.chosen is None else f"{self.kind} ({self.chosen.label})"
 
 
-ControllerConfig = Annotated[
-    AutoConfig
-    | ReinforceConfig
-    | PpoConfig
-    | GaussianProcessConfig
-    | EvolutionConfig
-    | LocalSearchConfig
-    | ForestConfig
-    | RandomConfig,
-    Field(discriminator="kind"),
-]
+ControllerConfig = Annotated[AutoConfig | _Proposer, Field(discriminator="kind")]
