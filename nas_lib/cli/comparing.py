@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nas_lib.cli.addresses import WITH_TORCH_MB, require_addresses
-from nas_lib.cli.configuring import load, load_stored, print_json, set_option
+from nas_lib.cli.configuring import load, load_stored, print_json, set_option, workers_option
 from nas_lib.cli.results import write_page
 from nas_lib.errors import ConfigError, one_line
 
@@ -29,11 +29,7 @@ _ONLY_AGAINST = ("seeds", "store", "workers", "overrides")
 )
 @click.option("--seeds", type=int, help="Searches of each controller; by default 3.")
 @click.option("--store", help="Below which they lie; by default the folder runs/<name>-compare.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    help="Children trained at once; by default one per GPU, or per CPU where there is none.",
-)
+@workers_option
 @click.option(
     "-o",
     "--output",

@@ -19,6 +19,11 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Change a setting, for instance children.epochs=5. May be repeated.",
 )
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    help="Networks trained at once; by default one per GPU, or per CPU where there is none.",
+)
 config_argument = click.argument("config", metavar="CONFIG")
 
 

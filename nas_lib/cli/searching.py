@@ -6,18 +6,14 @@ import os
 
 import click
 
-from nas_lib.cli.configuring import load, load_stored, print_json, set_option
+from nas_lib.cli.configuring import load, load_stored, print_json, set_option, workers_option
 
 
 @click.command()
 @click.argument("config", metavar="[CONFIG]", required=False)
 @click.option("--store", help="Where the state lies; by default the folder runs/<name>.")
 @click.option("--rounds", type=click.IntRange(min=1), help="Do at most so many rounds now.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    help="Children trained at once; by default one per GPU, or per CPU where there is none.",
-)
+@workers_option
 @click.option(
     "--replica",
     "replicas",

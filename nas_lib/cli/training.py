@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nas_lib.cli.configuring import load_stored, print_json, set_option
+from nas_lib.cli.configuring import load_stored, print_json, set_option, workers_option
 from nas_lib.cli.results import search_argument
 from nas_lib.errors import ConfigError
 
@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--reference", "names", multiple=True, help="Such as resnet-20: this one; repeatable."
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    help="Networks trained at once; by default one per GPU, or per CPU where there is none.",
-)
+@workers_option
 @click.option("--json", "as_json", is_flag=True, help="Print what came out as JSON.")
 @set_option
 def train(

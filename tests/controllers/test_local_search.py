@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from controller_contract import learn
+from controller_contract import best_on_a_hill, learn
 
 from nas_lib.config import LocalSearchConfig
 from nas_lib.controllers import Controller, Shard, build_controller
@@ -103,13 +103,4 @@ def test_a_shallower_one_is_gone_on_from_at_a_greater_depth() -> None:
 
 
 def test_it_climbs_to_the_top_of_a_hill() -> None:
-    decisions = tuple(Choice(f"c{index}", 5) for index in range(8))
-    controller = build_controller(LocalSearchConfig(), decisions)
-    shards: Sequence[Shard] = controller.init(seed=0, num_shards=1)
-    best = 0
-    for round in range(25):  # 200 of 390,625
-        tokens = controller.propose(shards, decisions=decisions, num=8, seed=round)
-        best = max(best, *map(sum, tokens))
-        rewards = [sum(each) / 32 for each in tokens]
-        shards = learn(controller, shards, tokens, rewards, round=round, decisions=decisions)
-    assert best == 32
+    assert best_on_a_hill(LocalSearchConfig(), num_rounds=25) == 32  # 200 children
