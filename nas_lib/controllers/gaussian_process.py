@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from nas_lib.config import GaussianProcessConfig
 from nas_lib.controllers.encoding import normal_scores, one_hot
-from nas_lib.controllers.memory import Memory, Rewards, Tokens
+from nas_lib.controllers.memory import Memory, Rewards, Tokens, best_and_newest
 from nas_lib.controllers.mutation import Limits, at_depth, draw, mutated
 from nas_lib.controllers.novelty import Known, hashes, new_neighbours
 
@@ -107,7 +107,7 @@ class GaussianProcess:
 
         features_NF, scores_N = one_hot(judged.tokens, limits_W), _scores(judged.rewards)
         hyperparameters = self._hyperparameters(judged, limits_W)
-        kept = best_and_newest(judged.rewards, self._config.results)
+        kept = _told(judged.rewards, self._config.results)
         return OverlapProcess.of(features_NF[kept], scores_N[kept], hyperparameters)
 
     def _hyperparameters(self, judged: Memory, limits_W: Limits) -> Hyperparameters:
@@ -123,7 +123,7 @@ class GaussianProcess:
         by_what = (limits_W, tokens, rewards)  # at another depth it is another choice
         key = hashlib.sha256(b"".join(each.tobytes() for each in by_what)).digest()
         if key not in self._fits:
-            kept = best_and_newest(rewards, _NUM_FITTED)
+            kept = _told(rewards, _NUM_FITTED)
             features_NF, scores_N = one_hot(tokens, limits_W)[kept], _scores(rewards)[kept]
             num_tokens = int((limits_W > 1).sum())
             fit = most_likely(features_NF, scores_N - scores_N.mean(), num_tokens=num_tokens)
@@ -168,19 +168,12 @@ def run_start(rewards_N: Rewards, *, patience: int, initial: int) -> int:
     return start
 
 
-def best_and_newest(rewards_N: Rewards, most: int) -> npt.NDArray[np.int64]:
-    """Return at most so many results in their order: half of them the best, the others the newest.
+def _told(rewards_N: Rewards, most: int) -> npt.NDArray[np.int64]:
+    """Return which results count: half of them the best, and the newest, which may say what is bad.
 
-    A run that has ended goes on to say what is bad, by its newest results too.
+    A run that has ended goes on to say so, too.
     """
-    num = len(rewards_N)
-    if num <= most:
-        return np.arange(num)
-    is_kept = np.zeros(num, bool)
-    is_kept[np.argsort(-rewards_N, kind="stable")[: most // 2]] = True
-    others = np.flatnonzero(~is_kept)
-    is_kept[others[len(others) - (most - most // 2) :]] = True
-    return np.flatnonzero(is_kept)
+    return best_and_newest(rewards_N, most, num_best=most // 2)
 
 
 def _scores(rewards_N: Rewards) -> Rewards:

@@ -77,7 +77,8 @@ class Memory:
         num_results = self.num_results + len(lesson.arrays["rewards"])
         if len(rewards_N) > most:
             # many at once, so that what follows from their order seldom changes
-            kept = _kept(rewards_N, most - most // _SHARE_FORGOTTEN)
+            most -= most // _SHARE_FORGOTTEN
+            kept = best_and_newest(rewards_N, most, num_best=min(NUM_BEST, most // 2))
             tokens_NW, rewards_N = tokens_NW[kept], rewards_N[kept]
         return Memory(tokens_NW, rewards_N, num_results)
 
@@ -146,9 +147,10 @@ def _tokens_misfit(tokens_NW: Tokens, limits_W: npt.NDArray[np.int64]) -> str:
     return ""
 
 
-def _kept(rewards_N: Rewards, most: int) -> npt.NDArray[np.int64]:
-    """Return which results are kept, in their order: the newest, and the best of all."""
-    num_best = min(NUM_BEST, most // 2)
+def best_and_newest(rewards_N: Rewards, most: int, *, num_best: int) -> npt.NDArray[np.int64]:
+    """Return at most so many results in their order: the best, and of the others the newest."""
+    if len(rewards_N) <= most:
+        return np.arange(len(rewards_N))
     # of equal ones the older, so that a best one is not replaced by each that is as good
     best = np.argsort(-np.nan_to_num(rewards_N, nan=-np.inf), kind="stable")[:num_best]
     is_kept = np.zeros(len(rewards_N), bool)

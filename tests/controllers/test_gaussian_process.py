@@ -12,7 +12,7 @@ from controller_contract import best_on_a_hill, learn
 from nas_lib.config import GaussianProcessConfig
 from nas_lib.controllers import Shard, build_controller
 from nas_lib.controllers.encoding import one_hot
-from nas_lib.controllers.gaussian_process import best_and_newest, run_start
+from nas_lib.controllers.gaussian_process import run_start
 from nas_lib.controllers.memory import NO_TOKEN
 from nas_lib.controllers.overlap_process import Hyperparameters, OverlapProcess, most_likely
 from nas_lib.spaces.decisions import Choice
@@ -114,12 +114,6 @@ def test_a_run_ends_when_its_best_has_not_become_better_for_long() -> None:
     # the next run is judged by its own best, which is worse
     assert start(0.5, 0.1, 0.1, 0.1, 0.2, 0.3, 0.3, 0.3) == 4
     assert start(0.5, 0.1, 0.1, 0.1, 0.2, 0.3, 0.3, 0.3, 0.3) == 9
-
-
-def test_the_best_and_the_newest_are_predicted_by() -> None:
-    rewards = np.array([0.9, 0.1, 0.8, 0.2, 0.3, 0.4])
-    assert best_and_newest(rewards, 4).tolist() == [0, 2, 4, 5]
-    assert best_and_newest(rewards, 6).tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_rounds_that_replicas_have_at_a_time_propose_different_ones() -> None:

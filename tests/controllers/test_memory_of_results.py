@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas_lib.controllers.memory import NO_TOKEN, NUM_BEST, Memory, results_of
+from nas_lib.controllers.memory import (
+    NO_TOKEN,
+    NUM_BEST,
+    Memory,
+    best_and_newest,
+    results_of,
+)
 from nas_lib.controllers.state import NOTHING, Lesson
 
 
@@ -51,6 +57,12 @@ def test_of_equally_good_ones_the_older_stay() -> None:
     kept = memory.tokens[:, 0].tolist()
     # 150 are left of 201: when that happens with the 252nd, the newest 100 others are 152 to 251
     assert kept == [*range(NUM_BEST), *range(152, 300)]
+
+
+def test_a_part_of_them_is_the_best_and_the_newest() -> None:
+    rewards = np.array([0.9, 0.1, 0.8, 0.2, 0.3, 0.4])
+    assert best_and_newest(rewards, 4, num_best=2).tolist() == [0, 2, 4, 5]
+    assert best_and_newest(rewards, 6, num_best=3).tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(("largest", "stored"), [(127, np.int8), (128, np.int32)])
