@@ -56,6 +56,7 @@ from nas_lib.config.training import (
     TextRewardConfig,
     TextTrainingConfig,
     TextWeightsConfig,
+    TrainedChildrenPart,
     WeightsConfig,
 )
 from nas_lib.spaces import (
@@ -142,6 +143,7 @@ __all__ = [
     "TextTaskConfig",
     "TextTrainingConfig",
     "TextWeightsConfig",
+    "TrainedChildrenPart",
     "WeightsConfig",
 ]
 

@@ -89,7 +89,8 @@ class TextFinalConfig(TextChildrenConfig):
 
     as_in_search: ClassVar[tuple[str, ...]] = (
         *_AS_IN_SEARCH,
-        *("learning_rate", "min_learning_rate", "schedule", "first_cycle", "decay", "decay_after"),
+        *("learning_rate", "min_learning_rate", "schedule", "first_cycle"),
+        *("decay", "decay_after", "decay_every", "optimizer", "rms_decay", "rms_epsilon"),
         *("momentum", "nesterov", "weight_decay", "average_decay", "text"),
     )
 

@@ -33,7 +33,7 @@ class SgdConfig(Part):
     batch_size: int = Field(
         128, ge=2, le=1_000_000, description="Examples, or rows of text, per gradient step."
     )
-    learning_rate: Positive = Field(0.1, description="Of SGD, at the start (of a cycle).")
+    learning_rate: Positive = Field(0.1, description="At the start (of a cycle).")
     schedule: Schedule = Field("constant", description="Learning rate over the steps.")
     min_learning_rate: Weight = Field(0.0, description="Where cosine ends.")
     first_cycle: Epochs = Field(
@@ -42,8 +42,14 @@ class SgdConfig(Part):
     )
     decay: float = Field(0.96, gt=0, le=1, description="exponential: the rate's factor ...")
     decay_after: int = Field(15, ge=0, le=100_000, description="... in each epoch after so many.")
+    decay_every: float = Field(
+        1.0,
+        gt=0,
+        le=100_000,
+        description="exponential: not in each, but each time so many epochs are over, such as 2.4.",
+    )
     momentum: Rate = 0.9
-    nesterov: bool = True
+    nesterov: bool = Field(True, description="Of SGD.")
     weight_decay: Weight = Field(1e-4, description="L2 penalty, as torch's weight_decay.")
     clip_norm: Positive | None = Field(
         None, description="Longer gradients, of all weights in use together, are shortened to this."
@@ -226,7 +232,7 @@ class ChildrenPart(Part):
         return True
 
 
-class TrainedChildrenPart(ChildrenPart):
+class TrainedChildrenPart(ChildrenPart, SgdConfig):
     """What children have in common that are trained here.
 
     Attributes:
@@ -251,6 +257,19 @@ class TrainedChildrenPart(ChildrenPart):
         description="Train on the validation data, too: such a child has no score, and the weights "
         "of its last epoch.",
     )
+    optimizer: Literal["sgd", "rmsprop"] = Field(
+        "sgd", description="What makes the steps: RMSProp as TensorFlow has it, or SGD."
+    )
+    rms_decay: Rate = Field(0.9, description="rmsprop: of the moving mean of squared gradients ...")
+    rms_epsilon: Positive = Field(
+        1.0, description="... by whose root gradients are divided, this added to it before."
+    )
+
+    @model_validator(mode="after")
+    def _check_optimizer(self) -> TrainedChildrenPart:
+        if self.optimizer == "rmsprop" and self.nesterov:
+            raise ValueError("nesterov is of sgd: expected false with optimizer rmsprop, got true")
+        return self
 
 
 class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
@@ -283,6 +302,13 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
     )
     norm_epsilon: float | None = Field(
         None, gt=0, le=1, description="Added to variances by every BatchNorm; null as the network."
+    )
+    norm_momentum: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Share that each batch has in the running statistics of every BatchNorm; null "
+        "as the network.",
     )
     initialisation: Initialisation | None = Field(
         None,

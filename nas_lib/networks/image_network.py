@@ -73,6 +73,7 @@ def build_network(
     num_classes: int,
     regularisation: Regularisation = NOTHING,
     norm_epsilon: float | None = None,
+    norm_momentum: float | None = None,
 ) -> ImageNetwork:
     """Return the network of a plan.
 
@@ -84,6 +85,7 @@ def build_network(
         num_classes: Outputs of the network, one logit each.
         regularisation: What it does only in training.
         norm_epsilon: What every BatchNorm adds to variances; None for as it is.
+        norm_momentum: Share that each batch has in its running statistics; likewise.
 
     Raises:
         ArchitectureError: Its networks are none for images.
@@ -97,10 +99,10 @@ def build_network(
         num_classes=num_classes,
         regularisation=regularisation,
     )
-    if norm_epsilon is not None:
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                module.eps = norm_epsilon
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.eps = module.eps if norm_epsilon is None else norm_epsilon
+            module.momentum = module.momentum if norm_momentum is None else norm_momentum
     return network
 
 

@@ -20,13 +20,8 @@ from nas_lib.seeds import Stream, seed_for
 from nas_lib.shared_weights.checkpoint import SharedCheckpoint
 from nas_lib.shared_weights.workload import WORST_PERPLEXITY, Tokens, Workload, finite_score
 from nas_lib.spaces import Decision
-from nas_lib.training.epoch_trainer import (
-    DivergedError,
-    check_finite,
-    check_weights,
-    momentum_of,
-    set_momentum,
-)
+from nas_lib.training.epoch_trainer import DivergedError, check_finite, check_weights
+from nas_lib.training.optimizers import MOMENTUM, remembered, remind
 from nas_lib.training.schedule import learning_rate
 
 
@@ -117,7 +112,7 @@ class SharedTrainer:
         return SharedCheckpoint(
             metrics,
             network=self._workload.network.state_dict(),
-            momentum=momentum_of(self._workload.network, self._optimizer),
+            momentum=remembered(self._workload.network, self._optimizer, MOMENTUM),
             controller=tuple(self.shards),
         )
 
@@ -126,7 +121,7 @@ class SharedTrainer:
         self.epoch = checkpoint.metrics.epoch
         self.shards = list(checkpoint.controller)
         self._workload.network.load_state_dict(dict(checkpoint.network))
-        set_momentum(self._workload.network, self._optimizer, checkpoint.momentum)
+        remind(self._workload.network, self._optimizer, MOMENTUM, checkpoint.momentum)
 
     def _train(self, epoch: int, rate: float) -> tuple[float, int]:
         """Return the mean cross-entropy, each mini-batch's before its step, and their number."""

@@ -20,7 +20,13 @@ from nas_lib.training.tensors import misfit, pack, unpack
 
 Tensors = Mapping[str, Tensor]
 T = TypeVar("T")
-_PARTS = ("model", "momentum", "best", "average")  # of a checkpoint, in the order of its fields
+_PARTS = (
+    "model",
+    "momentum",
+    "best",
+    "average",
+    "mean_square",
+)  # of a checkpoint, in the order of its fields
 _KEPT = 2  # the newest, and the one before it should the newest be damaged
 
 
@@ -39,6 +45,7 @@ class Checkpoint:
         momentum: The optimiser's buffer of each parameter; empty without momentum.
         best: The state dict of the best epoch so far; empty before the epochs that count.
         average: The state dict of the average over steps; empty where none is taken.
+        mean_square: RMSProp's moving mean of each parameter's squared gradient; else empty.
     """
 
     epochs: tuple[EpochMetrics, ...]
@@ -46,6 +53,7 @@ class Checkpoint:
     momentum: Tensors
     best: Tensors
     average: Tensors = field(default_factory=dict)
+    mean_square: Tensors = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the stored form, from which `from_bytes` gives it back."""
@@ -77,8 +85,9 @@ class Checkpoint:
         if [metrics.epoch for metrics in self.epochs] != list(range(1, epoch + 1)):
             return f"its {len(self.epochs)} epochs are not those from 1 to {epoch}"
         state, parameters = network.state_dict(), dict(network.named_parameters())
-        found = ((self.momentum, parameters), (self.best, state), (self.average, state))
-        parts = [misfit(part, wanted) for part, wanted in found if part]
+        of_steps, of_networks = (self.momentum, self.mean_square), (self.best, self.average)
+        parts = [misfit(part, parameters) for part in of_steps if part]
+        parts += [misfit(part, state) for part in of_networks if part]
         return next(filter(None, [misfit(self.model, state), *parts]), "")
 
 

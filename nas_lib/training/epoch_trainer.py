@@ -20,9 +20,8 @@ from nas_lib.records import EpochMetrics
 from nas_lib.results.measure import Measure
 from nas_lib.training.averages import DecayingAverage
 from nas_lib.training.checkpoints import Checkpoint, Checkpoints
+from nas_lib.training.optimizers import MEAN_SQUARE, MOMENTUM, build_optimizer, remembered, remind
 from nas_lib.training.schedule import best_epoch, learning_rate
-
-_MOMENTUM = "momentum_buffer"  # in torch.optim.SGD's state of a parameter
 
 
 class DivergedError(NasError, ArithmeticError):
@@ -37,7 +36,7 @@ class Validation(NamedTuple):
 
 
 class EpochTrainer(ABC):
-    """Trains one network, epoch by epoch, by SGD.
+    """Trains one network, epoch by epoch.
 
     The validation data are looked at after each epoch and change nothing but `best`, unless the
     settings include them in what is learnt: then an epoch's metrics are of examples that it has
@@ -79,13 +78,7 @@ class EpochTrainer(ABC):
         self._network, self._settings = network, settings
         self._measure, self._seed = measure, seed
         self._average: AveragedModel | None = None
-        self._optimizer = torch.optim.SGD(
-            network.parameters(),
-            settings.learning_rate,
-            momentum=settings.momentum,
-            nesterov=settings.nesterov,
-            weight_decay=settings.weight_decay,
-        )
+        self._optimizer = build_optimizer(network, settings)
 
     @property
     def network(self) -> nn.Module:
@@ -143,16 +136,18 @@ class EpochTrainer(ABC):
         return Checkpoint(
             tuple(self.epochs),
             self._network.state_dict(),
-            momentum=momentum_of(self._network, self._optimizer),
+            momentum=remembered(self._network, self._optimizer, MOMENTUM),
             best=self.best,
             average={} if self._average is None else self._average.module.state_dict(),
+            mean_square=remembered(self._network, self._optimizer, MEAN_SQUARE),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint that fits the network."""
         self.epochs = list(checkpoint.epochs)
         self._network.load_state_dict(dict(checkpoint.model))
-        set_momentum(self._network, self._optimizer, checkpoint.momentum)
+        remind(self._network, self._optimizer, MOMENTUM, checkpoint.momentum)
+        remind(self._network, self._optimizer, MEAN_SQUARE, checkpoint.mean_square)
         self.best = dict(checkpoint.best)
         first = self._first_averaged()
         if first is None or first > len(self.epochs):
@@ -191,7 +186,7 @@ class EpochTrainer(ABC):
         """Return what the judged network comes to."""
 
     def _step(self, objective: Tensor, progress: float, *, weight: float = 1.0) -> None:
-        """Make one step of SGD.
+        """Make one step.
 
         Args:
             objective: What is minimised, a scalar with the graph that leads to it.
@@ -270,23 +265,3 @@ def is_out_of_memory(err: BaseException) -> bool:
     """Return whether memory ran out; on a CPU torch has no error class of its own for it."""
     known = isinstance(err, torch.OutOfMemoryError | MemoryError)
     return known or any(text in str(err) for text in ("can't allocate memory", "bad_alloc"))
-
-
-def momentum_of(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return SGD's buffer of each parameter by name; none without momentum, or before a step."""
-    buffers = {
-        name: optimizer.state[parameter].get(_MOMENTUM)
-        for name, parameter in network.named_parameters()
-    }
-    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
-
-
-def set_momentum(
-    network: nn.Module, optimizer: torch.optim.Optimizer, momentum: Mapping[str, Tensor]
-) -> None:
-    """Give the optimiser copies of the buffers that `momentum_of` returned."""
-    for name, parameter in network.named_parameters():
-        if name in momentum:
-            optimizer.state[parameter][_MOMENTUM] = torch.empty_like(parameter).copy_(
-                momentum[name]
-            )

@@ -15,10 +15,10 @@ _ROUNDING = 1e-6  # in epochs: much more than progress is off, much less than a 
 def learning_rate(settings: SgdConfig, progress: float) -> float:
     """Return the learning rate of a step.
 
-    Constant and cosine are as they say. Exponential: from epoch to epoch it falls by the factor
-    `decay`, once `decay_after` epochs are over. Cosine with restarts (Loshchilov & Hutter 2017),
-    from epoch to epoch too: the first cycle has `first_cycle` epochs, each next one twice as many,
-    and the last one may be cut short.
+    Constant and cosine are as they say. Exponential: once `decay_after` epochs are over, it falls
+    by the factor `decay` each time another `decay_every` are; in between it stays. Cosine with
+    restarts (Loshchilov & Hutter 2017), from epoch to epoch too: the first cycle has `first_cycle`
+    epochs, each next one twice as many, and the last one may be cut short.
 
     Args:
         settings: The schedule, and its rates.
@@ -27,11 +27,12 @@ def learning_rate(settings: SgdConfig, progress: float) -> float:
     """
     if settings.schedule == "constant":
         return settings.learning_rate
-    finished = math.floor(progress * settings.epochs + _ROUNDING)
+    passed = progress * settings.epochs + _ROUNDING  # epochs, and a part of one
     if settings.schedule == "exponential":
-        return settings.learning_rate * settings.decay ** max(0, finished - settings.decay_after)
+        falls = math.floor((passed - settings.decay_after) / settings.decay_every)
+        return settings.learning_rate * settings.decay ** max(0, falls)
     if settings.schedule == "cosine_restarts":
-        progress = _cycle_progress(finished, settings.first_cycle)
+        progress = _cycle_progress(math.floor(passed), settings.first_cycle)
     end = settings.min_learning_rate
     return end + (settings.learning_rate - end) * 0.5 * (1 + math.cos(math.pi * progress))
 

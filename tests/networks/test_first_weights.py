@@ -53,9 +53,15 @@ def test_every_scheme_of_the_document_is_known_and_what_nobody_learns_stays() ->
         assert not torch.equal(one[2].weight, before[1])
 
 
-def test_every_norm_adds_the_epsilon_that_is_asked_for_or_the_networks_own() -> None:
-    for epsilon, expected in ((None, 1e-5), (0.02, 0.02)):
-        found = build_network(PLAN, image_shape=(1, 6, 6), num_classes=3, norm_epsilon=epsilon)
+def test_every_norm_has_the_epsilon_and_momentum_that_are_asked_for_or_the_networks_own() -> None:
+    for asked, expected in (((None, None), (1e-5, 0.1)), ((0.02, 0.3), (0.02, 0.3))):
+        found = build_network(
+            PLAN,
+            image_shape=(1, 6, 6),
+            num_classes=3,
+            norm_epsilon=asked[0],
+            norm_momentum=asked[1],
+        )
 
-        norms = [module.eps for module in found.modules() if isinstance(module, nn.BatchNorm2d)]
-        assert norms == [expected, expected]
+        norms = [module for module in found.modules() if isinstance(module, nn.BatchNorm2d)]
+        assert [(norm.eps, norm.momentum) for norm in norms] == [expected, expected]

@@ -61,6 +61,21 @@ def test_an_exponential_rate_stays_for_some_epochs_and_then_falls_by_a_factor() 
     assert learning_rate(config, 3.9 / 5) == 10  # within an epoch it stays
 
 
+def test_an_exponential_rate_may_fall_after_parts_of_epochs() -> None:
+    config = children(
+        epochs=10,
+        learning_rate=8.0,
+        schedule="exponential",
+        decay=0.5,
+        decay_after=0,
+        decay_every=2.4,
+    )
+
+    passed = (0, 2.3, 2.4, 4.7, 4.8, 7.1, 7.2, 9.6)  # epochs
+
+    assert [learning_rate(config, epochs / 10) for epochs in passed] == [8, 8, 4, 4, 2, 2, 1, 0.5]
+
+
 @pytest.mark.parametrize("epochs", [1, 7, 150, 310])  # 49 / 310 x 310 is below 49 in floats
 def test_with_restarts_the_rate_of_every_epoch_is_that_of_its_place_in_the_cycle(
     epochs: int,

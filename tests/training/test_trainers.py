@@ -36,7 +36,7 @@ class TestImageTrainer(TrainerContract):
     good, perfect, loss = 0.9, 1.0, 0.5  # it is log 3 = 1.1 by guessing
     diverging = {"learning_rate": 1e6, "schedule": "constant", "epochs": 50}
 
-    @pytest.fixture(params=["momentum", "plain", "averaged", "everything random"])
+    @pytest.fixture(params=["momentum", "plain", "averaged", "rmsprop", "everything random"])
     def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
         if request.param == "momentum":
             return {"epochs": 8}
@@ -49,6 +49,8 @@ class TestImageTrainer(TrainerContract):
                 "average_decay": 0.9,
                 "augment": ALTERNATING,
             }
+        if request.param == "rmsprop":
+            return {"epochs": 8, "optimizer": "rmsprop", "nesterov": False, "average_decay": 0.9}
         return {
             "plan": CELLS,
             "epochs": 8,
@@ -63,6 +65,7 @@ class TestImageTrainer(TrainerContract):
             "mixup": 0.5,
             "label_smoothing": 0.1,
             "norm_epsilon": 0.01,
+            "norm_momentum": 0.2,
             "initialisation": "orthogonal",
         }
 

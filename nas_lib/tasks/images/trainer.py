@@ -77,6 +77,7 @@ class ImageTrainer(EpochTrainer):
                 children.dropout, children.drop_path, auxiliary=children.auxiliary_weight > 0
             ),
             norm_epsilon=children.norm_epsilon,
+            norm_momentum=children.norm_momentum,
         )
         if children.initialisation is not None:
             initialise(network, children.initialisation)
