@@ -4,6 +4,6 @@ What readers use is imported from its own module (`nas_lib.data.paths`, `file_se
 what needs torch: `nas_lib.data.tensors`.
 """
 
-from nas_lib.data.blobs import BlobInfo, Manifest, Prepared, cached_blob, prepared
+from nas_lib.data.blobs import BlobInfo, LocalData, Manifest, Prepared, cached_blob, prepared
 
-__all__ = ["BlobInfo", "Manifest", "Prepared", "cached_blob", "prepared"]
+__all__ = ["BlobInfo", "LocalData", "Manifest", "Prepared", "cached_blob", "prepared"]

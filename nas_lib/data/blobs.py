@@ -47,6 +47,9 @@ class Manifest:
         num_test: Test examples.
         search_blob: The training and validation examples, all that a search may see.
         test_blob: The test examples.
+        search_shards: Of large data, the rows of what does not lie in `search_blob`, in order;
+            empty where that has all.
+        test_shards: Likewise of the test.
         notices: A sentence on each thing that a user would not guess: what was left out, or taken
             for something else than its name says. Not part of the content.
     """
@@ -58,6 +61,8 @@ class Manifest:
     num_test: Count
     search_blob: BlobInfo
     test_blob: BlobInfo
+    search_shards: tuple[BlobInfo, ...] = field(default=(), kw_only=True)
+    test_shards: tuple[BlobInfo, ...] = field(default=(), kw_only=True)
     notices: tuple[str, ...] = field(default=(), kw_only=True)
 
 
@@ -66,11 +71,34 @@ M = TypeVar("M", bound=Manifest)
 
 @dataclass(frozen=True)
 class Prepared:
-    """Data ready for a search; the blobs are safetensors files (see `nas_lib.data.tensors`)."""
+    """Data ready for a search; the blobs are safetensors files (see `nas_lib.data.tensors`).
+
+    Attributes:
+        manifest: What they are.
+        search_blob: What a search may see.
+        test_blob: What is for the test.
+        search_shards: Of large data, this machine's copies of the shards.
+        test_shards: Likewise.
+    """
 
     manifest: Manifest
     search_blob: bytes
     test_blob: bytes
+    search_shards: tuple[Path, ...] = ()
+    test_shards: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class LocalData:
+    """This machine's copies of prepared data, all that a search may see or all for the test.
+
+    Attributes:
+        blob: Everything of small data, of large data what is small.
+        shards: The rest of large data, in the order of its rows.
+    """
+
+    blob: Path
+    shards: tuple[Path, ...] = ()
 
 
 def prepared(

@@ -35,8 +35,8 @@ def exporter_of(search: OpenSearch, child: str) -> Exporter[Any]:
     """
     _require_onnx()
     task, network = _trained(search, child)
-    manifest, blob = task.fetched(search.store)
-    return _exporter(task)(network, manifest, blob, task.config)
+    manifest, data = task.fetched(search.store)
+    return _exporter(task)(network, manifest, data, task.config)
 
 
 def trained_network(search: OpenSearch, child: str) -> nn.Module:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from torch import nn
 
 from nas_lib.config import SearchConfig
-from nas_lib.data import Manifest
+from nas_lib.data import LocalData, Manifest
 from nas_lib.models.graph import Arrays, Graph
 from nas_lib.models.info import ImageInputs, Parity, TextInputs
 
@@ -32,19 +31,21 @@ class Exporter(ABC, Generic[M]):
         name: The search's, of the model too.
     """
 
-    def __init__(self, network: nn.Module, manifest: M, blob: Path, config: SearchConfig) -> None:
+    def __init__(
+        self, network: nn.Module, manifest: M, data: LocalData, config: SearchConfig
+    ) -> None:
         """Take a network on the CPU.
 
         Args:
             network: With its weights, in evaluation mode.
             manifest: What its data are.
-            blob: Training and validation data, as a file.
+            data: Training and validation data, as files.
             config: By which it was trained.
         """
         self.name = config.name
         self._network = network
         self._manifest = manifest
-        self._blob = blob
+        self._data = data
         self._config = config
 
     @property

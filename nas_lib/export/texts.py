@@ -132,7 +132,7 @@ class TextExporter(Exporter[TextManifest]):
     @cached_property
     def _valid(self) -> Tensor:
         found = self._manifest
-        valid = check_text("valid", load_text(self._blob).valid, found, found.num_valid)
+        valid = check_text("valid", load_text(self._data.blob).valid, found, found.num_valid)
         return valid[: _NUM_WORDS + 1]
 
     @torch.inference_mode()

@@ -15,6 +15,8 @@ DATA_MANIFEST = "data/manifest.json"
 DATA_SEARCH = "data/search.safetensors"  # what children learn and are judged from
 DATA_TEST = "data/test.safetensors"  # read once, when the search is finished
 
+DataPart = Literal["search", "test"]
+
 DATA_FILES = "data/files"  # which files were found to have the content that is stored
 
 ROUNDS = "rounds"
@@ -47,6 +49,11 @@ _FINAL_URI = re.compile(rf"/final/({_KEY})$", re.ASCII)
 def settings(number: int) -> str:
     """Return the key of a later configuration: another budget, resources, device or path."""
     return SETTINGS.key(number)
+
+
+def data_shard(part: DataPart, number: int) -> str:
+    """Return the key of a shard of large data: some rows of what its blob has not."""
+    return f"data/{part}-{number:05d}.safetensors"
 
 
 def data_files(files_hash: str) -> str:

@@ -6,12 +6,13 @@ import dataclasses
 import socket
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from nas_lib.blame import blamed_on_the_child
-from nas_lib.data import BlobInfo, Manifest, cached_blob
+from nas_lib.data import BlobInfo, LocalData, Manifest, cached_blob
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import files_hash, is_there
 from nas_lib.errors import CorruptStateError
@@ -46,7 +47,7 @@ class TrainedTask(Task, Generic[M]):
 
     @abstractmethod
     def trainer(
-        self, child: Child, plan: Plan, manifest: M, blob: Path, device: torch.device
+        self, child: Child, plan: Plan, manifest: M, data: LocalData, device: torch.device
     ) -> EpochTrainer:
         """Return the trainer of a child, before its first epoch.
 
@@ -54,7 +55,7 @@ class TrainedTask(Task, Generic[M]):
             child: Whose seed it is.
             plan: What to build.
             manifest: What was prepared.
-            blob: The training and validation data, as a file.
+            data: The training and validation data, as files.
             device: Where to compute.
         """
 
@@ -67,11 +68,11 @@ class TrainedTask(Task, Generic[M]):
         """Return what is to be kept of a trained network, as `network` would load it."""
 
     @abstractmethod
-    def _tested(self, network: nn.Module, manifest: M, blob: Path) -> tuple[float, Confusion]:
-        """Return a network's score on the test data, given as a file, and what it mistook."""
+    def _tested(self, network: nn.Module, manifest: M, data: LocalData) -> tuple[float, Confusion]:
+        """Return a network's score on the test data, given as files, and what it mistook."""
 
     @abstractmethod
-    def _workload(self, manifest: M, blob: Path, device: torch.device) -> Workload:
+    def _workload(self, manifest: M, data: LocalData, device: torch.device) -> Workload:
         """Return the super-network, with weights from torch's own generator, and the data."""
 
     def check_machine(self) -> None:
@@ -123,7 +124,7 @@ class TrainedTask(Task, Generic[M]):
         children: Any = self.config.children
         plan = planned(space).plan(child.architecture.tokens)
         device = set_up_torch(children.device, threads=children.threads, setting="children.device")
-        manifest, blob = self.fetched(store)
+        manifest, data = self.fetched(store)
         checkpoints = Checkpoints(store.objects, child.id, children.checkpoint_every_s)
         started_s = time.perf_counter()
         trainer: EpochTrainer | None = None
@@ -131,7 +132,7 @@ class TrainedTask(Task, Generic[M]):
         message = ""
         with blamed_on_the_child(but=(OSError,)):
             try:
-                trainer = self.trainer(child, plan, manifest, blob, device)
+                trainer = self.trainer(child, plan, manifest, data, device)
                 checkpoint = checkpoints.latest(trainer.network)
                 if checkpoint is not None:
                     trainer.restore(checkpoint)
@@ -229,9 +230,9 @@ class TrainedTask(Task, Generic[M]):
     def read_test(self, child: str, space: Space, store: SearchStore) -> TestReading:
         """Return a child's score on the test data."""
         manifest = self._manifest(store)
-        blob = _fetch(store, layout.DATA_TEST, manifest.test_blob)
+        data = _fetch(store, "test", manifest.test_blob, manifest.test_shards)
         network = self.trained_network(child, space, store)
-        score, confusion = self._tested(network, manifest, blob)
+        score, confusion = self._tested(network, manifest, data)
         now_s = time.time()
         return TestReading(child, score, manifest.num_test, created_s=now_s, confusion=confusion)
 
@@ -247,9 +248,9 @@ class TrainedTask(Task, Generic[M]):
         device = set_up_torch(
             weights.device, threads=weights.threads, setting="search.weights.device"
         )
-        manifest, blob = self.fetched(store)
+        manifest, data = self.fetched(store)
         torch.manual_seed(seed_for(self.config.seed, Stream.WEIGHTS))
-        return self._workload(manifest, blob, device)
+        return self._workload(manifest, data, device)
 
     def _path(self) -> str | None:
         return getattr(self.config.task.data, "path", None)
@@ -266,11 +267,19 @@ class TrainedTask(Task, Generic[M]):
             )
         return found
 
-    def fetched(self, store: SearchStore) -> tuple[M, Path]:
-        """Return what was prepared, and the file with all that a search may see."""
+    def fetched(self, store: SearchStore) -> tuple[M, LocalData]:
+        """Return what was prepared, and files with all that a search may see."""
         manifest = self._manifest(store)
-        return manifest, _fetch(store, layout.DATA_SEARCH, manifest.search_blob)
+        return manifest, _fetch(store, "search", manifest.search_blob, manifest.search_shards)
 
 
-def _fetch(store: SearchStore, key: str, blob: BlobInfo) -> Path:
+def _fetch(
+    store: SearchStore, part: layout.DataPart, blob: BlobInfo, shards: Sequence[BlobInfo]
+) -> LocalData:
+    key = {"search": layout.DATA_SEARCH, "test": layout.DATA_TEST}[part]
+    keys = (layout.data_shard(part, number) for number in range(len(shards)))
+    return LocalData(_copied(store, key, blob), tuple(map(partial(_copied, store), keys, shards)))
+
+
+def _copied(store: SearchStore, key: str, blob: BlobInfo) -> Path:
     return cached_blob(lambda: store.data.objects.get(key, at_most=blob.num_bytes), blob, key)

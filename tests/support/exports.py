@@ -15,7 +15,7 @@ from toy_text import TEXT, TEXT_MANIFEST, text_children
 
 from nas_lib.config import FinalConfig, RandomConfig, SearchConfig, TextTaskConfig
 from nas_lib.config_file import parse_config
-from nas_lib.data import BlobInfo
+from nas_lib.data import BlobInfo, LocalData
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.workers import this_process
 from nas_lib.export.images import ImageExporter
@@ -65,7 +65,7 @@ def image_exporter(
     network.train()
     with torch.no_grad():  # so that BatchNorm's averages are not those it begins with
         network(torch.randn(8, *shape))
-    return ImageExporter(network.eval(), manifest, blob, SearchConfig(name="toy"))
+    return ImageExporter(network.eval(), manifest, LocalData(blob), SearchConfig(name="toy"))
 
 
 def smooth_images(num: int, shape: tuple[int, int, int]) -> torch.Tensor:
@@ -91,7 +91,7 @@ def text_exporter(folder: Path, plan: Plan, space: SpacePart) -> TextExporter:
         controller=RandomConfig(),
         children=children,
     )
-    return TextExporter(model.eval(), manifest, blob, config)
+    return TextExporter(model.eval(), manifest, LocalData(blob), config)
 
 
 SMALL: dict[str, Any] = {

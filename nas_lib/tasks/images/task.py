@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from nas_lib.config import ImageChildrenConfig, ImageTaskConfig, SharedConfig
-from nas_lib.data import Manifest, Prepared
+from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.records import Child, Confusion
 from nas_lib.results.measure import ACCURACY
 from nas_lib.spaces import Plan
@@ -51,12 +50,17 @@ class ImageTask(TrainedTask[ImageManifest]):
         )
 
     def trainer(
-        self, child: Child, plan: Plan, manifest: ImageManifest, blob: Path, device: torch.device
+        self,
+        child: Child,
+        plan: Plan,
+        manifest: ImageManifest,
+        data: LocalData,
+        device: torch.device,
     ) -> ImageTrainer:
         """Return the trainer of a child."""
         from nas_lib.tasks.images.trainer import ImageTrainer
 
-        images = _images(blob, manifest)
+        images = _images(data, manifest)
         return ImageTrainer(child, plan, self._children, images, manifest, device)
 
     def network(self, plan: Plan, manifest: ImageManifest) -> nn.Module:
@@ -112,24 +116,26 @@ class ImageTask(TrainedTask[ImageManifest]):
         return min(self._children.batch_size, self.num_learnt(manifest))
 
     def _tested(
-        self, network: nn.Module, manifest: ImageManifest, blob: Path
+        self, network: nn.Module, manifest: ImageManifest, data: LocalData
     ) -> tuple[float, Confusion]:
         from nas_lib.tasks.images.batches import check_images, load_test_images
         from nas_lib.tasks.images.trainer import predicted
 
-        images = check_images("test", load_test_images(blob), manifest, manifest.num_test)
+        images = check_images("test", load_test_images(data.blob), manifest, manifest.num_test)
         classes = predicted(network, images, mean=manifest.mean, std=manifest.std)
         pairs = Counter(zip(images.labels.tolist(), classes.tolist(), strict=True))
         num_right = sum(num for (true, other), num in pairs.items() if true == other)
         confusion = tuple((*pair, pairs[pair]) for pair in sorted(pairs))
         return num_right / len(images.labels), confusion
 
-    def _workload(self, manifest: ImageManifest, blob: Path, device: torch.device) -> ImageWorkload:
+    def _workload(
+        self, manifest: ImageManifest, data: LocalData, device: torch.device
+    ) -> ImageWorkload:
         from nas_lib.tasks.images.workload import ImageWorkload
 
         config = self.config
         shared = cast(SharedConfig, config.search)
-        images = _images(blob, manifest)
+        images = _images(data, manifest)
         return ImageWorkload(
             config.space, shared, images, manifest, seed=config.seed, device=device
         )
@@ -139,11 +145,11 @@ class ImageTask(TrainedTask[ImageManifest]):
         return cast(ImageChildrenConfig, self.config.children)
 
 
-def _images(blob: Path, manifest: ImageManifest) -> ImageSplits:
+def _images(data: LocalData, manifest: ImageManifest) -> ImageSplits:
     """Return all that a search may see, as the manifest says."""
     from nas_lib.tasks.images.batches import check_images, load_images
 
-    images = load_images(blob)
+    images = load_images(data.blob)
     check_images("train", images.train, manifest, manifest.num_train)
     check_images("valid", images.valid, manifest, manifest.num_valid)
     return images

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from nas_lib.config import SharedConfig, TextChildrenConfig, TextTaskConfig
-from nas_lib.data import Manifest, Prepared
+from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.records import Child, Confusion
 from nas_lib.results.measure import PERPLEXITY, perplexity
 from nas_lib.spaces import Plan, hidden_for
@@ -48,12 +47,17 @@ class TextTask(TrainedTask[TextManifest]):
         )
 
     def trainer(
-        self, child: Child, plan: Plan, manifest: TextManifest, blob: Path, device: torch.device
+        self,
+        child: Child,
+        plan: Plan,
+        manifest: TextManifest,
+        data: LocalData,
+        device: torch.device,
     ) -> TextTrainer:
         """Return the trainer of a child."""
         from nas_lib.tasks.text.trainer import TextTrainer
 
-        return TextTrainer(child, plan, self._children, _text(blob, manifest), manifest, device)
+        return TextTrainer(child, plan, self._children, _text(data, manifest), manifest, device)
 
     def network(self, plan: Plan, manifest: TextManifest) -> LanguageModel:
         """Return the language model of a plan for this vocabulary."""
@@ -114,15 +118,17 @@ class TextTask(TrainedTask[TextManifest]):
         return min(self._children.text.bptt, num_rows), num_columns
 
     def _tested(
-        self, network: nn.Module, manifest: TextManifest, blob: Path
+        self, network: nn.Module, manifest: TextManifest, data: LocalData
     ) -> tuple[float, Confusion]:
         from nas_lib.tasks.text.batches import check_text, load_test_text
         from nas_lib.tasks.text.trainer import text_loss
 
-        words = check_text("test", load_test_text(blob), manifest, manifest.num_test)
+        words = check_text("test", load_test_text(data.blob), manifest, manifest.num_test)
         return perplexity(text_loss(cast("LanguageModel", network), words)), ()
 
-    def _workload(self, manifest: TextManifest, blob: Path, device: torch.device) -> TextWorkload:
+    def _workload(
+        self, manifest: TextManifest, data: LocalData, device: torch.device
+    ) -> TextWorkload:
         from nas_lib.tasks.text.workload import TextWorkload
 
         config = self.config
@@ -130,7 +136,7 @@ class TextTask(TrainedTask[TextManifest]):
         return TextWorkload(
             config.space,
             shared,
-            _text(blob, manifest),
+            _text(data, manifest),
             manifest.num_words,
             seed=config.seed,
             device=device,
@@ -141,11 +147,11 @@ class TextTask(TrainedTask[TextManifest]):
         return cast(TextChildrenConfig, self.config.children)
 
 
-def _text(blob: Path, manifest: TextManifest) -> TextSplits:
+def _text(data: LocalData, manifest: TextManifest) -> TextSplits:
     """Return all that a search may see, as the manifest says."""
     from nas_lib.tasks.text.batches import check_text, load_text
 
-    text = load_text(blob)
+    text = load_text(data.blob)
     check_text("train", text.train, manifest, manifest.num_train)
     check_text("valid", text.valid, manifest, manifest.num_valid)
     return text
