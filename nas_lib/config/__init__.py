@@ -27,6 +27,7 @@ from nas_lib.config.procedures import (
     RoundsConfig,
     SharedConfig,
     StartConfig,
+    TransferConfig,
 )
 from nas_lib.config.resources import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config.search import SearchConfig
@@ -144,6 +145,7 @@ __all__ = [
     "TextTrainingConfig",
     "TextWeightsConfig",
     "TrainedChildrenPart",
+    "TransferConfig",
     "WeightsConfig",
 ]
 

@@ -402,7 +402,37 @@ class FinalsConfig(OneReplicaPart):
         return {**self.recipes.get(network, {}), **point}
 
 
-ProcedureConfig = Annotated[RoundsConfig | SharedConfig | FinalsConfig, Field(discriminator="kind")]
+class TransferConfig(OneReplicaPart):
+    """Networks that were found elsewhere: nothing is searched, they are trained for this task.
+
+    What follows once the data are prepared is the final training of them all.
+    """
+
+    procedure: ClassVar[str] = "nas_lib.procedures.transfer:Transfer"
+    reporter: ClassVar[str] = "nas_lib.report.transfer:TransferReporter"
+
+    kind: Literal["transfer"] = "transfer"
+    networks: tuple[_Network, ...] = Field(
+        min_length=1, max_length=1000, description="Configuration strings, of this space."
+    )
+    origins: tuple[Label, ...] = Field(
+        (), max_length=1000, description="What each of them was called there, such as a child."
+    )
+    source: Text = Field(
+        "",
+        description="Where they come from: a search, or the name of published cells.",
+        json_schema_extra=MAY_CHANGE,
+    )
+
+    def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
+        """Yield what does not go with this kind of task, this space or these children."""
+        if children.task is None:
+            yield "search.kind transfer trains networks, and children.evaluate would judge them"
+
+
+ProcedureConfig = Annotated[
+    RoundsConfig | SharedConfig | FinalsConfig | TransferConfig, Field(discriminator="kind")
+]
 
 PROCEDURES: Mapping[str, type[ProcedurePart]] = by_kind(ProcedureConfig)
 """Settings by their kind."""

@@ -12,13 +12,14 @@ from nas_lib.config.procedures import PROCEDURES
 from nas_lib.errors import ConfigError
 from nas_lib.named_objects import imported
 from nas_lib.procedures.listener import Listener
-from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Stage
+from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Recommended, Stage
 
 __all__ = [
     "Listener",
     "PipelineForm",
     "Preview",
     "Procedure",
+    "Recommended",
     "Stage",
     "pipeline_form",
     "pipeline_forms",

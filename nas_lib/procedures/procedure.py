@@ -7,10 +7,11 @@ their results by `steps.aggregate_rewards`; the procedure says what comes before
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from nas_lib.architecture import Architecture
 from nas_lib.config import SearchConfig
 from nas_lib.config.procedures import ProcedurePart
 from nas_lib.errors import ConfigError
@@ -59,6 +60,13 @@ class Stage:
     done: int = 0
     title: str = ""
     then: str = ""
+
+
+class Recommended(NamedTuple):
+    """A network that is to be trained, and what it was called."""
+
+    architecture: Architecture
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,14 @@ class Procedure(ABC, Generic[S]):
         found = [view.best.row] if view.best else []
         found += [row for row in has_weights if row == best_kept(view)]
         return dict.fromkeys(row.id for row in found)
+
+    def recommended(self, search: OpenSearch, view: SearchView) -> Iterator[Recommended]:
+        """Yield the networks of a finished search that are worth training, the best first."""
+        best: dict[str, Recommended] = {}
+        for row in (each.row for each in view.standings):
+            if row.status == "ok":
+                best.setdefault(row.architecture.id, Recommended(row.architecture, row.id))
+        yield from best.values()
 
     def kept(self, search: OpenSearch, best: Sequence[ChildRow]) -> frozenset[str]:
         """Return the children whose weights are of use, of those that rounds have kept."""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtim
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from nas_lib.architecture import Architecture
-from nas_lib.bounds import Width
+from nas_lib.bounds import Many, Width
 from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Decision
@@ -100,6 +100,14 @@ class SizeConfig(Part):
     )
     hidden: Width | None = Field(None, description="enas-rnn: units of the state.")
     more_filters: Width | None = Field(None, description="cnn: so many more in each layer.")
+    parameters: Many | None = Field(
+        None,
+        description="enas-micro, enas-rnn: as large as every chosen network may be with so many; "
+        "it picks those of the sizes that are not given.",
+    )
+    multiply_adds: Many | None = Field(
+        None, description="enas-micro: likewise, for one image; both together are two bounds."
+    )
 
 
 class SpacePart(Part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
@@ -19,6 +19,7 @@ from nas_lib.config.final import reference_space
 from nas_lib.config_file import identity, parse_config
 from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
 from nas_lib.open_search import OpenSearch
+from nas_lib.procedures import Recommended, procedure_of
 from nas_lib.procedures.final import architecture_of
 from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildId, FinalTraining
@@ -28,13 +29,6 @@ from nas_lib.store import StoredSearch, layout
 
 _KEY = 8  # hexadecimal digits
 _KEEP = 1_000_000  # all weights, until it is known which are of use
-
-
-class _Chosen(NamedTuple):
-    """A network that is to be trained, and what it was called."""
-
-    architecture: Architecture
-    origin: str
 
 
 def opened_finals(
@@ -83,7 +77,7 @@ def opened_finals(
 # --- which networks ------------------------------------------------------------------------------
 
 
-def _best(search: OpenSearch, final: FinalConfig, top: int | None) -> list[_Chosen]:
+def _best(search: OpenSearch, final: FinalConfig, top: int | None) -> list[Recommended]:
     view = view_search(search)
     if not view.finished:
         raise ConfigError(
@@ -91,20 +85,17 @@ def _best(search: OpenSearch, final: FinalConfig, top: int | None) -> list[_Chos
             f"go on with it (nas search --store {search.uri}), "
             "lower its budget, or name the networks to train"
         )
-    best: dict[str, _Chosen] = {}
-    for row in (each.row for each in view.standings):
-        if row.status == "ok":
-            best.setdefault(row.architecture.id, _Chosen(row.architecture, row.id))
+    best = list(procedure_of(search.config).recommended(search, view))
     wanted = final.top if top is None else top
     if not best or (top is not None and len(best) < top):
         raise ConfigError(
             f"the best {wanted:,} should be trained, and {search.uri} has {len(best):,} "
             "architecture(s) with a score"
         )
-    return list(best.values())[:wanted]
+    return best[:wanted]
 
 
-def _named(search: OpenSearch, networks: Sequence[str]) -> Iterator[_Chosen]:
+def _named(search: OpenSearch, networks: Sequence[str]) -> Iterator[Recommended]:
     """Yield what these names mean, each network once.
 
     Raises:
@@ -116,7 +107,7 @@ def _named(search: OpenSearch, networks: Sequence[str]) -> Iterator[_Chosen]:
         is_child = ChildId.matches(name)
         architecture = _child(search, name) if is_child else architecture_of(search, name)
         if architecture.id not in seen:
-            yield _Chosen(architecture, name if is_child else "")
+            yield Recommended(architecture, name if is_child else "")
         seen.add(architecture.id)
 
 
@@ -131,7 +122,7 @@ def _child(search: OpenSearch, child: str) -> Architecture:
 
 
 def _config_of_found(
-    search: OpenSearch, final: FinalConfig, chosen: Sequence[_Chosen]
+    search: OpenSearch, final: FinalConfig, chosen: Sequence[Recommended]
 ) -> SearchConfig:
     space = search.config.space.at_size(final.size)
     built = planned(space.build(search.given_space))
@@ -149,7 +140,9 @@ def _config_of_found(
     )
 
 
-def _config_of_references(search: OpenSearch, final: FinalConfig, found: _Chosen) -> SearchConfig:
+def _config_of_references(
+    search: OpenSearch, final: FinalConfig, found: Recommended
+) -> SearchConfig:
     """Return that of known networks, which are as large as what was found where they may be."""
     manifest = search.task.find_manifest(search.store)
     assert manifest is not None  # a search that has children has prepared its data

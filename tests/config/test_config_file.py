@@ -139,7 +139,7 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ("children: {kind: own}", "children.evaluate is missing"),
         (
             "search: {kind: forever}",
-            'search.kind should be one of rounds, shared, final, got "forever"',
+            'search.kind should be one of rounds, shared, final, transfer, got "forever"',
         ),
         ("search: {wait_for: 9}", "search: wait_for (9) must be at most children_per_round (8)"),
         ("search: {weights: {epochs: 3}}", "unknown setting search.weights"),
@@ -288,7 +288,7 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         # oddities
         ("task: []", "task should be a section of settings (key: value), got []"),
         ("children: null", "children should be a section of settings (key: value), got null"),
-        ("{search: {kind: [shared]}}", "search.kind should be one of rounds, shared, final, got"),
+        ("{search: {kind: [shared]}}", "search.kind should be one of rounds, shared, final, "),
         ("{task: {kind: {a: b}}}", 'task.kind should be one of images, text, got {"a": "b"}'),
         ("{task: {kind: null}}", "task.kind should be one of images, text, got null"),
         ("space: 2024-01-01", 'space should be a section of settings (key: value), got "2024-01-'),

@@ -25,6 +25,7 @@ OF_SEARCH = {
     "RoundsConfig": {"lease_s", "max_children", "confirm", "stop_at_score", "wait_for", "grace_s"},
     "SharedConfig": {"lease_s", "tick_minutes"},
     "FinalsConfig": {"lease_s"},
+    "TransferConfig": {"lease_s", "source"},
     "ImageFinalConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "TextFinalConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "ImageWeightsConfig": {"device"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import final_view, search_view, shared_view
+from synthetic import final_view, search_view, shared_view, transfer_view
 
 from nas_lib.config.procedures import PROCEDURES
 from nas_lib.procedures import Procedure, procedure_of
@@ -15,6 +15,7 @@ VIEWS = {
     "rounds": search_view(40),
     "shared": shared_view(),
     "final": final_view([0.7, 0.8], [0.6, 0.7], test=[[0.7, 0.7]], retrained=0.75),
+    "transfer": transfer_view(),
 }
 
 

@@ -30,6 +30,7 @@ from nas_lib.config import (
     SpaceConfig,
     TextTaskConfig,
     TextWeightsConfig,
+    TransferConfig,
 )
 from nas_lib.config.final import points
 from nas_lib.records import (
@@ -345,6 +346,26 @@ def final_view(
             each.id: Speed(each.id, 0.25, 20, "a processor", "onnxruntime", START_S)
             for each in rows
         },
+    )
+
+
+def transfer_view(final: SearchView | None = None, *, finished: bool = True) -> SearchView:
+    """Return a transfer of two networks, with the final training of them where one is given."""
+    config = SearchConfig(
+        name="digits",
+        controller=RandomConfig(),
+        search=TransferConfig(
+            networks=("conv 3x3x24/1x1 <- image", "conv 5x5x24/1x1 <- image"),
+            origins=("r000-000001-02",),
+            source="runs/small",
+        ),
+    )
+    return SearchView(
+        uri="runs/digits",
+        config=config,
+        finished=finished,
+        finals=() if final is None else (final,),
+        seen_s=START_S,
     )
 
 

@@ -1,0 +1,44 @@
+"""Published cells by name: architectures of a space that were found before, and are good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from nas_lib.spaces.enas_micro import EnasMicroSpaceConfig
+from nas_lib.spaces.space import SpacePart
+
+_ENAS_MICRO: Final = (
+    "15 cells, 36 filters "
+    "| normal: avg3(0)+sep3(0) identity(0)+sep5(0) identity(0)+sep5(1) sep5(0)+sep3(1) "
+    "avg3(0)+sep5(1) "
+    "| reduction: sep3(1)+sep3(1) avg3(0)+max3(0) sep5(1)+sep5(3) identity(0)+sep3(1) "
+    "max3(0)+sep5(1)"
+)
+
+
+class Published(NamedTuple):
+    """An architecture that was published.
+
+    Attributes:
+        space: Settings of the space that it is of, at the size that it was published with.
+        architecture: Its configuration string there.
+    """
+
+    space: SpacePart
+    architecture: str
+
+
+PUBLISHED: Final[Mapping[str, Published]] = MappingProxyType(
+    {
+        # Pham et al. 2018; its numbers are in their code, scripts/cifar10_micro_final.sh
+        "enas-micro": Published(EnasMicroSpaceConfig(), _ENAS_MICRO),
+    }
+)
+"""Architectures by the names that `nas transfer` and `search.start_from` know them by."""
+
+
+def find_published(name: str) -> Published | None:
+    """Return what was published under this name, None where nothing was."""
+    return PUBLISHED.get(name)
