@@ -28,21 +28,45 @@ from nas_lib.report.diagram import (
     stacked,
 )
 from nas_lib.report.markup import join, tag
-from nas_lib.spaces import CnnPlan, MacroPlan, MicroPlan, Plan, RnnPlan, enas_micro
+from nas_lib.spaces import (
+    CnnPlan,
+    MacroPlan,
+    MicroPlan,
+    NasNetPlan,
+    Plan,
+    RnnPlan,
+    enas_micro,
+    nasnet,
+)
 from nas_lib.spaces.cnn import Layer
 from nas_lib.spaces.enas_macro import MacroOperation, pools_after
 from nas_lib.spaces.enas_micro import NUM_INPUTS, Cell, MicroOperation
+from nas_lib.spaces.nasnet import NUM_STAGES, Block, Combination, NasNetOperation
+from nas_lib.spaces.nasnet import Cell as BlocksCell
 
-_OPERATIONS: Mapping[MacroOperation | MicroOperation, str] = {
+_OPERATIONS: Mapping[MacroOperation | MicroOperation | NasNetOperation, str] = {
+    "conv1": "conv 1x1",
     "conv3": "conv 3x3",
     "conv5": "conv 5x5",
+    "conv1x3": "conv 1x3, 3x1",
+    "conv1x7": "conv 1x7, 7x1",
+    "dilated3": "dilated 3x3",
     "sep3": "sep 3x3",
     "sep5": "sep 5x5",
+    "sep7": "sep 7x7",
     "avg3": "avg pool 3x3",
     "max3": "max pool 3x3",
+    "max5": "max pool 5x5",
+    "max7": "max pool 7x7",
     "identity": "identity",
 }
-_WITHOUT_WEIGHTS = ("avg3", "max3", "identity")
+_WITHOUT_WEIGHTS = ("avg3", "max3", "max5", "max7", "identity")
+_JOINED: Mapping[Combination, str] = {
+    "add": "{} + {}",
+    "concat": "{}, {} joined",
+    "add_layer_norm": "layer norm of {} + {}",
+    "add_instance_norm": "instance norm of {} + {}",
+}
 
 
 @dataclass(frozen=True)
@@ -150,7 +174,41 @@ def _cell(cell: Cell) -> Drawing:
     return diagram([*boxes, Box("loose ends, joined in depth")], edges)
 
 
-def _short(operation: MicroOperation) -> str:
+def _draw_nasnet(plan: NasNetPlan) -> Markup:
+    inputs = ["last cell but one", "last cell"]
+    if plan.passes_states:
+        inputs = [f"block {number} of the last cell" for number in range(plan.normal.num_inputs)]
+    end = "the next cell's inputs" if plan.passes_states else "joined in depth"
+    num_reductions = nasnet.num_reductions(large_stem=plan.large_stem is not None)
+    cells = {
+        f"Normal cell, {NUM_STAGES} x {plan.cells} times": plan.normal,
+        f"Reduction cell, {num_reductions} times": plan.reduction,
+    }
+    drawing = stacked((heading, _blocks(cell, inputs, end)) for heading, cell in cells.items())
+    return picture(drawing, title=f"Two cells of {len(plan.normal.blocks)} blocks")
+
+
+def _blocks(cell: BlocksCell, inputs: Sequence[str], end: str) -> Drawing:
+    last = cell.num_inputs + len(cell.blocks)
+    boxes = [Box(text, number=str(number)) for number, text in enumerate(inputs)]
+    edges = []
+    for number, block in enumerate(cell.blocks, start=cell.num_inputs):
+        boxes.append(_block(block, number))
+        sources = sorted({block.one.input, block.other.input})
+        edges += [Edge(source, number, "skip") for source in sources]
+    edges += [Edge(number, last, "output") for number in cell.outputs]
+    return diagram([*boxes, Box(end)], edges)
+
+
+def _block(block: Block, number: int) -> Box:
+    sides = (block.one, block.other)
+    is_light = all(side.operation in _WITHOUT_WEIGHTS for side in sides)
+    operations = (f"{_short(side.operation)} of {side.input}" for side in sides)
+    text = _JOINED[block.combination].format(*operations)
+    return Box(text, POOL if is_light else CONV, number=str(number))
+
+
+def _short(operation: MicroOperation | NasNetOperation) -> str:
     return _OPERATIONS[operation].replace(" pool", "")
 
 
@@ -204,6 +262,11 @@ PICTURES: Mapping[type, Picture] = {
         "Each node is the sum of two operations on earlier numbers. Orange, dashed: what no node "
         "takes, together the cell's output. Sep is a separable convolution, avg and max are "
         "pooling.",
+    ),
+    NasNetPlan: Picture(
+        _draw_nasnet,
+        "Each block makes one state of two operations on earlier numbers. Orange, dashed: what the "
+        "cell puts out. Sep is a separable convolution, done twice; avg and max are pooling.",
     ),
     RnnPlan: Picture(
         _draw_rnn,

@@ -25,6 +25,14 @@ from nas_lib.spaces.enas_macro import (
 )
 from nas_lib.spaces.enas_micro import CellsConfig, EnasMicroSpace, EnasMicroSpaceConfig, MicroPlan
 from nas_lib.spaces.enas_rnn import EnasRnnSpace, EnasRnnSpaceConfig, HiddenConfig, RnnPlan
+from nas_lib.spaces.nasnet import (
+    NasNetPlan,
+    NasNetSpace,
+    NasNetSpaceConfig,
+    PutOutConfig,
+    StackConfig,
+)
+from nas_lib.spaces.published import PUBLISHED, Published, find_published
 from nas_lib.spaces.references import (
     REFERENCES,
     STANDARD,
@@ -51,6 +59,7 @@ SpaceConfig = Annotated[
     | EnasMacroSpaceConfig
     | EnasMicroSpaceConfig
     | EnasRnnSpaceConfig
+    | NasNetSpaceConfig
     | ImageReferencesConfig
     | TextReferencesConfig
     | CustomSpaceConfig,
@@ -59,6 +68,7 @@ SpaceConfig = Annotated[
 """Settings of any space."""
 
 __all__ = [
+    "PUBLISHED",
     "REFERENCES",
     "STANDARD",
     "Anchor",
@@ -82,9 +92,14 @@ __all__ = [
     "ImageReferencesConfig",
     "MacroPlan",
     "MicroPlan",
+    "NasNetPlan",
+    "NasNetSpace",
+    "NasNetSpaceConfig",
     "Plan",
     "PlannedSpace",
     "Pointer",
+    "Published",
+    "PutOutConfig",
     "ReferencePlan",
     "ReferenceSpace",
     "RnnPlan",
@@ -92,10 +107,12 @@ __all__ = [
     "Space",
     "SpaceConfig",
     "SpacePart",
+    "StackConfig",
     "Subset",
     "TextReferencesConfig",
     "check_tokens",
     "every_architecture",
+    "find_published",
     "hidden_for",
     "num_tokens",
     "planned",

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, cast, get_args
+from typing import ClassVar, Literal, cast, get_args
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ from nas_lib.architecture import Architecture
 from nas_lib.bounds import Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
+from nas_lib.spaces.cells import Edge, in_order, unused
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
 from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index, published_tokens
 
@@ -83,17 +84,8 @@ class EnasMicroSpaceConfig(OptionsPart):
         return EnasMicroSpace(self)
 
 
-class Edge(NamedTuple):
-    """An operation on one of the numbers before its node."""
-
-    input: int
-    operation: MicroOperation
-
-    def __str__(self) -> str:
-        return f"{self.operation}({self.input})"
-
-
-Cell = tuple[tuple[Edge, Edge], ...]
+Node = tuple[Edge[MicroOperation], Edge[MicroOperation]]
+Cell = tuple[Node, ...]
 """The two edges of each node, in ascending order."""
 
 
@@ -164,8 +156,7 @@ def reduction_cells(num_normal: int) -> tuple[int, int]:
 
 def loose_ends(cell: Cell) -> tuple[int, ...]:
     """Return the inputs and nodes that no node takes, ascending: together the cell's output."""
-    used = {edge.input for node in cell for edge in node}
-    return tuple(number for number in range(NUM_INPUTS + len(cell)) if number not in used)
+    return unused(NUM_INPUTS + len(cell), (edge for node in cell for edge in node))
 
 
 class EnasMicroSpace(PlannedSpace[MicroPlan]):
@@ -226,13 +217,9 @@ class EnasMicroSpace(PlannedSpace[MicroPlan]):
     def _decode_cell(self, tokens: Sequence[int]) -> Cell:
         operations = self._config.operations
         return tuple(
-            _node(Edge(first, operations[of_first]), Edge(second, operations[of_second]))
+            in_order(Edge(first, operations[of_first]), Edge(second, operations[of_second]))
             for first, second, of_first, of_second in zip(*[iter(tokens)] * 4, strict=True)
         )
-
-
-def _node(one: Edge, other: Edge) -> tuple[Edge, Edge]:
-    return (one, other) if one <= other else (other, one)
 
 
 def _cell_text(cell: Cell) -> str:
@@ -246,7 +233,7 @@ def _parse_cell(text: str, kind: str) -> Cell:
     )
 
 
-def _parse_node(text: str, number: int, kind: str) -> tuple[Edge, Edge]:
+def _parse_node(text: str, number: int, kind: str) -> Node:
     match = _NODE.fullmatch(text)
     if match is None:
         raise ArchitectureError(

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from nas_lib.spaces.enas_micro import EnasMicroSpaceConfig
+from nas_lib.spaces.nasnet import NasNetSpaceConfig, PutOutConfig, StackConfig
 from nas_lib.spaces.space import SpacePart
 
 _ENAS_MICRO: Final = (
@@ -15,6 +16,13 @@ _ENAS_MICRO: Final = (
     "avg3(0)+sep5(1) "
     "| reduction: sep3(1)+sep3(1) avg3(0)+max3(0) sep5(1)+sep5(3) identity(0)+sep3(1) "
     "max3(0)+sep5(1)"
+)
+_NASNET_A: Final = (
+    "6 cells per stage, 32 filters "
+    "| normal: sep3(0)+sep5(1) sep3(0)+sep5(0) identity(0)+avg3(1) avg3(0)+avg3(0) "
+    "identity(1)+sep3(1) -> 0,2,3,4,5,6 "
+    "| reduction: sep7(0)+sep5(1) sep7(0)+max3(1) sep5(0)+avg3(1) avg3(2)+identity(3) "
+    "max3(1)+sep3(2) -> 3,4,5,6"
 )
 
 
@@ -32,6 +40,14 @@ class Published(NamedTuple):
 
 PUBLISHED: Final[Mapping[str, Published]] = MappingProxyType(
     {
+        # Zoph et al. 2018; slim's nasnet_utils.py, which joins 0 and 3 although blocks take them
+        "nasnet-a": Published(
+            NasNetSpaceConfig(
+                child=StackConfig(cells=6, filters=32),
+                put_out=PutOutConfig(normal=(0,), reduction=(3,)),
+            ),
+            _NASNET_A,
+        ),
         # Pham et al. 2018; its numbers are in their code, scripts/cifar10_micro_final.sh
         "enas-micro": Published(EnasMicroSpaceConfig(), _ENAS_MICRO),
     }

@@ -93,10 +93,18 @@ class SizeConfig(Part):
     """How large networks are in the end, where that is another size than in the search."""
 
     filters: Width | None = Field(
-        None, description="enas-macro, enas-micro: channels of the first third; unset: as it was."
+        None,
+        description="enas-macro, enas-micro, nasnet: channels of the first third; unset: as it "
+        "was.",
     )
     cells: int | None = Field(
-        None, ge=3, le=300, multiple_of=3, description="enas-micro: normal cells, as a third each."
+        None,
+        ge=1,
+        le=300,
+        description="enas-micro: normal cells, a third each; nasnet: normal cells of each third.",
+    )
+    large_stem: Width | None = Field(
+        None, description="nasnet: a stem for large images, with so many channels."
     )
     hidden: Width | None = Field(None, description="enas-rnn: units of the state.")
     more_filters: Width | None = Field(None, description="cnn: so many more in each layer.")
@@ -134,6 +142,11 @@ class SpacePart(Part):
     def num_options(self) -> int | None:
         """Options of each choice, None where they differ."""
         return None
+
+    @property
+    def smallest_image(self) -> int:
+        """Height and width of the smallest images that networks from scratch can take."""
+        return 1
 
     def at_size(self, size: SizeConfig) -> Self:
         """Return settings whose tokens mean the same networks at another size.
@@ -174,7 +187,7 @@ class SpacePart(Part):
 class OptionsPart(SpacePart):
     """A space whose every choice is between the same options."""
 
-    @field_validator("operations", "functions", "networks", check_fields=False)
+    @field_validator("operations", "combinations", "functions", "networks", check_fields=False)
     @classmethod
     def _check(cls, options: tuple[str, ...], field: ValidationInfo) -> tuple[str, ...]:
         if len(set(options)) != len(options):
@@ -231,11 +244,22 @@ class PlannedSpace(ABC, Generic[P]):
 
         They may differ from those that it was decoded from, where several mean the same.
         """
-        plan = cast(P, self.plan_class.parse(architecture.config))
-        tokens = tuple(self._tokens_of(plan))
-        if str(self.plan(tokens)) != architecture.config:
+        adopted = self.adopt(architecture.config)
+        if adopted.config != architecture.config:
             raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
-        return tokens
+        return adopted.tokens
+
+    def adopt(self, text: str) -> Architecture:
+        """Return the architecture that is decided as another one of any size, as this space builds.
+
+        Args:
+            text: The configuration string of an architecture of such a space.
+
+        Raises:
+            ArchitectureError: Something in it is no option of this space.
+        """
+        plan = cast(P, self.plan_class.parse(text))
+        return self.decode(tuple(self._tokens_of(plan)))
 
 
 def planned(space: Space) -> PlannedSpace[Plan]:

@@ -86,7 +86,7 @@ def test_a_language_model_is_trained_by_the_rates_of_the_search() -> None:
             {"size": {"hidden": 9, "more_filters": None}},
             "size.hidden is not for space.kind cnn",
         ),
-        ({"size": {"cells": 4}}, "final.size.cells should be a multiple of 3, got 4"),
+        ({"size": {"cells": 0}}, "final.size.cells should be at least 1, got 0"),
         (
             {"references": ["vgg-16"]},
             "references: networks.0 should be a network like",

@@ -17,7 +17,8 @@ from nas_lib.spaces import (
     SpacePart,
     space_size,
 )
-from nas_lib.spaces.enas_micro import Edge, loose_ends, reduction_cells
+from nas_lib.spaces.cells import Edge
+from nas_lib.spaces.enas_micro import loose_ends, reduction_cells
 
 SMALL = EnasMicroSpace(
     EnasMicroSpaceConfig(nodes=2, child=CellsConfig(cells=3, filters=8)),

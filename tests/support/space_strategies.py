@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from hypothesis import strategies as st
 
@@ -16,9 +17,13 @@ from nas_lib.config import (
     FiltersConfig,
     HiddenConfig,
     ImageReferencesConfig,
+    NasNetSpaceConfig,
+    PutOutConfig,
+    StackConfig,
     TextReferencesConfig,
 )
 from nas_lib.spaces import ChoiceSpace, Decision
+from nas_lib.spaces.nasnet import Combination, NasNetOperation
 
 
 def tokens_of(decisions: Sequence[Decision]) -> st.SearchStrategy[tuple[int, ...]]:
@@ -84,6 +89,31 @@ def rnn_configs(max_nodes: int = 6) -> st.SearchStrategy[EnasRnnSpaceConfig]:
         weights_per=st.sampled_from(["edge", "edge_and_function"]),
         batch_norm=st.booleans(),
         child=st.builds(HiddenConfig, hidden=st.integers(1, 5)),
+    )
+
+
+@st.composite
+def nasnet_configs(
+    draw: st.DrawFn, max_blocks: int = 4, max_cells: int = 3, large_stems: bool = True
+) -> NasNetSpaceConfig:
+    """NASNet spaces of small cells, of every operation and way to combine and to put out."""
+    blocks = draw(st.integers(1, max_blocks))
+    output = draw(st.sampled_from(["unused", "blocks", "states"]))
+    numbers = st.sets(st.integers(0, blocks + 1), max_size=2) if output == "unused" else st.just(())
+    sizes = st.builds(
+        StackConfig,
+        cells=st.integers(1, max_cells),
+        filters=st.integers(1, 5),
+        large_stem=st.none() | st.integers(1, 4) if large_stems else st.none(),
+    )
+    return NasNetSpaceConfig(
+        blocks=blocks,
+        operations=draw(_some_of(*get_args(NasNetOperation))),
+        combinations=draw(_some_of(*get_args(Combination))),
+        output=output,
+        put_out=PutOutConfig(normal=tuple(draw(numbers)), reduction=tuple(draw(numbers))),
+        shared=draw(sizes),
+        child=draw(sizes),
     )
 
 
