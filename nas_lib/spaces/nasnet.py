@@ -89,6 +89,13 @@ class StackConfig(Part):
         "reduction cells; unset: a convolution with thrice the filters.",
     )
 
+    @property
+    def smallest_image(self) -> int:
+        """Height and width at which the last reduction has two pixels to make one of."""
+        is_large = self.large_stem is not None
+        pixels: int = 2 ** (num_reductions(large_stem=is_large) - 1) + 1
+        return 2 * pixels + 1 if is_large else pixels  # a 3x3 window with stride 2, unpadded
+
 
 class PutOutConfig(Part):
     """Numbers that a cell puts out although blocks take them, as NASNet-A's published code does."""
@@ -151,9 +158,7 @@ class NasNetSpaceConfig(OptionsPart):
     @property
     def smallest_image(self) -> int:
         """Height and width at which the last reduction has two pixels to make one of."""
-        is_large = self.child.large_stem is not None
-        pixels: int = 2 ** (num_reductions(large_stem=is_large) - 1) + 1
-        return 2 * pixels + 1 if is_large else pixels  # a 3x3 window with stride 2, unpadded
+        return max(self.child.smallest_image, self.shared.smallest_image)
 
     def build(self, given: Space | None = None) -> NasNetSpace:
         """Return the space."""

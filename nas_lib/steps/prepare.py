@@ -45,7 +45,8 @@ def prepare_data(
         What was prepared; None where the user's own evaluation needs no data from us.
 
     Raises:
-        ConfigError: Nothing is stored and no config given.
+        ConfigError: Nothing is stored and no config given, or the data is not for the networks of
+            the space.
         SearchMismatchError: The place holds another search.
         DataError: The data is missing, damaged or not what its format promises.
         StoreError: The store cannot hold a search.
@@ -105,7 +106,10 @@ class _Read(NamedTuple):
 
 
 def _read(task: Task) -> _Read:
-    return _Read(task.files_hash(), task.prepare())
+    read = _Read(task.files_hash(), task.prepare())
+    if read.prepared is not None:
+        task.check_space(task.config.space, read.prepared.manifest)
+    return read
 
 
 def _create(search: OpenSearch, config: SearchConfig, prepared: Prepared | None) -> StoredSearch:

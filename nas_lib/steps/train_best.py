@@ -69,7 +69,10 @@ def opened_finals(
     configs = [(_config_of_found(search, final, chosen), False)]
     if final.references:
         configs.append((_config_of_references(search, final, chosen[0]), True))
+    manifest = search.task.find_manifest(search.store)
     for config, _ in configs:
+        if manifest is not None:
+            search.task.check_space(config.space, manifest)
         check(config)
     return [_make(search, config, is_of_references=which) for config, which in configs]
 

@@ -13,7 +13,7 @@ from nas_lib.config import SearchConfig
 from nas_lib.data import Manifest, Prepared
 from nas_lib.records import Child, ChildResult, ChildRow, EpochMetrics, TestReading
 from nas_lib.results.measure import Measure
-from nas_lib.spaces import Plan, Space
+from nas_lib.spaces import Plan, Space, SpacePart
 from nas_lib.store import SearchStore
 
 if TYPE_CHECKING:
@@ -101,6 +101,14 @@ class Task(ABC):
     @abstractmethod
     def find_manifest(self, store: SearchStore) -> Manifest | None:
         """Return what was prepared, None where nothing was."""
+
+    def check_space(self, space: SpacePart, manifest: Manifest) -> None:
+        """Refuse a space whose networks cannot take these data; most can take any.
+
+        Raises:
+            ConfigError: It is one.
+        """
+        return
 
     @abstractmethod
     def describe(self, manifest: Manifest) -> str:

@@ -13,7 +13,7 @@ from nas_lib import engine, pods, steps
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import apply_overrides, parse_config
 from nas_lib.data import Prepared
-from nas_lib.errors import DataError, SearchMismatchError
+from nas_lib.errors import ConfigError, DataError, SearchMismatchError
 from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
 from nas_lib.store import SearchStore, layout
@@ -205,3 +205,18 @@ class TestChangedData:
         assert (first.run, first.step) == ("pod", "prepare_data")
         assert [second.message] == listener.warnings == [first.message]
         assert re.match(self.SENTENCE, first.message)
+
+
+def test_images_that_networks_of_the_space_would_halve_too_often_are_refused(uri: str) -> None:
+    stack = {"cells": 1, "filters": 4, "large_stem": 4}
+    config = parse_config({"space": {"kind": "nasnet", "child": stack}}, source="test")
+    # 19 pixels, unpadded: 9, and halved four times 5, 3, 2, 1; of 18 the last would be of one pixel
+    sentence = (
+        "networks of space.kind nasnet halve images of this size too often: "
+        "expected 19x19 pixels or more, got 8x8"
+    )
+
+    with pytest.raises(ConfigError, match=f"^{re.escape(sentence)}$"):
+        steps.prepare_data(OpenSearch(uri), config=config)
+
+    assert SearchStore.open(uri).find_search() is None

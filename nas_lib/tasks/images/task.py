@@ -11,7 +11,7 @@ from nas_lib.config import ImageChildrenConfig, ImageTaskConfig, SharedConfig
 from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.records import Child, Confusion
 from nas_lib.results.measure import ACCURACY
-from nas_lib.spaces import Plan
+from nas_lib.spaces import Plan, SpacePart
 from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
 from nas_lib.tasks.trained import TrainedTask
 
@@ -38,6 +38,17 @@ class ImageTask(TrainedTask[ImageManifest]):
         return prepare_images(
             cast(ImageTaskConfig, self.config.task), self.config.seed, self.allowance()
         )
+
+    def check_space(self, space: SpacePart, manifest: Manifest) -> None:
+        """Refuse images with fewer pixels than the networks of a space make one of."""
+        assert isinstance(manifest, ImageManifest)
+        _, height, width = manifest.image_shape
+        smallest = space.smallest_image
+        if min(height, width) < smallest:
+            raise ConfigError(
+                f"networks of space.kind {space.kind} halve images of this size too often: "
+                f"expected {smallest}x{smallest} pixels or more, got {height}x{width}"
+            )
 
     def describe(self, manifest: Manifest) -> str:
         """Say in a sentence what was prepared."""
