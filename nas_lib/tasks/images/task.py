@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from nas_lib.config import ImageChildrenConfig, ImageTaskConfig, SharedConfig
 from nas_lib.data import LocalData, Manifest, Prepared
+from nas_lib.errors import ConfigError
 from nas_lib.records import Child, Confusion
 from nas_lib.results.measure import ACCURACY
 from nas_lib.spaces import Plan, SpacePart
