@@ -41,6 +41,12 @@ class TrainedTask(Task, Generic[M]):
     """
 
     trains = True
+    preload: ClassVar[tuple[str, ...]] = (
+        "nas_lib.training.whole_torch",
+        "nas_lib.training.checkpoints",
+        "nas_lib.training.devices",
+        "nas_lib.training.network_file",
+    )
     manifest_class: ClassVar[type[Any]]
 
     # --- what each task has of its own ---------------------------------------------------------

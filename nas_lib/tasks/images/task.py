@@ -31,7 +31,7 @@ class ImageTask(TrainedTask[ImageManifest]):
 
     measure = ACCURACY
     example = "image"
-    preload = ("nas_lib.training.checkpoints", "nas_lib.tasks.images.trainer")
+    preload = (*TrainedTask.preload, "nas_lib.tasks.images.trainer")
     manifest_class = ImageManifest
 
     def prepare(self) -> Prepared:

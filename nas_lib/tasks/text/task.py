@@ -30,7 +30,7 @@ class TextTask(TrainedTask[TextManifest]):
 
     measure = PERPLEXITY
     example = "word"
-    preload = ("nas_lib.training.checkpoints", "nas_lib.tasks.text.trainer")
+    preload = (*TrainedTask.preload, "nas_lib.tasks.text.trainer")
     manifest_class = TextManifest
 
     def prepare(self) -> Prepared:
