@@ -101,18 +101,20 @@ class FactorisedReduction(nn.Module):
 
 
 class Pool(nn.Module):
-    """3x3 mean or maximum of the pixels that there are: padding counts for neither."""
+    """Mean or maximum of the pixels that there are in a window: padding counts for neither."""
 
-    def __init__(self, kind: Literal["avg3", "max3"], *, stride: int = 1) -> None:
+    def __init__(self, kind: Literal["avg3", "max3", "max5", "max7"], *, stride: int = 1) -> None:
         super().__init__()
         self._is_mean = kind == "avg3"
-        self._stride = stride
+        self._window, self._stride = int(kind[-1]), stride
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         # as TensorFlow does, and so the published code
         if self._is_mean:
-            return F.avg_pool2d(x_BCHW, 3, self._stride, padding=1, count_include_pad=False)
-        return F.max_pool2d(x_BCHW, 3, self._stride, padding=1)
+            return F.avg_pool2d(
+                x_BCHW, self._window, self._stride, self._window // 2, count_include_pad=False
+            )
+        return F.max_pool2d(x_BCHW, self._window, self._stride, padding=self._window // 2)
 
 
 class Head(nn.Module):
@@ -132,11 +134,26 @@ class Head(nn.Module):
 
 
 def convolution(
-    in_channels: int, num_filters: int, *, window: int = 1, stride: int = 1, groups: int = 1
+    in_channels: int,
+    num_filters: int,
+    *,
+    window: int | tuple[int, int] = 1,
+    stride: int = 1,
+    groups: int = 1,
 ) -> nn.Conv2d:
-    """Return a square convolution without bias, of He's normal initial weights."""
+    """Return a convolution without bias, of He's normal initial weights.
+
+    Its window is square, or of so many rows and columns.
+    """
+    rows, columns = (window, window) if isinstance(window, int) else window
     conv = nn.Conv2d(
-        in_channels, num_filters, window, stride, window // 2, groups=groups, bias=False
+        in_channels,
+        num_filters,
+        (rows, columns),
+        stride,
+        (rows // 2, columns // 2),
+        groups=groups,
+        bias=False,
     )
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     return conv

@@ -66,7 +66,7 @@ class CellSuperNetwork(ImageSuperNetwork):
         cell: Callable[[int, Sequence[int], bool], nn.Module],
         *,
         reduction: Callable[[int, int], nn.Module] = FactorisedReduction,
-        states_of_cell: int = 1,
+        num_states: int = 1,
         num_classes: int,
         regularisation: Regularisation = NOTHING,
     ) -> None:
@@ -77,9 +77,10 @@ class CellSuperNetwork(ImageSuperNetwork):
             stem: What comes before them ...
             stem_channels: ... and puts out so many channels.
             cell: Makes a cell of so many filters, for two inputs of so many channels, the older
-                first; last, whether that one is twice as high and wide.
+                first; last, whether it is a reduction cell, whose older input is twice as high
+                and wide.
             reduction: Makes what halves height and width, from and to so many channels.
-            states_of_cell: What a cell puts out has so many times its filters.
+            num_states: A cell puts out so many states of as many channels as it has filters.
             num_classes: Classes.
             regularisation: Of training.
         """
@@ -90,7 +91,7 @@ class CellSuperNetwork(ImageSuperNetwork):
         self.cells = nn.ModuleList()
         channels = [stem_channels, stem_channels]  # of the last two outputs, the older first
         for number, filters in enumerate(stack.filters):
-            is_reduced, width = number in stack.reduced, filters * states_of_cell
+            is_reduced, width = number in stack.reduced, filters * num_states
             if is_reduced:
                 self.reductions.append(reduction(channels[1], width))
                 channels = [channels[1], width]
@@ -100,7 +101,7 @@ class CellSuperNetwork(ImageSuperNetwork):
         self.head = Head(channels[1], num_classes, dropout=regularisation.dropout)
         self.auxiliary: AuxiliaryClassifier | None = None
         if regularisation.auxiliary:  # made last: all else begins as it does without
-            seen = stack.filters[stack.auxiliary_at] * states_of_cell
+            seen = stack.filters[stack.auxiliary_at] * num_states
             self.auxiliary = AuxiliaryClassifier(seen, num_classes)
 
     @abstractmethod

@@ -45,15 +45,23 @@ class ConvNorm(nn.Module):
     """Convolution, BatchNorm, and ReLU if wanted."""
 
     def __init__(
-        self, in_channels: int, num_filters: int, *, window: int = 1, relu: bool = False
+        self,
+        in_channels: int,
+        num_filters: int,
+        *,
+        window: int | tuple[int, int] = 1,
+        dilation: int = 1,
+        relu: bool = False,
     ) -> None:
         super().__init__()
         self.conv = convolution(in_channels, num_filters, window=window)
         self.norm = Norm(num_filters)
-        self._relu = relu
+        self._dilation, self._relu = dilation, relu
 
     def forward(self, x_BCHW: Tensor, statistics: Statistics) -> Tensor:
-        y_BCHW = convolve_and_norm(x_BCHW, self.conv.weight, self.norm, statistics)
+        y_BCHW = convolve_and_norm(
+            x_BCHW, self.conv.weight, self.norm, statistics, dilation=self._dilation
+        )
         return y_BCHW.relu_() if self._relu else y_BCHW
 
 
@@ -102,17 +110,21 @@ class FactorisedReduction(nn.Module):
 
 
 def convolve_and_norm(
-    x_BCHW: Tensor, weight_OIVV: Tensor, norm: Norm, statistics: Statistics
+    x_BCHW: Tensor, weight_OIVV: Tensor, norm: Norm, statistics: Statistics, *, dilation: int = 1
 ) -> Tensor:
     """Return a convolution that keeps height and width, after BatchNorm."""
-    padding = weight_OIVV.shape[2] // 2  # windows are odd
-    moments = statistics.given(norm)
-    if moments is None:
-        y_BCHW: Tensor = norm(F.conv2d(x_BCHW, weight_OIVV, padding=padding), statistics)
+    height, width = weight_OIVV.shape[2:]  # of the window, both odd
+    padding = dilation * (height // 2), dilation * (width // 2)
+    moments, shift_O = statistics.given(norm), None
+    if moments is not None:
+        # In evaluation BatchNorm is affine: one pass over the images instead of two.
+        factor_O, shift_O = norm.affine(moments)
+        weight_OIVV = weight_OIVV * factor_O[:, None, None, None]
+    y_BCHW = F.conv2d(x_BCHW, weight_OIVV, shift_O, padding=padding, dilation=dilation)
+    if moments is not None:
         return y_BCHW
-    # In evaluation BatchNorm is affine: one pass over the images instead of two.
-    factor_O, shift_O = norm.affine(moments)
-    return F.conv2d(x_BCHW, weight_OIVV * factor_O[:, None, None, None], shift_O, padding=padding)
+    normed_BCHW: Tensor = norm(y_BCHW, statistics)
+    return normed_BCHW
 
 
 def convolve_channels(x_BCHW: Tensor, weight_C1VV: Tensor) -> Tensor:
@@ -169,8 +181,11 @@ def _depthwise_weight_gradient(x_BCHW: Tensor, window: int, gradient_BCHW: Tenso
     strips = []
     for start in range(0, window, _MAX_COLUMNS):
         end = min(start + _MAX_COLUMNS, window)
-        # column `start` of the window stands `middle - start` pixels left of the output's pixel
-        shifted_BCHW = F.pad(x_BCHW, (middle - start, end - 1 - middle))
+        # column `start` of the window stands `middle - start` pixels left of the output's pixel;
+        # of narrow images nothing may be left, and no more than all can be cut off
+        width, span = x_BCHW.shape[3], end - 1 - start
+        left = min(max(middle - start, -width), span + width)
+        shifted_BCHW = F.pad(x_BCHW, (left, span - left))
         strips.append(strip(shifted_BCHW, end - start, (middle, 0)))
     return torch.cat(strips, dim=3)
 

@@ -109,6 +109,7 @@ class NasNetSpaceConfig(OptionsPart):
 
     task: ClassVar[str] = "images"
     has_cells: ClassVar[bool] = True
+    super_network: ClassVar[str] = "nas_lib.shared_weights.nasnet:NasNetSuperNetwork"
     sizes: ClassVar[tuple[str, ...]] = ("cells", "filters", "large_stem")
 
     kind: Literal["nasnet"] = "nasnet"

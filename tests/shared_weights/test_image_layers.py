@@ -17,8 +17,8 @@ from nas_lib.shared_weights.norm import Norm, OfBatch, Running, Training
 from nas_lib.tasks.images.workload import build_super_network
 
 
-@pytest.mark.parametrize("window", [1, 3, 5])
-@pytest.mark.parametrize("size", [(6, 5), (4, 1), (1, 3)])
+@pytest.mark.parametrize("window", [1, 3, 5, 7])
+@pytest.mark.parametrize("size", [(6, 5), (4, 1), (1, 3), (2, 2)])
 def test_the_gradient_of_single_channels_is_that_of_torchs_convolution(
     window: int, size: tuple[int, int]
 ) -> None:
