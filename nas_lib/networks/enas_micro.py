@@ -6,9 +6,7 @@ depth. Operations on the inputs of a reduction cell have stride 2. ReLU comes be
 In training, an edge is dropped for some examples (drop-path), but identities never are.
 
 The auxiliary classifier sits on the cell after the last reduction. Its weights are trained with
-all others (the code leaves them as they begin), and it serves images of every size: it takes the
-means of four windows at the corners, 5/8 of the height and width each, which on 8 x 8 pixels are
-the published 5 x 5 windows with stride 3.
+all others (the code leaves them as they begin).
 
 Shapes: B images, C channels, H x W pixels, K classes.
 """
@@ -16,9 +14,9 @@ Shapes: B images, C channels, H x W pixels, K classes.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nas_lib.networks.cell_parts import AuxiliaryClassifier, drop_path
 from nas_lib.networks.image_network import NOTHING, ImageNetwork, Regularisation
 from nas_lib.networks.layers import (
     ConvNorm,
@@ -38,8 +36,6 @@ from nas_lib.spaces.enas_micro import (
 )
 
 _STEM = 3  # times the filters of a node
-_AUXILIARY_FILTERS = 128, 768
-_NUM_CORNERS = 4
 
 
 class MicroNetwork(ImageNetwork):
@@ -185,48 +181,6 @@ class CellEdge(nn.Module):
     def forward(self, x: Output, dropped: float) -> Tensor:
         y_BCHW: Tensor = self.operation(x.active if self._takes_active else x.raw)
         return drop_path(y_BCHW, dropped) if self.training and self._drops and dropped else y_BCHW
-
-
-class AuxiliaryClassifier(nn.Module):
-    """A classifier on an earlier cell's output, whose loss is added to that of the network."""
-
-    def __init__(self, in_channels: int, num_classes: int) -> None:
-        super().__init__()
-        narrow, wide = _AUXILIARY_FILTERS
-        self.narrow = ConvNorm(in_channels, narrow)
-        self.corners = nn.Linear(_NUM_CORNERS * narrow, wide, bias=False)
-        self.norm = nn.BatchNorm1d(wide)
-        self.linear = nn.Linear(wide, num_classes, bias=False)
-        for layer in (self.corners, self.linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Return the logits, `[B, K]`, from a cell's output after ReLU."""
-        # C: first `narrow` channels of 2 x 2 windows, then `wide` features
-        corners_BC22 = F.relu(self.narrow(corner_means(x_BCHW)))
-        features_BC = F.relu(self.norm(self.corners(corners_BC22.flatten(1))))
-        logits_BK: Tensor = self.linear(features_BC)
-        return logits_BK
-
-
-def corner_means(x_BCHW: Tensor) -> Tensor:
-    """Return the means of four windows at the corners, 5/8 of height and width, `[B, C, 2, 2]`."""
-    # rounded up, so that even a single pixel is a window
-    height, width = (-(-5 * size // 8) for size in x_BCHW.shape[2:])
-    # A window's mean is that of its rows' means: first upper and lower, then left and right.
-    rows_BC2W = torch.stack(
-        [x_BCHW[:, :, :height].mean(dim=2), x_BCHW[:, :, -height:].mean(dim=2)], dim=2
-    )
-    return torch.stack(
-        [rows_BC2W[..., :width].mean(dim=3), rows_BC2W[..., -width:].mean(dim=3)], dim=3
-    )
-
-
-def drop_path(x_BCHW: Tensor, dropped: float) -> Tensor:
-    """Set whole examples to 0 at random, and divide the others by the fraction that is kept."""
-    # dropout of ones: 0 or 1 / (1 - dropped), one number for each example
-    kept_B111 = F.dropout(x_BCHW.new_ones(len(x_BCHW), 1, 1, 1), dropped)
-    return x_BCHW * kept_B111
 
 
 def _resize(in_channels: int, filters: int, *, halves: bool = False) -> nn.Module | None:

@@ -43,10 +43,16 @@ class ConvNorm(nn.Module):
         window: int = 1,
         stride: int = 1,
         groups: int = 1,
+        padding: int | None = None,
     ) -> None:
         super().__init__()
         self.conv = convolution(
-            in_channels, num_filters, window=window, stride=stride, groups=groups
+            in_channels,
+            num_filters,
+            window=window,
+            stride=stride,
+            groups=groups,
+            padding=padding,
         )
         self.norm = nn.BatchNorm2d(num_filters)
 
@@ -118,12 +124,14 @@ class Pool(nn.Module):
 
 
 class Head(nn.Module):
-    """The mean over all pixels, dropout, and a linear classifier without bias."""
+    """The mean over all pixels, dropout, and a linear classifier, without bias or with one."""
 
-    def __init__(self, in_channels: int, num_classes: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self, in_channels: int, num_classes: int, *, dropout: float = 0.0, bias: bool = False
+    ) -> None:
         super().__init__()
         self._dropout = dropout
-        self.linear = _linear(in_channels, num_classes)
+        self.linear = _linear(in_channels, num_classes, bias=bias)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`."""
@@ -140,10 +148,11 @@ def convolution(
     window: int | tuple[int, int] = 1,
     stride: int = 1,
     groups: int = 1,
+    padding: int | None = None,
 ) -> nn.Conv2d:
     """Return a convolution without bias, of He's normal initial weights.
 
-    Its window is square, or of so many rows and columns.
+    Its window is square, or of so many rows and columns. Padding that is not given is half of it.
     """
     rows, columns = (window, window) if isinstance(window, int) else window
     conv = nn.Conv2d(
@@ -151,7 +160,7 @@ def convolution(
         num_filters,
         (rows, columns),
         stride,
-        (rows // 2, columns // 2),
+        (rows // 2, columns // 2) if padding is None else padding,
         groups=groups,
         bias=False,
     )
@@ -159,7 +168,9 @@ def convolution(
     return conv
 
 
-def _linear(in_channels: int, num_filters: int) -> nn.Linear:
-    linear = nn.Linear(in_channels, num_filters, bias=False)
+def _linear(in_channels: int, num_filters: int, *, bias: bool = False) -> nn.Linear:
+    linear = nn.Linear(in_channels, num_filters, bias=bias)
     nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+    if bias:
+        nn.init.zeros_(linear.bias)
     return linear

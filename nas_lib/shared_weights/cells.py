@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nas_lib.networks.enas_micro import AuxiliaryClassifier
+from nas_lib.networks.cell_parts import AuxiliaryClassifier
 from nas_lib.networks.image_network import NOTHING, Regularisation
 from nas_lib.networks.layers import Head, convolution
 from nas_lib.shared_weights.image_layers import (

@@ -9,7 +9,8 @@ from published_arcs import MICRO
 
 from nas_lib.config import CellsConfig, EnasMicroSpaceConfig
 from nas_lib.networks import Regularisation, build_network, count, without_auxiliary
-from nas_lib.networks.enas_micro import CellEdge, MicroNetwork, corner_means, drop_path
+from nas_lib.networks.cell_parts import corner_means, drop_path
+from nas_lib.networks.enas_micro import CellEdge, MicroNetwork
 from nas_lib.networks.image_network import NOTHING
 from nas_lib.networks.layers import Output
 from nas_lib.spaces import EnasMicroSpace

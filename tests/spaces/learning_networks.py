@@ -15,8 +15,9 @@ from nas_lib.spaces import Plan, SpacePart
 
 
 def learn_images(config: SpacePart, plan: Plan, data: st.DataObject) -> nn.Module:
-    """Go forward and backward once on images of any size."""
-    size = data.draw(st.sampled_from([(8, 8), (5, 7), (1, 1)]))
+    """Go forward and backward once on images of any size that its networks take."""
+    height, width = data.draw(st.sampled_from([(8, 8), (5, 7), (1, 1)]))
+    size = max(height, config.smallest_image), max(width, config.smallest_image)
     regularisation = Regularisation(dropout=0.1, drop_path=0.3, auxiliary=data.draw(st.booleans()))
     network = build_network(
         plan, image_shape=(2, *size), num_classes=5, regularisation=regularisation
