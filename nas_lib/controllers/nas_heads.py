@@ -4,8 +4,8 @@ All decisions of one kind share a head (Zoph & Le 2017, sections 3.1 and 3.3). T
 pointers; they are here so that this policy serves every space.
 
 Letters in names: N decisions of the kind, B architectures, X tokens of each (zeros pad where a
-decision has fewer), H hidden units, O options of a choice, P pairs of a decision and an anchor that
-it sees.
+decision has fewer), H hidden units, R rows of a head, O options of a choice, P pairs of a decision
+and an anchor that it sees.
 """
 
 from __future__ import annotations
@@ -33,9 +33,14 @@ class ChoiceHead(nn.Module):
         self.embedding = nn.Embedding(num_options, hidden_size)  # the input of the next step
         self.head = nn.Linear(hidden_size, num_options)
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """Return the row of the chosen option."""
-        return F.embedding(tokens.squeeze(-1), self.embedding.weight)
+    @property
+    def rows(self) -> Tensor:
+        """What inputs of the next step are made of, `[R, H]`."""
+        return self.embedding.weight
+
+    def weigh(self, tokens: Tensor) -> Tensor:
+        """Return 1 for the row of the chosen option, `[..., R]`."""
+        return _one_of(self.rows, tokens)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the options' logits `[..., O]`."""
@@ -58,13 +63,17 @@ class SubsetHead(nn.Module):
         self.embedding = nn.Embedding(num_anchors, hidden_size)
         self.attention = Attention(hidden_size)
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """Return the mean row of the chosen anchors, plus `decided`, so empty sets count too."""
-        # X grows from step to step of a rollout.
-        rows_XH = self.embedding.weight[: tokens.shape[-1]]
-        chosen = tokens.to(rows_XH.dtype)
-        mean = (chosen @ rows_XH) / chosen.sum(-1, keepdim=True).clamp(min=1)
-        return self.decided + mean
+    @property
+    def rows(self) -> Tensor:
+        """What inputs of the next step are made of, `[R, H]`."""
+        return torch.cat([self.decided[None], self.embedding.weight])
+
+    def weigh(self, tokens: Tensor) -> Tensor:
+        """Return `[..., R]` of `decided`, so empty sets count too, and the mean chosen anchor."""
+        chosen = tokens.to(self.decided.dtype)
+        mean = chosen / chosen.sum(-1, keepdim=True).clamp(min=1)
+        unseen = self.embedding.num_embeddings - tokens.shape[-1]  # X grows along a rollout
+        return F.pad(F.pad(mean, (1, 0), value=1.0), (0, unseen))
 
     def score(self, hidden_NBH: Tensor, tokens_NBX: Tensor, seen: Seen) -> tuple[Tensor, Tensor]:
         """Return log-probability and entropy of the Bernoullis."""
@@ -89,11 +98,14 @@ class PointerHead(nn.Module):
         self.embedding = nn.Embedding(max(1, *map(num_seen, members)), hidden_size)
         self.attention = Attention(hidden_size)
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """Return the row of what was pointed at; an anchor counts as if that was the oldest one."""
-        if not tokens.shape[-1]:
-            tokens = F.pad(tokens, (0, 1))
-        return F.embedding(tokens.squeeze(-1), self.embedding.weight)
+    @property
+    def rows(self) -> Tensor:
+        """What inputs of the next step are made of, `[R, H]`."""
+        return self.embedding.weight
+
+    def weigh(self, tokens: Tensor) -> Tensor:
+        """Return `[..., R]` of what was pointed at; an anchor counts as if that was the oldest."""
+        return _one_of(self.rows, tokens if tokens.shape[-1] else F.pad(tokens, (0, 1)))
 
     def score(self, hidden_NBH: Tensor, tokens_NBX: Tensor, seen: Seen) -> tuple[Tensor, Tensor]:
         """Return log-probability and entropy of the softmaxes."""
@@ -117,3 +129,7 @@ def build_head(members: Sequence[Decision], hidden_size: int) -> Head:
     if isinstance(first, Subset):
         return SubsetHead(len(members) - 1, hidden_size)  # nobody can point at the last one
     return PointerHead(members, hidden_size)
+
+
+def _one_of(rows_RH: Tensor, tokens: Tensor) -> Tensor:
+    return F.one_hot(tokens.squeeze(-1), len(rows_RH)).to(rows_RH.dtype)

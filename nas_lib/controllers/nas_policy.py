@@ -5,14 +5,14 @@ decides. Inputs depend on tokens only, so known tokens are scored in one pass ov
 sequence; a rollout takes the same steps one by one, to draw new ones.
 
 Letters in names: B architectures, S steps (decisions), W tokens of an architecture, H hidden units,
-N decisions of one kind, X tokens of one decision, A earlier anchors.
+N decisions of one kind, X tokens of one decision, R learned rows, L layers, A earlier anchors.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -78,16 +78,40 @@ class NasPolicy(Policy):
 
     def _hidden(self, groups: Sequence[Group], tokens: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Return the top hidden states `[N, B, H]` of each group's decisions."""
-        num = tokens[0].shape[1]
-        embedded = [self.heads[g.kind].embed(t) for g, t in zip(groups, tokens, strict=True)]
+        rows_RH = torch.cat([self.start[None], *(self.heads[group.kind].rows for group in groups)])
+        inputs_SBR = self._inputs(groups, tokens, num_rows=len(rows_RH))
+        (of_input, *of_state), *layers = self.lstm.all_weights
+        zeros_LBH = rows_RH.new_zeros(len(layers) + 1, inputs_SBR.shape[1], rows_RH.shape[1])
+        hidden_SBH, _, _ = torch.lstm(
+            inputs_SBR,
+            (zeros_LBH, zeros_LBH),
+            # An input is a few of few rows, so what the LSTM makes of the rows is enough.
+            [of_input @ rows_RH.T, *of_state, *itertools.chain(*layers)],
+            has_biases=True,
+            num_layers=len(layers) + 1,
+            dropout=0.0,
+            train=True,
+            bidirectional=False,
+            batch_first=False,
+        )
         steps = [step for group in groups for step in group.steps]
-        # An embedding is the input of the step after its own; the last one's has none to go to.
-        # `start` counts as that of step -1, so that the inputs come in the order of these numbers.
-        order = torch.tensor(np.argsort([-1, *steps])[:-1])
-        inputs_SBH = torch.cat([self.start.expand(1, num, -1), *embedded]).index_select(0, order)
-        hidden_SBH, _ = self.lstm(inputs_SBH)
         grouped_SBH = hidden_SBH.index_select(0, torch.tensor(steps))
         return torch.split(grouped_SBH, [len(group.steps) for group in groups])
+
+    def _inputs(
+        self, groups: Sequence[Group], tokens: Sequence[Tensor], *, num_rows: int
+    ) -> Tensor:
+        """Return how much of each row is in the input of each step, `[S, B, R]`."""
+        num_steps = sum(len(group.steps) for group in groups)
+        inputs_SBR = torch.zeros(num_steps + 1, tokens[0].shape[1], num_rows)
+        inputs_SBR[0, :, 0] = 1  # `start`
+        end = 1
+        for group, tokens_NBX in zip(groups, tokens, strict=True):
+            weights_NBR = self.heads[group.kind].weigh(tokens_NBX)
+            start, end = end, end + weights_NBR.shape[-1]
+            # What a decision came to goes into the step after it.
+            inputs_SBR[torch.tensor(group.steps) + 1, :, start:end] = weights_NBR
+        return inputs_SBR[:-1]  # the last decision's has none to go to
 
 
 class NasRollout:
@@ -120,7 +144,8 @@ class NasRollout:
 
     def take(self, decision: Decision, tokens_BX: Tensor) -> None:
         """Set the tokens of the decision that `logits` was asked for."""
-        self._input_BH = self._heads[decision.kind].embed(tokens_BX)
+        head = self._heads[decision.kind]
+        self._input_BH = head.weigh(tokens_BX) @ head.rows
 
     def _step(self) -> Tensor:
         hidden_BH = self._input_BH

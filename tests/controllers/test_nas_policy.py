@@ -125,7 +125,7 @@ def test_the_input_after_a_subset_is_the_mean_of_the_chosen_anchors() -> None:
     with torch.no_grad():
         head.decided.copy_(torch.tensor([10.0, 20.0]))
         head.embedding.weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0], [6.0, 8.0]]))
-        inputs = head.embed(torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 1]]))
+        inputs = head.weigh(torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 1]])) @ head.rows
     # none: only the constant; one: + (1, 2); two: + ((1, 2) + (6, 8)) / 2 = (3.5, 5)
     torch.testing.assert_close(inputs, torch.tensor([[10.0, 20.0], [11.0, 22.0], [13.5, 25.0]]))
 
