@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from nas_lib.config import NasNetSpaceConfig
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, Subset
 
 
@@ -68,4 +69,5 @@ SPACES: dict[str, tuple[Decision, ...]] = {
     "macro": macro_decisions(4, 6),
     "micro": micro_decisions(2, 5),
     "rnn": rnn_decisions(4, 4),
+    "nasnet": NasNetSpaceConfig(blocks=2).build().decisions(1),
 }

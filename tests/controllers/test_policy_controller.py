@@ -52,6 +52,10 @@ class TestEnasOfTwoLayers(PolicyContract):
 class TestPpo(PolicyContract):
     config = PpoConfig(policy=NasPolicyConfig(hidden_size=7), entropy_weight=0.1, epochs=3)
 
+    @pytest.fixture(params=["cnn", "micro", "nasnet"])
+    def decisions(self, request: pytest.FixtureRequest) -> Decisions:
+        return SPACES[request.param]
+
 
 class TestPpoWithThePolicyOfEnas(PolicyContract):
     config = PpoConfig(
