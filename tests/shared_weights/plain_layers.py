@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import torch
@@ -16,9 +17,11 @@ class PlainLayers:
         self.state = {name: tensor.contiguous() for name, tensor in state.items()}
         self.by_batch = by_batch
 
-    def conv(self, x: Tensor, name: str) -> Tensor:
+    def conv(self, x: Tensor, name: str, *, dilation: int = 1) -> Tensor:
         weight = self.state[f"{name}.weight"]
-        return F.conv2d(x, weight, padding=weight.shape[2] // 2, groups=len(x[0]) // len(weight[0]))
+        padding = [dilation * (size // 2) for size in weight.shape[2:]]
+        groups = len(x[0]) // len(weight[0])
+        return F.conv2d(x, weight, padding=padding, dilation=dilation, groups=groups)
 
     def norm(self, x: Tensor, name: str) -> Tensor:
         mean, variance, scale, shift = (
@@ -30,8 +33,8 @@ class PlainLayers:
             variance = (x - mean).square().mean(dim=(0, 2, 3), keepdim=True)
         return (x - mean) / (variance + 1e-5).sqrt() * scale + shift
 
-    def conv_norm(self, x: Tensor, name: str) -> Tensor:
-        return self.norm(self.conv(x, f"{name}.conv"), f"{name}.norm")
+    def conv_norm(self, x: Tensor, name: str, *, dilation: int = 1) -> Tensor:
+        return self.norm(self.conv(x, f"{name}.conv", dilation=dilation), f"{name}.norm")
 
     def separable(self, x: Tensor, name: str) -> Tensor:
         return self.conv_norm(self.conv(x, f"{name}.depthwise"), f"{name}.pointwise")
@@ -45,10 +48,13 @@ class PlainLayers:
     def pool(self, x: Tensor, kind: str) -> Tensor:
         """Each pixel's neighbours one by one; those outside count for nothing."""
         outside = 0.0 if kind == "avg3" else float("-inf")
-        padded = F.pad(x, (1, 1, 1, 1), value=outside)
-        exists = F.pad(torch.ones_like(x), (1, 1, 1, 1))
+        size = int(kind[-1])
+        around = (size // 2,) * 4
+        padded = F.pad(x, around, value=outside)
+        exists = F.pad(torch.ones_like(x), around)
         height, width = x.shape[2:]
-        windows = [(slice(i, i + height), slice(j, j + width)) for i in range(3) for j in range(3)]
+        starts = itertools.product(range(size), repeat=2)
+        windows = [(slice(i, i + height), slice(j, j + width)) for i, j in starts]
         values = torch.stack([padded[:, :, rows, columns] for rows, columns in windows])
         number = torch.stack([exists[:, :, rows, columns] for rows, columns in windows]).sum(dim=0)
         return values.sum(dim=0) / number if kind == "avg3" else values.amax(dim=0)
@@ -58,9 +64,9 @@ class PlainLayers:
 
 
 def randomise(network: nn.Module) -> None:
-    """Give BatchNorm values that cannot be confused: a scale of either sign, and a shift."""
+    """Give norms values that cannot be confused: a scale of either sign, and a shift."""
     for name, tensor in network.state_dict().items():
         if name.endswith("running_variance"):
             nn.init.uniform_(tensor, 0.5, 1.5)
-        elif name.endswith(("scale", "shift", "running_mean")):
+        elif name.endswith(("scale", "shift", "running_mean", "norm.weight", "norm.bias")):
             nn.init.normal_(tensor)

@@ -20,7 +20,9 @@ from nas_lib.config import (
     EnasMicroSpaceConfig,
     FiltersConfig,
     ImageWeightsConfig,
+    NasNetSpaceConfig,
     SharedConfig,
+    StackConfig,
 )
 from nas_lib.shared_weights.norm import BatchNormMode, Fitted, Fitting
 from nas_lib.spaces import SpacePart
@@ -29,11 +31,15 @@ from nas_lib.tasks.images.workload import ImageWorkload
 
 MACRO = EnasMacroSpaceConfig(layers=3, shared=FiltersConfig(filters=6))
 MICRO = EnasMicroSpaceConfig(nodes=2, shared=CellsConfig(cells=3, filters=4))
+NASNET = NasNetSpaceConfig(
+    blocks=1, operations=("sep3", "conv1x3", "max3"), shared=StackConfig(cells=1, filters=4)
+)
 TOKENS: dict[SpacePart, tuple[int, ...]] = {
     MACRO: (0, 4, 1, 1, 0, 1),
     MICRO: (0, 1, 0, 2, 2, 0, 1, 4) * 2,
+    NASNET: (0, 1, 0, 2, 1) * 2,
 }
-SPACES = pytest.mark.parametrize("space", [MACRO, MICRO], ids=["macro", "micro"])
+SPACES = pytest.mark.parametrize("space", [MACRO, MICRO, NASNET], ids=["macro", "micro", "nasnet"])
 A, B = (0, 4, 1, 1, 0, 1), (2, 5, 0, 3, 1, 1)  # architectures of MACRO
 NO_CHANGES = AugmentConfig(pad=0, flip=False)
 
@@ -84,6 +90,15 @@ class TestMicroWorkload(ImageWorkloadContract):
     @pytest.fixture
     def make(self) -> Make:
         return partial(workload, MICRO, weights=2, auxiliary_weight=0.4)
+
+
+class TestNasNetWorkload(ImageWorkloadContract):
+    one, other = TOKENS[NASNET], (0, 1, 1, 2, 0) * 2
+    of_one, of_other = "cells.0.combined.block0_concat", "cells.0.edges.block0_x_from0_conv1x3"
+
+    @pytest.fixture
+    def make(self) -> Make:
+        return partial(workload, NASNET, weights=2)
 
 
 def test_an_epoch_has_every_image_once() -> None:
