@@ -29,10 +29,19 @@ from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.cells import Edge, in_order, unused
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
-from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index, published_tokens
+from nas_lib.spaces.growth import Growth, growth_of_cells
+from nas_lib.spaces.space import (
+    OptionsPart,
+    PlannedSpace,
+    SizeConfig,
+    Space,
+    option_index,
+    published_tokens,
+)
 
 MicroOperation = Literal["sep3", "sep5", "avg3", "max3", "identity"]
 NUM_INPUTS = 2  # of a cell
+_STAGES = 3  # each of as many normal cells
 
 _NETWORK = re.compile(
     r"(?P<cells>[1-9]\d*) cells, (?P<filters>[1-9]\d*) filters "
@@ -57,7 +66,7 @@ class EnasMicroSpaceConfig(OptionsPart):
     task: ClassVar[str] = "images"
     has_cells: ClassVar[bool] = True
     super_network: ClassVar[str] = "nas_lib.shared_weights.micro:MicroSuperNetwork"
-    sizes: ClassVar[tuple[str, ...]] = ("cells", "filters")
+    sizes: ClassVar[tuple[str, ...]] = ("cells", "filters", "parameters", "multiply_adds")
 
     kind: Literal["enas-micro"] = "enas-micro"
     nodes: int = Field(5, ge=1, le=20, description="Nodes of a cell, its two inputs not counted.")
@@ -78,6 +87,16 @@ class EnasMicroSpaceConfig(OptionsPart):
     def num_options(self) -> int:
         """Options of each choice."""
         return len(self.operations)
+
+    def growths(self, size: SizeConfig) -> Iterator[Growth]:
+        """Yield how networks may grow: by filters at some numbers of cells, or by cells."""
+        return growth_of_cells(
+            cells=size.cells,
+            filters=size.filters,
+            cells_per_stage=_STAGES,
+            few=range(_STAGES, 301, _STAGES),
+            many=range(1, 65_537),
+        )
 
     def build(self, given: Space | None = None) -> EnasMicroSpace:
         """Return the space."""

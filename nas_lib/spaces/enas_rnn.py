@@ -31,7 +31,15 @@ from nas_lib.bounds import Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
-from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index, published_tokens
+from nas_lib.spaces.growth import Growth
+from nas_lib.spaces.space import (
+    OptionsPart,
+    PlannedSpace,
+    SizeConfig,
+    Space,
+    option_index,
+    published_tokens,
+)
 
 RnnFunction = Literal["tanh", "relu", "sigmoid", "identity"]
 _FUNCTIONS = "|".join(get_args(RnnFunction))
@@ -51,7 +59,7 @@ class EnasRnnSpaceConfig(OptionsPart):
 
     task: ClassVar[str] = "text"
     super_network: ClassVar[str] = "nas_lib.shared_weights.rnn:RnnSuperNetwork"
-    sizes: ClassVar[tuple[str, ...]] = ("hidden",)
+    sizes: ClassVar[tuple[str, ...]] = ("hidden", "parameters", "multiply_adds")
 
     kind: Literal["enas-rnn"] = "enas-rnn"
     nodes: int = Field(8, ge=1, le=50, description="Nodes whose input and function are decided.")
@@ -84,6 +92,11 @@ class EnasRnnSpaceConfig(OptionsPart):
     def num_options(self) -> int:
         """Options of each choice."""
         return len(self.functions)
+
+    def growths(self, size: SizeConfig) -> Iterator[Growth]:
+        """Yield the one way to grow: by units of the state."""
+        if size.hidden is None:
+            yield Growth("hidden", range(1, 65_537), wanted=self.child.hidden)
 
     def build(self, given: Space | None = None) -> EnasRnnSpace:
         """Return the space."""

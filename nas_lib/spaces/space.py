@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -20,6 +20,7 @@ from nas_lib.bounds import Many, Width
 from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Decision
+from nas_lib.spaces.growth import Growth
 
 
 @runtime_checkable
@@ -114,8 +115,19 @@ class SizeConfig(Part):
         "it picks those of the sizes that are not given.",
     )
     multiply_adds: Many | None = Field(
-        None, description="enas-micro: likewise, for one image; both together are two bounds."
+        None, description="Likewise, for one image or word; both together are two bounds."
     )
+
+    @property
+    def budget(self) -> dict[str, int]:
+        """What networks may cost, by the names of the bounds; empty where there is none."""
+        bounds = {"parameters": self.parameters, "multiply_adds": self.multiply_adds}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
+
+    def settled(self, picked: Mapping[str, int]) -> SizeConfig:
+        """Return this with sizes that were picked, in place of the budget."""
+        given = self.model_dump(exclude_none=True, exclude=set(self.budget))
+        return SizeConfig(**{**given, **picked})
 
 
 class SpacePart(Part):
@@ -151,6 +163,8 @@ class SpacePart(Part):
     def at_size(self, size: SizeConfig) -> Self:
         """Return settings whose tokens mean the same networks at another size.
 
+        A budget is of no meaning here: who knows the data finds out what fits, by `growths`.
+
         Raises:
             ConfigError: The space has no such size.
         """
@@ -160,6 +174,12 @@ class SpacePart(Part):
             raise ConfigError(
                 f"final.size.{name} is not for space.kind {self.kind}, whose sizes are: {takes}"
             )
+        for name in [name for name in size.budget if next(self.growths(size), None) is None]:
+            raise ConfigError(
+                f"final.size.{name} picks those of the other sizes that are not given, and all of "
+                "them are: leave out one, or the budget"
+            )
+        wanted = {name: value for name, value in wanted.items() if name not in size.budget}
         if not wanted:
             return self
         try:
@@ -167,6 +187,13 @@ class SpacePart(Part):
         except ValidationError as err:
             why = err.errors()[0]["msg"]
             raise ConfigError(f"final.size does not go with space.kind {self.kind}: {why}") from err
+
+    def growths(self, size: SizeConfig) -> Iterator[Growth]:
+        """Yield how networks may grow, as far as their size is not given, the first one smallest.
+
+        None where a space has no `parameters` or `multiply_adds` among its sizes.
+        """
+        yield from ()
 
     def _resized(self, **size: int) -> dict[str, Any]:
         """Return the settings that another size changes: those of networks from scratch."""
@@ -234,6 +261,14 @@ class PlannedSpace(ABC, Generic[P]):
         Raises:
             ArchitectureError: Something in it is no option of this space.
         """
+
+    def alike(self, plan: P) -> Architecture:
+        """Return the architecture of a plan, at this space's sizes whatever the plan's are.
+
+        Raises:
+            ArchitectureError: Something in it is no option of this space.
+        """
+        return self.decode(tuple(self._tokens_of(plan)))
 
     def decode(self, tokens: Sequence[int]) -> Architecture:
         """Return the architecture of these tokens."""

@@ -25,6 +25,7 @@ from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import ChildId, FinalTraining
 from nas_lib.spaces import ReferencePlan, SpacePart, planned
 from nas_lib.steps.reporting import view_search
+from nas_lib.steps.sizing import settled_size
 from nas_lib.store import StoredSearch, layout
 
 _KEY = 8  # hexadecimal digits
@@ -54,7 +55,8 @@ def opened_finals(
         check: Refuses configurations that cannot be run here, before anything is stored.
 
     Raises:
-        ConfigError: The search is not finished, trains nothing, or has fewer children.
+        ConfigError: The search is not finished, trains nothing, or has fewer children; or its
+            networks are too large for the budget at any size.
         ArchitectureError: A text is no network of its space.
     """
     final = settings or search.config.final
@@ -66,6 +68,8 @@ def opened_finals(
             "user's own, and there is no network to train once more"
         )
     chosen = list(_named(search, networks)) if networks else _best(search, final, top)
+    size = settled_size(search, final.size, [each.architecture for each in chosen])
+    final = final.model_copy(update={"size": size})
     configs = [(_config_of_found(search, final, chosen), False)]
     if final.references:
         configs.append((_config_of_references(search, final, chosen[0]), True))

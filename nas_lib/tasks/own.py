@@ -133,6 +133,10 @@ class OwnTask(Task):
         """Refuse: nothing is built."""
         self._refuse("weights")
 
+    def cost(self, plan: Plan, manifest: Manifest) -> NoReturn:
+        """Refuse: nothing is built."""
+        self._refuse("weights")
+
     def _refuse(self, what: str) -> NoReturn:
         raise ConfigError(f"a search with an evaluation of its own has no {what}")
 

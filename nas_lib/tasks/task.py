@@ -17,6 +17,7 @@ from nas_lib.spaces import Plan, Space, SpacePart
 from nas_lib.store import SearchStore
 
 if TYPE_CHECKING:
+    from nas_lib.networks import Cost
     from nas_lib.shared_weights.workload import Workload
 
 Evaluate = Callable[[Architecture], float]
@@ -198,3 +199,7 @@ class Task(ABC):
     @abstractmethod
     def num_weights(self, plan: Plan, manifest: Manifest) -> int:
         """Return how many numbers this network would have; none of them is made."""
+
+    @abstractmethod
+    def cost(self, plan: Plan, manifest: Manifest) -> Cost:
+        """Return how large this network would be; none of its numbers is made."""

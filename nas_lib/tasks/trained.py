@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from nas_lib.blame import blamed_on_the_child
 from nas_lib.data import BlobInfo, LocalData, Manifest, cached_blob
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from nas_lib.networks import Cost
     from nas_lib.shared_weights.workload import Workload
     from nas_lib.training.epoch_trainer import EpochTrainer
 
@@ -68,6 +69,10 @@ class TrainedTask(Task, Generic[M]):
     @abstractmethod
     def network(self, plan: Plan, manifest: M) -> nn.Module:
         """Return the network of a plan for these data, with first weights, on the CPU."""
+
+    @abstractmethod
+    def _cost(self, network: nn.Module, manifest: M) -> Cost:
+        """Return how large a network is, by shapes alone."""
 
     @abstractmethod
     def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
@@ -204,12 +209,23 @@ class TrainedTask(Task, Generic[M]):
 
     def num_weights(self, plan: Plan, manifest: Manifest) -> int:
         """Return how many numbers the network of a plan would have."""
+        network = self._unmade(plan, cast(M, manifest))
+        return sum(tensor.numel() for tensor in network.state_dict().values())
+
+    def cost(self, plan: Plan, manifest: Manifest) -> Cost:
+        """Return how large the network of a plan would be."""
         import torch
 
-        prepared: Any = manifest
-        with torch.device("meta"):  # where tensors have a shape, and no memory
-            network = self.network(plan, prepared)
-        return sum(tensor.numel() for tensor in network.state_dict().values())
+        prepared = cast(M, manifest)
+        with torch.device("meta"):
+            return self._cost(self._unmade(plan, prepared), prepared)
+
+    def _unmade(self, plan: Plan, manifest: M) -> nn.Module:
+        """Return the network of a plan whose tensors have a shape, and no memory."""
+        import torch
+
+        with torch.device("meta"):
+            return self.network(plan, manifest)
 
     # --- test ------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from nas_lib.networks import Cost
     from nas_lib.tasks.images.batches import ImageSplits
     from nas_lib.tasks.images.trainer import ImageTrainer
     from nas_lib.tasks.images.workload import ImageWorkload
@@ -85,6 +86,11 @@ class ImageTask(TrainedTask[ImageManifest]):
             num_classes=manifest.num_classes,
             norm_epsilon=self._children.norm_epsilon,
         )
+
+    def _cost(self, network: nn.Module, manifest: ImageManifest) -> Cost:
+        from nas_lib.networks import count
+
+        return count(network, manifest.image_shape)
 
     def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
         """Return the best weights without those of the auxiliary classifier."""

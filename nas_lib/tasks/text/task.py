@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from nas_lib.networks import LanguageModel
+    from nas_lib.networks import Cost, LanguageModel
     from nas_lib.tasks.text.batches import TextSplits
     from nas_lib.tasks.text.trainer import TextTrainer
     from nas_lib.tasks.text.workload import TextWorkload
@@ -70,6 +70,11 @@ class TextTask(TrainedTask[TextManifest]):
         """Return the units of an LSTM with as many parameters as this language model."""
         assert isinstance(manifest, TextManifest)
         return {"hidden": hidden_for(self.num_weights(plan, manifest), manifest.num_words)}
+
+    def _cost(self, network: nn.Module, manifest: TextManifest) -> Cost:
+        from nas_lib.networks import count_language_model
+
+        return count_language_model(cast("LanguageModel", network))
 
     def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
         """Return the best weights."""
