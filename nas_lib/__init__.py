@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nas_lib.architecture import Architecture
     from nas_lib.config import SearchConfig
     from nas_lib.config_file import read_config
-    from nas_lib.engine import SearchHandle, compare, open, search, train_best
+    from nas_lib.engine import SearchHandle, compare, open, search, train_best, transfer
     from nas_lib.errors import NasError
     from nas_lib.presets import preset
     from nas_lib.spaces import ChoiceSpace
@@ -31,6 +31,7 @@ __all__ = [
     "read_config",
     "search",
     "train_best",
+    "transfer",
 ]
 
 _HOMES = {
@@ -45,6 +46,7 @@ _HOMES = {
     "read_config": "nas_lib.config_file",
     "search": "nas_lib.engine",
     "train_best": "nas_lib.engine",
+    "transfer": "nas_lib.engine",
 }
 
 

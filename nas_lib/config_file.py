@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ _GOES_WITH: Mapping[tuple[str, ...], tuple[str, ...]] = {
 }
 """What of another section is dropped, too, where another kind is chosen."""
 
+PRESET_AND_OVERRIDES = "preset and overrides"
+"""What a document is called in errors that Kubeflow's form is the source of."""
+
 _IN_A_WORD = "controller"
 """The section that may be given as its kind alone, a text."""
 
@@ -38,11 +41,18 @@ def read_config(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Sea
     Raises:
         ConfigError: The file cannot be read, is not YAML, or says something impossible.
     """
-    source = one_line(path)
-    document = parse_yaml(_text_of(Path(path)), source=source)
-    if document is None:  # an empty file
-        document = {}
-    return parse_config(apply_overrides(document, overrides), source=source)
+    document = apply_overrides(read_document(path), overrides)
+    return parse_config(document, source=one_line(path))
+
+
+def read_document(path: str | PathLike[str]) -> Any:
+    """Return what a YAML file says, unchecked.
+
+    Raises:
+        ConfigError: The file cannot be read, or is not YAML.
+    """
+    document = parse_yaml(_text_of(Path(path)), source=one_line(path))
+    return {} if document is None else document  # an empty file
 
 
 def _text_of(path: Path) -> str:
@@ -84,10 +94,18 @@ def apply_overrides(document: object, overrides: Sequence[str]) -> Any:
     Raises:
         ConfigError: An override is not of this form, or goes through something with no keys.
     """
+    return with_changes(document, map(parse_override, overrides))
+
+
+def with_changes(document: object, changes: Iterable[tuple[str, Any]]) -> Any:
+    """Return the document with settings replaced, given by their places, such as `children.epochs`.
+
+    Raises:
+        ConfigError: A place goes through something with no keys.
+    """
     changed = copy.deepcopy(document)
-    for override in sorted(overrides, key=_is_no_tag):
-        key, value = parse_override(override)
-        _set(changed, key.split("."), value, override)
+    for key, value in sorted(changes, key=lambda change: _is_no_tag(change[0])):
+        _set(changed, key.split("."), value, f"{key}={shown(value)}")
     return changed
 
 
@@ -125,10 +143,8 @@ def resolve_config(
         return None
     if base is None:
         raise ConfigError("there is no search yet: name a preset to start from")
-    document = base.model_dump(mode="json")
-    for key, value in _dotted(overrides):
-        _set(document, key.split("."), value, f"{key}={shown(value)}")
-    return parse_config(document, source="preset and overrides")
+    document = with_changes(base.model_dump(mode="json"), dotted(overrides))
+    return parse_config(document, source=PRESET_AND_OVERRIDES)
 
 
 def as_preset(config: SearchConfig) -> tuple[str, dict[str, Any]]:
@@ -165,7 +181,7 @@ def _exact_as_float(value: Any) -> Any:
     return str(value) if large else value
 
 
-def _dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield single settings; one that is itself a mapping, such as a node selector, is whole.
 
     Of two for the same place the one with the longer key comes last, and so counts: on their way
@@ -174,7 +190,7 @@ def _dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
     for key in sorted(settings, key=lambda key: (_is_no_tag(key), key.count("."))):
         value = settings[key]
         if isinstance(value, Mapping) and tuple(f"{prefix}{key}".split(".")) in section_paths():
-            yield from _dotted(value, f"{prefix}{key}.")
+            yield from dotted(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
 

@@ -20,10 +20,11 @@ from nas_lib.cli.serving import serve
 from nas_lib.cli.stores import gc, store
 from nas_lib.cli.submitting import schedule, submit
 from nas_lib.cli.training import train
+from nas_lib.cli.transferring import transfer
 
 __all__ = ["cli", "run"]
 
-_WITH_TORCH = ("search", "train", "export", "check", "prepare", "train-child")
+_WITH_TORCH = ("search", "train", "transfer", "export", "check", "prepare", "train-child")
 _WITH_MODEL = ("predict", "serve")
 _ADDRESSES_MB = dict.fromkeys(_WITH_TORCH, WITH_TORCH_MB) | dict.fromkeys(_WITH_MODEL, 640)
 _AT_LEAST_MB = 192
@@ -70,6 +71,7 @@ for command in (
     check,
     search,
     train,
+    transfer,
     top,
     report,
     compare,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,13 +29,49 @@ config_argument = click.argument("config", metavar="CONFIG")
 
 def load(config: str, overrides: tuple[str, ...]) -> SearchConfig:
     """Return the configuration in a YAML file, or the preset of this name."""
-    from nas_lib.config_file import apply_overrides, parse_config, read_config
+    from nas_lib.config_file import apply_overrides, parse_config
+
+    document, called = _document(config)
+    return parse_config(apply_overrides(document, overrides), source=called)
+
+
+def _document(config: str) -> tuple[Any, str]:
+    """Return a configuration as a plain document, and what it is called in errors."""
+    from nas_lib.config_file import read_document
     from nas_lib.presets import PRESETS, preset
 
     if config in PRESETS and not Path(config).is_file():
-        document = preset(config).model_dump(mode="json")
-        return parse_config(apply_overrides(document, overrides), source=f"preset {config}")
-    return read_config(config, overrides)
+        return preset(config).model_dump(mode="json"), f"preset {config}"
+    return read_document(config), one_line(config)
+
+
+def load_transfer(
+    source: str,
+    config: str,
+    overrides: tuple[str, ...],
+    *,
+    top: int | None = None,
+    networks: tuple[str, ...] = (),
+) -> SearchConfig:
+    """Return the configuration of a transfer to the task of a configuration.
+
+    What of that has no meaning there is said on standard error.
+    """
+    from nas_lib.config_file import parse_override
+    from nas_lib.steps import transferred
+
+    document, called = _document(config)
+    found = transferred(
+        source,
+        document,
+        changes=map(parse_override, overrides),
+        top=top,
+        networks=networks,
+        called=called,
+    )
+    if found.notice:
+        click.echo(found.notice, err=True)
+    return found.config
 
 
 def load_stored(uri: str, overrides: tuple[str, ...]) -> SearchConfig:

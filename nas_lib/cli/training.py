@@ -55,7 +55,7 @@ def train(
     if networks and top is not None:
         raise ConfigError("--top and --network both say which networks: choose one")
     config = load_stored(search, _checked(overrides))
-    wanted = _references(config, names) if references or names else None
+    wanted = references_text(config, names) if references or names else None
     given = {"seeds": seeds, "references": wanted}
     own = [f"final.{name}={value}" for name, value in given.items() if value is not None]
     config = load_stored(search, (*overrides, *own))
@@ -75,6 +75,11 @@ def train(
             listener=listener,
             is_alive=is_alive,
         )
+    print_trained(handle, as_json=as_json)
+
+
+def print_trained(handle: SearchHandle, *, as_json: bool) -> None:
+    """Print what came of the final trainings that a run did, or found done."""
     from nas_lib.cli.results import print_parts
     from nas_lib.report import model_json, terminal_final
 
@@ -122,7 +127,7 @@ def _checked(overrides: tuple[str, ...]) -> tuple[str, ...]:
     return overrides
 
 
-def _references(config: SearchConfig, names: tuple[str, ...]) -> str:
+def references_text(config: SearchConfig, names: tuple[str, ...]) -> str:
     """Return which known networks are meant, as YAML has a list."""
     import json
 

@@ -78,10 +78,14 @@ class StartConfig(Part):
     """
 
     architectures: tuple[_Network, ...] = Field(
-        (), max_length=10_000, description="Configuration strings, as nas top --json prints them."
+        (),
+        max_length=10_000,
+        description="Configuration strings, as nas top --json prints them, or names of published "
+        "cells.",
     )
     search: Text | None = Field(
-        None, description="Where another search lies, whose best come after those ..."
+        None,
+        description="Where another search lies, whose best come after those ... or such a name.",
     )
     best: Count = Field(
         8, description="... as they are when this one is begun: so many of them at most."

@@ -6,6 +6,7 @@ from nas_lib.engine.final import train_best
 from nas_lib.engine.handle import FoundChild, SearchHandle, open
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.one_round import train_one, train_round
+from nas_lib.engine.transferring import transfer
 from nas_lib.engine.workers import MakeWorkers, Workers, default_workers, worker_processes
 from nas_lib.procedures import Listener
 
@@ -23,5 +24,6 @@ __all__ = [
     "train_best",
     "train_one",
     "train_round",
+    "transfer",
     "worker_processes",
 ]

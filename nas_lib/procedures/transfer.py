@@ -79,7 +79,7 @@ class Transfer(Procedure[TransferConfig]):
 
     def to_do(self, search: OpenSearch, num_rounds: int) -> str:
         """Say that there is nothing."""
-        return "nothing to search"
+        return "nothing"
 
     def stages(self, search: OpenSearch, num_rounds: int) -> tuple[Stage, ...]:
         """Return that of children, of which there are none."""

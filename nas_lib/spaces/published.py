@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from nas_lib.architecture import Architecture
+from nas_lib.errors import ArchitectureError
 from nas_lib.spaces.enas_micro import EnasMicroSpaceConfig
 from nas_lib.spaces.nasnet import NasNetSpaceConfig, PutOutConfig, StackConfig
-from nas_lib.spaces.space import SpacePart
+from nas_lib.spaces.space import Space, SpacePart, planned
 
 _ENAS_MICRO: Final = (
     "15 cells, 36 filters "
@@ -58,3 +60,15 @@ PUBLISHED: Final[Mapping[str, Published]] = MappingProxyType(
 def find_published(name: str) -> Published | None:
     """Return what was published under this name, None where nothing was."""
     return PUBLISHED.get(name)
+
+
+def published_in(space: Space, published: Published) -> Architecture:
+    """Return what was published as an architecture of a space, at the sizes of that.
+
+    Raises:
+        ArchitectureError: The space is of another kind, or has not all its operations.
+    """
+    ours, theirs = planned(space), planned(published.space.build())
+    if ours.plan_class is not theirs.plan_class:
+        raise ArchitectureError(f"it is of space.kind {published.space.kind}")
+    return ours.alike(theirs.plan_class.parse(published.architecture))

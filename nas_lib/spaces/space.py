@@ -11,7 +11,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
+from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
@@ -90,6 +90,10 @@ class Plan(Protocol):
         ...
 
 
+BUDGETS: Final = ("parameters", "multiply_adds")
+"""Settings of `SizeConfig` that pick the others."""
+
+
 class SizeConfig(Part):
     """How large networks are in the end, where that is another size than in the search."""
 
@@ -121,8 +125,8 @@ class SizeConfig(Part):
     @property
     def budget(self) -> dict[str, int]:
         """What networks may cost, by the names of the bounds; empty where there is none."""
-        bounds = {"parameters": self.parameters, "multiply_adds": self.multiply_adds}
-        return {name: bound for name, bound in bounds.items() if bound is not None}
+        given = self.model_dump(exclude_none=True, include=set(BUDGETS))
+        return {name: given[name] for name in BUDGETS if name in given}
 
     def settled(self, picked: Mapping[str, int]) -> SizeConfig:
         """Return this with sizes that were picked, in place of the budget."""

@@ -20,6 +20,7 @@ from nas_lib.steps.reporting import REPORT, view_search, write_report
 from nas_lib.steps.run_account import note_what_is_missing
 from nas_lib.steps.sampling import sample_architectures
 from nas_lib.steps.train_best import opened_finals
+from nas_lib.steps.transfer import Transferred, transferred
 
 __all__ = [
     "REPORT",
@@ -28,6 +29,7 @@ __all__ = [
     "NothingToExportError",
     "Plan",
     "RoundSummary",
+    "Transferred",
     "aggregate_rewards",
     "begin_step",
     "collect_garbage",
@@ -51,6 +53,7 @@ __all__ = [
     "subject_text",
     "train_child",
     "train_shared_weights",
+    "transferred",
     "update_controller",
     "view_search",
     "write_report",

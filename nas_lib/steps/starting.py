@@ -14,6 +14,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.starts import as_of, rounds_of
 from nas_lib.records import Start
 from nas_lib.spaces import Space
+from nas_lib.spaces.published import find_published, published_in
 from nas_lib.steps.reporting import view_search
 from nas_lib.store import layout
 
@@ -54,6 +55,9 @@ def _best(search: OpenSearch, start: StartConfig) -> Iterator[_Named]:
     """Yield the best networks of the search that is named, if one is."""
     if start.search is None:
         return
+    if find_published(start.search) is not None:
+        yield _Named(Architecture("", (), start.search), start.search)
+        return
     other = search.beside(start.search)
     if other.store.find_search() is None:
         raise ConfigError(f"search.start_from: there is no search at {other.uri}")
@@ -79,7 +83,7 @@ def _checked(space: Space, named: Sequence[_Named], *, kind: str) -> list[Archit
     wrong: list[str] = []
     for each in named:
         try:
-            architecture = as_of(space, each.architecture)
+            architecture = as_of(space, _meant(space, each.architecture))
             found.setdefault(architecture.id, architecture)
         except (ArchitectureError, ConfigError) as err:
             wrong.append(f"{each.called}: {err}")
@@ -89,3 +93,13 @@ def _checked(space: Space, named: Sequence[_Named], *, kind: str) -> list[Archit
             f"space (space.kind {kind}), first {wrong[0]}"
         )
     return list(found.values())
+
+
+def _meant(space: Space, given: Architecture) -> Architecture:
+    """Return an architecture as it was given, or the published one that its text names.
+
+    Raises:
+        ArchitectureError: That one is none of the space.
+    """
+    published = find_published(given.config)
+    return given if published is None else published_in(space, published)

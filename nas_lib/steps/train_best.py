@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from nas_lib.architecture import Architecture
 from nas_lib.config import (
     FORMAT_VERSION,
     FinalConfig,
@@ -17,14 +16,12 @@ from nas_lib.config import (
 )
 from nas_lib.config.final import reference_space
 from nas_lib.config_file import identity, parse_config
-from nas_lib.errors import ConfigError, CorruptStateError, ObjectNotFoundError
+from nas_lib.errors import ConfigError, CorruptStateError
 from nas_lib.open_search import OpenSearch
-from nas_lib.procedures import Recommended, procedure_of
-from nas_lib.procedures.final import architecture_of
-from nas_lib.procedures.proposals import proposed_child
-from nas_lib.records import ChildId, FinalTraining
+from nas_lib.procedures import Recommended
+from nas_lib.records import FinalTraining
 from nas_lib.spaces import ReferencePlan, SpacePart, planned
-from nas_lib.steps.reporting import view_search
+from nas_lib.steps.choosing import chosen_networks
 from nas_lib.steps.sizing import settled_size
 from nas_lib.store import StoredSearch, layout
 
@@ -67,7 +64,7 @@ def opened_finals(
             f"{search.uri} trains nothing here: its architectures are judged by a function of the "
             "user's own, and there is no network to train once more"
         )
-    chosen = list(_named(search, networks)) if networks else _best(search, final, top)
+    chosen = chosen_networks(search, networks=networks, top=top, most=final.top)
     size = settled_size(search, final.size, [each.architecture for each in chosen])
     final = final.model_copy(update={"size": size})
     configs = [(_config_of_found(search, final, chosen), False)]
@@ -79,53 +76,6 @@ def opened_finals(
             search.task.check_space(config.space, manifest)
         check(config)
     return [_make(search, config, is_of_references=which) for config, which in configs]
-
-
-# --- which networks ------------------------------------------------------------------------------
-
-
-def _best(search: OpenSearch, final: FinalConfig, top: int | None) -> list[Recommended]:
-    view = view_search(search)
-    if not view.finished:
-        raise ConfigError(
-            f"the search in {search.uri} is not finished, it has {view.how_far}: "
-            f"go on with it (nas search --store {search.uri}), "
-            "lower its budget, or name the networks to train"
-        )
-    best = list(procedure_of(search.config).recommended(search, view))
-    wanted = final.top if top is None else top
-    if not best or (top is not None and len(best) < top):
-        raise ConfigError(
-            f"the best {wanted:,} should be trained, and {search.uri} has {len(best):,} "
-            "architecture(s) with a score"
-        )
-    return best[:wanted]
-
-
-def _named(search: OpenSearch, networks: Sequence[str]) -> Iterator[Recommended]:
-    """Yield what these names mean, each network once.
-
-    Raises:
-        ConfigError: There is no such child.
-        ArchitectureError: A text is no network of the space.
-    """
-    seen: set[str] = set()
-    for name in networks:
-        is_child = ChildId.matches(name)
-        architecture = _child(search, name) if is_child else architecture_of(search, name)
-        if architecture.id not in seen:
-            yield Recommended(architecture, name if is_child else "")
-        seen.add(architecture.id)
-
-
-def _child(search: OpenSearch, child: str) -> Architecture:
-    try:
-        return proposed_child(search, child).architecture
-    except ObjectNotFoundError as err:
-        raise ConfigError(f"{search.uri} has no child {child}") from err
-
-
-# --- how they are trained ------------------------------------------------------------------------
 
 
 def _config_of_found(
