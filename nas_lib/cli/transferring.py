@@ -8,7 +8,7 @@ from nas_lib.cli.configuring import load_transfer, set_option, workers_option
 from nas_lib.cli.training import references_text
 from nas_lib.errors import ConfigError
 
-_SIZES = ("cells", "filters", "parameters", "multiply_adds")
+_SIZES = ("cells", "filters", "large_stem", "parameters", "multiply_adds")
 
 
 @click.command()
@@ -25,6 +25,9 @@ _SIZES = ("cells", "filters", "parameters", "multiply_adds")
 )
 @click.option("--cells", type=int, help="Cells of the networks, as final.size.cells counts them.")
 @click.option("--filters", type=int, help="Their filters in the first stage.")
+@click.option(
+    "--large-stem", type=int, help="A stem for large images, where networks have one: channels."
+)
 @click.option(
     "--parameters", type=int, help="As large as may be with so many, in cells and filters."
 )

@@ -32,7 +32,8 @@ from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.cells import Edge, in_order, unused
 from nas_lib.spaces.decisions import Choice, Decision, check_tokens
-from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index
+from nas_lib.spaces.growth import Growth, growth_of_cells
+from nas_lib.spaces.space import OptionsPart, PlannedSpace, SizeConfig, Space, option_index
 
 NasNetOperation = Literal[
     "identity",
@@ -110,7 +111,10 @@ class NasNetSpaceConfig(OptionsPart):
     task: ClassVar[str] = "images"
     has_cells: ClassVar[bool] = True
     super_network: ClassVar[str] = "nas_lib.shared_weights.nasnet:NasNetSuperNetwork"
-    sizes: ClassVar[tuple[str, ...]] = ("cells", "filters", "large_stem")
+    sizes: ClassVar[tuple[str, ...]] = (
+        *("cells", "filters", "large_stem"),
+        *("parameters", "multiply_adds"),
+    )
 
     kind: Literal["nasnet"] = "nasnet"
     blocks: int = Field(5, ge=1, le=_MOST_BLOCKS, description="B: blocks of a cell.")
@@ -160,6 +164,16 @@ class NasNetSpaceConfig(OptionsPart):
     def smallest_image(self) -> int:
         """Height and width at which the last reduction has two pixels to make one of."""
         return max(self.child.smallest_image, self.shared.smallest_image)
+
+    def growths(self, size: SizeConfig) -> Iterator[Growth]:
+        """Yield how networks may grow: by filters at some numbers of cells, or by cells."""
+        return growth_of_cells(
+            cells=size.cells,
+            filters=size.filters,
+            cells_per_stage=1,
+            few=range(1, 101),
+            many=range(1, 65_537),
+        )
 
     def build(self, given: Space | None = None) -> NasNetSpace:
         """Return the space."""

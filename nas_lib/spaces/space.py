@@ -115,7 +115,8 @@ class SizeConfig(Part):
     more_filters: Width | None = Field(None, description="cnn: so many more in each layer.")
     parameters: Many | None = Field(
         None,
-        description="enas-micro, enas-rnn: as large as every chosen network may be with so many; "
+        description="enas-micro, nasnet, enas-rnn: as large as every chosen network may be with so "
+        "many; "
         "it picks those of the sizes that are not given.",
     )
     multiply_adds: Many | None = Field(
