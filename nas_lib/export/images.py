@@ -125,7 +125,7 @@ class ImageExporter(Exporter[ImageManifest]):
     def _valid(self) -> Array:
         """Validation images, `[N, h, w, C]`; of many some, evenly spread."""
         found = self._manifest
-        valid = check_images("valid", load_images(self._data.blob).valid, found, found.num_valid)
+        valid = check_images("valid", load_images(self._data).valid, found, found.num_valid)
         num = min(len(valid.images), _NUM_PICTURES)
         chosen = torch.linspace(0, len(valid.images) - 1, num).long()
         return valid.images[chosen].permute(0, 2, 3, 1).contiguous().numpy()

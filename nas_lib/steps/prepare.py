@@ -207,7 +207,12 @@ def _store_data(search: OpenSearch, stored: StoredSearch, read: _Read | None) ->
             f"{search.uri} was stopped before its data was stored, and the data has changed since: "
             "restore it, or start anew in another folder"
         )
-    search.store.objects.replace(layout.DATA_SEARCH, prepared.search_blob)
-    search.store.objects.replace(layout.DATA_TEST, prepared.test_blob)
+    objects = search.store.objects
+    for number, path in enumerate(prepared.search_shards):
+        objects.replace(layout.data_shard("search", number), path.read_bytes())
+    for number, path in enumerate(prepared.test_shards):
+        objects.replace(layout.data_shard("test", number), path.read_bytes())
+    objects.replace(layout.DATA_SEARCH, prepared.search_blob)
+    objects.replace(layout.DATA_TEST, prepared.test_blob)
     _note_files(search, files_hash, prepared)
     return search.store.settle(layout.DATA_MANIFEST, prepared.manifest)

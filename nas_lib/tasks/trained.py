@@ -7,12 +7,10 @@ import socket
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from nas_lib.blame import blamed_on_the_child
-from nas_lib.data import BlobInfo, LocalData, Manifest, cached_blob
+from nas_lib.data import BlobInfo, LocalData, Manifest, cached_blobs
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import files_hash, is_there
 from nas_lib.errors import CorruptStateError
@@ -298,10 +296,10 @@ class TrainedTask(Task, Generic[M]):
 def _fetch(
     store: SearchStore, part: layout.DataPart, blob: BlobInfo, shards: Sequence[BlobInfo]
 ) -> LocalData:
+    data = store.data.objects
     key = {"search": layout.DATA_SEARCH, "test": layout.DATA_TEST}[part]
-    keys = (layout.data_shard(part, number) for number in range(len(shards)))
-    return LocalData(_copied(store, key, blob), tuple(map(partial(_copied, store), keys, shards)))
-
-
-def _copied(store: SearchStore, key: str, blob: BlobInfo) -> Path:
-    return cached_blob(lambda: store.data.objects.get(key, at_most=blob.num_bytes), blob, key)
+    infos = {layout.data_shard(part, number): info for number, info in enumerate(shards)}
+    path, *rest = cached_blobs(
+        lambda key, num_bytes: data.get(key, at_most=num_bytes), {key: blob, **infos}
+    )
+    return LocalData(path, tuple(rest))

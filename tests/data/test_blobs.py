@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nas_lib.data import BlobInfo, cached_blob
+from nas_lib.data import BlobInfo, cached_blob, cached_blobs
 from nas_lib.errors import CorruptStateError, StoreError
 
 
@@ -97,3 +97,33 @@ def test_many_at_once_all_get_the_whole_file() -> None:
     for thread in threads:
         thread.join()
     assert found == [BLOB] * num_workers
+
+
+def test_several_blobs_are_fetched_one_by_one_as_far_as_they_are_missing() -> None:
+    blobs = {"data/search-00000.safetensors": b"one", "data/search-00001.safetensors": b"two!"}
+    infos = {key: BlobInfo.of(data) for key, data in blobs.items()}
+    asked = []
+
+    def fetch(key: str, num_bytes: int) -> bytes:
+        asked.append((key, num_bytes))
+        return blobs[key]
+
+    first, _ = cached_blobs(fetch, infos)
+    first.unlink()
+    found = cached_blobs(fetch, infos)
+
+    assert [path.read_bytes() for path in found] == [b"one", b"two!"]
+    keys = list(blobs)
+    assert asked == [(keys[0], 3), (keys[1], 4), (keys[0], 3)]
+
+
+def test_nothing_is_fetched_that_the_disk_has_no_room_for(
+    monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: (0, 0, INFO.num_bytes - 1))
+
+    def fetch(key: str, num_bytes: int) -> bytes:
+        raise AssertionError(key)
+
+    with pytest.raises(StoreError, match=f"a copy of the prepared data takes .* {cache}/data, whi"):
+        cached_blobs(fetch, {"data/search.safetensors": INFO})

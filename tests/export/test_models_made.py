@@ -119,7 +119,7 @@ def test_the_graph_gives_images_the_accuracy_that_the_child_has(
     from nas_lib.tasks.images.batches import load_images
 
     _, data = search.task.fetched(search.store)  # type: ignore[attr-defined]
-    valid = load_images(data.blob).valid
+    valid = load_images(data).valid
     model = open_model(f"{search.uri}/models/{info.id}")
 
     found = model.graph.run({"images": valid.images.permute(0, 2, 3, 1).numpy()})["logits"]

@@ -24,9 +24,10 @@ from nas_lib.config import (
     SharedConfig,
     StackConfig,
 )
+from nas_lib.data.tensors import MappedRows
 from nas_lib.shared_weights.norm import BatchNormMode, Fitted, Fitting
 from nas_lib.spaces import SpacePart
-from nas_lib.tasks.images.batches import ImageSplits
+from nas_lib.tasks.images.batches import ImageSplits, ImageTensors
 from nas_lib.tasks.images.workload import ImageWorkload
 
 MACRO = EnasMacroSpaceConfig(layers=3, shared=FiltersConfig(filters=6))
@@ -244,3 +245,21 @@ def test_statistics_of_the_batch_make_a_difference_and_so_does_refitting() -> No
 
     assert scores["refit"] > scores["running"]
     assert scores["batch"] > scores["running"]
+
+
+def test_images_in_shards_give_the_same_weights_and_scores() -> None:
+    def sharded(part: ImageTensors) -> ImageTensors:
+        return ImageTensors(MappedRows(part.images.split(20)), part.labels)
+
+    both = [
+        workload(images=images)
+        for images in (IMAGES, ImageSplits(sharded(IMAGES.train), sharded(IMAGES.valid)))
+    ]
+    for each in both:
+        learn(each, A, 1)
+    whole, in_shards = (
+        (each.score(A, mode="refit"), each.quick_score(B, number=1), each.network.state_dict())
+        for each in both
+    )
+    assert whole[:2] == in_shards[:2]
+    assert all(torch.equal(whole[2][name], in_shards[2][name]) for name in whole[2])

@@ -14,6 +14,7 @@ from searches import account, store_of
 import nas_lib
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import apply_overrides, parse_config, to_yaml
+from nas_lib.data import LocalData
 from nas_lib.engine import SearchHandle, search
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
@@ -100,7 +101,7 @@ def test_the_best_network_scores_what_the_search_says(finished: SearchHandle) ->
     assert finished.best is not None
     task, store = OpenSearch(finished.uri).task, store_of(finished)
     manifest = task.find_manifest(store)
-    images = load_images(Path(finished.uri) / layout.DATA_SEARCH).valid
+    images = load_images(LocalData(Path(finished.uri) / layout.DATA_SEARCH)).valid
 
     network = finished.best.network()
 
@@ -120,7 +121,7 @@ def test_a_network_whose_weights_were_not_kept_is_told(finished: SearchHandle) -
 
 def test_the_model_of_a_search_says_what_its_best_network_does(finished: SearchHandle) -> None:
     assert finished.best is not None
-    images = load_images(Path(finished.uri) / layout.DATA_SEARCH).valid
+    images = load_images(LocalData(Path(finished.uri) / layout.DATA_SEARCH)).valid
 
     model = finished.model()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +15,15 @@ from torch.nn.functional import one_hot
 from torch.nn.functional import pad as pad_images
 
 from nas_lib.config import AugmentConfig
-from nas_lib.data.tensors import check_tensor, load_tensors
+from nas_lib.data import LocalData
+from nas_lib.data.tensors import (
+    MappedRows,
+    TensorRows,
+    check_tensor,
+    joined,
+    load_rows,
+    load_tensors,
+)
 from nas_lib.errors import CorruptStateError
 from nas_lib.store import layout
 from nas_lib.tasks.images.preparation import ImageManifest
@@ -27,9 +34,12 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class ImageTensors:
-    """Images `[N, C, H, W]` (uint8 or float32) and their class indices `[N]` (int64)."""
+    """Images `[N, C, H, W]` (uint8 or float32) and their class indices `[N]` (int64).
 
-    images: Tensor
+    Large ones stay in files wherever the labels are; batches of them come to the same device.
+    """
+
+    images: TensorRows
     labels: Tensor
 
     def to(self, device: torch.device | str) -> ImageTensors:
@@ -38,9 +48,8 @@ class ImageTensors:
 
     def __add__(self, others: ImageTensors) -> ImageTensors:
         """Return these images and others."""
-        return ImageTensors(
-            torch.cat([self.images, others.images]), torch.cat([self.labels, others.labels])
-        )
+        labels_N = torch.cat([self.labels, others.labels])
+        return ImageTensors(joined(self.images, others.images), labels_N)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,26 +60,27 @@ class ImageSplits:
     valid: ImageTensors
 
 
-def load_images(path: Path) -> ImageSplits:
-    """Map a search blob's file into memory.
+def load_images(data: LocalData) -> ImageSplits:
+    """Map files with all that a search may see into memory.
 
     Raises:
-        CorruptStateError: The file is damaged, or no such blob.
+        CorruptStateError: A file is damaged, or no such blob.
     """
-    names = ("train_images", "train_labels", "valid_images", "valid_labels")
-    train_images, train_labels, valid_images, valid_labels = load_tensors(path, *names)
+    train_images, valid_images = load_rows(data, "train_images", "valid_images")
+    train_labels, valid_labels = load_tensors(data.blob, "train_labels", "valid_labels")
     return ImageSplits(
         ImageTensors(train_images, train_labels), ImageTensors(valid_images, valid_labels)
     )
 
 
-def load_test_images(path: Path) -> ImageTensors:
-    """Map a test blob's file into memory.
+def load_test_images(data: LocalData) -> ImageTensors:
+    """Map files with the test data into memory.
 
     Raises:
-        CorruptStateError: The file is damaged, or no such blob.
+        CorruptStateError: A file is damaged, or no such blob.
     """
-    images, labels = load_tensors(path, "test_images", "test_labels")
+    (images,) = load_rows(data, "test_images")
+    (labels,) = load_tensors(data.blob, "test_labels")
     return ImageTensors(images, labels)
 
 
@@ -99,7 +109,7 @@ def num_training_batches(num_images: int, batch_size: int) -> int:
 
 
 def training_batches(
-    images_NCHW: Tensor,
+    images_NCHW: TensorRows,
     labels_N: Tensor,
     *,
     batch_size: int,
@@ -114,7 +124,8 @@ def training_batches(
     The last batch may be smaller; one of a single image is left out, as BatchNorm needs two.
 
     Args:
-        images_NCHW: uint8 or float32, on any device; the batches are made there.
+        images_NCHW: uint8 or float32, on any device; the batches are made there. Of those in files
+            the rows of a batch are read first.
         labels_N: Class indices, on the same device.
         batch_size: Images per batch.
         augment: Random changes.
@@ -124,10 +135,16 @@ def training_batches(
         flipped_N: Which images are flipped in this epoch, where that is alternating.
     """
     order_N = torch.randperm(len(labels_N), generator=generator, device=generator.device)
-    order_N = order_N[: _num_used(len(labels_N), batch_size)].to(labels_N.device)
+    order_N = order_N[: _num_used(len(labels_N), batch_size)]
+    in_files = isinstance(images_NCHW, MappedRows)
+    rows_N = order_N.cpu() if in_files else order_N.to(labels_N.device)  # no waiting per batch
     standardise = _Standardise(images_NCHW, mean, std)
-    for index_B in torch.split(order_N, batch_size):
-        x_BCHW = standardise(images_NCHW[index_B])
+    for index_B, row_B in zip(
+        torch.split(order_N.to(labels_N.device), batch_size),
+        torch.split(rows_N, batch_size),
+        strict=True,
+    ):
+        x_BCHW = standardise(images_NCHW[row_B])
         flipped_B = None if flipped_N is None else flipped_N[index_B]
         yield augment_images(x_BCHW, augment, generator, flipped_B), labels_N[index_B]
 
@@ -169,7 +186,7 @@ def blend(x_BCHW: Tensor, y_BK: Tensor, order_B: Tensor, share: float) -> Batch:
     return x_BCHW[order_B].lerp(x_BCHW, share), y_BK[order_B].lerp(y_BK, share)
 
 
-def spread(images_NCHW: Tensor, most: int) -> Tensor:
+def spread(images_NCHW: TensorRows, most: int) -> Tensor:
     """Return so many images at most, from the whole length of all at equal distances."""
     num = min(most, len(images_NCHW))
     return images_NCHW[torch.arange(num, device=images_NCHW.device) * len(images_NCHW) // num]
@@ -181,7 +198,7 @@ def standardised(images_NCHW: Tensor, mean: Sequence[float], std: Sequence[float
 
 
 def evaluation_batches(
-    images_NCHW: Tensor,
+    images_NCHW: TensorRows,
     labels_N: Tensor,
     *,
     batch_size: int,
@@ -190,10 +207,9 @@ def evaluation_batches(
 ) -> Iterator[Batch]:
     """Yield every image once, in order and unchanged; arguments as in `training_batches`."""
     standardise = _Standardise(images_NCHW, mean, std)
-    for x_BCHW, y_B in zip(
-        torch.split(images_NCHW, batch_size), torch.split(labels_N, batch_size), strict=True
-    ):
-        yield standardise(x_BCHW), y_B
+    for first in range(0, len(labels_N), batch_size):
+        some = slice(first, first + batch_size)
+        yield standardise(images_NCHW[some]), labels_N[some]
 
 
 def augment_images(
@@ -280,7 +296,7 @@ def _num_used(num_images: int, batch_size: int) -> int:
 class _Standardise:
     """(x - mean) / std, where x of uint8 images is a fraction of 255."""
 
-    def __init__(self, images: Tensor, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, images: TensorRows, mean: Sequence[float], std: Sequence[float]) -> None:
         unit = 255.0 if images.dtype == torch.uint8 else 1.0
         self.mean_C11 = (torch.tensor(mean) * unit).to(images.device)[:, None, None]
         self.std_C11 = (torch.tensor(std) * unit).to(images.device)[:, None, None]

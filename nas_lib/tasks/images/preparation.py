@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.bounds import Side
 from nas_lib.config import ImageTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
 from nas_lib.data.allowance import Allowance
+from nas_lib.data.rows import Rows, num_bytes_of, pieces
 from nas_lib.records import STRICT
 from nas_lib.tasks.images.raw import LabelledImages
 from nas_lib.tasks.images.readers import read_images
 from nas_lib.tasks.images.splitting import split_images
 
-_Array = npt.NDArray[Any]
-
 _CHUNK = 1024  # images in float64 at a time
+_MOST_AT_ONCE = 256 * 2**20  # bytes of all images; of more, fewer at a time
+_VALUES_AT_ONCE = 2**22
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -64,11 +65,12 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
     raw = read_images(task.data, allowance)
     split = split_images(raw, task, seed=seed)
     mean, std = channel_statistics(split.train.images)
+    _, channels, height, width = split.train.images.shape
     manifest = partial(
         ImageManifest,
         source=raw.source,
         class_names=raw.class_names,
-        image_shape=split.train.images.shape[1:],
+        image_shape=(channels, height, width),
         dtype="uint8" if split.train.images.dtype == np.uint8 else "float32",
         num_train=len(split.train),
         num_valid=len(split.valid),
@@ -83,14 +85,15 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
         search=_arrays("train", split.train) | _arrays("valid", split.valid),
         test=_arrays("test", split.test),
         names=raw.class_names,
+        cut=("train_images", "valid_images", "test_images"),
     )
 
 
-def _arrays(name: str, part: LabelledImages) -> dict[str, _Array]:
-    return {f"{name}_images": np.ascontiguousarray(part.images), f"{name}_labels": part.labels}
+def _arrays(name: str, part: LabelledImages) -> dict[str, Rows]:
+    return {f"{name}_images": part.images, f"{name}_labels": part.labels}
 
 
-def channel_statistics(images: _Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_statistics(images: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of each channel, of uint8 images after division by 255.
 
     Args:
@@ -100,12 +103,20 @@ def channel_statistics(images: _Array) -> tuple[tuple[float, ...], tuple[float, 
         C means and C deviations. A channel that never varies has deviation 1, so that it can be
         divided by.
     """
-    chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
-    num_values = images[:, 0].size
-    pixels = (0, 2, 3)
-    mean = sum(chunk.sum(axis=pixels, dtype=np.float64) for chunk in chunks) / num_values
+    num_values = math.prod(images.shape) // images.shape[1]
+    num, axes = _num_at_once(images), (0, 2, 3)
+    sums = (piece.sum(axis=axes, dtype=np.float64) for piece in pieces(images, num))
+    mean = sum(sums) / num_values
     centre = mean[:, np.newaxis, np.newaxis]
-    variance = sum(((chunk - centre) ** 2).sum(axis=pixels) for chunk in chunks) / num_values
+    squares = (np.square(piece - centre).sum(axis=axes) for piece in pieces(images, num))
+    variance = sum(squares) / num_values
     unit = 255.0 if images.dtype == np.uint8 else 1.0
     std = np.where(variance > 0, np.sqrt(variance) / unit, 1.0)
     return tuple((mean / unit).tolist()), tuple(std.tolist())
+
+
+def _num_at_once(images: Rows) -> int:
+    """Return how many images are in float64 at a time; the last digits depend on it."""
+    if num_bytes_of(images) <= _MOST_AT_ONCE:
+        return _CHUNK
+    return max(1, _VALUES_AT_ONCE // math.prod(images.shape[1:]))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from nas_lib.data.rows import Indices, Rows, chosen, pieces
 from nas_lib.errors import DataError, one_line
 
 Labels = npt.NDArray[np.int64]
@@ -22,19 +23,20 @@ class LabelledImages:
     """Images and their classes.
 
     Attributes:
-        images: uint8 in [0, 255], or float32 of any range, `[N, C, H, W]`.
+        images: uint8 in [0, 255], or float32 of any range, `[N, C, H, W]`. Large ones are read a
+            piece at a time.
         labels: Index of each image's class, `[N]`.
     """
 
-    images: npt.NDArray[Any]
+    images: Rows
     labels: Labels
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, indices: npt.NDArray[np.intp]) -> LabelledImages:
-        """Return a copy of these examples, in this order."""
-        return LabelledImages(self.images[indices], self.labels[indices])
+    def take(self, indices: Indices) -> LabelledImages:
+        """Return these examples, in this order."""
+        return LabelledImages(chosen(self.images, indices), self.labels[indices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +122,17 @@ def _check_part(where: str, part: LabelledImages, num_classes: int) -> None:
             f"{where} images and labels must be equally many, "
             f"got {len(part.images)} images and {len(part.labels)} labels"
         )
-    if part.images.size == 0:
+    if 0 in part.images.shape:
         raise DataError(f"{where} images: expected at least one, got shape {part.images.shape}")
     lowest, highest = part.labels.min(), part.labels.max()
     if lowest < 0 or highest >= num_classes:
         raise DataError(f"{where} labels must lie in [0, {num_classes}), got {lowest} to {highest}")
-    if not np.isfinite(part.images).all():
+    if part.images.dtype.kind == "f" and not _is_finite(part.images):
         raise DataError(f"{where} images must be finite numbers, got NaN or infinity")
+
+
+def _is_finite(images: Rows) -> bool:
+    return all(np.isfinite(piece).all() for piece in pieces(images))
 
 
 def _kind(part: LabelledImages) -> str:

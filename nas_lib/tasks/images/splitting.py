@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas_lib.config import ImageTaskConfig
+from nas_lib.data.rows import pieces
 from nas_lib.errors import DataError, one_line
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
@@ -140,9 +141,10 @@ def _rank_within_class(labels_N: npt.NDArray[np.int64]) -> _Indices:
 
 def _by_content(part: LabelledImages) -> _Indices:
     """Return the indices of images in an order that only images and labels determine, `[N]`."""
+    images = (image for piece in pieces(part.images) for image in piece)
     keys = [
         (hashlib.blake2b(image.tobytes(), digest_size=16).digest(), label)
-        for image, label in zip(part.images, part.labels.tolist(), strict=True)
+        for image, label in zip(images, part.labels.tolist(), strict=True)
     ]
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.intp)
 

@@ -139,7 +139,7 @@ class ImageTask(TrainedTask[ImageManifest]):
         from nas_lib.tasks.images.batches import check_images, load_test_images
         from nas_lib.tasks.images.trainer import predicted
 
-        images = check_images("test", load_test_images(data.blob), manifest, manifest.num_test)
+        images = check_images("test", load_test_images(data), manifest, manifest.num_test)
         classes = predicted(network, images, mean=manifest.mean, std=manifest.std)
         pairs = Counter(zip(images.labels.tolist(), classes.tolist(), strict=True))
         num_right = sum(num for (true, other), num in pairs.items() if true == other)
@@ -167,7 +167,7 @@ def _images(data: LocalData, manifest: ImageManifest) -> ImageSplits:
     """Return all that a search may see, as the manifest says."""
     from nas_lib.tasks.images.batches import check_images, load_images
 
-    images = load_images(data.blob)
+    images = load_images(data)
     check_images("train", images.train, manifest, manifest.num_train)
     check_images("valid", images.valid, manifest, manifest.num_valid)
     return images

@@ -12,7 +12,7 @@ from image_files import random_images
 from safetensors.numpy import load, save
 
 from nas_lib.config import ImageTaskConfig
-from nas_lib.data import BlobInfo
+from nas_lib.data import BlobInfo, LocalData
 from nas_lib.errors import CorruptStateError
 from nas_lib.tasks.images.batches import (
     ImageTensors,
@@ -28,12 +28,12 @@ def test_tensors_equal_the_arrays_that_were_prepared(tmp_path: Path) -> None:
     search, test = tmp_path / "search.safetensors", tmp_path / "test.safetensors"
     search.write_bytes(digits.search_blob)
     test.write_bytes(digits.test_blob)
-    images, arrays = load_images(search), load(digits.search_blob)
+    images, arrays = load_images(LocalData(search)), load(digits.search_blob)
     np.testing.assert_array_equal(images.train.images.numpy(), arrays["train_images"])
     np.testing.assert_array_equal(images.train.labels.numpy(), arrays["train_labels"])
     np.testing.assert_array_equal(images.valid.images.numpy(), arrays["valid_images"])
     assert images.train.labels.dtype == torch.int64
-    assert len(load_test_images(test).labels) == digits.manifest.num_test
+    assert len(load_test_images(LocalData(test)).labels) == digits.manifest.num_test
 
 
 def test_images_and_labels_move_to_a_device_together() -> None:
@@ -47,7 +47,7 @@ def test_images_are_mapped_from_the_file_and_not_copied(tmp_path: Path) -> None:
     part = {"train_images": random_images(2000, 3, 32, 32), "train_labels": labels}
     path.write_bytes(save(part | {"valid_images": part["train_images"], "valid_labels": labels}))
     own_before = _own_memory()
-    images = load_images(path).train.images
+    images = load_images(LocalData(path)).train.images
     total = int(images.sum(dtype=torch.int64))  # reads every page
     assert total == int(part["train_images"].sum(dtype=np.int64))
     start, end = _mapping_of(path)
@@ -58,12 +58,12 @@ def test_images_are_mapped_from_the_file_and_not_copied(tmp_path: Path) -> None:
 @pytest.mark.parametrize("load_it", [load_images, load_test_images])
 @pytest.mark.parametrize("content", [b"", b"no safetensors at all", save({})])
 def test_a_damaged_file_is_named(
-    tmp_path: Path, load_it: Callable[[Path], object], content: bytes
+    tmp_path: Path, load_it: Callable[[LocalData], object], content: bytes
 ) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
     with pytest.raises(CorruptStateError, match=r"x\.safetensors: expected prepared"):
-        load_it(path)
+        load_it(LocalData(path))
 
 
 def _own_memory() -> int:

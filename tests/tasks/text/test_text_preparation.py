@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_lib.config import TextFilesData, TextTaskConfig
-from nas_lib.data import BlobInfo, Prepared
+from nas_lib.data import BlobInfo, LocalData, Prepared
 from nas_lib.errors import CorruptStateError, DataError
 from nas_lib.records import from_json, to_json
 from nas_lib.tasks.images.batches import load_images
@@ -199,7 +199,7 @@ def test_images_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "search.safetensors"
     path.write_bytes(prepare_text(write_texts(tmp_path), AMPLE).search_blob)
     with pytest.raises(CorruptStateError, match="expected prepared data with train_images"):
-        load_images(path)
+        load_images(LocalData(path))
     path.write_bytes(b"{")
     with pytest.raises(CorruptStateError, match="expected prepared data with train and valid"):
         load_text(path)

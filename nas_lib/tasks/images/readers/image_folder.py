@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from nas_lib.config import ImageFolderData
 from nas_lib.data.allowance import Allowance
+from nas_lib.data.copies import require_space
 from nas_lib.data.paths import existing_folder
+from nas_lib.data.rows import chosen, is_large, on_disk
 from nas_lib.errors import DataError, one_line
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
 from nas_lib.tasks.images.readers.class_folders import (
@@ -94,25 +96,33 @@ def _decode(
 ) -> _Decoded:
     shape = (1 if config.grey else 3, config.size, config.size)
     reader = PictureReader(shape, background=config.background, allowance=allowance)
-    allowance.take(len(files) * math.prod(shape), source)
-    images = np.empty((len(files), *shape), np.uint8)
-    facts, deep = {}, {}
+    images = _new_images((len(files), *shape), allowance, source)
+    facts = {}
     for index, picture in enumerate(reader.read_all(files)):
         if picture is None:
             continue
         facts[files[index]] = picture.facts
-        if picture.facts.bits == 32:
-            allowance.take(picture.pixels.nbytes, source)
-            deep[index] = picture.pixels
-        else:
+        if picture.facts.bits < 32:
             images[index] = picture.pixels
-    limits = [each.limits for each in facts.values() if each.bits == 32]
-    range_32 = _range(limits) if limits else None
-    for index, pixels in deep.items():
-        assert range_32 is not None
-        images[index] = to_bytes(pixels, range_32)
+    deep = [index for index, path in enumerate(files) if path in facts and facts[path].bits == 32]
+    range_32 = _range([facts[files[index]].limits for index in deep]) if deep else None
+    pictures = reader.read_all([files[index] for index in deep])  # again, now that all are known
+    for index, picture in zip(deep, pictures, strict=True):
+        if picture is None or range_32 is None:
+            raise DataError(f"{one_line(files[index])}: became another file while it was read")
+        images[index] = to_bytes(picture.pixels, range_32)
     others = tuple(path for path in files if path not in facts)
     return _Decoded(images, facts, {path: i for i, path in enumerate(files)}, others, range_32)
+
+
+def _new_images(shape: tuple[int, ...], allowance: Allowance, source: str) -> npt.NDArray[np.uint8]:
+    """Return an array for images: in memory, or where they are large on the disk."""
+    num_bytes = math.prod(shape)
+    if is_large(num_bytes):
+        require_space(2 * num_bytes, source)  # and all of it again in shards
+        return on_disk(shape, np.uint8)
+    allowance.take(num_bytes, source)
+    return np.empty(shape, np.uint8)
 
 
 def _range(limits: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -142,7 +152,7 @@ def _labelled(
         if path in decoded.facts
     ]
     indices, labels = np.array(pictures, np.int64).reshape(-1, 2).T
-    return LabelledImages(decoded.images[indices], np.ascontiguousarray(labels))
+    return LabelledImages(chosen(decoded.images, indices), np.ascontiguousarray(labels))
 
 
 def _notices(found: ClassFolders, decoded: _Decoded) -> Iterator[str]:

@@ -9,13 +9,14 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from PIL import ExifTags, Image
 from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError, one_line
 from nas_lib.training.machine import num_cpus
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 MAX_PIXELS: Final = 2**30 // 4 // 3
 """Of one picture: 89 megapixels, from where on Pillow takes it for an attack."""
@@ -34,6 +38,7 @@ _FORMATS: Final = (
 )
 """Those that begin with bytes of their own and are decoded without another program."""
 _BYTES_PER_PIXEL: Final = 8  # Pillow has at most 4, twice while it converts
+_MOST_WAITING: Final = 64  # pictures that were decoded before their turn
 _LARGE: Final = 2**24  # pixels; decoded one at a time, so that threads do not add up
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -104,7 +109,7 @@ class PictureReader:
         """Yield what `read` returns for each path; what libraries warn of is not shown."""
         with warnings.catch_warnings(), ThreadPoolExecutor(num_cpus()) as threads:
             warnings.simplefilter("ignore")
-            yield from threads.map(self.read, paths)  # Pillow decodes outside of Python's lock
+            yield from _in_order(threads, self.read, paths)  # Pillow decodes outside Python's lock
 
     def read(self, path: Path) -> Picture | None:
         """Return the picture in a file, None where there is none.
@@ -206,6 +211,17 @@ class PictureReader:
         size = (self._height, self._width) if is_on_its_side else (self._width, self._height)
         small = image.resize(size, Image.Resampling.BILINEAR)
         return small if turn is None else small.transpose(turn)
+
+
+def _in_order(threads: Executor, work: Callable[[A], T], items: Iterable[A]) -> Iterator[T]:
+    """Yield what work makes of each item; only some of them wait until they are asked for."""
+    waiting: deque[Future[T]] = deque()
+    for item in items:
+        waiting.append(threads.submit(work, item))
+        if len(waiting) > _MOST_WAITING:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def to_bytes(values: npt.NDArray[Any], limits: tuple[float, float]) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,127 @@
+"""Arrays that need not fit into memory: some rows of them at a time, or all of them on the disk."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from nas_lib.data.allowance import PIECE
+from nas_lib.data.copies import copies_folder, written
+
+_LARGE: Final = 256 * 2**20
+_PIECE_BYTES: Final = 16 * 2**20
+
+_Array = npt.NDArray[Any]
+Indices = npt.NDArray[np.intp]
+Which = slice | Indices
+"""Rows that follow each other, or some in any order."""
+
+
+class Rows(Protocol):
+    """What an array can do by rows: one of numpy's, or one that is made as it is read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its axes."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of its elements."""
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+
+    def __getitem__(self, rows: Which, /) -> Any:
+        """Return some rows as a numpy array, which may be a view."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenRows:
+    """Some rows of an array in another order; they are copied when they are read.
+
+    Attributes:
+        array: The array.
+        order: Which of its rows.
+    """
+
+    array: Rows
+    order: Indices
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its axes."""
+        return (len(self.order), *self.array.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of its elements."""
+        return self.array.dtype
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.order)
+
+    def __getitem__(self, rows: Which, /) -> Any:
+        """Return a copy of some rows."""
+        return self.array[self.order[rows]]
+
+
+def is_large(num_bytes: int) -> bool:
+    """Say whether so much of a data set is not to be in memory at once."""
+    return num_bytes > _LARGE
+
+
+def chosen(rows: Rows, order: Indices) -> Rows:
+    """Return a copy of some rows, in this order; of large ones it is made when they are read."""
+    later = ChosenRows(rows, order)
+    return later if is_large(num_bytes_of(rows)) else later[:]
+
+
+def num_bytes_of(rows: Rows) -> int:
+    """Return how much memory all rows would take."""
+    return math.prod(rows.shape) * rows.dtype.itemsize
+
+
+def pieces(rows: Rows, num: int | None = None) -> Iterator[_Array]:
+    """Yield so many rows at a time, the last time the rest.
+
+    Args:
+        rows: All of them.
+        num: How many; unset, as many as take little memory.
+    """
+    num = num or max(1, _PIECE_BYTES * len(rows) // max(1, num_bytes_of(rows)))
+    for first in range(0, len(rows), num):
+        yield rows[first : first + num]
+
+
+def on_disk(shape: tuple[int, ...], dtype: npt.DTypeLike) -> _Array:
+    """Return a new array that lies in a file without a name, which is gone when nobody uses it.
+
+    So the kernel can write its pages away and drop them; they are no memory of this process's own.
+
+    Raises:
+        StoreError: The disk has no room for it.
+    """
+    num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    folder = copies_folder()
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            _reserve(file, num_bytes)  # a page for which the disk is full ends a process
+            return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def _reserve(file: IO[bytes], num_bytes: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, num_bytes)
+        return
+    for first in range(0, num_bytes, PIECE):
+        file.write(bytes(min(PIECE, num_bytes - first)))
+    file.flush()
