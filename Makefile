@@ -32,7 +32,9 @@ demo: $(READY) ## Search a network for handwritten digits, from the start (minut
 	rm -rf runs/demo
 	$(BIN)/nas search digits --store runs/demo --workers 2
 
+# Hundreds of processes are started there, and none is to compile all of nas_lib anew.
 .PHONY: test
+test: export PYTHONDONTWRITEBYTECODE :=
 test: lint ## Lint and run the whole test suite
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
