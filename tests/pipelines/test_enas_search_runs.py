@@ -73,6 +73,7 @@ def scores_read(view: SearchView) -> list[tuple[str, float]]:
     return sorted((reading.child, reading.score) for reading in view.test)
 
 
+@pytest.mark.usefixtures("warm")
 def test_runs_with_ticks_of_an_epoch_give_what_the_command_gives_in_one_go_and_then_a_model(
     by_command: SearchView, tmp_path: Path
 ) -> None:

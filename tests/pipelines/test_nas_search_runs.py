@@ -57,6 +57,7 @@ def ended(uri: str) -> tuple[list[tuple[str, str, float]], bytes]:
     return accounted(uri), store.objects.get(layout.shard(0, newest))
 
 
+@pytest.mark.usefixtures("warm")
 def test_the_command_a_pod_and_tasks_do_a_round_each_and_then_comes_a_model(
     s3_uri: str, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ TABULAR = {
 }
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_finished_search_starts_no_training(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_finished_search_starts_no_training(
     assert len(view_search(OpenSearch(uri)).rows) == 4
 
 
+@pytest.mark.usefixtures("warm")
 def test_the_next_tick_finishes_what_a_dead_task_left_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

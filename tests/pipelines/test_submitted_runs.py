@@ -60,6 +60,7 @@ def execute(server: FakeKubeflow, run_id: str) -> None:
     components.load_component_from_text(text)(**parameters)
 
 
+@pytest.mark.usefixtures("warm")
 def test_two_replicas_are_two_runs_of_one_search_that_a_laptop_finishes(
     server: FakeKubeflow, nas: Nas, s3_uri: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
