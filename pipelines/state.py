@@ -10,6 +10,9 @@ from kfp.dsl import PipelineTask
 from kfp.dsl.base_component import BaseComponent
 from kfp.dsl.python_component import PythonComponent
 from kfp.dsl.tasks_group import TasksGroup
+from kfp_nas.pipelines.callers import tell_at_once
+
+tell_at_once()
 
 RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
 TASK_TIMEOUT_S = 24 * 3600  # of one pod: a child that hangs must not hold its round for ever
