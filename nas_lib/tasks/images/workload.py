@@ -29,6 +29,7 @@ from nas_lib.tasks.images.batches import (
     alternating_flips,
     evaluation_batches,
     num_training_batches,
+    soon,
     training_batches,
 )
 from nas_lib.tasks.images.preparation import ImageManifest
@@ -91,7 +92,8 @@ class ImageWorkload:
         flipped_N = alternating_flips(
             len(self._train.labels), seed=seed_for(self._seed, Stream.SHARED_FLIPS), epoch=epoch
         ).to(self._device)
-        for x_BCHW, y_B in self._training_batches(self._weights.augment, generator, flipped_N):
+        batches = self._training_batches(self._weights.augment, generator, flipped_N)
+        for x_BCHW, y_B in soon(batches, self._train.images, self._weights.batch_size):
             yield Batch(x_BCHW, y_B)
 
     def loss(self, batch: Batch, tokens: Tokens) -> tuple[Tensor, Tensor]:

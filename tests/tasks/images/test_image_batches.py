@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from nas_lib.config import AugmentConfig
+from nas_lib.data.tensors import MappedRows, TensorRows
 from nas_lib.tasks.images.batches import (
     Batch,
     alternating_flips,
@@ -16,6 +19,7 @@ from nas_lib.tasks.images.batches import (
     evaluation_batches,
     mixed,
     num_training_batches,
+    soon,
     spread,
     standardised,
     training_batches,
@@ -328,3 +332,42 @@ def test_some_images_are_spread_over_all_and_standardised() -> None:
     assert some[:, 0, 0, 0].tolist() == [0, 2, 5, 7]
     assert torch.equal(spread(images, 11), images)
     assert standardised(some, [1.0], [2.0])[:, 0, 0, 0].tolist() == [-0.5, 0.5, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("size", "is_in_shards", "is_ahead"), [(74, False, True), (73, False, False), (74, True, True)]
+)
+def test_batches_are_made_in_another_thread_where_images_are_large(
+    size: int, is_in_shards: bool, is_ahead: bool
+) -> None:
+    # 64 x 3 x 74 x 74 are 1,051,392 numbers, 2^20 are 1,048,576
+    images: TensorRows = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+    if is_in_shards:
+        images = MappedRows([images])
+    threads = []
+
+    def make() -> Iterator[int]:
+        threads.append(threading.get_ident())
+        yield 5
+
+    assert list(soon(make(), images, 64)) == [5]
+    assert (threads[0] != threading.get_ident()) == is_ahead
+
+
+def test_images_of_shards_are_batched_as_those_in_memory() -> None:
+    images, labels = numbered(23)
+    in_shards = MappedRows(images.split(5))
+    settings: dict[str, Any] = {"batch_size": 4, "augment": AugmentConfig(pad=1), **AS_IS}
+    for mine, its in zip(
+        training_batches(in_shards, labels, generator=seeded(3), **settings),
+        training_batches(images, labels, generator=seeded(3), **settings),
+        strict=True,
+    ):
+        assert torch.equal(mine[0], its[0])
+        assert torch.equal(mine[1], its[1])
+    for mine, its in zip(
+        evaluation_batches(in_shards, labels, batch_size=7, **AS_IS),
+        evaluation_batches(images, labels, batch_size=7, **AS_IS),
+        strict=True,
+    ):
+        assert torch.equal(mine[0], its[0])

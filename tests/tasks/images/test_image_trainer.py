@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from toy_images import IMAGES, MANIFEST, PLAN, children, image_trainer
 
 from nas_lib.config import AugmentConfig
+from nas_lib.data.tensors import MappedRows
 from nas_lib.errors import ArchitectureError
 from nas_lib.networks import ImageNetwork
 from nas_lib.records import EpochMetrics
 from nas_lib.spaces import MicroPlan, RnnPlan
+from nas_lib.tasks.images import batches
 from nas_lib.tasks.images.batches import ImageSplits, ImageTensors
 from nas_lib.tasks.images.trainer import ImageTrainer, evaluate, predicted
 from nas_lib.training.epoch_trainer import DivergedError
@@ -366,3 +368,30 @@ class TestEvaluation:
         assert not network.training
         assert norm.running_mean is not None
         assert norm.running_mean.tolist() == [0.0]
+
+
+def test_large_images_give_the_same_weights_from_shards_and_another_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def sharded(part: ImageTensors) -> ImageTensors:
+        return ImageTensors(MappedRows(part.images.split(20)), part.labels)
+
+    in_shards = ImageSplits(sharded(IMAGES.train), sharded(IMAGES.valid))
+    settings: dict[str, Any] = {
+        "mixup": 0.3,
+        "dropout": 0.2,
+        "include_validation": True,
+        "augment": AugmentConfig(pad=1, flip="alternating", cutout=2),
+    }
+    trainers = []
+    for images, least in ((IMAGES, math.inf), (in_shards, 0)):
+        monkeypatch.setattr(batches, "_WORTH_A_THREAD", least)
+        trainers.append(image_trainer(children(**settings), images=images))
+        for _ in range(2):
+            trainers[-1].run_epoch()
+
+    whole, other = trainers
+    for mine, its in zip(other.epochs, whole.epochs, strict=True):
+        assert replace(mine, seconds=its.seconds) == its
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, other.network.state_dict()[name])
