@@ -95,6 +95,19 @@ check-manifests: $(READY) $(CHECKOV) ## Run checkov over each overlay of manifes
 	for file in build/manifests/*.yaml; do \
 		$(CHECKOV) --config-file manifests/checkov.yaml --file "$$file" || exit 1; done
 
+# Likewise: torchvision, which timm imports, goes with one release of torch, on some machines not
+# with ours.
+TIMM := .venv-timm/bin
+$(TIMM):
+	$(PYTHON) -m venv .venv-timm
+	$@/pip install --quiet --disable-pip-version-check \
+		timm==1.0.31 torch==2.14.1 torchvision==0.29.1 numpy==2.4.6 || { rm -r .venv-timm; exit 1; }
+
+.PHONY: check-timm
+check-timm: $(READY) $(TIMM) ## Compare NASNet-A with timm's, the large one too
+	$(TIMM)/python tests/networks/timm_outputs.py build/timm.json --large
+	$(BIN)/pytest -m timm tests/networks/test_as_timm.py
+
 .PHONY: test-faults
 test-faults: $(READY) ## Break searches in every way known, at length (minutes)
 	$(BIN)/pytest -m '' tests/faults --account benchmarks/results/faults.json
