@@ -129,6 +129,7 @@ generated: $(READY) ## Write compiled pipelines and the components' READMEs agai
 	for family in nas enas; do for fanout in tasks jobs pod; do \
 		(cd pipelines/$${family}_search && $(CURDIR)/$(BIN)/nas compile $$family-search \
 			--fanout $$fanout) || exit; done; done
+	cd pipelines/transfer && $(CURDIR)/$(BIN)/nas compile transfer
 	$(BIN)/python -m kfp_nas.components.readme
 
 # What a release's images hold: each file by its hash, for Linux on x86-64 and Python 3.11.

@@ -48,10 +48,19 @@ def planned_run(
     """
     prepared = prepare_data(search_uri=search_uri, preset=preset, overrides=overrides, run=RUN)
     with_data_resources(with_state(prepared, **store))
+    return planned_after(
+        prepared, search_uri, replica=replica, ticks_per_run=ticks_per_run, store=store
+    ).outputs
+
+
+def planned_after(
+    prepared: PipelineTask, search_uri: str, *, replica: int, ticks_per_run: int, store: Store
+) -> PipelineTask:
+    """Plan what this run may do of a search that a task prepares; see `planned_run`."""
     planned = plan_rounds(
         search_uri=search_uri, replica=replica, rounds_per_run=ticks_per_run, run=RUN
     ).after(prepared)
-    return with_small_resources(with_state(planned, **store)).outputs
+    return with_small_resources(with_state(planned, **store))
 
 
 def ticks_pipeline(tick: Tick, *, called: str) -> BaseComponent:

@@ -24,6 +24,12 @@ workers_option = click.option(
     type=click.IntRange(1, 1024),
     help="Networks trained at once; by default one per GPU, or per CPU where there is none.",
 )
+transfer_option = click.option(
+    "--transfer",
+    "source",
+    metavar="SEARCH|CELL",
+    help="In place of a search, the transfer of these networks to CONFIG's task (nas transfer).",
+)
 config_argument = click.argument("config", metavar="CONFIG")
 
 
@@ -46,17 +52,19 @@ def _document(config: str) -> tuple[Any, str]:
 
 
 def load_transfer(
-    source: str,
+    source: str | None,
     config: str,
     overrides: tuple[str, ...],
     *,
     top: int | None = None,
     networks: tuple[str, ...] = (),
 ) -> SearchConfig:
-    """Return the configuration of a transfer to the task of a configuration.
+    """Return the configuration of a transfer to the task of a configuration; itself if of none.
 
     What of that has no meaning there is said on standard error.
     """
+    if source is None:
+        return load(config, overrides)
     from nas_lib.config_file import parse_override
     from nas_lib.steps import transferred
 

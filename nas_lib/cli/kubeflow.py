@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nas_lib.cli.configuring import config_argument, load, set_option
+from nas_lib.cli.configuring import config_argument, load_transfer, set_option, transfer_option
 from nas_lib.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
 
 FAN_OUTS = ("tasks", "jobs", "pod")
 """Those of `FanOut`, which takes a while to import."""
-FAMILIES = ("nas-search", "enas-search")
+FAMILIES = ("nas-search", "enas-search", "transfer")
 """Those of `nas_lib.cluster.package`, likewise."""
 
 
 @click.command()
 @config_argument
 @click.option("--store", required=True, help="Where the search is to lie.")
+@transfer_option
 @set_option
-def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
+def prepare(config: str, store: str, source: str | None, overrides: tuple[str, ...]) -> None:
     """Create the search of a CONFIG and store its data, without training anything.
 
     For data that lies on this machine and a search that runs elsewhere: pods then take the data
     from the store.
     """
-    settings = load(config, overrides)
+    settings = load_transfer(source, config, overrides)
 
     from nas_lib import steps
     from nas_lib.open_search import OpenSearch
@@ -48,9 +49,8 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
 @click.option(
     "--fanout",
     type=click.Choice(FAN_OUTS),
-    default="tasks",
-    show_default=True,
-    help="Children are a task each, a Job each, or all in one pod.",
+    help="Children are a task each (the usual), a Job each, or all in one pod; of transfer, a Job "
+    "each.",
 )
 @click.option("--image", help="The image that all tasks run in; by default NAS_IMAGE.")
 @click.option(
@@ -60,7 +60,7 @@ def prepare(config: str, store: str, overrides: tuple[str, ...]) -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="By default <pipeline>.yaml.")
 def compile_pipeline(
     family: str,
-    fanout: FanOut,
+    fanout: FanOut | None,
     image: str | None,
     kubernetes: bool,
     namespace: str | None,
@@ -68,11 +68,12 @@ def compile_pipeline(
 ) -> None:
     """Compile a PIPELINE to YAML for the Kubeflow UI, or for kubectl.
 
-    It is nas-search, or for searches by shared weights enas-search.
+    It is nas-search, or for searches by shared weights enas-search; or transfer, of networks that
+    were found elsewhere.
     """
     from nas_lib.cluster import package
 
-    name = package.pipeline_name(family, fanout)
+    name = package.pipeline_name(family, fanout or package.usual_fanout(family))
     path = output or Path(f"{name.replace('-', '_')}.yaml")
     if path.suffix != ".yaml":
         raise ConfigError(f"cannot write {one_line(path)}: its name should end with .yaml")

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from nas_lib.cli.configuring import load, load_stored, print_json, set_option
+from nas_lib.cli.configuring import (
+    load_stored,
+    load_transfer,
+    print_json,
+    set_option,
+    transfer_option,
+)
 from nas_lib.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -50,6 +56,7 @@ _SUBMIT_OPTIONS = (
     click.option("--store-secret", help="Secret with the store's keys, if not nas-store."),
     click.option("--store-settings", help="ConfigMap with the store's address, if not nas-store."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    transfer_option,
     set_option,
 )
 
@@ -183,6 +190,7 @@ def _submission(
     *,
     config: str | None,
     store: str,
+    source: str | None,
     overrides: tuple[str, ...],
     per_run: int | None,
     store_secret: str | None,
@@ -195,7 +203,11 @@ def _submission(
     names = {"store_secret": store_secret, "store_settings": store_settings}
     options = {name: value for name, value in names.items() if value is not None}
     if config is not None:
-        return new_submission(store, load(config, overrides), options, per_run=per_run)
+        return new_submission(
+            store, load_transfer(source, config, overrides), options, per_run=per_run
+        )
+    if source is not None:
+        raise click.UsageError("name a CONFIG whose task --transfer is for")
     settings = load_stored(store, overrides)
     changes = dict(map(parse_override, overrides))
     return next_submission(store, settings, changes, options, per_run=per_run)

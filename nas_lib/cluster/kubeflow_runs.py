@@ -116,7 +116,7 @@ def defaults_of(spec: Mapping[str, Any] | None) -> dict[str, Any]:
 def _search(answer: Any, defaults: Mapping[str, Any]) -> tuple[str | None, int]:
     """Return search and replica; no search for a run of another pipeline."""
     arguments = {**defaults, **arguments_of(answer)}
-    is_ours = any(form.per_run in arguments for form in pipeline_forms())
+    is_ours = any(name in arguments for form in pipeline_forms() for name in form.own_fields)
     if "search_uri" not in arguments or not is_ours:
         return None, 0
     return str(arguments["search_uri"]).rstrip("/"), int(arguments.get("replica", 0))

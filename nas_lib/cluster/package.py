@@ -10,14 +10,19 @@ from typing import Any
 from nas_lib import __version__
 from nas_lib.config import MOST_TASKS, FanOut, SearchConfig
 from nas_lib.errors import ConfigError, MissingExtraError, one_line
-from nas_lib.procedures import pipeline_form, pipeline_forms, procedure_of
+from nas_lib.procedures import PipelineForm, pipeline_form, pipeline_forms, procedure_of
 
 FAMILIES = tuple(form.name for form in pipeline_forms())
 """Of pipelines: one for each procedure, in which every fan-out is a pipeline."""
 
 
 def pipeline_name(family: str, fanout: FanOut) -> str:
-    """Return the name of the pipeline of this family whose children become pods in this way."""
+    """Return the name of the pipeline of this family whose children become pods in this way.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    fanout = _fanout(_form(family), fanout)
     return family if fanout == "tasks" else f"{family}-{fanout}"
 
 
@@ -27,9 +32,31 @@ def pipeline_of(config: SearchConfig) -> str:
     Raises:
         ConfigError: Its procedure does not run on Kubeflow.
     """
+    form = pipeline_form(config)
     fits = procedure_of(config).children_per_round <= MOST_TASKS
-    fanout = config.resources.fanout or ("tasks" if fits else "jobs")
-    return pipeline_name(pipeline_form(config).name, fanout)
+    fanout = config.resources.fanout or (form.fanouts[0] if fits else "jobs")
+    return pipeline_name(form.name, fanout)
+
+
+def usual_fanout(family: str) -> FanOut:
+    """Return how children of this family's pipelines become pods where nobody says it."""
+    return _form(family).fanouts[0]
+
+
+def _form(family: str) -> PipelineForm:
+    return next(form for form in pipeline_forms() if form.name == family)
+
+
+def _fanout(form: PipelineForm, fanout: FanOut) -> FanOut:
+    """Return the fan-out, if there is a pipeline of it.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if fanout not in form.fanouts:
+        there = " and ".join(form.fanouts)
+        raise ConfigError(f"the pipeline {form.name} has the fan-out {there} only, got {fanout}")
+    return fanout
 
 
 def compile_pipeline(pipeline: str, path: Path, *, image: str | None = None) -> None:

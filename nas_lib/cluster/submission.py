@@ -121,5 +121,8 @@ def _submission(
             "exists in one process only"
         )
     form = pipeline_form(config)
+    if per_run is not None and not form.per_run:
+        raise ConfigError(f"a run of the pipeline {form.name} does all that there is to do")
     number = form.per_run_default if per_run is None else per_run
-    return Submission(search_uri.rstrip("/"), config, {**arguments, form.per_run: number})
+    own = {**form.left_open, **({form.per_run: number} if form.per_run else {})}
+    return Submission(search_uri.rstrip("/"), config, {**arguments, **own})

@@ -11,7 +11,7 @@ from nas_lib.pods.training import (
     train_children,
     train_shared_weights,
 )
-from nas_lib.pods.whole_run import plan_rounds, prepare_data, write_report
+from nas_lib.pods.whole_run import plan_rounds, prepare_data, transfer_cells, write_report
 
 __all__ = [
     "Log",
@@ -27,5 +27,6 @@ __all__ = [
     "train_child_in_job",
     "train_children",
     "train_shared_weights",
+    "transfer_cells",
     "write_report",
 ]

@@ -20,7 +20,7 @@ from nas_lib.store.environment import kept_in
 from nas_lib.store.patience import patience_with
 from nas_lib.streams import quiet
 
-_MAY_BE_FIRST = ("prepare_data", "write_report")
+_MAY_BE_FIRST = ("prepare_data", "transfer_cells", "write_report")
 """Steps before which none of the run need have reached the store: the report comes in any case."""
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from nas_lib import steps
 from nas_lib.config import SearchConfig
-from nas_lib.config_file import resolve_config
+from nas_lib.config_file import PRESET_AND_OVERRIDES, dotted, resolve_config
 from nas_lib.data import Manifest
 from nas_lib.errors import ConfigError, CorruptStateError
 from nas_lib.open_search import OpenSearch
 from nas_lib.pods.final_training import close_finals
 from nas_lib.pods.log import say
 from nas_lib.pods.notes import note_plan, tell
+from nas_lib.presets import preset as preset_named
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import layout, lease
@@ -27,8 +28,57 @@ def prepare_data(
 
     A new budget is noted for `plan_rounds` of the same run, which finds out whether it may count.
     """
-    stored = search.store.config() if search.store.find_search() else None
+    stored = _stored(search)
     config = resolve_config(preset, overrides, stored=stored)
+    return _prepared(search, config, stored, run=run, step="prepare_data")
+
+
+def transfer_cells(
+    search: OpenSearch, *, source: str, preset: str, overrides: Mapping[str, Any], run: str
+) -> Manifest | None:
+    """Create the transfer of a source's networks to a preset's task, or continue it.
+
+    Args:
+        search: The transfer.
+        source: Where a finished search lies, or the name of published cells; empty where preset
+            and overrides are a transfer already, as `nas submit` makes them.
+        preset: What it is for; empty continues what is stored.
+        overrides: Settings that differ.
+        run: This run.
+
+    Raises:
+        ConfigError: The source cannot be transferred, or preset and overrides are no transfer.
+    """
+    stored = _stored(search)
+    if source and preset:
+        document, changes = preset_named(preset).model_dump(mode="json"), dotted(overrides)
+        found = steps.transferred(source, document, changes=changes, called=PRESET_AND_OVERRIDES)
+        if found.notice:
+            say(found.notice)
+        return _prepared(search, found.config, stored, run=run, step="transfer_cells")
+    config = resolve_config(preset, overrides, stored=stored)
+    kind = (config or stored or SearchConfig()).search.kind
+    if kind != "transfer":
+        raise ConfigError(
+            f"this is search.kind {kind}, and no transfer: name a source of networks, and a preset "
+            "that says what they are for"
+        )
+    return _prepared(search, config, stored, run=run, step="transfer_cells")
+
+
+def _stored(search: OpenSearch) -> SearchConfig | None:
+    return search.store.config() if search.store.find_search() else None
+
+
+def _prepared(
+    search: OpenSearch,
+    config: SearchConfig | None,
+    stored: SearchConfig | None,
+    *,
+    run: str,
+    step: str,
+) -> Manifest | None:
+    """Create or continue a search of a configuration, or what is stored."""
     if config is not None and stored is None and not search.task_of(config).has_data():
         path = getattr(config.task.data, "path", "")
         raise ConfigError(
@@ -37,7 +87,7 @@ def prepare_data(
         )
 
     def warn(message: str) -> None:
-        search.store.note_problem(run=run, step="prepare_data", message=message)
+        search.store.note_problem(run=run, step=step, message=message)
         say(message)
 
     manifest = steps.prepare_data(search, config=config, warn=warn, settles=False)

@@ -7,12 +7,12 @@ their results by `steps.aggregate_rewards`; the procedure says what comes before
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar, get_args
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import SearchConfig
+from nas_lib.config import FanOut, SearchConfig
 from nas_lib.config.procedures import ProcedurePart
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
@@ -32,15 +32,24 @@ class PipelineForm:
 
     Attributes:
         name: Of the pipeline whose children are a task each.
-        per_run: The field that says how many ticks a run may do.
+        per_run: The field that says how many ticks a run may do; empty where it does all.
         per_run_default: What it says where nobody changes it.
         has_replicas: Whether there is a field that says which replica a run is.
+        fanouts: How its children may become pods, the usual way first.
+        left_open: More fields of its own, and what they say where the document says it all.
     """
 
     name: str
     per_run: str
     per_run_default: int
     has_replicas: bool
+    fanouts: tuple[FanOut, ...] = get_args(FanOut)
+    left_open: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def own_fields(self) -> tuple[str, ...]:
+        """By which runs of it are known."""
+        return (*filter(None, [self.per_run]), *self.left_open)
 
 
 @dataclass(frozen=True)

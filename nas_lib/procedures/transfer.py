@@ -15,7 +15,7 @@ from nas_lib.errors import plural
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.final import architecture_of
 from nas_lib.procedures.listener import Listener
-from nas_lib.procedures.procedure import Preview, Procedure, Recommended, Stage
+from nas_lib.procedures.procedure import PipelineForm, Preview, Procedure, Recommended, Stage
 from nas_lib.procedures.proposals import Assignment
 from nas_lib.records import Learned
 from nas_lib.results import SearchView
@@ -23,6 +23,15 @@ from nas_lib.results import SearchView
 
 class Transfer(Procedure[TransferConfig]):
     """No rounds, and no children but those of the final training."""
+
+    form = PipelineForm(
+        name="transfer",
+        per_run="",
+        per_run_default=0,
+        has_replicas=False,
+        fanouts=("jobs",),
+        left_open={"source": ""},
+    )
 
     @property
     def num_rounds(self) -> int:

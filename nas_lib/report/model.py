@@ -230,7 +230,7 @@ def model_parts(view: SearchView) -> dict[str, Any]:
         "curves": "" if final is None else _curves(final, lines),
         "every_title": "What the grid came to" if has_grid else "All that were trained",
         "every": page_table(every) if len(every) > 1 else "",
-        "uses": list(uses(view)) if view.best else [],
+        "uses": list(uses(view)) if view.best or view.finals else [],
         "how_to_train": f"{how_to_train(view)} --references",
     }
 

@@ -21,6 +21,7 @@ from nas_lib.store import SearchStore, layout
 
 _MOST_NAMED = 5  # children of a round; the others are counted
 _FIRST_STEPS = ("prepare_data", "plan_rounds")
+_UP_TO_PLAN = {*_FIRST_STEPS, "transfer_cells"}
 
 Finding = tuple[str, str]
 """A step, and what became of it in one sentence."""
@@ -62,7 +63,7 @@ def _undone(
     plan = search.store.find(RunPlan, layout.run_plan(run))
     if plan is not None:
         yield from _behind(search, plan)
-    elif not {*_FIRST_STEPS} & (_steps(noted) | _steps(silent)):
+    elif not _UP_TO_PLAN & (_steps(noted) | _steps(silent)):
         step = _FIRST_STEPS[search.store.find_search() is not None]
         yield step, "its pod never started, or could not reach the store: nothing was planned"
 

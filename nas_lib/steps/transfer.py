@@ -123,7 +123,7 @@ def _found(source: str, *, networks: Sequence[str], top: int | None, most: int) 
             f"there is no search at {search.uri}, nor are published cells called "
             f"{one_line(source)}: known are {known}"
         )
-    if not search.task.trains:
+    if search.config.children.task is None:
         raise ConfigError(
             f"{search.uri} trains nothing: its architectures are judged by a function of the "
             "user's own, and there is no network to transfer"

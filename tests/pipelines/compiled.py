@@ -11,15 +11,16 @@ import yaml
 
 from nas_lib.cluster.package import FAMILIES, compile_pipeline, pipeline_name
 from nas_lib.config import FanOut
+from nas_lib.procedures import pipeline_forms
 
 ROOT = Path(__file__).parents[2]
 FAN_OUTS: tuple[FanOut, ...] = get_args(FanOut)
-PIPELINES = [pipeline_name(family, fanout) for family in FAMILIES for fanout in FAN_OUTS]
+PIPELINES = [pipeline_name(form.name, way) for form in pipeline_forms() for way in form.fanouts]
 
 
 def committed(pipeline: str) -> Path:
-    folder = "enas_search" if pipeline.startswith("enas") else "nas_search"
-    return ROOT / "pipelines" / folder / f"{pipeline.replace('-', '_')}.yaml"
+    (folder,) = (each for each in FAMILIES if pipeline in (each, f"{each}-jobs", f"{each}-pod"))
+    return ROOT / "pipelines" / folder.replace("-", "_") / f"{pipeline.replace('-', '_')}.yaml"
 
 
 def compiled_text(pipeline: str, folder: Path) -> str:

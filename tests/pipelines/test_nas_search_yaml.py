@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 import yaml
-from compiled import FAN_OUTS, PIPELINES, Compiled, committed, compiled_text, read
+from compiled import PIPELINES, Compiled, committed, compiled_text, read
 from kfp import components
 from kfp_nas import pipelines
 from kfp_nas.pipelines import state
 
-from nas_lib.cluster.package import compile_resources, version_name
+from nas_lib.cluster.package import compile_resources, pipeline_name, version_name
 from nas_lib.config import FanOut, ImageWeightsConfig, SharedConfig
 from nas_lib.errors import ConfigError
 from nas_lib.procedures import PipelineForm, pipeline_forms
 
 NAS = [name for name in PIPELINES if name.startswith("nas")]
 ENAS = [name for name in PIPELINES if name.startswith("enas")]
+SEARCHES = [*NAS, *ENAS]
 TRAINING: dict[FanOut, str] = {
     "tasks": "train-child",
     "jobs": "train-as-jobs",
@@ -30,24 +31,27 @@ TRAINING: dict[FanOut, str] = {
 IN_A_TICK = {
     "nas": {"sample-architectures", "aggregate-rewards", "update-controller"},
     "enas": {"train-shared-weights", "derive-architectures", "aggregate-rewards"},
+    "transfer": set(),
 }
-AROUND = {"prepare-data", "plan-rounds", "train-best", "export-model", "write-report"}
+FIRST = {"nas": "prepare-data", "enas": "prepare-data", "transfer": "transfer-cells"}
+AROUND = {"plan-rounds", "train-best", "export-model", "write-report"}
 IN_A_FINAL_ROUND = {"final-sample-architectures", "final-aggregate-rewards"}
 FINAL_GROUPS = {"final-trainings", "final-round", "training-round", "once-finished"}
 
 
 def family(name: str) -> str:
-    return "enas" if name in ENAS else "nas"
+    return name.partition("-")[0]
 
 
 def training(name: str) -> str:
     """The task that trains children in this pipeline."""
-    return TRAINING[FAN_OUTS[PIPELINES.index(name) % len(FAN_OUTS)]]
+    return TRAINING[next((each for each in ("jobs", "pod") if name.endswith(each)), "tasks")]
 
 
 def steps(name: str) -> set[str]:
-    trained = {training(name), f"final-{training(name)}"}
-    return {*AROUND, *IN_A_TICK[family(name)], *IN_A_FINAL_ROUND, *trained}
+    trained = {training(name), f"final-{training(name)}"} if name in SEARCHES else set()
+    trained |= {f"final-{training(name)}"}
+    return {FIRST[family(name)], *AROUND, *IN_A_TICK[family(name)], *IN_A_FINAL_ROUND, *trained}
 
 
 @pytest.fixture(params=PIPELINES)
@@ -75,7 +79,8 @@ def test_it_is_small_loadable_and_plain_ascii(name: str) -> None:
 def test_it_has_a_task_for_each_step_in_groups_whose_names_tell(
     name: str, compiled: Compiled
 ) -> None:
-    groups = {"search", "rounds", "round"} if name in NAS else {"search", "ticks", "tick"}
+    groups = {"search", *(("rounds", "round") if name in NAS else ())}
+    groups |= {"ticks", "tick"} if name in ENAS else set()
     groups |= {"once-trained"} if name in ENAS else set()
     groups |= FINAL_GROUPS
     groups |= {"children", "final-children"} if training(name) == "train-child" else set()
@@ -134,8 +139,10 @@ def test_no_state_is_ever_taken_from_a_cache(name: str, compiled: Compiled) -> N
         assert compiled.task(step)["cachingOptions"] == {}, step  # enableCache absent is false
 
 
-def test_rounds_come_one_after_the_other(name: str, compiled: Compiled) -> None:
+@pytest.mark.parametrize("name", SEARCHES)
+def test_rounds_come_one_after_the_other(name: str) -> None:
     """Where there are none to do, the loop over them has no turns; nobody collects from it."""
+    compiled = read(name)
     loop = "round" if name in NAS else "tick"
     items = compiled.task(loop)["parameterIterator"]["items"]["inputParameter"]
     given = dict(compiled.dags())[f"comp-{loop}s"]["inputDefinitions"]["parameters"]
@@ -230,7 +237,9 @@ def test_training_pods_have_what_the_plan_says(pipeline: str, task: str) -> None
     ]
 
 
-def test_the_plan_is_what_rounds_take(name: str, compiled: Compiled) -> None:
+@pytest.mark.parametrize("name", SEARCHES)
+def test_the_plan_is_what_rounds_take(name: str) -> None:
+    compiled = read(name)
     given = compiled.task("rounds" if name in NAS else "ticks")["inputs"]["parameters"]
     planned = {
         name: each["taskOutputParameter"]["outputParameterKey"]
@@ -310,7 +319,7 @@ def test_every_pod_asks_for_cpu_and_memory_and_is_held_to_limits_of_both(
     trained = [f"exec-{training(name)}", f"exec-final-{training(name)}"]
     as_planned = [] if name.endswith("-jobs") else trained
     as_planned += ["exec-train-shared-weights", "exec-derive-architectures"]
-    read_all_data = ["exec-prepare-data", "exec-export-model", "exec-write-report"]
+    read_all_data = [f"exec-{FIRST[family(name)]}", "exec-export-model", "exec-write-report"]
 
     for task, given in resources.items():
         asked = [given["resourceCpuRequest"], given["resourceMemoryRequest"]]
@@ -399,9 +408,10 @@ def test_both_families_have_the_same_form_but_for_replicas_and_what_a_run_may_do
 
 @pytest.mark.parametrize("form", pipeline_forms(), ids=lambda form: form.name)
 def test_a_form_has_the_fields_that_its_procedure_names(form: PipelineForm) -> None:
-    fields = read(form.name).parameters()
+    fields = read(pipeline_name(form.name, form.fanouts[0])).parameters()
 
-    assert fields[form.per_run]["defaultValue"] == form.per_run_default
+    assert fields.keys() >= {*form.own_fields}
+    assert not form.per_run or fields[form.per_run]["defaultValue"] == form.per_run_default
     assert ("replica" in fields) == form.has_replicas
 
 
