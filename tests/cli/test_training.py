@@ -81,6 +81,8 @@ def test_the_same_again_does_nothing_more(nas: Nas, finished: SearchHandle) -> N
         (["--network", "r000-000009-00"], "has no child r000-000009-00"),
         (["--top", "1", "--network", "a cat"], "--top and --network both say which networks"),
         (["--network", "a cat"], "layer 1 must read like 'conv"),
+        (["--network", "nasnet-a"], "(space.kind cnn): it is of space.kind nasnet"),
+        (["--set", "final.size.parameters=99"], "final.size.parameters is not for space.kind cnn"),
         (
             ["--reference=plain-cnn"] * 2,
             "final.references: networks must not repeat an option, got",

@@ -24,6 +24,7 @@ WITH_COMMANDS = (
     "docs/enas.md",
     "docs/kubeflow.md",
     "docs/own-space.md",
+    "docs/transfer.md",
 )
 WITH_SETTINGS = (
     *WITH_COMMANDS,

@@ -17,10 +17,12 @@ from nas_lib import steps
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
     FORMAT_VERSION,
+    CellsConfig,
     CnnSpaceConfig,
     ControllerConfig,
     CustomSpaceConfig,
     DepthConfig,
+    EnasMicroSpaceConfig,
     OwnChildrenConfig,
     RandomConfig,
     RoundsConfig,
@@ -480,3 +482,24 @@ class TestTold:
 
         assert [*reporter_of(view).findings()] == []
         assert "known" not in search_page(view)
+
+
+@pytest.mark.parametrize("start_from", ["enas-micro", ["enas-micro"]])
+def test_a_search_begins_with_published_cells_at_its_own_size(start_from: Any) -> None:
+    small = EnasMicroSpaceConfig(child=CellsConfig(cells=3, filters=8))
+    config = tabular("searches:constant", start_from=start_from, max_children=4)
+
+    found = search(config.model_copy(update={"space": small}), store=place(), workers=1)
+
+    first = found.children[0].architecture.config
+    assert first.startswith("3 cells, 8 filters | normal: avg3(0)+sep3(0) identity(0)+sep5(0)")
+    assert len(found.view.known) == 1
+
+
+def test_published_cells_of_another_space_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"none of .*first enas-micro: .*no plans"):
+        run("enas-micro")
+    smaller = EnasMicroSpaceConfig(operations=("sep3", "sep5"))
+    config = tabular("searches:constant", start_from=["enas-micro"], max_children=4)
+    with pytest.raises(ConfigError, match="first number 1: operation must be one of"):
+        search(config.model_copy(update={"space": smaller}), store=place(), workers=1)
