@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
-from nas_lib.presets import enas, nas
+from nas_lib.presets import enas, nas, nasnet
 
 __all__ = ["PRESETS", "descriptions", "preset"]
 
@@ -16,6 +16,7 @@ PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "enas-macro-digits": enas.macro_digits,
     "enas-micro-digits": enas.micro_digits,
     "enas-rnn-pydoc": enas.rnn_pydoc,
+    "nasnet-digits": nasnet.digits,
     "nas-cnn": nas.nas_cnn,
     "nas-cnn-strides": nas.nas_cnn_strides,
     "nas-cnn-pooling": nas.nas_cnn_pooling,
@@ -25,6 +26,9 @@ PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "enas-micro-official-code": enas.micro_official_code,
     "enas-rnn-paper": enas.rnn_paper,
     "enas-rnn-official-code": enas.rnn_official_code,
+    "nasnet-paper": nasnet.paper,
+    "nasnet-imagenet-mobile": nasnet.imagenet_mobile,
+    "nasnet-imagenet-large": nasnet.imagenet_large,
 }
 
 
