@@ -132,4 +132,5 @@ def build_head(members: Sequence[Decision], hidden_size: int) -> Head:
 
 
 def _one_of(rows_RH: Tensor, tokens: Tensor) -> Tensor:
-    return F.one_hot(tokens.squeeze(-1), len(rows_RH)).to(rows_RH.dtype)
+    # Each token's row of the identity; F.one_hot looks at all tokens first, which takes longer.
+    return F.embedding(tokens.squeeze(-1), torch.eye(len(rows_RH)))

@@ -120,6 +120,7 @@ class NasRollout:
     def __init__(self, policy: NasPolicy, num: int) -> None:
         self.num = num
         self._heads = policy.heads
+        self._rows = {kind: head.rows for kind, head in policy.heads.items()}
         self._layers = policy.lstm.all_weights  # of each layer, as torch.lstm_cell takes them
         self._input_BH: Tensor = policy.start.expand(num, -1)
         zeros_BH = torch.zeros_like(self._input_BH)
@@ -144,8 +145,8 @@ class NasRollout:
 
     def take(self, decision: Decision, tokens_BX: Tensor) -> None:
         """Set the tokens of the decision that `logits` was asked for."""
-        head = self._heads[decision.kind]
-        self._input_BH = head.weigh(tokens_BX) @ head.rows
+        weights_BR = self._heads[decision.kind].weigh(tokens_BX)
+        self._input_BH = weights_BR @ self._rows[decision.kind]
 
     def _step(self) -> Tensor:
         hidden_BH = self._input_BH

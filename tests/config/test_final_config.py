@@ -187,7 +187,13 @@ def test_a_presets_networks_have_a_final_size_of_their_space(name: str) -> None:
     assert config.space.at_size(config.final.size).kind == config.space.kind
     assert config.final.grid == {}
     assert not config.final.follows
-    assert (config.final.top, config.final.seeds, MOST_POINTS) == (3, 3, 1000)
+    assert MOST_POINTS == 1000
+    trained = {
+        "nasnet-paper": (250, 1),  # Zoph et al. 2018, appendix A
+        "nasnet-imagenet-mobile": (3, 1),
+        "nasnet-imagenet-large": (3, 1),
+    }
+    assert (config.final.top, config.final.seeds) == trained.get(name, (3, 3))
 
 
 @pytest.mark.parametrize(
@@ -198,6 +204,9 @@ def test_a_presets_networks_have_a_final_size_of_their_space(name: str) -> None:
         ("enas-micro-paper", {"cells": 15, "filters": 36}),
         ("enas-rnn-paper", {"hidden": 748}),
         ("enas-rnn-official-code", {"hidden": 800}),
+        ("nasnet-paper", {"cells": 6, "filters": 32}),  # 6@768: 32 filters, doubled twice ...
+        ("nasnet-imagenet-mobile", {"cells": 4, "filters": 44, "large_stem": 32}),  # 4@1056
+        ("nasnet-imagenet-large", {"cells": 6, "filters": 168, "large_stem": 96}),  # 6@4032
     ],
 )
 def test_papers_end_with_their_published_sizes(name: str, size: dict[str, int]) -> None:

@@ -261,7 +261,7 @@ class TestTold:
         assert more.search.confirm == ConfirmConfig(networks=5, trainings=6)  # type: ignore[union-attr]
         assert parse_config(yaml.safe_load(to_yaml(more)), source="test") == more
 
-    @pytest.mark.parametrize("name", ["nas-cnn", "nas-cnn-strides", "nas-cnn-pooling"])
+    @pytest.mark.parametrize("name", ["nas-cnn", "nas-cnn-strides", "nasnet-paper"])
     def test_published_systems_train_none_again(self, name: str) -> None:
         config = preset(name)
         assert procedure_of(config).num_again(config) == 0
