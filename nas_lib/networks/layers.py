@@ -123,6 +123,20 @@ class Pool(nn.Module):
         return F.max_pool2d(x_BCHW, self._window, self._stride, padding=self._window // 2)
 
 
+class ImageNorm(nn.GroupNorm):
+    """Norm of each image by itself, of groups of channels; of a single number that gives 0."""
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        # nn.GroupNorm refuses single numbers. And where channels lie next to each other, torch's
+        # own takes the variance for a difference of squares, which of small ones leaves nothing.
+        y_BCHW = torch.group_norm(
+            x_BCHW.contiguous(), self.num_groups, self.weight, self.bias, self.eps
+        )
+        if x_BCHW.is_contiguous(memory_format=torch.channels_last):
+            return y_BCHW.contiguous(memory_format=torch.channels_last)
+        return y_BCHW
+
+
 class Head(nn.Module):
     """The mean over all pixels, dropout, and a linear classifier, without bias or with one."""
 

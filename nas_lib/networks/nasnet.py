@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from nas_lib.networks.cell_parts import AuxiliaryClassifier, drop_path
 from nas_lib.networks.image_network import NOTHING, ImageNetwork, Regularisation
-from nas_lib.networks.layers import ConvNorm, FactorisedReduction, Head, Output
+from nas_lib.networks.layers import ConvNorm, FactorisedReduction, Head, ImageNorm, Output
 from nas_lib.networks.nasnet_operations import OPERATIONS, OperationMaker
 from nas_lib.networks.nasnet_stack import STEM, Place, Source, stacked
 from nas_lib.spaces.cells import Edge
@@ -263,8 +263,8 @@ def _norm(combination: Combination, filters: int) -> nn.Module | None:
     """Return the norm after a sum; over one image, all channels of it or each by itself."""
     match combination:
         case "add_layer_norm":
-            return nn.GroupNorm(1, filters)
+            return ImageNorm(1, filters)
         case "add_instance_norm":
-            return nn.GroupNorm(filters, filters)
+            return ImageNorm(filters, filters)
         case _:
             return None

@@ -53,7 +53,7 @@ class SameConv(nn.Conv2d):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         sizes = zip(x_BCHW.shape[2:], self.stride, self._reach, strict=True)
         # one pixel less before images of an even size
-        less = [int(size % 2 == 0 and stride > 1 and reach > 0) for size, stride, reach in sizes]
+        less = [_is_even(size) and stride > 1 and reach > 0 for size, stride, reach in sizes]
         if not any(less):
             y_BCHW: Tensor = super().forward(x_BCHW)
             return y_BCHW
@@ -91,7 +91,7 @@ class SamePool(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         # Windows may begin before and end after the image: what is outside counts for neither.
         height, width = (
-            self._window // 2 - (size % 2 == 0 and self._stride > 1) for size in x_BCHW.shape[2:]
+            self._window // 2 - (_is_even(size) and self._stride > 1) for size in x_BCHW.shape[2:]
         )
         shape, padding = (self._window, self._stride), (height, width)
         if self._is_mean:
@@ -171,6 +171,10 @@ def separable(window: int, *, times: int = 2) -> OperationMaker:
         return Active(*layers)
 
     return make
+
+
+def _is_even(size: int) -> bool:
+    return int(size) % 2 == 0  # a tensor, while a graph is traced
 
 
 def _conv(

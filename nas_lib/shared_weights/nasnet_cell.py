@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nas_lib.config import NasNetSpaceConfig
-from nas_lib.networks.layers import Pool
+from nas_lib.networks.layers import ImageNorm, Pool
 from nas_lib.shared_weights.cells import SeparableTwice, States, convolve_slices, slices_of
 from nas_lib.shared_weights.image_layers import ConvNorm, FactorisedReduction
 from nas_lib.shared_weights.norm import Norm, Statistics
@@ -192,7 +192,7 @@ class NormedSum(nn.Module):
 
     def __init__(self, filters: int, *, num_groups: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(num_groups, filters)
+        self.norm = ImageNorm(num_groups, filters)
 
     def forward(self, a_BCHW: Tensor, b_BCHW: Tensor, statistics: Statistics) -> Tensor:
         y_BCHW: Tensor = self.norm(a_BCHW + b_BCHW)

@@ -19,18 +19,24 @@ from nas_lib.config import (
     EnasRnnSpaceConfig,
     FiltersConfig,
     HiddenConfig,
+    NasNetSpaceConfig,
+    StackConfig,
 )
 from nas_lib.export.children import opened
 from nas_lib.spaces import (
     REFERENCES,
     ImageReferencesConfig,
+    NasNetPlan,
+    SizeConfig,
     SpaceConfig,
     SpacePart,
     TextReferencesConfig,
     planned,
 )
+from nas_lib.spaces.nasnet import Combination, NasNetOperation
 
 FILTERS = FiltersConfig(filters=3)
+NASNET = NasNetSpaceConfig(blocks=4, child=StackConfig(cells=1, filters=4))
 IMAGES: dict[str, SpacePart] = {
     "layers": CnnSpaceConfig(
         filter_heights=(1, 2), num_filters=(3,), strides=(1, 2), depth=DepthConfig(start=4, max=4)
@@ -43,11 +49,20 @@ IMAGES: dict[str, SpacePart] = {
     ),
     "layers that may skip": EnasMacroSpaceConfig(layers=4, child=FILTERS),
     "cells": EnasMicroSpaceConfig(nodes=3, child=CellsConfig(cells=3, filters=3)),
+    "cells of blocks": NASNET,
+    "cells of blocks, large stem": NASNET.at_size(SizeConfig(large_stem=4)),
+    "cells that pass on their blocks": NASNET.model_copy(
+        update={"output": "states", "combinations": get_args(Combination)}
+    ),
     **{
         f"known: {name}": ImageReferencesConfig(networks=(name,))
         for name in REFERENCES["images"]
         if name not in ("resnet-56", "densenet-bc-100-12")  # larger ones of the same
     },
+}
+SHAPES = {
+    "cells of blocks, large stem": (3, 24, 19),
+    "cells that pass on their blocks": (3, 13, 16),  # for norms of single images
 }
 TEXTS: dict[str, SpacePart] = {
     "cell": EnasRnnSpaceConfig(nodes=3, child=HiddenConfig(hidden=5)),
@@ -74,7 +89,7 @@ def test_no_space_is_forgotten() -> None:
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_a_graph_of_images_gives_the_logits_of_torch(name: str, tmp_path: Path) -> None:
-    exporter = image_exporter(tmp_path, some_plan(IMAGES[name]))
+    exporter = image_exporter(tmp_path, some_plan(IMAGES[name]), shape=SHAPES.get(name, (3, 8, 8)))
     graph = opened(exporter.graph())
 
     for num in (1, 5):
@@ -82,6 +97,22 @@ def test_a_graph_of_images_gives_the_logits_of_torch(name: str, tmp_path: Path) 
         found = graph.run({"images": images_NHWC})["logits"]
         assert found.shape == (num, 3)
         assert np.abs(found - exporter._logits(images_NHWC)).max() < 1e-4
+
+
+@pytest.mark.parametrize("size", [(6, 6), (7, 5), (3, 4)], ids=str)
+def test_a_graph_of_strided_operations_pads_as_torch_does(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    """Cells of every operation on both inputs, which a reduction cell halves."""
+    blocks = " ".join(f"{name}(0)+{name}(1)" for name in get_args(NasNetOperation))
+    plan = NasNetPlan.parse(
+        f"1 cells per stage, 2 filters | normal: sep3(0)+sep3(1) | reduction: {blocks}"
+    )
+    exporter = image_exporter(tmp_path, plan, shape=(3, *size))
+
+    found = opened(exporter.graph()).run({"images": exporter._valid[:2]})["logits"]
+
+    assert np.abs(found - exporter._logits(exporter._valid[:2])).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -13,6 +13,7 @@ from nas_lib.networks.layers import (
     ConvNorm,
     FactorisedReduction,
     Head,
+    ImageNorm,
     Pool,
     SeparableConvNorm,
     convolution,
@@ -109,3 +110,23 @@ def test_convolutions_start_he_normal() -> None:
     assert convolution(64, 64, window=5).weight.std().item() == pytest.approx(0.0354, rel=0.02)
     alone = convolution(512, 512, window=5, groups=512)
     assert alone.weight.std().item() == pytest.approx(0.283, rel=0.02)
+
+
+@pytest.mark.parametrize("num_groups", [1, 6])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_a_norm_of_images_is_as_exact_where_they_hardly_vary(
+    num_groups: int, memory_format: torch.memory_format
+) -> None:
+    torch.manual_seed(0)
+    x_BCHW = 5 + torch.randn(2, 6, 8, 8) / 1000  # squares differ by less than their last digit
+    norm = ImageNorm(num_groups, 6)
+
+    found = norm(x_BCHW.contiguous(memory_format=memory_format))
+
+    expected = torch.group_norm(x_BCHW.double(), num_groups)
+    assert (found - expected).abs().max() < 1e-3
+    assert found.is_contiguous(memory_format=memory_format)
+
+
+def test_the_norm_of_a_single_number_is_zero() -> None:
+    assert ImageNorm(3, 3).eval()(torch.randn(1, 3, 1, 1)).abs().max() < 1e-3
