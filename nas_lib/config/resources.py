@@ -54,7 +54,7 @@ class ResourcesConfig(Part):
     unpacked_mb: Mebibytes | None = Field(
         None,
         description="Memory that the data may take once they are read and unpacked, in MiB; unset: "
-        "half of the memory that may be used.",
+        "half of the memory that may be used. A folder of images above 256 MiB takes little.",
     )
     fanout: FanOut | None = Field(
         None,

@@ -17,7 +17,7 @@ from nas_lib.data.blobs import BlobInfo, Manifest
 from nas_lib.data.copies import cached_blob, require_space
 from nas_lib.data.rows import Rows, is_large, num_bytes_of, pieces
 
-_SHARD_BYTES: Final = 64 * 2**20  # and in memory twice while it is packed
+_SHARD_BYTES: Final = 64 * 2**20  # and in memory three times while it is packed
 
 Arrays = Mapping[str, Rows]
 
