@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from statistics import fmean
 
+from nas_lib.architecture import Architecture
 from nas_lib.config import FinalsConfig, SearchConfig
 from nas_lib.config.final import at_point, points
 from nas_lib.controllers import draw_uniformly
@@ -19,7 +21,7 @@ from nas_lib.report import duration_text
 from nas_lib.results.final import trials
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, planned
-from nas_lib.steps import prepare_data
+from nas_lib.steps import prepare_data, settled_size, view_search
 from nas_lib.tasks import Task
 
 _TRIALS = 3
@@ -44,7 +46,7 @@ def preview(config: SearchConfig) -> dict[str, str]:
             facts["notices"] = "; ".join(manifest.notices)
     found = procedure_of(config).preview(search)
     facts |= found.facts
-    if manifest is not None:
+    if manifest is not None and procedure_of(config).num_children:
         facts["time"] = _time(search, manifest, found)
     if manifest is not None and config.final.children is not None:
         facts["final training"] = _final(search, manifest)
@@ -72,14 +74,9 @@ def _final(search: OpenSearch, manifest: Manifest) -> str:
 
     config, final = search.config, search.config.final
     assert final.children is not None
-    num_children = procedure_of(config).num_children
-    space = planned(config.space.at_size(final.size).build())
-    num = min(final.top, num_children)
-    tokens = draw_uniformly(
-        space.decisions(space.depth(num_children - 1)),
-        num=num,
-        seed=seed_for(config.seed, Stream.PREVIEW),
-    )
+    networks = [*_likely_best(search)]
+    num, size = len(networks), settled_size(search, final.size, networks)
+    space = planned(config.space.at_size(size).build())
     settings = FinalsConfig(
         networks=tuple(map(str, range(num))),  # nobody knows yet which
         seeds=final.seeds,
@@ -88,12 +85,27 @@ def _final(search: OpenSearch, manifest: Manifest) -> str:
     )
     finally_ = config.model_copy(update={"children": final.children})
     workers = max(1, num_cpus() // final.children.threads)
-    plans = [*map(space.plan, tokens)]
+    plans = [space.plan(network.tokens) for network in networks]
     how_long = _final_time(search, finally_, settings, plans, manifest, workers)
     when = "follows on the search" if final.follows else "begins with `nas train`"
     num_beside = len(final.references) * len(trials(settings)) // num
     beside = f"; beside it {plural(num_beside, 'training')} of references" if num_beside else ""
     return f"{trainings_text(settings)}, {how_long}; it {when}{beside}"
+
+
+def _likely_best(search: OpenSearch) -> Iterator[Architecture]:
+    """Yield networks as large as those that may be the best, or those if they are known."""
+    procedure, final = procedure_of(search.config), search.config.final
+    if not procedure.num_children:
+        found = islice(procedure.recommended(search, view_search(search)), final.top)
+        yield from (each.architecture for each in found)
+        return
+    tokens = draw_uniformly(
+        search.space.decisions(search.space.depth(procedure.num_children - 1)),
+        num=min(final.top, procedure.num_children),
+        seed=seed_for(search.config.seed, Stream.PREVIEW),
+    )
+    yield from map(search.space.decode, tokens)
 
 
 def _final_time(

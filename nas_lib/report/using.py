@@ -92,7 +92,8 @@ def _example_of(view: SearchView) -> _Example:
 
 def _python(view: SearchView, example: _Example) -> str:
     final = found_by(view).final
-    uri = view.uri if final is None or final.retrained is None else final.view.uri
+    is_of_final = final is not None and (final.retrained is not None or view.best is None)
+    uri = final.view.uri if final is not None and is_of_final else view.uri
     imports = "import numpy\n\nimport nas_lib" if "numpy" in example.call else "import nas_lib"
     return f"""\
 {imports}

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from nas_command import Nas
 
+from nas_lib.config_file import to_yaml
 from nas_lib.open_search import OpenSearch
+from nas_lib.presets import preset
+from nas_lib.steps import transferred
 
 STORE = "memory://transfer-command"
 SMALL = (
@@ -73,6 +76,20 @@ def test_a_published_cell_is_trained_for_a_task_and_that_once(nas: Nas, tmp_path
     code, _, errors = nas("transfer", f"{STORE}/final/{note.key}", "digits", "--top", "2")
     assert code == 2
     assert "the best 2 should be trained, and memory://transfer-command/final/" in errors
+
+
+def test_a_transfer_that_is_a_document_is_checked_like_any_other(nas: Nas, tmp_path: Path) -> None:
+    document = preset("digits").model_dump(mode="json")
+    changes = [("task.max_train", 100), ("final.size.parameters", 20_000)]
+    config = transferred("nasnet-a", document, changes=changes).config
+    (tmp_path / "transfer.yaml").write_text(to_yaml(config))
+
+    code, output, errors = nas("check", tmp_path / "transfer.yaml")
+
+    assert code == 0, errors
+    assert "1 network of nasnet-a" in output
+    assert "3 trainings (1 network x 3 seeds)" in output
+    assert "time" not in {line.split(" ")[0] for line in output.splitlines()}
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,43 @@ def test_a_search_by_shared_weights_has_pipelines_of_its_own(
     assert run.runtime_config.parameters["ticks_per_run"] == 3
 
 
+def test_a_transfer_has_a_pipeline_of_its_own(nas: Nas, server: FakeKubeflow) -> None:
+    command = ("--store", STORE, "--host", server.url)
+
+    code, _, said = nas("submit", "digits", *command, "--transfer", "nasnet-a")
+
+    assert code == 0
+    assert "left out of the document: space.kind cnn" in said
+    assert [each.display_name for each in server.pipelines.values()] == ["transfer-jobs"]
+    (run,) = server.runs.values()
+    arguments = run.runtime_config.parameters
+    assert arguments.keys() == {"search_uri", "source", "preset", "overrides"}
+    assert arguments["source"] == ""  # it was read here
+    meant = resolve_config(arguments["preset"], arguments["overrides"], stored=None)
+    assert meant is not None
+    assert (meant.search.kind, meant.search.source) == ("transfer", "nasnet-a")
+    assert len(json.loads(nas("runs", STORE, "--host", server.url, "--json")[1])["runs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--set", "resources.fanout=pod"], "transfer has the fan-out jobs only, got pod"),
+        (["--rounds-per-run", "3"], "a run of the pipeline transfer does all that there is to do"),
+    ],
+)
+def test_what_a_transfer_has_not_is_refused(
+    nas: Nas, server: FakeKubeflow, arguments: list[str], sentence: str
+) -> None:
+    command = ("digits", "--store", STORE, "--host", server.url, "--transfer", "enas-micro")
+
+    code, _, said = nas("submit", *command, *arguments)
+
+    assert code == 2
+    assert sentence in said
+    assert not server.runs
+
+
 def test_a_device_is_looked_for_where_the_pods_are(nas: Nas, server: FakeKubeflow) -> None:
     device = ("--set", "children.device=cuda:99")
 

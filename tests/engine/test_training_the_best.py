@@ -9,7 +9,7 @@ import pytest
 from searches import SMALL_DIGITS, tabular
 
 import nas_lib
-from nas_lib.config import FinalConfig, FinalsConfig, SearchConfig
+from nas_lib.config import FinalConfig, FinalsConfig, SearchConfig, TransferConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import Listener, SearchHandle, search, train_best
 from nas_lib.errors import ArchitectureError, ConfigError, NasError, SearchHeldError
@@ -21,6 +21,7 @@ from nas_lib.steps import (
     collect_garbage,
     export_model,
     opened_finals,
+    transferred,
     view_search,
     write_report,
 )
@@ -139,6 +140,26 @@ def test_where_no_model_can_be_made_the_training_was_not_in_vain(
 
     assert told.warnings == ["no model was made of what won: there is no onnx here"]
     assert again.view.problems[-1].message == "there is no onnx here"
+
+
+def test_the_best_are_what_is_transferred_at_the_size_that_the_search_has_in_the_end(
+    finished: SearchHandle,
+) -> None:
+    document = {"task": {"data": {"format": "digits"}}, "final": {"top": 9}}
+
+    best = [child.architecture.config for child in finished.leaderboard(9)]
+    children = [child.id for child in finished.leaderboard(9)]
+    all_of_them = transferred(finished.uri, document).config
+    first = transferred(finished.uri, document, top=1).config
+    named = transferred(finished.uri, document, networks=[children[1]]).config
+
+    assert isinstance(all_of_them.search, TransferConfig)
+    assert all_of_them.search.networks == tuple(best)
+    assert all_of_them.search.origins == tuple(children)
+    assert all_of_them.final.size.more_filters == 4
+    assert [first.search.networks, named.search.networks] == [(best[0],), (best[1],)]  # type: ignore[union-attr]
+    with pytest.raises(ConfigError, match="the best 9 should be trained"):
+        transferred(finished.uri, document, top=9)
 
 
 def test_seeds_give_other_networks(trained: SearchHandle) -> None:

@@ -1,4 +1,4 @@
-"""nas_search_jobs under kfp.local: the same search as the command's."""
+"""Pipelines with a Job for each network, under kfp.local."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from kfp import local
 from kfp_nas.pipelines.nas_search import nas_search_jobs
+from kfp_nas.pipelines.transfer import transfer_jobs
 from s3_server import S3Server
 from searches import account
 
@@ -75,3 +76,25 @@ def test_jobs_train_what_the_command_trains(cluster: SmallKubernetes, s3_uri: st
     assert len(by_command) == 2
     assert [pod["status"]["phase"] for pod in cluster.all("pods")] == ["Succeeded"] * 2
     assert view_search(OpenSearch(s3_uri)).problems == ()
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_transfer_trains_published_cells_and_ends_with_a_model(
+    cluster: SmallKubernetes, s3_uri: str
+) -> None:
+    final = {"seeds": 1, "size": {"cells": 1, "filters": 2}, "children": {"epochs": 1}}
+
+    transfer_jobs(
+        search_uri=s3_uri,
+        source="nasnet-a",
+        preset="digits",
+        overrides={"task.max_train": 100, "final": {**final, "retrain": False}},
+        store_secret="a-secret",
+        store_settings="a-config-map",
+    )
+
+    view = view_search(OpenSearch(s3_uri))
+    assert view.problems == ()
+    assert [row.status for final in view.finals for row in final.rows] == ["ok"]
+    assert len(view.models) == 1
+    assert len(cluster.all("pods")) == 1
