@@ -38,7 +38,7 @@ def preview(config: SearchConfig) -> dict[str, str]:
     """
     search = OpenSearch(f"memory://preview-{secrets.token_hex(4)}")
     search.task_of(config).check_machine()
-    manifest = prepare_data(search, config=config)
+    manifest = prepare_data(search, config=config, with_shards=False)
     facts = {"search": config.name}
     if manifest is not None:
         facts["data"] = search.task.describe(manifest)

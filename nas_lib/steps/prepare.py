@@ -31,6 +31,7 @@ def prepare_data(
     config: SearchConfig | None = None,
     warn: Callable[[str], None] = lambda _: None,
     settles: bool = True,
+    with_shards: bool = True,
 ) -> Manifest | None:
     """Create the search if it is new, prepare its data, and let a new budget count.
 
@@ -40,6 +41,8 @@ def prepare_data(
         warn: Is told in a sentence where the user's data is no longer what the search stored.
         settles: Whether a new budget counts at once. Else it does when this object's search is
             planned: a run that finds another one at work leaves everything as it is.
+        with_shards: Whether the shards of large data are stored, too. A preview, whose store is in
+            memory, does with this machine's copies.
 
     Returns:
         What was prepared; None where the user's own evaluation needs no data from us.
@@ -75,7 +78,7 @@ def prepare_data(
         search.want(config)
         if settles:
             search.settle_wanted()
-    manifest = _store_data(search, stored, read)
+    manifest = _store_data(search, stored, read, with_shards=with_shards)
     store_first_shards(search)
     return manifest
 
@@ -195,7 +198,9 @@ def _mismatch(search: OpenSearch, stored: StoredSearch, config: SearchConfig) ->
     )
 
 
-def _store_data(search: OpenSearch, stored: StoredSearch, read: _Read | None) -> Manifest | None:
+def _store_data(
+    search: OpenSearch, stored: StoredSearch, read: _Read | None, *, with_shards: bool
+) -> Manifest | None:
     manifest = search.task.find_manifest(search.store)
     if manifest is not None:
         return manifest
@@ -207,12 +212,16 @@ def _store_data(search: OpenSearch, stored: StoredSearch, read: _Read | None) ->
             f"{search.uri} was stopped before its data was stored, and the data has changed since: "
             "restore it, or start anew in another folder"
         )
-    objects = search.store.objects
-    for number, path in enumerate(prepared.search_shards):
-        objects.replace(layout.data_shard("search", number), path.read_bytes())
-    for number, path in enumerate(prepared.test_shards):
-        objects.replace(layout.data_shard("test", number), path.read_bytes())
-    objects.replace(layout.DATA_SEARCH, prepared.search_blob)
-    objects.replace(layout.DATA_TEST, prepared.test_blob)
+    if with_shards:
+        _store_shards(search, prepared)
+    search.store.objects.replace(layout.DATA_SEARCH, prepared.search_blob)
+    search.store.objects.replace(layout.DATA_TEST, prepared.test_blob)
     _note_files(search, files_hash, prepared)
     return search.store.settle(layout.DATA_MANIFEST, prepared.manifest)
+
+
+def _store_shards(search: OpenSearch, prepared: Prepared) -> None:
+    for number, path in enumerate(prepared.search_shards):
+        search.store.objects.replace(layout.data_shard("search", number), path.read_bytes())
+    for number, path in enumerate(prepared.test_shards):
+        search.store.objects.replace(layout.data_shard("test", number), path.read_bytes())

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from exports import SMALL, write_pictures
 from searches import SMALL_DIGITS
+from shards import take_as_large
 
 from nas_lib.cli.preview import preview
 from nas_lib.config import (
@@ -20,9 +22,10 @@ from nas_lib.config import (
     TextFilesData,
     TextTaskConfig,
 )
-from nas_lib.config_file import resolve_config
+from nas_lib.config_file import parse_config, resolve_config
 from nas_lib.engine import search
 from nas_lib.errors import ConfigError, DataError
+from nas_lib.store import SearchStore, layout
 from nas_lib.tasks import ImageTask
 
 
@@ -126,3 +129,22 @@ def test_a_final_training_is_counted_and_timed_at_its_own_size(
     )
     sizes = [max(layer.num_filters for layer in plan.layers) for plan in plans]  # type: ignore[attr-defined]
     assert min(sizes) < 100 < max(sizes)
+
+
+def test_shards_of_large_data_are_not_taken_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_as_large(monkeypatch, shard_bytes=7 * 8 * 8 * 3)
+    monkeypatch.setattr("secrets.token_hex", lambda _: "here")
+    data = {"format": "image_folder", "path": str(write_pictures(tmp_path / "data")), "size": 8}
+    document = {**SMALL, "task": {"kind": "images", "data": data}}
+
+    facts = preview(parse_config(document, source="test"))
+
+    assert "test images of 8x8x3 in 2 classes" in facts["data"]
+
+    keys = SearchStore.open("memory://preview-here").objects.keys("data")
+    assert [key for key in keys if key.endswith(".safetensors")] == [
+        layout.DATA_SEARCH,
+        layout.DATA_TEST,
+    ]
