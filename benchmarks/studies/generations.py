@@ -1,0 +1,165 @@
+"""NAS, NASNet and ENAS on one data set: how long each takes to an equal accuracy.
+
+`python -m benchmarks.studies.generations --data FOLDER` (Fashion-MNIST's idx files, halved to 14 x
+14 pixels). Whatever is searched for, and however, children are trained alike and judged by the same
+images, so their validation accuracies compare; seconds are those of all trainings up to there, of
+shared weights too. Beside each generation stands random search in its space.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+import nas_lib
+from benchmarks.studies.shared_weights import halved
+from benchmarks.studies.study import RUNS, Spread, print_table, write_result
+from nas_lib.config import SearchConfig
+from nas_lib.config_file import parse_config
+from nas_lib.engine import SearchHandle
+from nas_lib.results import by_time
+
+TARGETS = (0.76, 0.78, 0.80, 0.81, 0.82, 0.83)
+_SIDES = [1, 3, 5]
+_STACK = {"cells": 1, "filters": 8}
+_NAS = {
+    "kind": "cnn",
+    "filter_heights": _SIDES,
+    "filter_widths": _SIDES,
+    "num_filters": [8, 16, 24],
+    "pool_layers": [2, 5],
+    "depth": {"start": 7, "step": 0, "max": 7},
+}
+_NASNET = {"kind": "nasnet", "child": _STACK, "shared": _STACK}
+_ROUNDS = {"max_children": 64, "confirm": None}
+_SHARED = {
+    "kind": "shared",
+    "weights": {
+        "epochs": 62,
+        "batch_size": 64,
+        "learning_rate": 0.05,
+        "first_cycle": 2,
+        "augment": {"pad": 1},
+    },
+    "controller_after": 30,
+    "controller_steps": 10,
+    "architectures_per_step": 10,
+    "derive": {"num_samples": 50, "keep": 8, "probes": 0},
+}
+ARMS: Mapping[str, Mapping[str, Any]] = {
+    "NAS, auto": {"space": _NAS, "search": _ROUNDS},
+    "NAS, reinforce": {
+        "space": _NAS,
+        "search": _ROUNDS,
+        "controller": {"kind": "reinforce", "learning_rate": 1e-2},
+    },
+    "NAS, random": {"space": _NAS, "search": _ROUNDS, "controller": "random"},
+    "NASNet, auto": {"space": _NASNET, "search": _ROUNDS},
+    "NASNet, ppo": {
+        "space": _NASNET,
+        "search": _ROUNDS,
+        "controller": {
+            "kind": "ppo",
+            "epochs": 10,
+            "learning_rate": 1e-2,
+            "policy": {"kind": "nas", "num_layers": 1, "hidden_size": 100, "init_range": 0.1},
+        },
+    },
+    "NASNet, random": {"space": _NASNET, "search": _ROUNDS, "controller": "random"},
+    "ENAS": {"space": {**_NASNET, "operations": ["sep3", "sep5", "avg3", "max3", "identity"]},
+             "search": _SHARED},
+    "ENAS, random": {
+        "space": {**_NASNET, "operations": ["sep3", "sep5", "avg3", "max3", "identity"]},
+        "search": _SHARED,
+        "controller": "random",
+    },
+}  # fmt: skip
+
+
+class Point(NamedTuple):
+    """How far a search was once a network had its score: the best so far, and seconds."""
+
+    seconds: float
+    accuracy: float
+
+
+def config(arm: str, seed: int, data: Path) -> SearchConfig:
+    """Return one search of the study."""
+    document = {
+        "name": f"{arm}-{seed}",
+        "seed": seed,
+        "task": {
+            "data": {"format": "idx", "path": str(halved(data))},
+            "valid_fraction": 1 / 3,
+            "max_train": 6000,
+        },
+        "children": {
+            "epochs": 4,
+            "batch_size": 64,
+            "learning_rate": 0.05,
+            "schedule": "cosine",
+            "weight_decay": 5e-4,
+            "augment": {"pad": 1},
+            "reward": {"last_epochs": 1, "power": 1.0},
+        },
+        **ARMS[arm],
+    }
+    return parse_config({**document, "name": document["name"].replace(", ", "-")}, source="study")
+
+
+def course(search: SearchHandle) -> list[Point]:
+    """Return the best accuracy so far over the seconds of all trainings."""
+    rows = by_time(search.children)
+    scores = itertools.accumulate((row.score or 0.0 for row in rows), max)
+    spent = itertools.accumulate((row.seconds for row in rows), initial=seconds_before(search))
+    return [Point(*point) for point in zip(itertools.islice(spent, 1, None), scores, strict=True)]
+
+
+def seconds_before(search: SearchHandle) -> float:
+    """Return what was spent on shared weights, before any network was trained from scratch."""
+    spent = search.view.shared
+    if spent is None:
+        return 0.0
+    return spent.training_s + spent.controller_s + (spent.deriving_s or 0.0)
+
+
+def seconds_to(points: Iterable[Point], target: float) -> float | None:
+    """Return when an accuracy was reached, None where it was not."""
+    return next((point.seconds for point in points if point.accuracy >= target), None)
+
+
+def tell(found: Mapping[str, Sequence[Sequence[Point]]]) -> None:
+    """Print the table, draw the curves, store the figures."""
+    rows = []
+    for arm, courses in found.items():
+        row: list[object] = [arm]
+        for target in TARGETS:
+            reached = [at for each in courses if (at := seconds_to(each, target)) is not None]
+            share = f"{len(reached)}/{len(courses)}"
+            row.append(f"{Spread.of(reached).text(0)} s ({share})" if reached else f"- ({share})")
+        rows.append([*row, Spread.of(each[-1].accuracy for each in courses).text()])
+    print_table("seconds to a validation accuracy", ["", *map(str, TARGETS), "in the end"], rows)
+    write_result("generations", {"courses": found})
+
+
+@click.command()
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--seeds", default=2, show_default=True)
+@click.option("--arm", "arms", multiple=True, type=click.Choice(list(ARMS)), help="Only these.")
+def main(data: Path, seeds: int, arms: tuple[str, ...]) -> None:
+    """Run the searches that there are not yet, and print the table."""
+    found: dict[str, list[list[Point]]] = defaultdict(list)
+    for seed, arm in itertools.product(range(seeds), arms or ARMS):
+        store = str(RUNS / "generations" / f"{arm.replace(', ', '-')}-{seed}")
+        search = nas_lib.search(config(arm, seed, data), store=store, workers=1)
+        found[arm].append(course(search))
+    tell(found)
+
+
+if __name__ == "__main__":
+    main()
