@@ -24,14 +24,14 @@ from nas_lib.config_file import parse_config
 from nas_lib.engine import SearchHandle
 from nas_lib.results.final import Contender, outcome
 
-SEARCHES, RANDOM_CELLS, SEEDS = 3, 3, 3
+SEARCHES, RANDOM_CELLS, SEEDS = 2, 3, 3
 PARAMETERS = 80_000
 REFERENCES = ("resnet-8", "densenet-22-6")  # 75,002 and 79,906 parameters in grey
 STACK = {"cells": 1, "filters": 8}
 DOCUMENT: Mapping[str, Any] = {
     "space": {"kind": "nasnet", "child": STACK, "shared": STACK},
     "children": {
-        "epochs": 4,
+        "epochs": 3,
         "batch_size": 64,
         "learning_rate": 0.05,
         "schedule": "cosine",
@@ -39,12 +39,12 @@ DOCUMENT: Mapping[str, Any] = {
         "augment": {"pad": 1},
         "reward": {"last_epochs": 1, "power": 1.0},
     },
-    "search": {"max_children": 64, "confirm": {"networks": 4, "trainings": 2}},
+    "search": {"max_children": 48, "confirm": {"networks": 4, "trainings": 2}},
     "final": {
         "seeds": SEEDS,
         "retrain": False,
         "children": {
-            "epochs": 20,
+            "epochs": 15,
             "batch_size": 64,
             "learning_rate": 0.05,
             "weight_decay": 5e-4,
@@ -102,7 +102,7 @@ def config(name: str, path: Path, *, seed: int = 0, is_small: bool) -> SearchCon
     task = {
         "data": data_of(name, path, is_small=is_small),
         "valid_fraction": 1 / 3,
-        "max_train": 6000,
+        "max_train": 4500,
     }
     document = {**DOCUMENT, "name": f"cells-{name}-{seed}", "seed": seed, "task": task}
     return parse_config(document, source="study")

@@ -36,7 +36,7 @@ _NAS = {
     "depth": {"start": 7, "step": 0, "max": 7},
 }
 _NASNET = {"kind": "nasnet", "child": _STACK, "shared": _STACK}
-_ROUNDS = {"max_children": 64, "confirm": None}
+_ROUNDS = {"max_children": 48, "confirm": None}
 _SHARED = {
     "kind": "shared",
     "weights": {
@@ -96,10 +96,10 @@ def config(arm: str, seed: int, data: Path) -> SearchConfig:
         "task": {
             "data": {"format": "idx", "path": str(halved(data))},
             "valid_fraction": 1 / 3,
-            "max_train": 6000,
+            "max_train": 4500,
         },
         "children": {
-            "epochs": 4,
+            "epochs": 3,
             "batch_size": 64,
             "learning_rate": 0.05,
             "schedule": "cosine",
