@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +18,12 @@ import click
 
 import nas_lib
 from benchmarks.studies.shared_weights import halved
-from benchmarks.studies.study import RUNS, Spread, print_table, write_result
+from benchmarks.studies.study import RESULTS, RUNS, Spread, print_table, write_result
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import parse_config
 from nas_lib.engine import SearchHandle
+from nas_lib.records import ChildRow
+from nas_lib.report.charts import Panel, Series, plot
 from nas_lib.results import by_time
 
 TARGETS = (0.76, 0.78, 0.80, 0.81, 0.82, 0.83)
@@ -133,8 +135,38 @@ def seconds_to(points: Iterable[Point], target: float) -> float | None:
     return next((point.seconds for point in points if point.accuracy >= target), None)
 
 
-def tell(found: Mapping[str, Sequence[Sequence[Point]]]) -> None:
+def front(rows: Iterable[ChildRow]) -> list[tuple[float, float]]:
+    """Return the Pareto front: million multiply-adds, and accuracies that fewer do not reach."""
+    costs = sorted(
+        ((row.num_multiply_adds or 0) / 1e6, -row.score) for row in rows if row.score is not None
+    )
+    found: list[tuple[float, float]] = []
+    for cost, loss in costs:
+        if not found or -loss > found[-1][1]:
+            found.append((cost, -loss))
+    return found
+
+
+def pictures(searches: Mapping[str, Sequence[SearchHandle]]) -> Iterator[Panel]:
+    """Yield the courses of the first seed, and the fronts of all children of a generation."""
+    courses = [
+        Series(arm, [(point.seconds / 60, point.accuracy) for point in course(each[0])])
+        for arm, each in searches.items()
+        if not arm.endswith(("reinforce", "ppo"))
+    ]
+    yield Panel("Best accuracy so far, first seed", courses, "minutes of training", "accuracy")
+    children: dict[str, list[ChildRow]] = defaultdict(list)
+    for arm, each in searches.items():
+        children[arm.partition(",")[0]] += [row for search in each for row in search.children]
+    fronts = [Series(name, front(rows), dots=True) for name, rows in children.items()]
+    yield Panel("Pareto fronts of all children", fronts, "million multiply-adds", "accuracy")
+
+
+def tell(searches: Mapping[str, Sequence[SearchHandle]]) -> None:
     """Print the table, draw the curves, store the figures."""
+    found = {arm: [course(search) for search in each] for arm, each in searches.items()}
+    picture = plot(pictures(searches))
+    (RESULTS / "generations.svg").write_text(picture + "\n", encoding="utf-8")
     rows = []
     for arm, courses in found.items():
         row: list[object] = [arm]
@@ -153,11 +185,10 @@ def tell(found: Mapping[str, Sequence[Sequence[Point]]]) -> None:
 @click.option("--arm", "arms", multiple=True, type=click.Choice(list(ARMS)), help="Only these.")
 def main(data: Path, seeds: int, arms: tuple[str, ...]) -> None:
     """Run the searches that there are not yet, and print the table."""
-    found: dict[str, list[list[Point]]] = defaultdict(list)
+    found: dict[str, list[SearchHandle]] = defaultdict(list)
     for seed, arm in itertools.product(range(seeds), arms or ARMS):
         store = str(RUNS / "generations" / f"{arm.replace(', ', '-')}-{seed}")
-        search = nas_lib.search(config(arm, seed, data), store=store, workers=1)
-        found[arm].append(course(search))
+        found[arm].append(nas_lib.search(config(arm, seed, data), store=store, workers=1))
     tell(found)
 
 
