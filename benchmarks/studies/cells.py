@@ -132,13 +132,12 @@ def trained(name: str, path: Path, network: Network) -> Iterator[tuple[str, Cont
     document = config(name, path, is_small=False)
     is_published = network.source == network.group
     references = REFERENCES if is_published else ()
-    final = document.final.model_copy(
-        update={"references": references, "size": SizeConfig(parameters=PARAMETERS)}
-    )
+    final = document.final.model_copy(update={"references": references})
     handle = nas_lib.transfer(
         network.source,
         document.model_copy(update={"final": final}),
         networks=(network.cells,) if network.cells else (),
+        size=SizeConfig(parameters=PARAMETERS),
         store=store(name, network.name),
         workers=1,
     )

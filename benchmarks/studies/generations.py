@@ -93,7 +93,7 @@ class Point(NamedTuple):
 def config(arm: str, seed: int, data: Path) -> SearchConfig:
     """Return one search of the study."""
     document = {
-        "name": f"{arm}-{seed}",
+        "name": f"{_word(arm)}-{seed}",
         "seed": seed,
         "task": {
             "data": {"format": "idx", "path": str(halved(data))},
@@ -111,7 +111,11 @@ def config(arm: str, seed: int, data: Path) -> SearchConfig:
         },
         **ARMS[arm],
     }
-    return parse_config({**document, "name": document["name"].replace(", ", "-")}, source="study")
+    return parse_config(document, source="study")
+
+
+def _word(arm: str) -> str:
+    return arm.lower().replace(", ", "-")
 
 
 def course(search: SearchHandle) -> list[Point]:
@@ -187,7 +191,7 @@ def main(data: Path, seeds: int, arms: tuple[str, ...]) -> None:
     """Run the searches that there are not yet, and print the table."""
     found: dict[str, list[SearchHandle]] = defaultdict(list)
     for seed, arm in itertools.product(range(seeds), arms or ARMS):
-        store = str(RUNS / "generations" / f"{arm.replace(', ', '-')}-{seed}")
+        store = str(RUNS / "generations" / f"{_word(arm)}-{seed}")
         found[arm].append(nas_lib.search(config(arm, seed, data), store=store, workers=1))
     tell(found)
 
