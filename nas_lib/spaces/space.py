@@ -284,22 +284,10 @@ class PlannedSpace(ABC, Generic[P]):
 
         They may differ from those that it was decoded from, where several mean the same.
         """
-        adopted = self.adopt(architecture.config)
-        if adopted.config != architecture.config:
+        alike = self.alike(cast(P, self.plan_class.parse(architecture.config)))
+        if alike.config != architecture.config:
             raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
-        return adopted.tokens
-
-    def adopt(self, text: str) -> Architecture:
-        """Return the architecture that is decided as another one of any size, as this space builds.
-
-        Args:
-            text: The configuration string of an architecture of such a space.
-
-        Raises:
-            ArchitectureError: Something in it is no option of this space.
-        """
-        plan = cast(P, self.plan_class.parse(text))
-        return self.decode(tuple(self._tokens_of(plan)))
+        return alike.tokens
 
 
 def planned(space: Space) -> PlannedSpace[Plan]:
