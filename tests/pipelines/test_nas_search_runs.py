@@ -70,7 +70,8 @@ def test_the_command_a_pod_and_tasks_do_a_round_each_and_then_comes_a_model(
 ) -> None:
     """In S3. Each goes on where the one before has stopped, and all is as if one had done it.
 
-    In the space of NASNet's cells, of which nothing on the way knows. The best two are trained again in the last tick.
+    In the space of NASNet's cells, of which nothing on the way knows. The best two are trained
+    again in the last tick.
     """
     config = resolve_config("digits", OVERRIDES, stored=None)
     undisturbed = search(config, store=str(tmp_path / "undisturbed"), workers=2).uri
