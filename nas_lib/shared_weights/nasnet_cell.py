@@ -1,5 +1,7 @@
 """A cell of NASNet's whose weights are shared: all operations on all edges.
 
+Its convolutions begin as the identity, so that at first all architectures are much alike.
+
 Shapes: B images, C channels, H x W pixels, F filters of a cell.
 """
 
@@ -82,6 +84,9 @@ class NasNetCell(nn.Module):
         if space.output != "states":
             self.ends = slices_of(space.num_inputs + space.blocks, filters)
             self.norm = Norm(filters)
+        for name, weight in self.named_parameters():
+            if name.startswith(("edges", "combined", "ends")) and weight.dim() == 4:
+                _as_identity(weight)
 
     def forward(
         self, x_BCHW: Tensor, y_BCHW: Tensor, choices: Sequence[BlockChoice], statistics: Statistics
@@ -220,6 +225,15 @@ def _combination(kind: Combination, filters: int) -> nn.Module:
             return NormedSum(filters, num_groups=filters)
         case _:
             return Join(filters)
+
+
+def _as_identity(weight_OIVV: Tensor) -> None:
+    """Let a convolution as wide as the cell give what it is given."""
+    # So all architectures compute nearly the same at first, and what one of them learns serves the
+    # others. From random weights, 13 operations on every edge are so many different networks that
+    # the classifier learned next to nothing in hundreds of steps.
+    num_outputs, num_inputs = weight_OIVV.shape[:2]
+    nn.init.dirac_(weight_OIVV, groups=num_outputs if num_inputs == 1 else 1)
 
 
 def _edge(block: int, side: int, index: int, kind: NasNetOperation) -> str:

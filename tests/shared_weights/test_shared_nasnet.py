@@ -46,6 +46,9 @@ def shared_network(space: NasNetSpaceConfig = SPACE) -> nn.Module:
     torch.manual_seed(0)
     network = build_super_network(space, image_shape=(3, 9, 9), num_classes=5)
     randomise(network)
+    for weight in network.parameters():
+        if weight.dim() == 4:  # those of cells begin as the identity
+            nn.init.kaiming_normal_(weight)
     return network.double()
 
 
@@ -238,6 +241,21 @@ def test_every_architecture_of_every_space_is_computed(data: st.DataObject) -> N
     assert logits_BK.shape == auxiliary_BK.shape == (2, 3)
     assert torch.isfinite(logits_BK).all()
     logits_BK.sum().backward()
+
+
+def test_operations_with_weights_begin_alike_so_that_one_learns_for_the_others() -> None:
+    network = build_super_network(SPACE, image_shape=(3, 9, 9), num_classes=5)
+    images = torch.randn(4, 3, 8, 8)
+
+    def logits(kind: str) -> Tensor:
+        operation = OPERATIONS.index(kind)  # as one side of each block, the other is an identity
+        cell = [token for i in range(4) for token in (i, i, operation, 0, 0)]
+        found: Tensor = network(images, (*cell, *cell), OfBatch())
+        return found
+
+    for kinds in [("conv1", "conv3", "dilated3"), ("sep3", "sep5", "sep7", "conv1x3", "conv1x7")]:
+        for kind in kinds[1:]:
+            torch.testing.assert_close(logits(kind), logits(kinds[0]), atol=1e-4, rtol=1e-4)
 
 
 def test_an_auxiliary_classifier_sits_before_the_last_reduction() -> None:
