@@ -17,7 +17,7 @@ Shapes: B images, C channels, H x W pixels, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -27,7 +27,7 @@ from nas_lib.networks.cell_parts import AuxiliaryClassifier, drop_path
 from nas_lib.networks.image_network import NOTHING, ImageNetwork, Regularisation
 from nas_lib.networks.layers import ConvNorm, FactorisedReduction, Head, ImageNorm, Output
 from nas_lib.networks.nasnet_operations import OPERATIONS, OperationMaker
-from nas_lib.networks.nasnet_stack import STEM, Place, Source, stacked
+from nas_lib.networks.nasnet_stack import STEM, Place, Source, cells_of, stacked
 from nas_lib.spaces.cells import Edge
 from nas_lib.spaces.nasnet import Block, Combination, NasNetOperation, NasNetPlan
 
@@ -54,7 +54,7 @@ class NasNet(ImageNetwork):
     ) -> None:
         super().__init__()
         self._drop_path = regularisation.drop_path
-        self._stack = stacked(plan)
+        self._stack = stacked(plan, self.cells_of(plan))
         self.stem, num_channels = _stem(plan, image_channels)
         self.cells = nn.ModuleDict()
         widths = {Source(STEM, 0): num_channels}
@@ -74,6 +74,11 @@ class NasNet(ImageNetwork):
             middle = self.cells[str(self._stack.auxiliary)]
             assert isinstance(middle, CellNetwork)
             self.auxiliary = AuxiliaryClassifier(sum(middle.num_channels.values()), num_classes)
+
+    @staticmethod
+    def cells_of(plan: NasNetPlan) -> Iterator[tuple[bool, int]]:
+        """Yield for each cell whether it is a reduction cell, and its filters."""
+        yield from cells_of(plan)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """Return the logits, `[B, K]`."""

@@ -9,7 +9,7 @@ large network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -96,9 +96,26 @@ class Stack:
     auxiliary: int
 
 
-def stacked(plan: NasNetPlan) -> Stack:
-    """Return the stack of a plan."""
-    places = [*_places(plan)]
+def cells_of(plan: NasNetPlan) -> Iterator[tuple[bool, int]]:
+    """Yield for each cell whether it is a reduction cell, and its filters."""
+    if plan.large_stem is not None:
+        for halvings in reversed(range(NUM_STEM_CELLS)):
+            yield True, max(1, plan.filters // 2 ** (halvings + 1))
+    for stage in range(NUM_STAGES):
+        filters = plan.filters * 2**stage
+        if stage:
+            yield True, filters
+        yield from [(False, filters)] * plan.cells
+
+
+def stacked(plan: NasNetPlan, cells: Iterable[tuple[bool, int]]) -> Stack:
+    """Return the stack of a plan.
+
+    Args:
+        plan: What its cells compute.
+        cells: As of `cells_of`.
+    """
+    places = [*_places(plan, cells)]
     needed = {Source(places[-1].number, part) for part in places[-1].parts}
     kept: list[Place] = []
     for place in reversed(places):
@@ -113,13 +130,13 @@ def stacked(plan: NasNetPlan) -> Stack:
     return Stack((*reversed(kept),), len(places), auxiliary=before)
 
 
-def _places(plan: NasNetPlan) -> Iterator[Place]:
+def _places(plan: NasNetPlan, cells: Iterable[tuple[bool, int]]) -> Iterator[Place]:
     """Yield all cells, as if everything were needed."""
     has_stem_cells = plan.large_stem is not None
     before = last = STEM
     # how often the output of a cell was halved
     halvings = {STEM: 0}
-    for number, (reduces, filters) in enumerate(_sequence(plan)):
+    for number, (reduces, filters) in enumerate(cells):
         cell = plan.reduction if reduces else plan.normal
         sources = _sources(plan, before, last)
         yield Place(
@@ -137,18 +154,6 @@ def _places(plan: NasNetPlan) -> Iterator[Place]:
         # The published large network goes by the older input of its reduction cells, too.
         skips = has_stem_cells and reduces and not is_in_stem
         before, last = (before if skips else last), number
-
-
-def _sequence(plan: NasNetPlan) -> Iterator[tuple[bool, int]]:
-    """Yield for each cell whether it is a reduction cell, and its filters."""
-    if plan.large_stem is not None:
-        for halvings in reversed(range(NUM_STEM_CELLS)):
-            yield True, max(1, plan.filters // 2 ** (halvings + 1))
-    for stage in range(NUM_STAGES):
-        filters = plan.filters * 2**stage
-        if stage:
-            yield True, filters
-        yield from [(False, filters)] * plan.cells
 
 
 def _sources(plan: NasNetPlan, before: int, last: int) -> tuple[Source, ...]:
