@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import xml.etree.ElementTree as ET
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,15 @@ from markupsafe import Markup
 from synthetic import EnasSpaceConfig, random_architecture
 
 from nas_lib.architecture import Architecture
-from nas_lib.config import EnasMacroSpaceConfig, EnasMicroSpaceConfig, EnasRnnSpaceConfig
+from nas_lib.config import (
+    EnasMacroSpaceConfig,
+    EnasMicroSpaceConfig,
+    EnasRnnSpaceConfig,
+    NasNetSpaceConfig,
+)
 from nas_lib.report.pictures import PICTURES, network_picture, picture_key
-from nas_lib.spaces import CnnPlan, MacroPlan, MicroPlan, Plan, RnnPlan
+from nas_lib.spaces import CnnPlan, MacroPlan, MicroPlan, NasNetPlan, Plan, RnnPlan
+from nas_lib.spaces.nasnet import Combination
 
 SVG = "{http://www.w3.org/2000/svg}"
 SPACES: list[EnasSpaceConfig] = [
@@ -22,6 +29,8 @@ SPACES: list[EnasSpaceConfig] = [
     EnasMicroSpaceConfig(),
     EnasRnnSpaceConfig(),
     EnasRnnSpaceConfig(variant="original"),
+    NasNetSpaceConfig(),
+    NasNetSpaceConfig(blocks=4, combinations=get_args(Combination), output="states"),
 ]
 
 
@@ -155,6 +164,48 @@ class TestMicro:
         ]
 
 
+class TestNasNet:
+    def test_both_cells_are_drawn_with_what_they_put_out(self) -> None:
+        svg = picture(
+            NasNetPlan.parse(
+                "6 cells per stage, 32 filters, large stem 96 "
+                "| normal: sep3(0)+max7(1) conv1x7(1)&identity(2) -> 0,3 "
+                "| reduction: conv1(0)+dilated3(0):layer"
+            )
+        )
+        assert texts(svg) == [
+            "Normal cell, 3 x 6 times",
+            *("0", "last cell but one", "1", "last cell"),
+            *("2", "sep 3x3 of 0 + max 7x7 of 1"),
+            *("3", "conv 1x7, 7x1 of 1, identity of 2 joined"),
+            "joined in depth",
+            "Reduction cell, 4 times",
+            *("0", "last cell but one", "1", "last cell"),
+            *("2", "layer norm of conv 1x1 of 0 + dilated 3x3 of 0"),
+            "joined in depth",
+        ]
+        assert classes(svg) == [
+            *("arc skip", "straight"),  # 0 and 1 to 2
+            *("arc skip", "straight"),  # 1 and 2 to 3
+            *("arc output", "straight"),  # 0 and 3 are put out
+            "arc skip",  # 0 to 2, twice
+            *("arc output", "straight"),  # 1, which no block takes, and 2
+        ]
+
+    def test_where_blocks_are_the_next_inputs_each_has_its_box(self) -> None:
+        svg = picture(
+            NasNetPlan.parse(
+                "2 cells per stage, 8 filters, states | normal: sep3(0)+sep3(1) avg3(0)+max3(2) "
+                "| reduction: sep3(0)+sep3(1) avg3(1)+max3(2)"
+            )
+        )
+        assert texts(svg)[:5] == [
+            "Normal cell, 3 x 2 times",
+            *("0", "block 0 of the last cell", "1", "block 1 of the last cell"),
+        ]
+        assert texts(svg).count("the next cell's inputs") == 2
+
+
 class TestRnn:
     def test_a_cell_is_its_functions_and_what_they_take(self) -> None:
         svg = picture(RnnPlan.parse("800 units | tanh | relu(0) | sigmoid(0) | mean of 1,2"))
@@ -197,7 +248,7 @@ def test_every_architecture_has_a_picture_that_nothing_reaches_out_of(
             assert 0 <= side + 0.75 * (handle - side) <= width
 
 
-@pytest.mark.parametrize("plan_class", [CnnPlan, MacroPlan, MicroPlan, RnnPlan])
+@pytest.mark.parametrize("plan_class", [CnnPlan, MacroPlan, MicroPlan, NasNetPlan, RnnPlan])
 def test_every_plan_has_a_picture_whose_meaning_is_said(plan_class: type[Plan]) -> None:
     assert PICTURES[plan_class].key
 
