@@ -17,6 +17,7 @@ PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "enas-micro-digits": enas.micro_digits,
     "enas-rnn-pydoc": enas.rnn_pydoc,
     "nasnet-digits": nasnet.digits,
+    "nasnet-digits-shared": nasnet.digits_shared,
     "nas-cnn": nas.nas_cnn,
     "nas-cnn-strides": nas.nas_cnn_strides,
     "nas-cnn-pooling": nas.nas_cnn_pooling,

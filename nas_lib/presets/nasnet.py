@@ -13,22 +13,26 @@ from nas_lib.config import (
     AugmentConfig,
     AutoConfig,
     Cifar10Data,
+    DeriveConfig,
     DigitsData,
     FinalConfig,
     ImageChildrenConfig,
     ImageFinalConfig,
     ImageFolderData,
     ImageTaskConfig,
+    ImageWeightsConfig,
     NasNetSpaceConfig,
     NasPolicyConfig,
     PpoConfig,
     RewardConfig,
     RoundsConfig,
     SearchConfig,
+    SharedConfig,
     SizeConfig,
 )
 from nas_lib.spaces import StackConfig
 
+_DIGITS = AugmentConfig(pad=1, flip=False)
 _LAST_ACCURACY = RewardConfig(last_epochs=1, power=1.0)
 _CIFAR10: dict[str, Any] = {
     "batch_size": 32,
@@ -138,20 +142,38 @@ def imagenet_large() -> SearchConfig:
 
 def digits() -> SearchConfig:
     """NASNet's cells in minutes: blocks of small networks for handwritten digits."""
-    augment = AugmentConfig(pad=1, flip=False)
+    return _digits("nasnet-digits", RoundsConfig(max_children=48, children_per_round=8))
+
+
+def digits_shared() -> SearchConfig:
+    """The same by shared weights: one network owns those of all cells, as in ENAS."""
+    return _digits(
+        "nasnet-digits-shared",
+        SharedConfig(
+            weights=ImageWeightsConfig(epochs=62, batch_size=64, first_cycle=2, augment=_DIGITS),
+            controller_after=30,
+            controller_steps=5,
+            architectures_per_step=5,
+            derive=DeriveConfig(num_samples=50, keep=3, probes=5),
+        ),
+    )
+
+
+def _digits(name: str, search: RoundsConfig | SharedConfig) -> SearchConfig:
+    size = StackConfig(cells=1, filters=8)
     return SearchConfig(
-        name="nasnet-digits",
+        name=name,
         task=ImageTaskConfig(data=DigitsData(), valid_fraction=0.2, test_fraction=0.2),
-        space=NasNetSpaceConfig(blocks=3, child=StackConfig(cells=1, filters=8)),
+        space=NasNetSpaceConfig(blocks=3, shared=size, child=size),
         controller=AutoConfig(),
         children=ImageChildrenConfig(
             epochs=8,
             batch_size=32,
             schedule="cosine",
-            augment=augment,
+            augment=_DIGITS,
             reward=RewardConfig(power=1.0),
         ),
-        search=RoundsConfig(max_children=48, children_per_round=8),
+        search=search,
         final=FinalConfig(
             size=SizeConfig(cells=2, filters=16), children=ImageFinalConfig(epochs=30)
         ),

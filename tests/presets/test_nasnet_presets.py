@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from nas_lib.config import PpoConfig, RoundsConfig
+from nas_lib.config import AutoConfig, EnasPolicyConfig, PpoConfig, RoundsConfig, SharedConfig
 from nas_lib.controllers import build_controller
 from nas_lib.presets import preset
 from nas_lib.training.optimizers import RmsProp, build_optimizer
@@ -69,3 +69,14 @@ def test_for_imagenet_one_replica_has_its_share_of_what_the_codes_had_in_step() 
 
     assert (50 * mobile.batch_size, 100 * large.batch_size) == (1600, 1600)
     assert (50 * mobile.learning_rate, 100 * large.learning_rate) == (2.0, 1.5)
+
+
+def test_the_small_ones_build_the_same_children_and_one_of_them_shares_weights() -> None:
+    rounds, shared = preset("nasnet-digits"), preset("nasnet-digits-shared")
+
+    assert (shared.space, shared.children) == (rounds.space, rounds.children)
+    assert isinstance(shared.search, SharedConfig)
+    # chosen by auto: ENAS's policy, against the mean of architectures judged on the same batches
+    assert isinstance(shared.controller, AutoConfig)
+    assert isinstance(shared.controller.proposer.policy, EnasPolicyConfig)  # type: ignore[union-attr]
+    assert shared.search.judges_in_common(shared.controller)
