@@ -15,7 +15,7 @@ from nas_lib.config import (
     TextFinalConfig,
 )
 from nas_lib.config.final import reference_space
-from nas_lib.config_file import identity, parse_config
+from nas_lib.config_file import differences, identity, parse_config
 from nas_lib.errors import ConfigError, CorruptStateError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Recommended
@@ -167,12 +167,25 @@ def _make(search: OpenSearch, config: SearchConfig, *, is_of_references: bool) -
     assert around is not None
     name = identity(config, around.data_hash)
     wanted = StoredSearch(FORMAT_VERSION, name, around.data_hash, config, is_within=True)
-    opened = search.within(name[:_KEY])
+    key = _begun(search, config) or name[:_KEY]
+    opened = search.within(key)
     stored = opened.store.settle(layout.SEARCH, wanted)
-    if stored.identity != name:
+    if differences(stored.config, config):
         raise CorruptStateError.of_content(layout.SEARCH, f"it is not what {opened.uri} is called")
-    if all(each.key != name[:_KEY] for each in store.finals()):
-        note = FinalTraining(name[:_KEY], is_of_references, created_s=time.time())
+    if all(each.key != key for each in store.finals()):
+        note = FinalTraining(key, is_of_references, created_s=time.time())
         store.add_note(layout.final_training, note)
     opened.want(config)
     return opened
+
+
+def _begun(search: OpenSearch, config: SearchConfig) -> str | None:
+    """Return the key of the final training with these settings, None where none was begun.
+
+    A release that had fewer settings called it by those.
+    """
+    for final in search.store.finals():
+        stored = search.within(final.key).store.find_search()
+        if stored is not None and not differences(stored.config, config):
+            return final.key
+    return None

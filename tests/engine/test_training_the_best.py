@@ -399,6 +399,18 @@ def test_settings_that_may_change_count_for_a_final_training_that_is_gone_on_wit
     assert OpenSearch(first.uri).config.children.timeout_s == 77.0
 
 
+def test_a_final_training_of_a_release_with_fewer_settings_is_gone_on_with(
+    finished: SearchHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("nas_lib.steps.train_best.identity", lambda *_: "0123456789abcdef" * 4)
+        (before,) = opened_finals(OpenSearch(finished.uri), settings=settings(seeds=6))
+
+    (again,) = opened_finals(OpenSearch(finished.uri), settings=settings(seeds=6))
+
+    assert again.uri == before.uri == f"{finished.uri}/final/01234567"
+
+
 def test_garbage_of_final_trainings_is_that_of_their_search(
     finished: SearchHandle, trained: SearchHandle
 ) -> None:
