@@ -116,8 +116,7 @@ class SizeConfig(Part):
     parameters: Many | None = Field(
         None,
         description="enas-micro, nasnet, enas-rnn: as large as every chosen network may be with so "
-        "many; "
-        "it picks those of the sizes that are not given.",
+        "many; it picks those of the sizes that are not given.",
     )
     multiply_adds: Many | None = Field(
         None, description="Likewise, for one image or word; both together are two bounds."
@@ -126,8 +125,8 @@ class SizeConfig(Part):
     @property
     def budget(self) -> dict[str, int]:
         """What networks may cost, by the names of the bounds; empty where there is none."""
-        given = self.model_dump(exclude_none=True, include=set(BUDGETS))
-        return {name: given[name] for name in BUDGETS if name in given}
+        bounds = {name: getattr(self, name) for name in BUDGETS}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
 
     def settled(self, picked: Mapping[str, int]) -> SizeConfig:
         """Return this with sizes that were picked, in place of the budget."""
@@ -190,8 +189,11 @@ class SpacePart(Part):
         try:
             return self.model_validate({**self.model_dump(), **self._resized(**wanted)})
         except ValidationError as err:
-            why = err.errors()[0]["msg"]
-            raise ConfigError(f"final.size does not go with space.kind {self.kind}: {why}") from err
+            first = err.errors()[0]
+            why = first["msg"].replace("Input", ".".join(map(str, first["loc"])))
+            raise ConfigError(
+                f"final.size does not go with space.kind {self.kind}: {why}, got {first['input']!r}"
+            ) from err
 
     def growths(self, size: SizeConfig) -> Iterator[Growth]:
         """Yield how networks may grow, as far as their size is not given, the first one smallest.

@@ -21,7 +21,7 @@ from nas_lib.spaces.published import PUBLISHED, Published, find_published
 from nas_lib.spaces.space import BUDGETS
 from nas_lib.steps.choosing import chosen_networks
 
-_SIZE = "final.size."
+_SIZE = "final.size"
 _REPLACED = ("space", "search", "controller")
 """Sections of the document that say how it would search."""
 
@@ -79,17 +79,16 @@ def transferred(
         ConfigError: There is no such source, it has no networks, or they do not go with the task.
         ArchitectureError: A text is no network of the source's space.
     """
-    changes = list(changes)
-    sizes = {key.removeprefix(_SIZE): value for key, value in changes if key.startswith(_SIZE)}
-    _refuse_changes(key for key, _ in changes)
-    own = with_changes(document, (each for each in changes if not each[0].startswith(_SIZE)))
+    others, sizes = _parted(changes)
+    _refuse_changes(key for key, _ in others)
+    own = with_changes(document, others)
     if not isinstance(own, Mapping):
         return Transferred(parse_config(own, source=called))  # which refuses
-    found = _found(source, networks=networks, top=top, most=_top(own))
+    final = own.get("final", {})
+    found = _found(source, networks=networks, top=top, most=_most(final, called))
     _check_task(found, source, own)
     size, passed_over = _size(own, found, sizes)
     strays = dict(_strays(own, found.space))
-    final = _section(own, "final")
     resolved = with_changes(
         {
             **own,
@@ -152,6 +151,22 @@ def _of_published(
 # --- the document --------------------------------------------------------------------------------
 
 
+def _parted(
+    changes: Iterable[tuple[str, Any]],
+) -> tuple[list[tuple[str, Any]], dict[str, Any]]:
+    """Return the changes but those of sizes, and these by their names."""
+    others: list[tuple[str, Any]] = []
+    sizes: dict[str, Any] = {}
+    for key, value in changes:
+        if key == _SIZE and isinstance(value, Mapping):
+            sizes |= value
+        elif key.startswith(f"{_SIZE}."):
+            sizes[key.removeprefix(f"{_SIZE}.")] = value
+        else:
+            others.append((key, value))
+    return others, sizes
+
+
 def _refuse_changes(keys: Iterable[str]) -> None:
     for key in keys:
         if key.partition(".")[0] in _REPLACED:
@@ -173,10 +188,11 @@ def _kind(document: Mapping[str, Any], name: str) -> str:
     return str(_section(document, name).get("kind", default.kind))
 
 
-def _top(document: Mapping[str, Any]) -> int:
-    given = _section(document, "final").get("top")
-    default = SearchConfig().final.top
-    return given if isinstance(given, int) and given > 0 else default
+def _most(final: Any, called: str) -> int:
+    """Return how many of the best a document has trained; what cannot be, is refused."""
+    if isinstance(final, Mapping):
+        final = {key: value for key, value in final.items() if key == "top"}
+    return parse_config({"final": final}, source=called).final.top
 
 
 def _check_task(found: _Source, source: str, document: Mapping[str, Any]) -> None:
@@ -190,18 +206,21 @@ def _check_task(found: _Source, source: str, document: Mapping[str, Any]) -> Non
 
 def _size(
     document: Mapping[str, Any], found: _Source, given: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[Any, list[str]]:
     """Return how large the networks are to be, and which settings of that have no meaning.
 
     A budget that is given picks anew what the document or the source would have said.
     """
-    own = _section(_section(document, "final"), "size")
-    is_own_kind = _kind(document, "space") == found.space.kind
+    own = _section(document, "final").get("size", {})
+    if not isinstance(own, Mapping):
+        return own, []  # is refused
+    # a document without a space is for these networks, whatever a search would begin with
+    is_own_kind = not _section(document, "space") or _kind(document, "space") == found.space.kind
     base = dict(own) if is_own_kind and any(own.values()) else found.size.model_dump()
     if any(given.get(name) is not None for name in BUDGETS):
         base = {}
     stated = [name for name, value in own.items() if value is not None]
-    return {**base, **given}, [] if is_own_kind else [f"{_SIZE}{name}" for name in stated]
+    return {**base, **given}, [] if is_own_kind else [f"{_SIZE}.{name}" for name in stated]
 
 
 def _strays(document: Mapping[str, Any], space: SpacePart) -> Iterator[tuple[str, float]]:

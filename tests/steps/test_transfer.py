@@ -96,6 +96,7 @@ def test_settings_for_cells_are_no_obstacle_where_the_networks_have_none() -> No
         ({}, {}, {"cells": 6}),  # as the source has it
         ({"space": {"kind": "cnn"}, "final": {"size": {"more_filters": 9}}}, {}, {"cells": 6}),
         ({"space": {"kind": "enas-micro"}, "final": {"size": {"filters": 9}}}, {}, {"filters": 9}),
+        ({"final": {"size": {"filters": 9}}}, {}, {"filters": 9}),  # it says no other space
         ({}, {"filters": 8}, {"cells": 6, "filters": 8}),
         ({}, {"cells": 9}, {"cells": 9}),
         ({}, {"parameters": 5000}, {"parameters": 5000}),  # which picks all anew
@@ -109,6 +110,10 @@ def test_sizes_are_what_is_asked_for_else_the_documents_else_the_sources(
     made = transferred(source, document, changes=asked.items(), networks=[TEXT])
 
     assert made.config.final.size == SizeConfig(**size)
+
+
+def test_sizes_may_be_given_as_a_whole_section() -> None:
+    assert to_photos(final__size={"cells": 9}).config.final.size == SizeConfig(cells=9)
 
 
 def test_it_survives_a_file_and_the_way_to_a_cluster() -> None:
@@ -147,6 +152,14 @@ def test_what_does_not_go_together_is_one_sentence() -> None:
             transferred(CELL, PHOTOS, changes=[(setting, 1)])
     with pytest.raises(ConfigError, match=r"document: expected settings \(key: value\), got \[\]"):
         transferred(CELL, [])
+    with pytest.raises(ConfigError, match=r"final should be a section of settings"):
+        transferred(CELL, {"final": 5})
+    with pytest.raises(ConfigError, match=r"final\.size should be a section of settings"):
+        transferred(CELL, {"final": {"size": 5}})
+    with pytest.raises(ConfigError, match=r"final\.top should be at least 1, got -1"):
+        transferred(CELL, {"final": {"top": -1}})
+    with pytest.raises(ConfigError, match=r"child\.cells should be a multiple of 3, got 4"):
+        to_photos(final__size__cells=4)
 
 
 def test_cells_for_text_go_to_other_texts() -> None:
