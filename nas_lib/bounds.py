@@ -6,7 +6,7 @@ They are far above what a search is known to use, and are looked at when the doc
 from __future__ import annotations
 
 import re
-from typing import Annotated, LiteralString
+from typing import Annotated, Final, LiteralString
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
@@ -25,7 +25,8 @@ Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 """Of an image or a filter, in pixels."""
 
-Width = Annotated[int, Field(ge=1, le=65_536)]
+MOST_WIDTH: Final = 65_536
+Width = Annotated[int, Field(ge=1, le=MOST_WIDTH)]
 """Channels or units of a layer."""
 
 Mebibytes = Annotated[int, Field(ge=1, le=10**9)]

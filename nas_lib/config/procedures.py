@@ -428,6 +428,12 @@ class TransferConfig(OneReplicaPart):
         json_schema_extra=MAY_CHANGE,
     )
 
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """Each network, and what it was called; empty where nobody says it."""
+        origins = [*self.origins, *[""] * len(self.networks)]
+        return tuple(zip(self.networks, origins, strict=False))
+
     def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
         """Yield what does not go with this kind of task, this space or these children."""
         if children.task is None:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -74,8 +75,7 @@ def cached_blobs(fetch: Callable[[str, int], bytes], infos: Mapping[str, BlobInf
     missing = [info for key, info in infos.items() if not _is_whole(_path(info, key), info)]
     require_space(sum(info.num_bytes for info in missing), "a copy of the prepared data")
     return [
-        cached_blob(lambda key=key, info=info: fetch(key, info.num_bytes), info, key)  # type: ignore[misc]
-        for key, info in infos.items()
+        cached_blob(partial(fetch, key, info.num_bytes), info, key) for key, info in infos.items()
     ]
 
 

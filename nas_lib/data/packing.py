@@ -64,7 +64,8 @@ def prepared(
     sizes = {name: num_bytes_of(rows) for name, rows in {**search, **test}.items()}
     is_cut = is_large(sum(sizes.values()))
     cut = [name for name in cut if is_cut and sizes[name] > _SHARD_BYTES]
-    require_space(sum(sizes[name] for name in cut), "preparing the data")
+    if cut:
+        require_space(sum(sizes[name] for name in cut), "preparing the data")
     digest = hashlib.sha256(json.dumps(names).encode())
     of_search, of_test = _Packed("search", digest), _Packed("test", digest)
     for packed, arrays in ((of_search, search), (of_test, test)):

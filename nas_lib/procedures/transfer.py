@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import zip_longest
 
 from nas_lib.config import TransferConfig
 from nas_lib.errors import plural
@@ -57,7 +56,7 @@ class Transfer(Procedure[TransferConfig]):
         return 0
 
     def rounds_left(self, search: OpenSearch, replica: int) -> int:
-        """Return 1, for as long as the data are not prepared."""
+        """Return 1: where anything is left, that is to prepare the data."""
         return 1
 
     def propose(
@@ -76,8 +75,7 @@ class Transfer(Procedure[TransferConfig]):
 
     def recommended(self, search: OpenSearch, view: SearchView) -> Iterator[Recommended]:
         """Yield all its networks."""
-        settings = self.settings
-        for text, origin in zip_longest(settings.networks, settings.origins, fillvalue=""):
+        for text, origin in self.settings.named:
             yield Recommended(architecture_of(search, text), origin)
 
     # --- for people ------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, cast
 
 from nas_lib.config import TransferConfig
@@ -96,6 +95,5 @@ class TransferReporter(Reporter):
 
     def _networks(self) -> list[tuple[int, str, str]]:
         """Return each with its number from 1, and what it was called."""
-        settings = self._search
-        found = zip_longest(settings.networks, settings.origins, fillvalue="")
-        return [(number, origin, text) for number, (text, origin) in enumerate(found, start=1)]
+        found = enumerate(self._search.named, start=1)
+        return [(number, origin, text) for number, (text, origin) in found]

@@ -42,6 +42,7 @@ from nas_lib.spaces.space import (
 MicroOperation = Literal["sep3", "sep5", "avg3", "max3", "identity"]
 NUM_INPUTS = 2  # of a cell
 _STAGES = 3  # each of as many normal cells
+_MOST_CELLS = 300
 
 _NETWORK = re.compile(
     r"(?P<cells>[1-9]\d*) cells, (?P<filters>[1-9]\d*) filters "
@@ -55,7 +56,10 @@ class CellsConfig(Part):
     """Size of a network of cells: three equal stacks with a reduction cell between two."""
 
     cells: int = Field(
-        ge=3, le=300, multiple_of=3, description="Normal cells, a third in each stack."
+        ge=_STAGES,
+        le=_MOST_CELLS,
+        multiple_of=_STAGES,
+        description="Normal cells, a third in each stack.",
     )
     filters: Width = Field(description="Channels of the first stack; each reduction doubles.")
 
@@ -94,8 +98,7 @@ class EnasMicroSpaceConfig(OptionsPart):
             cells=size.cells,
             filters=size.filters,
             cells_per_stage=_STAGES,
-            few=range(_STAGES, 301, _STAGES),
-            many=range(1, 65_537),
+            numbers=range(_STAGES, _MOST_CELLS + 1, _STAGES),
         )
 
     def build(self, given: Space | None = None) -> EnasMicroSpace:

@@ -31,7 +31,7 @@ from nas_lib.bounds import Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, check_tokens
-from nas_lib.spaces.growth import Growth
+from nas_lib.spaces.growth import WIDTHS, Growth
 from nas_lib.spaces.space import (
     OptionsPart,
     PlannedSpace,
@@ -96,7 +96,7 @@ class EnasRnnSpaceConfig(OptionsPart):
     def growths(self, size: SizeConfig) -> Iterator[Growth]:
         """Yield the one way to grow: by units of the state."""
         if size.hidden is None:
-            yield Growth("hidden", range(1, 65_537), wanted=self.child.hidden)
+            yield Growth("hidden", WIDTHS, wanted=self.child.hidden)
 
     def build(self, given: Space | None = None) -> EnasRnnSpace:
         """Return the space."""

@@ -11,6 +11,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from nas_lib.bounds import MOST_WIDTH
+
+WIDTHS: Final = range(1, MOST_WIDTH + 1)
+"""All numbers of filters or units."""
 FILTERS_PER_CELL: Final = 12
 MOST_CELLS_PER_STAGE: Final = 8
 """That are tried where nobody says how many: published networks have up to 7."""
@@ -42,7 +46,7 @@ class Growth(NamedTuple):
 
 
 def growth_of_cells(
-    *, cells: int | None, filters: int | None, cells_per_stage: int, few: range, many: range
+    *, cells: int | None, filters: int | None, cells_per_stage: int, numbers: range
 ) -> Iterator[Growth]:
     """Yield the rows of networks of cells, those of fewer cells first; none if both are given.
 
@@ -50,13 +54,12 @@ def growth_of_cells(
         cells: As many, if that is given.
         filters: Likewise, of the first stage.
         cells_per_stage: What a cell in each stage counts in `cells`.
-        few: All numbers of cells that there may be.
-        many: All numbers of filters.
+        numbers: All numbers of cells that there may be.
     """
     if filters is not None:
         if cells is None:
-            yield Growth("cells", few, few[0], {"filters": filters})
+            yield Growth("cells", numbers, numbers[0], {"filters": filters})
         return
     tried = (cells_per_stage * per_stage for per_stage in range(1, MOST_CELLS_PER_STAGE + 1))
     for num in tried if cells is None else (cells,):
-        yield Growth("filters", many, FILTERS_PER_CELL * num // cells_per_stage, {"cells": num})
+        yield Growth("filters", WIDTHS, FILTERS_PER_CELL * num // cells_per_stage, {"cells": num})

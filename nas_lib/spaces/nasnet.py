@@ -61,6 +61,7 @@ NUM_STEM_CELLS: Final = 2
 """Reduction cells of a stem for large images."""
 
 _MOST_BLOCKS = 20
+_MOST_CELLS = 100  # of a stage
 _SIGNS: Mapping[Combination, tuple[str, str]] = {
     "add": ("+", ""),
     "concat": ("&", ""),
@@ -82,7 +83,7 @@ Number = Annotated[int, Field(ge=0, lt=2 * _MOST_BLOCKS)]
 class StackConfig(Part):
     """Size of a network: three stages with a reduction cell between two."""
 
-    cells: int = Field(ge=1, le=100, description="N: normal cells of each stage.")
+    cells: int = Field(ge=1, le=_MOST_CELLS, description="N: normal cells of each stage.")
     filters: Width = Field(description="Channels of the first stage; each reduction doubles.")
     large_stem: Width | None = Field(
         None,
@@ -171,8 +172,7 @@ class NasNetSpaceConfig(OptionsPart):
             cells=size.cells,
             filters=size.filters,
             cells_per_stage=1,
-            few=range(1, 101),
-            many=range(1, 65_537),
+            numbers=range(1, _MOST_CELLS + 1),
         )
 
     def build(self, given: Space | None = None) -> NasNetSpace:

@@ -35,7 +35,7 @@ def chosen_networks(
     return _best(search, most if top is None else top, at_least=top or 1)
 
 
-def _best(search: OpenSearch, wanted: int, *, at_least: int = 1) -> list[Recommended]:
+def _best(search: OpenSearch, wanted: int, *, at_least: int) -> list[Recommended]:
     """Return so many of what a finished search recommends, as far as there are any.
 
     Raises:
@@ -49,7 +49,7 @@ def _best(search: OpenSearch, wanted: int, *, at_least: int = 1) -> list[Recomme
             "lower its budget, or name the networks to train"
         )
     best = list(procedure_of(search.config).recommended(search, view))
-    if len(best) < max(1, at_least):
+    if len(best) < at_least:
         raise ConfigError(
             f"the best {wanted:,} should be trained, and {search.uri} has {len(best):,} "
             "architecture(s) with a score"

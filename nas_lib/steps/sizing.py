@@ -45,11 +45,12 @@ def settled_size(
         networks: As the search has them.
 
     Raises:
-        ConfigError: Even the smallest is beyond the budget.
+        ConfigError: Even the smallest is beyond the budget, or the space has no such size.
     """
     if not size.budget:
         return size
 
+    search.config.space.at_size(size)  # refuses a budget that there is nothing to meet by
     growths = list(search.config.space.growths(size))
 
     def costs(growth: Growth, value: int) -> _Costs:

@@ -47,9 +47,7 @@ def test_a_budget_by_itself_leaves_sizes_as_they_are() -> None:
 
 
 def test_half_as_many_as_wanted_is_as_strange_as_twice() -> None:
-    row, *_ = growth_of_cells(
-        cells=2, filters=None, cells_per_stage=1, few=range(1, 9), many=range(1, 99)
-    )
+    row, *_ = growth_of_cells(cells=2, filters=None, cells_per_stage=1, numbers=range(1, 9))
 
     assert row.wanted == 24
     assert row.strangeness(12) == pytest.approx(row.strangeness(48))

@@ -103,6 +103,11 @@ def test_two_bounds_are_met_both(search: OpenSearch) -> None:
     assert both.filters == min(by_one.filters or 0, by_other.filters or 0)
 
 
+def test_a_budget_with_nothing_to_pick_is_refused(search: OpenSearch) -> None:
+    with pytest.raises(ConfigError, match="parameters picks those of the other sizes"):
+        settled(search, parameters=1000, cells=3, filters=4)
+
+
 def test_a_budget_that_no_size_meets_names_the_smallest(search: OpenSearch) -> None:
     smallest = parameters(search, CHEAP, cells=3, filters=1)
 
