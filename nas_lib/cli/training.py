@@ -52,8 +52,7 @@ def train(
     The winner is trained once more, on all data but the test's. How, its document says under
     `final`; --set final.children.epochs=50 says otherwise. The same command continues.
     """
-    if networks and top is not None:
-        raise ConfigError("--top and --network both say which networks: choose one")
+    check_choice(networks, top)
     config = load_stored(search, _checked(overrides))
     wanted = references_text(config, names) if references or names else None
     given = {"seeds": seeds, "references": wanted}
@@ -76,6 +75,12 @@ def train(
             is_alive=is_alive,
         )
     print_trained(handle, as_json=as_json)
+
+
+def check_choice(networks: tuple[str, ...], top: int | None) -> None:
+    """Refuse both of two ways to say which networks."""
+    if networks and top is not None:
+        raise ConfigError("--top and --network both say which networks: choose one")
 
 
 def print_trained(handle: SearchHandle, *, as_json: bool) -> None:

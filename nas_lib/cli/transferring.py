@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from nas_lib.cli.configuring import load_transfer, set_option, workers_option
-from nas_lib.cli.training import references_text
-from nas_lib.errors import ConfigError
+from nas_lib.cli.training import check_choice, print_trained, references_text
 
 _SIZES = ("cells", "filters", "large_stem", "parameters", "multiply_adds")
 
@@ -62,8 +61,7 @@ def transfer(
     --filters, networks are as large as its final.size says, where that is for such networks, else
     as the SEARCH has it. The same command continues.
     """
-    if networks and top is not None:
-        raise ConfigError("--top and --network both say which networks: choose one")
+    check_choice(networks, top)
     from nas_lib.config_file import apply_overrides, parse_config
 
     given = {f"size.{name}": sizes[name] for name in _SIZES} | {"seeds": seeds}
@@ -77,7 +75,6 @@ def transfer(
     from nas_lib import engine
     from nas_lib.cli.progress import progress
     from nas_lib.cli.searching import is_alive
-    from nas_lib.cli.training import print_trained
 
     with progress(settings) as listener:
         handle = engine.search(

@@ -57,11 +57,11 @@ def transfer_cells(
             say(found.notice)
         return _prepared(search, found.config, stored, run=run, step="transfer_cells")
     config = resolve_config(preset, overrides, stored=stored)
-    kind = (config or stored or SearchConfig()).search.kind
-    if kind != "transfer":
+    meant = config or stored
+    if meant is not None and meant.search.kind != "transfer":
         raise ConfigError(
-            f"this is search.kind {kind}, and no transfer: name a source of networks, and a preset "
-            "that says what they are for"
+            f"this is search.kind {meant.search.kind}, and no transfer: name a source of "
+            "networks, and a preset that says what they are for"
         )
     return _prepared(search, config, stored, run=run, step="transfer_cells")
 
