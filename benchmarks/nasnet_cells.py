@@ -29,7 +29,7 @@ from benchmarks.machine import facts
 from nas_lib.networks import build_network
 from nas_lib.spaces import find_published
 from nas_lib.spaces.cells import Edge, in_order, unused
-from nas_lib.spaces.nasnet import Block, Cell, NasNetOperation, NasNetPlan
+from nas_lib.spaces.nasnet_plan import Block, Cell, NasNetOperation, NasNetPlan
 
 BATCH, SIZE, CELLS, FILTERS = 64, 32, 2, 16
 NUM_RANDOM, NUM_STEPS = 5, 9

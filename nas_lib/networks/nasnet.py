@@ -29,7 +29,7 @@ from nas_lib.networks.layers import ConvNorm, FactorisedReduction, Head, ImageNo
 from nas_lib.networks.nasnet_operations import OPERATIONS, OperationMaker
 from nas_lib.networks.nasnet_stack import STEM, Place, Source, cells_of, stacked
 from nas_lib.spaces.cells import Edge
-from nas_lib.spaces.nasnet import Block, Combination, NasNetOperation, NasNetPlan
+from nas_lib.spaces.nasnet_plan import Block, Combination, NasNetOperation, NasNetPlan
 
 _STEM_FACTOR = 3  # times the filters: of the stem for small images
 _OLDEST = 3  # cells that a cell may look back

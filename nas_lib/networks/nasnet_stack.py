@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from nas_lib.spaces.nasnet import NUM_STAGES, NUM_STEM_CELLS, Block, Cell, NasNetPlan
+from nas_lib.spaces.nasnet_plan import NUM_STAGES, NUM_STEM_CELLS, Block, Cell, NasNetPlan
 
 STEM: Final = -1
 """Stands for the stem where numbers are those of cells."""

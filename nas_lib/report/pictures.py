@@ -36,13 +36,13 @@ from nas_lib.spaces import (
     Plan,
     RnnPlan,
     enas_micro,
-    nasnet,
+    nasnet_plan,
 )
 from nas_lib.spaces.cnn import Layer
 from nas_lib.spaces.enas_macro import MacroOperation, pools_after
 from nas_lib.spaces.enas_micro import NUM_INPUTS, Cell, MicroOperation
-from nas_lib.spaces.nasnet import NUM_STAGES, Block, Combination, NasNetOperation
-from nas_lib.spaces.nasnet import Cell as BlocksCell
+from nas_lib.spaces.nasnet_plan import NUM_STAGES, Block, Combination, NasNetOperation
+from nas_lib.spaces.nasnet_plan import Cell as BlocksCell
 
 _OPERATIONS: Mapping[MacroOperation | MicroOperation | NasNetOperation, str] = {
     "conv1": "conv 1x1",
@@ -179,7 +179,7 @@ def _draw_nasnet(plan: NasNetPlan) -> Markup:
     if plan.passes_states:
         inputs = [f"block {number} of the last cell" for number in range(plan.normal.num_inputs)]
     end = "the next cell's inputs" if plan.passes_states else "joined in depth"
-    num_reductions = nasnet.num_reductions(large_stem=plan.large_stem is not None)
+    num_reductions = nasnet_plan.num_reductions(large_stem=plan.large_stem is not None)
     cells = {
         f"Normal cell, {NUM_STAGES} x {plan.cells} times": plan.normal,
         f"Reduction cell, {num_reductions} times": plan.reduction,

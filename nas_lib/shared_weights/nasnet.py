@@ -26,7 +26,8 @@ from nas_lib.shared_weights.cells import Calibration, CellSuperNetwork, Stack
 from nas_lib.shared_weights.image_layers import ConvNorm, FactorisedReduction
 from nas_lib.shared_weights.nasnet_cell import Apart, BlockChoice, NasNetCell, Reductions
 from nas_lib.shared_weights.norm import Norm, Statistics
-from nas_lib.spaces.nasnet import NUM_STAGES, NUM_STEM_CELLS, StackConfig
+from nas_lib.spaces.nasnet import StackConfig
+from nas_lib.spaces.nasnet_plan import NUM_STAGES, NUM_STEM_CELLS
 
 _TOKENS_PER_BLOCK = 5
 _STEM = 3  # times the filters of the first cell

@@ -18,7 +18,7 @@ from nas_lib.networks.layers import ImageNorm, Pool
 from nas_lib.shared_weights.cells import SeparableTwice, States, convolve_slices, slices_of
 from nas_lib.shared_weights.image_layers import ConvNorm, FactorisedReduction
 from nas_lib.shared_weights.norm import Norm, Statistics
-from nas_lib.spaces.nasnet import Combination, NasNetOperation
+from nas_lib.spaces.nasnet_plan import Combination, NasNetOperation
 
 _POOLS: tuple[Literal["avg3", "max3", "max5", "max7"], ...] = ("avg3", "max3", "max5", "max7")
 

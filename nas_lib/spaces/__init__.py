@@ -25,13 +25,8 @@ from nas_lib.spaces.enas_macro import (
 )
 from nas_lib.spaces.enas_micro import CellsConfig, EnasMicroSpace, EnasMicroSpaceConfig, MicroPlan
 from nas_lib.spaces.enas_rnn import EnasRnnSpace, EnasRnnSpaceConfig, HiddenConfig, RnnPlan
-from nas_lib.spaces.nasnet import (
-    NasNetPlan,
-    NasNetSpace,
-    NasNetSpaceConfig,
-    PutOutConfig,
-    StackConfig,
-)
+from nas_lib.spaces.nasnet import NasNetSpace, NasNetSpaceConfig, PutOutConfig, StackConfig
+from nas_lib.spaces.nasnet_plan import NasNetPlan
 from nas_lib.spaces.published import PUBLISHED, Published, find_published
 from nas_lib.spaces.references import (
     REFERENCES,

@@ -33,7 +33,7 @@ from nas_lib.spaces import (
     TextReferencesConfig,
     planned,
 )
-from nas_lib.spaces.nasnet import Combination, NasNetOperation
+from nas_lib.spaces.nasnet_plan import Combination, NasNetOperation
 
 FILTERS = FiltersConfig(filters=3)
 NASNET = NasNetSpaceConfig(blocks=4, child=StackConfig(cells=1, filters=4))

@@ -16,7 +16,7 @@ from nas_lib.networks.nasnet import NasNet
 from nas_lib.networks.nasnet_operations import OPERATIONS, Active, SameConv
 from nas_lib.spaces import NasNetPlan
 from nas_lib.spaces.cells import Edge, in_order
-from nas_lib.spaces.nasnet import Block, Cell
+from nas_lib.spaces.nasnet_plan import Block, Cell
 
 OLDER, NEWEST = 0, 1  # here
 

@@ -16,7 +16,7 @@ from nas_lib.networks.nasnet import EdgeNetwork, NasNet
 from nas_lib.networks.nasnet_operations import OPERATIONS
 from nas_lib.spaces import NasNetPlan, find_published
 from nas_lib.spaces.cells import Edge
-from nas_lib.spaces.nasnet import NasNetOperation
+from nas_lib.spaces.nasnet_plan import NasNetOperation
 
 OPERATION_NAMES = get_args(NasNetOperation)
 

@@ -9,7 +9,7 @@ from other_cells import AMOEBANET_A, PNASNET_5, AmoebaNet, PNasNet
 from nas_lib.networks import count
 from nas_lib.networks.nasnet import NasNet
 from nas_lib.spaces import NasNetPlan
-from nas_lib.spaces.nasnet import Cell
+from nas_lib.spaces.nasnet_plan import Cell
 
 Cells = dict[str, Cell]
 CIFAR, MOBILE, LARGE = (None, 32, 10), (32, 224, 1000), (96, 331, 1000)  # stem, size, classes

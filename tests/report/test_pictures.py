@@ -21,7 +21,7 @@ from nas_lib.config import (
 )
 from nas_lib.report.pictures import PICTURES, network_picture, picture_key
 from nas_lib.spaces import CnnPlan, MacroPlan, MicroPlan, NasNetPlan, Plan, RnnPlan
-from nas_lib.spaces.nasnet import Combination
+from nas_lib.spaces.nasnet_plan import Combination
 
 SVG = "{http://www.w3.org/2000/svg}"
 SPACES: list[EnasSpaceConfig] = [

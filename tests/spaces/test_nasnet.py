@@ -20,7 +20,7 @@ from nas_lib.spaces import (
     space_size,
 )
 from nas_lib.spaces.cells import Edge
-from nas_lib.spaces.nasnet import Block
+from nas_lib.spaces.nasnet_plan import Block
 
 SMALL_CONFIG = NasNetSpaceConfig(
     blocks=2,

@@ -23,7 +23,7 @@ from nas_lib.config import (
     TextReferencesConfig,
 )
 from nas_lib.spaces import ChoiceSpace, Decision
-from nas_lib.spaces.nasnet import Combination, NasNetOperation
+from nas_lib.spaces.nasnet_plan import Combination, NasNetOperation
 
 
 def tokens_of(decisions: Sequence[Decision]) -> st.SearchStrategy[tuple[int, ...]]:
