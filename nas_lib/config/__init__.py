@@ -49,17 +49,15 @@ from nas_lib.config.training import (
     AugmentConfig,
     ChildrenConfig,
     ImageChildrenConfig,
-    ImageWeightsConfig,
     OwnChildrenConfig,
     RewardConfig,
     SgdConfig,
     TextChildrenConfig,
     TextRewardConfig,
     TextTrainingConfig,
-    TextWeightsConfig,
     TrainedChildrenPart,
-    WeightsConfig,
 )
+from nas_lib.config.weights import ImageWeightsConfig, TextWeightsConfig, WeightsConfig
 from nas_lib.spaces import (
     CellsConfig,
     CnnSpaceConfig,

@@ -13,7 +13,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar, get_args
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import FanOut, SearchConfig
-from nas_lib.config.procedures import ProcedurePart
+from nas_lib.config.procedure_part import ProcedurePart
 from nas_lib.errors import ConfigError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.listener import Listener
