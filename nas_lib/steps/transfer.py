@@ -84,28 +84,33 @@ def transferred(
     own = with_changes(document, others)
     if not isinstance(own, Mapping):
         return Transferred(parse_config(own, source=called))  # which refuses
-    final = own.get("final", {})
-    found = _found(source, networks=networks, top=top, most=_most(final, called))
+    most = _most(own.get("final", {}), called)
+    found = _found(source, networks=networks, top=top, most=most)
     _check_task(found, source, own)
     size, passed_over = _size(own, found, sizes)
     strays = dict(_strays(own, found.space))
-    resolved = with_changes(
-        {
-            **own,
-            "space": found.space.model_dump(mode="json"),
-            "controller": {"kind": "random"},
-            "search": {
-                "kind": "transfer",
-                "source": source,
-                "networks": list(found.networks),
-                "origins": list(found.origins),
-            },
-            "final": {**final, "size": size, "top": len(found.networks), "follows": True},
-        },
-        strays.items(),
-    )
+    resolved = with_changes(_resolved(own, found, source, size), strays.items())
     notice = _notice(own, found.space, source, [*passed_over, *strays])
     return Transferred(parse_config(resolved, source=called), notice)
+
+
+def _resolved(
+    document: Mapping[str, Any], found: _Source, source: str, size: Any
+) -> dict[str, Any]:
+    """Return the document of a search that trains what was found, all of it, at this size."""
+    of_final = {"size": size, "top": len(found.networks), "follows": True}
+    return {
+        **document,
+        "space": found.space.model_dump(mode="json"),
+        "controller": {"kind": "random"},
+        "search": {
+            "kind": "transfer",
+            "source": source,
+            "networks": list(found.networks),
+            "origins": list(found.origins),
+        },
+        "final": {**document.get("final", {}), **of_final},
+    }
 
 
 # --- the source ----------------------------------------------------------------------------------
