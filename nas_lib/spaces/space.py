@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
@@ -59,6 +60,9 @@ class Space(Protocol):
             ArchitectureError: The architecture is not in this space.
         """
         ...
+
+
+_TOO_LARGE = re.compile(r"\d{10}")
 
 
 class Plan(Protocol):
@@ -286,6 +290,8 @@ class PlannedSpace(ABC, Generic[P]):
 
         They may differ from those that it was decoded from, where several mean the same.
         """
+        if _TOO_LARGE.search(architecture.config):  # Python reads no number of thousands of digits
+            raise ArchitectureError("a number in it has more than nine digits")
         alike = self.alike(cast(P, self.plan_class.parse(architecture.config)))
         if alike.config != architecture.config:
             raise ArchitectureError(f"not an architecture of this space: {architecture.config}")

@@ -266,6 +266,12 @@ class PlannedSpaceContract(SpaceContract):
             with pytest.raises(ArchitectureError, match=sentence):
                 planned.plan_class.parse(text)
 
+    def test_a_number_that_cannot_be_is_refused(self, planned: PlannedSpace[Any]) -> None:
+        text = re.sub(r"\d+", "9" * 5000, self.example.text, count=1)
+
+        with pytest.raises(ArchitectureError, match="more than nine digits"):
+            planned.encode(Architecture(planned.name, (), text))
+
     @given(st.data())
     @settings(any_of_all, max_examples=40)
     def test_the_network_of_any_plan_runs_and_every_parameter_learns(
