@@ -16,7 +16,7 @@ from benchmarks.machine import facts
 
 MODULES = (
     *("startup", "controller", "overhead", "workers", "top", "large", "shared_text"),
-    *("shared_images", "proposals"),
+    *("shared_images", "proposals", "photographs"),
 )
 
 _MET = {None: "", True: "yes", False: "no"}
@@ -29,7 +29,7 @@ def main(modules: tuple[str, ...], output: Path | None) -> None:
     """Measure some figures, by default all.
 
     They are: startup, controller, overhead, workers, top, large, shared_text, shared_images,
-    proposals.
+    proposals, photographs.
     """
     machine = facts()
     figures: list[Figure] = []
