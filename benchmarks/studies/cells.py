@@ -73,11 +73,13 @@ class Network(NamedTuple):
     cells: str = ""
 
 
-def data_of(name: str, path: Path, *, is_small: bool) -> dict[str, Any]:
-    """Return the data of a task, of half the height and width where they are small."""
+def task_of(name: str, path: Path, *, is_small: bool) -> dict[str, Any]:
+    """Return a task of some thousand images, of half the height and width where they are small."""
     if name == "fashion":
-        return {"format": "idx", "path": str(halved(path) if is_small else path)}
-    return {"format": "npz", "path": str(_halved_archive(path) if is_small else path)}
+        data = {"format": "idx", "path": str(halved(path) if is_small else path)}
+    else:
+        data = {"format": "npz", "path": str(_halved_archive(path) if is_small else path)}
+    return {"data": data, "valid_fraction": 1 / 3, "max_train": 4500}
 
 
 def _halved_archive(path: Path) -> Path:
@@ -99,11 +101,7 @@ def _halved(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def config(name: str, path: Path, *, seed: int = 0, is_small: bool) -> SearchConfig:
     """Return a search on small images, or the document of a transfer to whole ones."""
-    task = {
-        "data": data_of(name, path, is_small=is_small),
-        "valid_fraction": 1 / 3,
-        "max_train": 4500,
-    }
+    task = task_of(name, path, is_small=is_small)
     document = {**DOCUMENT, "name": f"cells-{name}-{seed}", "seed": seed, "task": task}
     return parse_config(document, source="study")
 
@@ -132,10 +130,10 @@ def trained(name: str, path: Path, network: Network) -> Iterator[tuple[str, Cont
     document = config(name, path, is_small=False)
     is_published = network.source == network.group
     references = REFERENCES if is_published else ()
-    final = document.final.model_copy(update={"references": references})
+    settings = document.final.model_copy(update={"references": references})
     handle = nas_lib.transfer(
         network.source,
-        document.model_copy(update={"final": final}),
+        document.model_copy(update={"final": settings}),
         networks=(network.cells,) if network.cells else (),
         size=SizeConfig(parameters=PARAMETERS),
         store=store(name, network.name),

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import click
 
 import nas_lib
-from benchmarks.studies.shared_weights import halved
+from benchmarks.studies.cells import DOCUMENT, task_of
 from benchmarks.studies.study import RESULTS, RUNS, Spread, print_table, write_result
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import parse_config
@@ -28,7 +28,6 @@ from nas_lib.results import by_time
 
 TARGETS = (0.76, 0.78, 0.80, 0.81, 0.82, 0.83)
 _SIDES = [1, 3, 5]
-_STACK = {"cells": 1, "filters": 8}
 _NAS = {
     "kind": "cnn",
     "filter_heights": _SIDES,
@@ -37,7 +36,9 @@ _NAS = {
     "pool_layers": [2, 5],
     "depth": {"start": 7, "step": 0, "max": 7},
 }
-_NASNET = {"kind": "nasnet", "child": _STACK, "shared": _STACK}
+_NASNET = DOCUMENT["space"]
+_CELLS = {"cells": 3, "filters": 8}  # a normal cell for each stage, as the others have
+_ENAS = {"kind": "enas-micro", "nodes": 3, "shared": _CELLS, "child": _CELLS}
 _ROUNDS = {"max_children": 48, "confirm": None}
 _SHARED = {
     "kind": "shared",
@@ -73,14 +74,9 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
         },
     },
     "NASNet, random": {"space": _NASNET, "search": _ROUNDS, "controller": "random"},
-    "ENAS": {"space": {**_NASNET, "operations": ["sep3", "sep5", "avg3", "max3", "identity"]},
-             "search": _SHARED},
-    "ENAS, random": {
-        "space": {**_NASNET, "operations": ["sep3", "sep5", "avg3", "max3", "identity"]},
-        "search": _SHARED,
-        "controller": "random",
-    },
-}  # fmt: skip
+    "ENAS": {"space": _ENAS, "search": _SHARED},
+    "ENAS, random": {"space": _ENAS, "search": _SHARED, "controller": "random"},
+}
 
 
 class Point(NamedTuple):
@@ -95,20 +91,8 @@ def config(arm: str, seed: int, data: Path) -> SearchConfig:
     document = {
         "name": f"{_word(arm)}-{seed}",
         "seed": seed,
-        "task": {
-            "data": {"format": "idx", "path": str(halved(data))},
-            "valid_fraction": 1 / 3,
-            "max_train": 4500,
-        },
-        "children": {
-            "epochs": 3,
-            "batch_size": 64,
-            "learning_rate": 0.05,
-            "schedule": "cosine",
-            "weight_decay": 5e-4,
-            "augment": {"pad": 1},
-            "reward": {"last_epochs": 1, "power": 1.0},
-        },
+        "task": task_of("fashion", data, is_small=True),
+        "children": DOCUMENT["children"],
         **ARMS[arm],
     }
     return parse_config(document, source="study")
