@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field, model_validator
 
 from nas_lib.bounds import Width
+from nas_lib.errors import ArchitectureError, plural
 from nas_lib.part import Part
 from nas_lib.spaces.cells import Edge, in_order
 from nas_lib.spaces.decisions import Choice, Decision, check_tokens
@@ -61,8 +62,14 @@ class StackConfig(Part):
 class PutOutConfig(Part):
     """Numbers that a cell puts out although blocks take them, as NASNet-A's published code does."""
 
-    normal: tuple[Number, ...] = Field((), max_length=2 * _MOST_BLOCKS)
-    reduction: tuple[Number, ...] = Field((), max_length=2 * _MOST_BLOCKS)
+    normal: tuple[Number, ...] = Field(
+        (),
+        max_length=2 * _MOST_BLOCKS,
+        description="Numbers that the cell joins besides, with output unused; NASNet-A: 0.",
+    )
+    reduction: tuple[Number, ...] = Field(
+        (), max_length=2 * _MOST_BLOCKS, description="Likewise; NASNet-A: 3."
+    )
 
 
 class NasNetSpaceConfig(OptionsPart):
@@ -178,11 +185,27 @@ class NasNetSpace(PlannedSpace[NasNetPlan]):
         They may differ from those that it was planned from in which of the two is the first.
         """
         config = self._config
+        self._check_numbers(plan)
         for block in (*plan.normal.blocks, *plan.reduction.blocks):
             yield from (block.one.input, block.other.input)
             for edge in (block.one, block.other):
                 yield option_index(config.operations, edge.operation, "operation")
             yield option_index(config.combinations, block.combination, "combination")
+
+    def _check_numbers(self, plan: NasNetPlan) -> None:
+        """Refuse a network whose numbers mean other states than in this space."""
+        config = self._config
+        if plan.passes_states != (config.output == "states"):
+            inputs = "the blocks of the last cell" if plan.passes_states else "the last two cells"
+            raise ArchitectureError(
+                f"its cells take {inputs}, and with space.output {config.output} cells do not"
+            )
+        for name, cell in {"normal": plan.normal, "reduction": plan.reduction}.items():
+            if len(cell.blocks) != config.blocks:
+                raise ArchitectureError(
+                    f"its {name} cell has {plural(len(cell.blocks), 'block')}, and space.blocks is "
+                    f"{config.blocks}"
+                )
 
     def _decode_cell(self, tokens: Sequence[int], put_out: Sequence[int]) -> Cell:
         config = self._config

@@ -111,7 +111,9 @@ class _Read(NamedTuple):
 def _read(task: Task) -> _Read:
     read = _Read(task.files_hash(), task.prepare())
     if read.prepared is not None:
-        task.check_space(task.config.space, read.prepared.manifest)
+        space = task.config.space
+        for each in (space, space.at_size(task.config.final.size)):  # while nothing is stored yet
+            task.check_space(each, read.prepared.manifest)
     return read
 
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import RoundsConfig, SearchConfig, StartConfig
-from nas_lib.errors import ArchitectureError, ConfigError
+from nas_lib.errors import ArchitectureError, ConfigError, one_line
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.starts import as_of, rounds_of
 from nas_lib.records import Start
 from nas_lib.spaces import Space
-from nas_lib.spaces.published import find_published, published_in
+from nas_lib.spaces.published import PUBLISHED, find_published, published_in
 from nas_lib.steps.reporting import view_search
 from nas_lib.store import layout
 
@@ -60,7 +60,11 @@ def _best(search: OpenSearch, start: StartConfig) -> Iterator[_Named]:
         return
     other = search.beside(start.search)
     if other.store.find_search() is None:
-        raise ConfigError(f"search.start_from: there is no search at {other.uri}")
+        known = ", ".join(sorted(PUBLISHED))
+        raise ConfigError(
+            f"search.start_from: there is no search at {other.uri}, nor are published cells called "
+            f"{one_line(start.search)}: known are {known}"
+        )
     try:
         standings = view_search(other).standings
     except ConfigError as err:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from published_arcs import MICRO
 
-from nas_lib.config import CellsConfig, EnasMicroSpaceConfig, EnasRnnSpaceConfig
+from nas_lib.config import (
+    CellsConfig,
+    EnasMicroSpaceConfig,
+    EnasRnnSpaceConfig,
+    NasNetSpaceConfig,
+)
 from nas_lib.errors import ArchitectureError
 from nas_lib.spaces import EnasMicroSpace, MicroPlan
 from nas_lib.spaces.published import PUBLISHED, find_published, published_in
@@ -48,3 +53,20 @@ def test_in_another_space_of_its_kind_it_has_the_size_of_that() -> None:
 def test_a_space_without_it_says_why(space: EnasMicroSpaceConfig, sentence: str) -> None:
     with pytest.raises(ArchitectureError, match=sentence):
         published_in(space.build(), PUBLISHED["enas-micro"])
+
+
+@pytest.mark.parametrize(
+    ("space", "sentence"),
+    [
+        (NasNetSpaceConfig(blocks=4), "its normal cell has 5 blocks, and space.blocks is 4"),
+        (
+            NasNetSpaceConfig(output="states"),  # where 2 is an input, and no block
+            "its cells take the last two cells, and with space.output states cells do not",
+        ),
+    ],
+)
+def test_cells_whose_numbers_mean_other_states_in_a_space_are_not_taken_for_its_own(
+    space: NasNetSpaceConfig, sentence: str
+) -> None:
+    with pytest.raises(ArchitectureError, match=f"^{sentence}$"):
+        published_in(space.build(), PUBLISHED["nasnet-a"])

@@ -11,7 +11,7 @@ import pytest
 
 from nas_lib import engine, pods, steps
 from nas_lib.config import SearchConfig
-from nas_lib.config_file import apply_overrides, parse_config
+from nas_lib.config_file import apply_overrides, parse_config, with_changes
 from nas_lib.data import Prepared
 from nas_lib.errors import ConfigError, DataError, SearchMismatchError
 from nas_lib.open_search import OpenSearch
@@ -207,9 +207,13 @@ class TestChangedData:
         assert re.match(self.SENTENCE, first.message)
 
 
-def test_images_that_networks_of_the_space_would_halve_too_often_are_refused(uri: str) -> None:
+@pytest.mark.parametrize("where", ["space.child", "final.size"])
+def test_images_that_networks_would_halve_too_often_in_search_or_end_are_refused(
+    uri: str, where: str
+) -> None:
     stack = {"cells": 1, "filters": 4, "large_stem": 4}
-    config = parse_config({"space": {"kind": "nasnet", "child": stack}}, source="test")
+    document = with_changes({"space": {"kind": "nasnet"}}, [(where, stack)])
+    config = parse_config(document, source="test")
     # 19 pixels, unpadded: 9, and halved four times 5, 3, 2, 1; of 18 the last would be of one pixel
     sentence = (
         "networks of space.kind nasnet halve images of this size too often: "
