@@ -22,6 +22,9 @@ class BlobInfo:
         """Return what these bytes are recognised by."""
         return cls(sha256=hashlib.sha256(data).hexdigest(), num_bytes=len(data))
 
+    def __str__(self) -> str:
+        return f"{self.num_bytes:,} bytes of SHA-256 {self.sha256}"
+
 
 @checked_dataclass(frozen=True, config=STRICT)
 class Manifest:

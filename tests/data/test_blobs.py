@@ -58,7 +58,12 @@ def test_a_truncated_or_foreign_file_is_replaced(content: bytes) -> None:
 
 @pytest.mark.parametrize("data", [BLOB[:-1], b"Some prepared data"])
 def test_a_damaged_blob_is_refused_and_not_kept(cache: Path, data: bytes) -> None:
-    with pytest.raises(CorruptStateError, match=r"object data/search\.safetensors is damaged"):
+    sentence = (
+        rf"object data/search\.safetensors is damaged: expected {len(BLOB)} bytes of SHA-256 "
+        rf"\w{{64}}, got {len(data)} bytes of SHA-256 \w{{64}}$"
+    )
+
+    with pytest.raises(CorruptStateError, match=sentence):
         cached_blob(Source(data), INFO, "data/search.safetensors")
     assert not list(cache.rglob("*.safetensors"))
 
