@@ -294,7 +294,10 @@ class PlannedSpace(ABC, Generic[P]):
             raise ArchitectureError("a number in it has more than nine digits")
         alike = self.alike(cast(P, self.plan_class.parse(architecture.config)))
         if alike.config != architecture.config:
-            raise ArchitectureError(f"not an architecture of this space: {architecture.config}")
+            raise ArchitectureError(
+                f"not an architecture of this space: {architecture.config}; here it would be "
+                f"{alike.config}"
+            )
         return alike.tokens
 
 

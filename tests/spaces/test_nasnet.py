@@ -87,7 +87,10 @@ class TestNasNetSpace(PlannedSpaceContract):
         ),
     ]
     strangers = [
-        (CONFIG.replace("2 cells", "3 cells"), "not an architecture of this space: 3 cells"),
+        (
+            CONFIG.replace("2 cells", "3 cells"),
+            "not an architecture of this space: 3 cells .*; here it would be 2 cells",
+        ),
         (CONFIG.replace("8 fil", "9 fil"), "not an architecture of this space: 2 cells .*, 9 fil"),
         (CONFIG.replace("8 filters", "8 filters, large stem 3"), "not an architecture of this"),
         (
