@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,24 +19,42 @@ if TYPE_CHECKING:
     from nas_lib.results import SearchView
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def training_options(command: F) -> F:
+    """Add what commands take that train networks to the end: which, how often, beside what."""
+    options = (
+        click.option(
+            "--top", type=click.IntRange(1, 1000), help="Train so many of the best networks."
+        ),
+        click.option("--seeds", type=click.IntRange(1, 1000), help="Train each so often."),
+        click.option(
+            "--network",
+            "networks",
+            multiple=True,
+            metavar="ID|TEXT",
+            help="Train this one: a child, by its id, or an architecture as tables show it; "
+            "repeatable.",
+        ),
+        click.option(
+            "--references", is_flag=True, help="Train known networks beside them, to compare."
+        ),
+        click.option(
+            "--reference", "names", multiple=True, help="Such as resnet-20: this one; repeatable."
+        ),
+        workers_option,
+        click.option("--json", "as_json", is_flag=True, help="Print what came out as JSON."),
+        set_option,
+    )
+    for option in reversed(options):  # the last one that is added comes first in the help
+        command = option(command)
+    return command
+
+
 @click.command()
 @search_argument
-@click.option("--top", type=click.IntRange(1, 1000), help="Train so many of the best networks.")
-@click.option("--seeds", type=click.IntRange(1, 1000), help="Train each so often.")
-@click.option(
-    "--network",
-    "networks",
-    multiple=True,
-    metavar="ID|TEXT",
-    help="Train this one: a child, by its id, or an architecture as tables show it; repeatable.",
-)
-@click.option("--references", is_flag=True, help="Train known networks beside them, to compare.")
-@click.option(
-    "--reference", "names", multiple=True, help="Such as resnet-20: this one; repeatable."
-)
-@workers_option
-@click.option("--json", "as_json", is_flag=True, help="Print what came out as JSON.")
-@set_option
+@training_options
 def train(
     search: str,
     top: int | None,

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import click
 
-from nas_lib.cli.configuring import load_transfer, set_option, workers_option
-from nas_lib.cli.training import check_choice, print_trained, references_text
+from nas_lib.cli.configuring import load_transfer
+from nas_lib.cli.training import (
+    check_choice,
+    print_trained,
+    references_text,
+    training_options,
+)
 
 _SIZES = ("cells", "filters", "large_stem", "parameters", "multiply_adds")
 
@@ -14,14 +19,6 @@ _SIZES = ("cells", "filters", "large_stem", "parameters", "multiply_adds")
 @click.argument("source", metavar="SEARCH|CELL")
 @click.argument("config", metavar="CONFIG")
 @click.option("--store", help="Where the state lies; by default the folder runs/<name>.")
-@click.option("--top", type=click.IntRange(1, 1000), help="Train so many of the best networks.")
-@click.option(
-    "--network",
-    "networks",
-    multiple=True,
-    metavar="ID|TEXT",
-    help="Train this one: a child, by its id, or an architecture as tables show it; repeatable.",
-)
 @click.option("--cells", type=int, help="Cells of the networks, as final.size.cells counts them.")
 @click.option("--filters", type=int, help="Their filters in the first stage.")
 @click.option(
@@ -31,14 +28,7 @@ _SIZES = ("cells", "filters", "large_stem", "parameters", "multiply_adds")
     "--parameters", type=int, help="As large as may be with so many, in cells and filters."
 )
 @click.option("--multiply-adds", type=int, help="Likewise, for one image.")
-@click.option("--seeds", type=click.IntRange(1, 1000), help="Train each so often.")
-@click.option("--references", is_flag=True, help="Train known networks beside them, to compare.")
-@click.option(
-    "--reference", "names", multiple=True, help="Such as resnet-20: this one; repeatable."
-)
-@workers_option
-@click.option("--json", "as_json", is_flag=True, help="Print what came out as JSON.")
-@set_option
+@training_options
 def transfer(
     source: str,
     config: str,
