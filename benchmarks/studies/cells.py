@@ -163,20 +163,22 @@ def main(name: str, data: Path) -> None:
                     "group": group,
                     "network": contender.network,
                     "scores": [row.score for row in rows],
+                    "test": list(contender.tested.scores),
                     "parameters": rows[0].num_parameters,
                     "multiply_adds": rows[0].num_multiply_adds,
                     "seconds": [row.seconds for row in rows],
                 }
             )
     print_table(
-        f"{name}: accuracy on validation images at whole size",
-        ["cells", "parameters", "multiply-adds", "accuracy", "seconds"],
+        f"{name}: accuracy on whole images",
+        ["cells", "parameters", "multiply-adds", "validation", "test", "seconds"],
         [
             [
                 each["group"],
                 f"{each['parameters']:,}",
                 f"{each['multiply_adds']:,}",
                 Spread.of(each["scores"]).text(),
+                Spread.of(each["test"]).text() if each["test"] else "not read",
                 f"{Spread.of(each['seconds']).mean:.0f}",
             ]
             for each in found
