@@ -131,10 +131,13 @@ class TextTrainingConfig(Part):
         description="... on average: drawn for each batch, about half of it in one of 20, and the "
         "learning rate in proportion.",
     )
+    tied: bool = Field(True, description="The softmax has the weights of the embedding.")
     init_range: Positive = Field(0.04, description="Weights start in +- this, uniformly.")
     word_dropout: Rate = Field(0.1, description="Of whole words' embeddings.")
     embedding_dropout: Rate = Field(0.2, description="Of embeddings' units.")
-    input_dropout: Rate = Field(0.75, description="Of what the cell takes from the word.")
+    input_dropout: Rate = Field(
+        0.75, description="Of what a cell takes from the word, or from the layer below."
+    )
     state_dropout: Rate = Field(0.25, description="Of what nodes take from each other.")
     output_dropout: Rate = Field(0.75, description="Of what the softmax takes from the cell.")
     activation_weight: Weight = Field(0.0, description="Penalty on the mean square of the output.")

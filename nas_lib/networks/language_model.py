@@ -1,4 +1,4 @@
-"""Language models: embedding, recurrent network, and a softmax with the embedding's weights.
+"""Language models: embedding, recurrent network, and a softmax.
 
 As ENAS's code for language models trains them. Dropout is variational: in each mini-batch every
 mask is drawn once and serves all words of the piece. There are five: of whole words of the
@@ -48,8 +48,18 @@ class WordNetwork(nn.Module):
     def __init__(self, *, hidden: int, num_words: int, training: TextTrainingConfig) -> None:
         super().__init__()
         self._training = training
-        # [V, H]; also the softmax's weights (Press & Wolf 2017; Inan et al. 2017), without bias
-        self.embedding = uniform(num_words, hidden, init_range=training.init_range)
+        self.embedding = uniform(num_words, hidden, init_range=training.init_range)  # [V, H]
+        self.untied = (
+            None if training.tied else uniform(num_words, hidden, init_range=training.init_range)
+        )
+
+    @property
+    def softmax_VH(self) -> Tensor:  # noqa: N802
+        """Weights of the softmax, `[V, H]`, which has no bias: of its own, or the embedding's.
+
+        Tied ones are better for most texts (Press & Wolf 2017; Inan et al. 2017).
+        """
+        return self.embedding if self.untied is None else self.untied
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state before a text: zeros, `[B, H]`."""
@@ -68,6 +78,10 @@ class WordNetwork(nn.Module):
             for rate in (training.embedding_dropout, training.input_dropout):
                 x_TBH = masked(x_TBH, self.mask(rate, *x_TBH.shape[1:]))
         return x_TBH
+
+    def between(self, x_TBH: Tensor) -> Tensor:
+        """Return what a layer takes from the one below it."""
+        return masked(x_TBH, self.mask(self._training.input_dropout, *x_TBH.shape[1:]))
 
     def cell_outputs(self, cell: Cell, inputs_TB: Tensor, state_BH: Tensor) -> Tensor:
         """Return the state after each word, `[T, B, H]`."""
@@ -90,7 +104,7 @@ class WordNetwork(nn.Module):
         )
         cross_entropy = mean_cross_entropy(
             softened_TBH.flatten(0, 1),  # M = T x B predictions
-            self.embedding,
+            self.softmax_VH,
             targets_TB.flatten(),
         )
         objective = cross_entropy
@@ -179,11 +193,13 @@ def build_language_model(
 def count_language_model(model: LanguageModel) -> Cost:
     """Return the cost of a language model: multiply-adds for one word, softmax included."""
     weights = list(model.parameters())
-    # each matrix is multiplied by a vector, once; a bias by nothing
-    matrices = [weight for weight in weights if weight.dim() > 1]
+    # each matrix is multiplied by a vector, once; a bias by nothing, and of an embedding that is
+    # not the softmax's, a row is taken
+    multiplied = [weight for weight in weights if weight.dim() > 1]
+    looked_up = 0 if model.untied is None else model.embedding.numel()
     return Cost(
         num_parameters=sum(weight.numel() for weight in weights),
-        num_multiply_adds=sum(matrix.numel() for matrix in matrices),
+        num_multiply_adds=sum(weight.numel() for weight in multiplied) - looked_up,
     )
 
 

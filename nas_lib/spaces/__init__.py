@@ -25,6 +25,14 @@ from nas_lib.spaces.enas_macro import (
 )
 from nas_lib.spaces.enas_micro import CellsConfig, EnasMicroSpace, EnasMicroSpaceConfig, MicroPlan
 from nas_lib.spaces.enas_rnn import EnasRnnSpace, EnasRnnSpaceConfig, HiddenConfig, RnnPlan
+from nas_lib.spaces.nas_rnn import (
+    LayersConfig,
+    NasRnnPlan,
+    NasRnnSpace,
+    NasRnnSpaceConfig,
+    Tree,
+    TreeNode,
+)
 from nas_lib.spaces.nasnet import NasNetSpace, NasNetSpaceConfig, PutOutConfig, StackConfig
 from nas_lib.spaces.nasnet_plan import NasNetPlan
 from nas_lib.spaces.published import PUBLISHED, Published, find_published
@@ -55,6 +63,7 @@ SpaceConfig = Annotated[
     | EnasMicroSpaceConfig
     | EnasRnnSpaceConfig
     | NasNetSpaceConfig
+    | NasRnnSpaceConfig
     | ImageReferencesConfig
     | TextReferencesConfig
     | CustomSpaceConfig,
@@ -85,11 +94,15 @@ __all__ = [
     "FiltersConfig",
     "HiddenConfig",
     "ImageReferencesConfig",
+    "LayersConfig",
     "MacroPlan",
     "MicroPlan",
     "NasNetPlan",
     "NasNetSpace",
     "NasNetSpaceConfig",
+    "NasRnnPlan",
+    "NasRnnSpace",
+    "NasRnnSpaceConfig",
     "Plan",
     "PlannedSpace",
     "Pointer",
@@ -105,6 +118,8 @@ __all__ = [
     "StackConfig",
     "Subset",
     "TextReferencesConfig",
+    "Tree",
+    "TreeNode",
     "check_tokens",
     "every_architecture",
     "find_published",

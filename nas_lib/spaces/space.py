@@ -115,12 +115,12 @@ class SizeConfig(Part):
     large_stem: Width | None = Field(
         None, description="nasnet: a stem for large images, with so many channels."
     )
-    hidden: Width | None = Field(None, description="enas-rnn: units of the state.")
+    hidden: Width | None = Field(None, description="enas-rnn, nas-rnn: units of the state.")
     more_filters: Width | None = Field(None, description="cnn: so many more in each layer.")
     parameters: Many | None = Field(
         None,
-        description="enas-micro, nasnet, enas-rnn: as large as every chosen network may be with so "
-        "many; it picks those of the sizes that are not given.",
+        description="enas-micro, nasnet, enas-rnn, nas-rnn: as large as every chosen network may be "
+        "with so many; it picks those of the sizes that are not given.",
     )
     multiply_adds: Many | None = Field(
         None, description="Likewise, for one image or word; both together are two bounds."
@@ -225,7 +225,9 @@ class SpacePart(Part):
 class OptionsPart(SpacePart):
     """A space whose every choice is between the same options."""
 
-    @field_validator("operations", "combinations", "functions", "networks", check_fields=False)
+    @field_validator(
+        *("operations", "combinations", "functions", "activations", "networks"), check_fields=False
+    )
     @classmethod
     def _check(cls, options: tuple[str, ...], field: ValidationInfo) -> tuple[str, ...]:
         if len(set(options)) != len(options):
