@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, cast, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nas_lib.bounds import Width
 from nas_lib.errors import ArchitectureError
@@ -61,7 +61,7 @@ class NasRnnSpaceConfig(OptionsPart):
     sizes: ClassVar[tuple[str, ...]] = ("hidden", "parameters", "multiply_adds")
 
     kind: Literal["nas-rnn"] = "nas-rnn"
-    base: Literal[2, 4, 8, 16, 32] = Field(8, description="Leaves of the tree.")
+    base: int = Field(8, ge=2, le=32, description="Leaves of the tree, a power of two.")
     combinations: tuple[TreeCombination, ...] = Field(
         ("add", "mul"),
         min_length=1,
@@ -75,6 +75,13 @@ class NasRnnSpaceConfig(OptionsPart):
     child: LayersConfig = Field(
         default_factory=LayersConfig, description="Of networks trained from scratch."
     )
+
+    @field_validator("base")
+    @classmethod
+    def _check_base(cls, base: int) -> int:
+        if base & (base - 1):
+            raise ValueError(f"base must be a power of two (2, 4, 8, 16 or 32), got {base}")
+        return base
 
     def growths(self, size: SizeConfig) -> Iterator[Growth]:
         """Yield the one way to grow: by units of the state."""

@@ -119,8 +119,8 @@ class SizeConfig(Part):
     more_filters: Width | None = Field(None, description="cnn: so many more in each layer.")
     parameters: Many | None = Field(
         None,
-        description="enas-micro, nasnet, enas-rnn, nas-rnn: as large as every chosen network may be "
-        "with so many; it picks those of the sizes that are not given.",
+        description="All but cnn and enas-macro: as large as every chosen network may be with so "
+        "many; it picks those of the sizes that are not given.",
     )
     multiply_adds: Many | None = Field(
         None, description="Likewise, for one image or word; both together are two bounds."

@@ -234,7 +234,7 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         (
             "space: {kind: rnn}",
             "space.kind should be one of cnn, enas-macro, enas-micro, enas-rnn, nasnet, "
-            'image-references, text-references, custom, got "rnn"',
+            'nas-rnn, image-references, text-references, custom, got "rnn"',
         ),
         ("space: {num_filters: [8]}", "space.kind is missing"),
         ("space: {kind: cnn, num_filters: []}", "space.num_filters should"),

@@ -19,7 +19,9 @@ from nas_lib.config import (
     EnasRnnSpaceConfig,
     FiltersConfig,
     HiddenConfig,
+    LayersConfig,
     NasNetSpaceConfig,
+    NasRnnSpaceConfig,
     StackConfig,
 )
 from nas_lib.export.children import opened
@@ -66,6 +68,7 @@ SHAPES = {
 }
 TEXTS: dict[str, SpacePart] = {
     "cell": EnasRnnSpaceConfig(nodes=3, child=HiddenConfig(hidden=5)),
+    "trees": NasRnnSpaceConfig(base=4, child=LayersConfig(hidden=5)),
     "known: lstm": TextReferencesConfig(hidden=5),
 }
 
