@@ -40,6 +40,7 @@ from nas_lib.spaces.space import OptionsPart, PlannedSpace, SizeConfig, Space, o
 
 TreeCombination = Literal["add", "mul", "max"]
 TreeActivation = Literal["identity", "tanh", "sigmoid", "relu", "sin"]
+_NUM_NODES = (3, 7, 15, 31, 63)  # of base 2, 4, 8, 16 and 32
 _KINDS = f"({'|'.join(get_args(TreeCombination))}) ({'|'.join(get_args(TreeActivation))})"
 _SIZE = re.compile(r"([1-9]\d*) layers?, ([1-9]\d*) units")
 _NODE = re.compile(_KINDS)
@@ -150,8 +151,7 @@ class Tree:
                 "a nas-rnn cell must end like '| inject add relu into 0 | memory of 1', "
                 f"got {' | '.join(parts[-2:])!r}"
             )
-        base = (len(nodes) + 1) // 2
-        if len(nodes) % 2 == 0 or base < 2 or base & (base - 1):
+        if len(nodes) not in _NUM_NODES:
             raise ArchitectureError(
                 f"a complete tree has 3, 7, 15, 31 or 63 nodes, got {len(nodes)}"
             )
@@ -161,11 +161,12 @@ class Tree:
             injected=int(inject[3]),
             memory=int(memory[1]),
         )
-        for what, number in (("injected into", found.injected), ("the memory", found.memory)):
+        for what, number in (
+            ("last memory can be injected into", found.injected),
+            ("new memory can be of", found.memory),
+        ):
             if number >= len(nodes):
-                raise ArchitectureError(
-                    f"what is {what} is one of nodes 0 to {len(nodes) - 1}, got {number}"
-                )
+                raise ArchitectureError(f"the {what} nodes 0 to {len(nodes) - 1}, got {number}")
         return found
 
 

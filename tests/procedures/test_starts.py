@@ -88,11 +88,12 @@ class TestEverySpace:
             space_strategies.macro_configs(),
             space_strategies.micro_configs(),
             space_strategies.rnn_configs(),
+            space_strategies.tree_configs(),
             space_strategies.image_reference_configs(),
             space_strategies.text_reference_configs(),
             space_strategies.choice_spaces(),
         ],
-        ids=["cnn", "macro", "micro", "rnn", "images", "text", "choices"],
+        ids=["cnn", "macro", "micro", "rnn", "trees", "images", "text", "choices"],
     )
     @settings(deadline=None, max_examples=8)
     @given(data=st.data())
@@ -404,7 +405,7 @@ class TestAnotherSearch:
             (
                 lambda: "memory://none",
                 "^search.start_from: there is no search at memory://none, nor are published cells "
-                "called memory://none: known are enas-micro, nasnet-a$",
+                "called memory://none: known are enas-micro, enas-rnn, nas-cell, nasnet-a$",
             ),
             (
                 lambda: prepared("searches:product"),

@@ -17,12 +17,15 @@ from nas_lib.config import (
     FiltersConfig,
     HiddenConfig,
     ImageReferencesConfig,
+    LayersConfig,
     NasNetSpaceConfig,
+    NasRnnSpaceConfig,
     PutOutConfig,
     StackConfig,
     TextReferencesConfig,
 )
 from nas_lib.spaces import ChoiceSpace, Decision
+from nas_lib.spaces.nas_rnn import TreeActivation, TreeCombination
 from nas_lib.spaces.nasnet_plan import Combination, NasNetOperation
 
 
@@ -89,6 +92,17 @@ def rnn_configs(max_nodes: int = 6) -> st.SearchStrategy[EnasRnnSpaceConfig]:
         weights_per=st.sampled_from(["edge", "edge_and_function"]),
         batch_norm=st.booleans(),
         child=st.builds(HiddenConfig, hidden=st.integers(1, 5)),
+    )
+
+
+def tree_configs(max_base: int = 8) -> st.SearchStrategy[NasRnnSpaceConfig]:
+    """Trees of few leaves, of every combination and activation, in small networks."""
+    return st.builds(
+        NasRnnSpaceConfig,
+        base=st.sampled_from([base for base in (2, 4, 8, 16, 32) if base <= max_base]),
+        combinations=_some_of(*get_args(TreeCombination)),
+        activations=_some_of(*get_args(TreeActivation)),
+        child=st.builds(LayersConfig, layers=st.integers(1, 3), hidden=st.integers(1, 5)),
     )
 
 
