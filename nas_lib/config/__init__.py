@@ -43,6 +43,7 @@ from nas_lib.config.tasks import (
     TaskConfig,
     TextDataConfig,
     TextFilesData,
+    TextLevel,
     TextTaskConfig,
 )
 from nas_lib.config.training import (
@@ -147,6 +148,7 @@ __all__ = [
     "TextDataConfig",
     "TextFilesData",
     "TextFinalConfig",
+    "TextLevel",
     "TextReferencesConfig",
     "TextRewardConfig",
     "TextTaskConfig",

@@ -117,6 +117,10 @@ class TextFilesData(Part):
 TextDataConfig = Annotated[PydocTopicsData | TextFilesData, Field(discriminator="format")]
 
 
+TextLevel = Literal["words", "characters"]
+"""What is told from those before it."""
+
+
 class TextTaskConfig(Part):
     """Language modelling: each word of a text from those before it."""
 

@@ -12,6 +12,7 @@ from nas_lib.records import Child, Confusion
 from nas_lib.results.measure import PERPLEXITY, perplexity
 from nas_lib.spaces import Plan, hidden_for
 from nas_lib.tasks.text.preparation import TextManifest, prepare_text
+from nas_lib.tasks.text.scoring import SCORINGS
 from nas_lib.tasks.trained import TrainedTask
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class TextTask(TrainedTask[TextManifest]):
 
     measure = PERPLEXITY
     example = "word"
+    scoring = SCORINGS["words"]
     preload = (*TrainedTask.preload, "nas_lib.tasks.text.trainer")
     manifest_class = TextManifest
 
@@ -82,7 +84,7 @@ class TextTask(TrainedTask[TextManifest]):
 
     def goodness(self, score: float) -> float:
         """Return c / perplexity."""
-        return self._children.reward.perplexity_constant / score
+        return self._children.reward.perplexity_constant / self.scoring.perplexity(score)
 
     def about_scores(self) -> tuple[str, ...]:
         """Return paragraphs on perplexities and rewards, and on the text they are taken on."""
