@@ -29,6 +29,9 @@ MOST_WIDTH: Final = 65_536
 Width = Annotated[int, Field(ge=1, le=MOST_WIDTH)]
 """Channels or units of a layer."""
 
+MOST_LAYERS: Final = 100
+"""Of a recurrent network."""
+
 Mebibytes = Annotated[int, Field(ge=1, le=10**9)]
 
 Seconds = Annotated[float, Field(ge=0, le=1e9)]

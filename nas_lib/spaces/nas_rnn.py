@@ -27,12 +27,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Final, Literal, Self, cast, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from nas_lib.bounds import Width
-from nas_lib.errors import ArchitectureError
+from nas_lib.bounds import MOST_LAYERS, Many, Width
+from nas_lib.errors import ArchitectureError, ConfigError
 from nas_lib.part import Part
 from nas_lib.spaces.decisions import Choice, Decision, check_tokens
 from nas_lib.spaces.growth import WIDTHS, Growth
@@ -46,13 +46,46 @@ _SIZE = re.compile(r"([1-9]\d*) layers?, ([1-9]\d*) units")
 _NODE = re.compile(_KINDS)
 _INJECT = re.compile(rf"inject {_KINDS} into (\d+)")
 _MEMORY = re.compile(r"memory of (\d+)")
+_HIDDEN: Final = 200
 
 
 class LayersConfig(Part):
     """Size of a language model of several layers."""
 
-    layers: int = Field(2, ge=1, le=100, description="Cells, one on top of the other.")
-    hidden: Width = Field(200, description="Units of the state, and size of a word's embedding.")
+    layers: int = Field(2, ge=1, le=MOST_LAYERS, description="Cells, one on top of the other.")
+    hidden: Width | None = Field(
+        None,
+        description=f"Units of the state, and size of a word's embedding; unset: {_HIDDEN}, or as "
+        "`parameters` has it.",
+    )
+    parameters: Many | None = Field(
+        None,
+        description="Of the whole language model: `hidden` becomes what comes nearest to as many, "
+        "once the vocabulary is known.",
+    )
+
+    @model_validator(mode="after")
+    def _check_one_size(self) -> Self:
+        if self.hidden is not None and self.parameters is not None:
+            raise ValueError(
+                "hidden and parameters both say how large a network is: leave out one, or set it "
+                "to null"
+            )
+        return self
+
+    @property
+    def units(self) -> int:
+        """Units of the state.
+
+        Raises:
+            ConfigError: They follow from the vocabulary, which is not known here.
+        """
+        if self.parameters is not None:
+            raise ConfigError(
+                f"space.child.parameters of {self.parameters:,} makes networks of a size that "
+                "follows from the vocabulary: it is known once the data are prepared"
+            )
+        return self.hidden or _HIDDEN
 
 
 class NasRnnSpaceConfig(OptionsPart):
@@ -87,7 +120,17 @@ class NasRnnSpaceConfig(OptionsPart):
     def growths(self, size: SizeConfig) -> Iterator[Growth]:
         """Yield the one way to grow: by units of the state."""
         if size.hidden is None:
-            yield Growth("hidden", WIDTHS, wanted=self.child.hidden)
+            yield Growth("hidden", WIDTHS, wanted=self.child.hidden or _HIDDEN)
+
+    @property
+    def target(self) -> int | None:
+        """As the child's settings have it."""
+        return self.child.parameters
+
+    def _resized(self, **size: int) -> dict[str, Any]:
+        """Return another size in place of the one that there is, which may be a target."""
+        resized = super()._resized(**size)
+        return {"child": {**resized["child"], "parameters": None}}
 
     def build(self, given: Space | None = None) -> NasRnnSpace:
         """Return the space."""
@@ -254,7 +297,7 @@ class NasRnnSpace(PlannedSpace[NasRnnPlan]):
         pairs = zip(blocks[::2], blocks[1::2], strict=True)
         *nodes, inject = [TreeNode(combinations[one], activations[other]) for one, other in pairs]
         tree = Tree(tuple(nodes), inject, injected=injected, memory=memory)
-        return NasRnnPlan(self._config.child.layers, self._config.child.hidden, tree)
+        return NasRnnPlan(self._config.child.layers, self._config.child.units, tree)
 
     def _tokens_of(self, plan: NasRnnPlan) -> Iterator[int]:
         tree = plan.tree

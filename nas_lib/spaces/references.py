@@ -7,7 +7,7 @@ network's name with the numbers that it takes to build it:
     resnet-20 | resnet-32 | resnet-56      depth 6n + 2 (He et al. 2016)
     densenet-40-12 | densenet-bc-100-12    depth L and growth k (Huang et al. 2017)
     mobilenet-v2 | plain-cnn | airbench | airbench-96
-    lstm 412                               units of the state
+    lstm 412 | lstm 2 x 412                units of the state, of each of 2 layers
 
 What they are exactly, their modules in `nas_lib.networks.references` say.
 """
@@ -24,7 +24,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from nas_lib.bounds import Width
+from nas_lib.bounds import MOST_LAYERS, Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.spaces.decisions import Choice, Decision, check_tokens
 from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index
@@ -262,29 +262,34 @@ class AirbenchPlan(ReferencePlan):
 
 @dataclass(frozen=True)
 class LstmPlan(ReferencePlan):
-    """A language model with one LSTM.
+    """A language model of LSTMs.
 
     Attributes:
-        hidden: Units of its state, and size of a word's embedding.
+        hidden: Units of the state of each, and size of a word's embedding.
+        layers: LSTMs, one on top of the other.
     """
 
     network: ClassVar[str] = "nas_lib.networks.references.lstm:LstmModel"
 
     hidden: int
+    layers: int = 1
 
     def __str__(self) -> str:
-        return f"lstm {self.hidden}"
+        return f"lstm {self.hidden}" if self.layers == 1 else f"lstm {self.layers} x {self.hidden}"
 
     @classmethod
     def read(cls, text: str) -> Self | None:
         """Return the network of this name."""
-        match = re.fullmatch(r"lstm ([1-9][0-9]*)", text)
-        return cls(int(match[1])) if match else None
+        match = re.fullmatch(r"lstm (?:([1-9][0-9]*) x )?([1-9][0-9]*)", text)
+        found = cls(int(match[2]), int(match[1] or 1)) if match else None
+        if found is None or found.layers > MOST_LAYERS or str(found) != text:  # 1 x 412
+            return None
+        return found
 
     @property
-    def num_layers(self) -> None:
-        """A cell has none."""
-        return
+    def num_layers(self) -> int:
+        """LSTMs, one on top of the other."""
+        return self.layers
 
 
 _IMAGE_PLANS: Final = (ResNetPlan, DenseNetPlan, MobileNetPlan, PlainCnnPlan, AirbenchPlan)
@@ -339,6 +344,7 @@ class TextReferencesConfig(OptionsPart):
         get_args(TextReference), min_length=1, description="By name."
     )
     hidden: Width = Field(800, description="Units of the state, and size of a word's embedding.")
+    layers: int = Field(1, ge=1, le=MOST_LAYERS, description="LSTMs, one on top of the other.")
 
     @property
     def num_options(self) -> int:
@@ -347,7 +353,8 @@ class TextReferencesConfig(OptionsPart):
 
     def build(self, given: Space | None = None) -> ReferenceSpace:
         """Return the space."""
-        return ReferenceSpace(self.kind, [LstmPlan(self.hidden) for _ in self.networks])
+        plan = LstmPlan(self.hidden, self.layers)
+        return ReferenceSpace(self.kind, [plan for _ in self.networks])
 
 
 class ReferenceSpace(PlannedSpace[ReferencePlan]):
@@ -376,15 +383,17 @@ class ReferenceSpace(PlannedSpace[ReferencePlan]):
         yield option_index([*map(str, self.plans)], str(plan), "network")
 
 
-def hidden_for(num_parameters: int, num_words: int) -> int:
+def hidden_for(num_parameters: int, num_words: int, *, layers: int = 1, tied: bool = True) -> int:
     """Return the units of the LSTM whose number of parameters is as near as can be to this one.
 
     Args:
         num_parameters: Of the network that it is to be equal in size to.
         num_words: Words of the vocabulary.
+        layers: LSTMs, one on top of the other.
+        tied: Whether the softmax has the embedding's weights.
     """
-    # Of H units: an embedding of V H, which is the softmax's too, and 8 H^2 + 4 H for the cell.
-    linear = num_words + 4
-    root = (math.sqrt(linear**2 + 32 * num_parameters) - linear) / 16
+    # Of H units: an embedding of V H, as many for a softmax of its own, and 8 H^2 + 4 H per layer.
+    square, linear = 8 * layers, num_words * (1 if tied else 2) + 4 * layers
+    root = (math.sqrt(linear**2 + 4 * square * num_parameters) - linear) / (2 * square)
     near = (max(1, math.floor(root)), max(1, math.ceil(root)))
-    return min(near, key=lambda hidden: abs(8 * hidden**2 + linear * hidden - num_parameters))
+    return min(near, key=lambda hidden: abs(square * hidden**2 + linear * hidden - num_parameters))

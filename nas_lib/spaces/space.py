@@ -206,6 +206,15 @@ class SpacePart(Part):
         """
         yield from ()
 
+    @property
+    def target(self) -> int | None:
+        """As many parameters as its networks are to have, None where it says how large they are.
+
+        All of such a space have equally many. Before any is built, who knows the data settles the
+        size by `growths`.
+        """
+        return None
+
     def _resized(self, **size: int) -> dict[str, Any]:
         """Return the settings that another size changes: those of networks from scratch."""
         return {"child": {**self.model_dump()["child"], **size}}

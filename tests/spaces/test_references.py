@@ -46,9 +46,21 @@ class TestTextReferences(PlannedSpaceContract):
     )
     misspelt = [
         (text, f"^a reference is a network like .*, got '{text}'$")
-        for text in ("lstm", "lstm 0", "lstm 04", "lstm-412")
+        for text in ("lstm", "lstm 0", "lstm 04", "lstm-412", "lstm 1 x 412", "lstm 101 x 412")
     ]
-    strangers = [("lstm 411", "^network must be one of .*, got lstm 411$")]
+    strangers = [
+        (text, f"^network must be one of .*, got {text}$") for text in ("lstm 411", "lstm 2 x 412")
+    ]
+
+    def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
+        return int(config.layers)
+
+
+def test_several_lstms_are_called_by_their_number() -> None:
+    (plan,) = TextReferencesConfig(hidden=412, layers=2).build().plans
+
+    assert str(plan) == "lstm 2 x 412"
+    assert ReferencePlan.parse("lstm 2 x 412") == plan
 
 
 def test_there_is_one_choice_between_all_networks() -> None:
@@ -73,15 +85,21 @@ def test_no_network_is_there_twice() -> None:
         ImageReferencesConfig(networks=("resnet-20", "resnet-20"))
 
 
-@given(num_parameters=st.integers(1, 10**8), num_words=st.integers(2, 10**5))
+@given(
+    num_parameters=st.integers(1, 10**8),
+    num_words=st.integers(2, 10**5),
+    layers=st.integers(1, 4),
+    tied=st.booleans(),
+)
 def test_no_other_number_of_units_comes_nearer_to_a_number_of_parameters(
-    num_parameters: int, num_words: int
+    num_parameters: int, num_words: int, layers: int, tied: bool
 ) -> None:
     def off(hidden: int) -> int:
-        # embedding V H; from word and output 4 H^2 each; biases 4 H
-        return abs(num_words * hidden + 8 * hidden**2 + 4 * hidden - num_parameters)
+        # embedding V H, and a softmax's; of each layer from word and output 4 H^2 each, biases 4 H
+        words = num_words * hidden * (1 if tied else 2)
+        return abs(words + layers * (8 * hidden**2 + 4 * hidden) - num_parameters)
 
-    hidden = hidden_for(num_parameters, num_words)
+    hidden = hidden_for(num_parameters, num_words, layers=layers, tied=tied)
 
     assert hidden >= 1
     assert off(hidden) <= min(off(hidden + 1), off(max(1, hidden - 1)))
@@ -90,6 +108,8 @@ def test_no_other_number_of_units_comes_nearer_to_a_number_of_parameters(
 def test_a_whole_number_of_units_is_found_again() -> None:
     # 10,000 x 200 + 8 x 200^2 + 4 x 200
     assert hidden_for(2_000_000 + 320_000 + 800, 10_000) == 200
+    # twice each: 2 x 10,000 x 200, and two layers
+    assert hidden_for(2 * (2_000_000 + 320_000 + 800), 10_000, layers=2, tied=False) == 200
 
 
 def test_the_recipe_of_airbench_is_the_published_one_for_batches_of_any_size() -> None:

@@ -139,7 +139,7 @@ def image_reference_configs() -> st.SearchStrategy[ImageReferencesConfig]:
 
 def text_reference_configs() -> st.SearchStrategy[TextReferencesConfig]:
     """Spaces of small language models."""
-    return st.builds(TextReferencesConfig, hidden=st.integers(1, 5))
+    return st.builds(TextReferencesConfig, hidden=st.integers(1, 5), layers=st.integers(1, 3))
 
 
 def choice_spaces() -> st.SearchStrategy[ChoiceSpace]:

@@ -69,9 +69,16 @@ class TextTask(TrainedTask[TextManifest]):
         return build_language_model(plan, num_words=manifest.num_words, training=training)
 
     def reference_sizes(self, plan: Plan, manifest: Manifest) -> dict[str, int]:
-        """Return the units of an LSTM with as many parameters as this language model."""
+        """Return layers and units of an LSTM with as many parameters as this language model."""
         assert isinstance(manifest, TextManifest)
-        return {"hidden": hidden_for(self.num_weights(plan, manifest), manifest.num_words)}
+        layers = plan.num_layers or 1
+        hidden = hidden_for(
+            self.num_weights(plan, manifest),
+            manifest.num_words,
+            layers=layers,
+            tied=self._children.text.tied,
+        )
+        return {"hidden": hidden, "layers": layers}
 
     def _cost(self, network: nn.Module, manifest: TextManifest) -> Cost:
         from nas_lib.networks import count_language_model

@@ -1,10 +1,10 @@
-"""Letters: T words of a piece, B pieces side by side, H units, S = 2 H values of a state."""
+"""Letters: T words of a piece, B pieces side by side, H units, L layers, S = 2 L H of a state."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nas_lib.config import EnasRnnSpaceConfig, HiddenConfig, TextTrainingConfig
 from nas_lib.networks import LanguageModel, build_language_model, count_language_model
@@ -21,10 +21,15 @@ NOTHING = {
 }
 
 
-def lstm(hidden: int = 4, *, num_words: int = 7, **settings: float) -> LanguageModel:
+ORDER = ("from_word", "from_output", "bias")
+
+
+def lstm(
+    hidden: int = 4, *, layers: int = 1, num_words: int = 7, **settings: float
+) -> LanguageModel:
     torch.manual_seed(0)
     training = TextTrainingConfig(init_range=0.5, **{**NOTHING, **settings})
-    return build_language_model(LstmPlan(hidden), num_words=num_words, training=training)
+    return build_language_model(LstmPlan(hidden, layers), num_words=num_words, training=training)
 
 
 def words(length: int = 5, columns: int = 3) -> Tensor:
@@ -75,6 +80,30 @@ def test_the_states_dropout_drops_the_same_weights_at_all_words() -> None:
     torch.testing.assert_close(kept_TBH, by_hand(model, words(), state_BS, from_output)[0])
 
 
+def test_a_layer_takes_what_the_one_below_it_gives_with_dropout_in_between() -> None:
+    model, state_BS = lstm(layers=2, input_dropout=0.5).train(), torch.randn(3, 16)
+    weights = dict(model.named_parameters())
+
+    torch.manual_seed(3)
+    outputs_TBH, last_BS = model(words(), state_BS)
+    torch.manual_seed(3)
+    kept_BH = [torch.empty(3, 4).bernoulli_(0.5) / 0.5 for _ in range(2)]  # the same for all words
+    x_TBH, after = model.embedding[words()], []
+    for number in range(2):
+        below = [nn.Parameter(weights[name].chunk(2)[number]) for name in ORDER]
+        cell = nn.LSTM(4, 4)
+        cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0 = below
+        nn.init.zeros_(cell.bias_hh_l0)
+        h_1BH, c_1BH = state_BS[None].chunk(4, dim=2)[2 * number : 2 * number + 2]
+        x_TBH, (h_1BH, c_1BH) = cell(
+            x_TBH * kept_BH[number], (h_1BH.contiguous(), c_1BH.contiguous())
+        )
+        after += [h_1BH[0], c_1BH[0]]
+
+    torch.testing.assert_close(outputs_TBH, x_TBH)
+    torch.testing.assert_close(last_BS, torch.cat(after, dim=1))
+
+
 @pytest.mark.parametrize("kind", ["word", "embedding", "input", "output"])
 def test_other_dropout_is_that_of_all_language_models(kind: str) -> None:
     model = lstm(**{f"{kind}_dropout": 0.5})
@@ -103,6 +132,7 @@ def test_it_begins_remembering() -> None:
     bias = dict(lstm().named_parameters())["bias"]
 
     assert bias.tolist() == [0] * 4 + [1] * 4 + [0] * 8
+    assert dict(lstm(layers=2).named_parameters())["bias"].tolist() == 2 * bias.tolist()
 
 
 def test_the_cost_counts_what_is_learnt() -> None:
