@@ -48,7 +48,7 @@ class SgdConfig(Part):
         le=100_000,
         description="exponential: not in each, but each time so many epochs are over, such as 2.4.",
     )
-    momentum: Rate = 0.9
+    momentum: Rate = Field(0.9, description="Of SGD, and of rmsprop.")
     nesterov: bool = Field(True, description="Of SGD.")
     weight_decay: Weight = Field(1e-4, description="L2 penalty, as torch's weight_decay.")
     clip_norm: Positive | None = Field(
@@ -158,17 +158,19 @@ class TextTraining(SgdConfig):
 
 
 class RewardConfig(Part):
-    """From validation results to one number (Zoph & Le 2017, sections 4.1 and 4.2)."""
+    """From validation results to one number (Zoph & Le 2017, section 4.1)."""
 
     last_epochs: Epochs = Field(5, description="Best result of this many last epochs ...")
     power: float = Field(3.0, gt=0, le=10, description="... raised to this power.")
 
 
 class TextRewardConfig(RewardConfig):
-    """The same for perplexities, of which fewer are better: (constant / perplexity)^power."""
+    """The same for perplexities: constant / perplexity^power (Zoph & Le 2017, section 4.2)."""
 
+    last_epochs: Epochs = Field(5, description="Lowest perplexity of this many last epochs ...")
+    power: float = Field(2.0, gt=0, le=10, description="... raised to this power ...")
     perplexity_constant: float = Field(
-        80.0, gt=0, le=1000, description="Divided by the validation perplexity."
+        80.0, gt=0, le=1000, description="... by which this is divided."
     )
 
 
@@ -260,18 +262,26 @@ class TrainedChildrenPart(ChildrenPart, SgdConfig):
         description="Train on the validation data, too: such a child has no score, and the weights "
         "of its last epoch.",
     )
-    optimizer: Literal["sgd", "rmsprop"] = Field(
-        "sgd", description="What makes the steps: RMSProp as TensorFlow has it, or SGD."
+    optimizer: Literal["sgd", "rmsprop", "adam"] = Field(
+        "sgd",
+        description="What makes the steps: SGD, RMSProp as TensorFlow has it, or Adam as torch.",
     )
     rms_decay: Rate = Field(0.9, description="rmsprop: of the moving mean of squared gradients ...")
     rms_epsilon: Positive = Field(
         1.0, description="... by whose root gradients are divided, this added to it before."
     )
+    adam_beta_1: Rate = Field(0.9, description="adam: decay of the mean gradient ...")
+    adam_beta_2: Rate = Field(0.999, description="... and of the mean of squared gradients ...")
+    adam_epsilon: float = Field(
+        1e-8, ge=1e-30, le=1, description="... whose root divides it, this added to the root."
+    )
 
     @model_validator(mode="after")
     def _check_optimizer(self) -> TrainedChildrenPart:
-        if self.optimizer == "rmsprop" and self.nesterov:
-            raise ValueError("nesterov is of sgd: expected false with optimizer rmsprop, got true")
+        if self.optimizer != "sgd" and self.nesterov:
+            raise ValueError(
+                f"nesterov is of sgd: expected false with optimizer {self.optimizer}, got true"
+            )
         return self
 
 

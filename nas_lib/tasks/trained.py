@@ -188,7 +188,7 @@ class TrainedTask(Task, Generic[M]):
         )
 
     def reward(self, score: float) -> float:
-        """Return what a child of this score earns (Zoph & Le 2017, sections 4.1 and 4.2)."""
+        """Return what a child of this score earns (Zoph & Le 2017, section 4.1)."""
         children: Any = self.config.children
         return float(self.goodness(score) ** children.reward.power)
 

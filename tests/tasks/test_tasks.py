@@ -29,6 +29,7 @@ from nas_lib.config import (
     SearchConfig,
     SharedConfig,
     TextReferencesConfig,
+    TextRewardConfig,
     TextWeightsConfig,
 )
 from nas_lib.data import BlobInfo, Manifest
@@ -135,7 +136,20 @@ class TestTextTask(TrainedTaskContract):
             task_of(config).prepare()
 
     def reward(self, score: float) -> float:
-        return (6 / score) * (6 / score)
+        return 6 / (score * score)
+
+    def test_perplexity_is_raised_to_the_power_and_the_constant_is_not(self, folder: Path) -> None:
+        def task(power: float) -> Task:
+            reward = TextRewardConfig(power=power, perplexity_constant=80)
+            return task_of(self.config(folder, reward=reward))
+
+        # 80 / 100 = 0.8; 80 / 100^2 = 0.008, and not 0.8^2 = 0.64; 80 / 100^0.5 = 8
+        assert [task(power).reward(100.0) for power in (1, 2, 0.5)] == [0.8, 0.008, 8.0]
+        assert TextRewardConfig().power == 2
+        assert task(2).goodness(100.0) == 0.8  # as shared weights have it
+        assert task(2).reward(1e200) == 0  # its square is no number any more
+        assert "80 / perplexity^2, of the best of" in task(2).about_scores()[0]
+        assert "80 / perplexity, of the best of" in task(1).about_scores()[0]
 
 
 class TestOwnTask(TaskContract):

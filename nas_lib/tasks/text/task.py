@@ -91,16 +91,29 @@ class TextTask(TrainedTask[TextManifest]):
 
     def goodness(self, score: float) -> float:
         """Return c / perplexity."""
-        return self._children.reward.perplexity_constant / self.scoring.perplexity(score)
+        return self._over_perplexity(score, power=1.0)
+
+    def reward(self, score: float) -> float:
+        """Return c / perplexity^power (Zoph & Le 2017, section 4.2)."""
+        return self._over_perplexity(score, power=self._children.reward.power)
+
+    def _over_perplexity(self, score: float, *, power: float) -> float:
+        try:
+            return self._children.reward.perplexity_constant / math.pow(
+                self.scoring.perplexity(score), power
+            )
+        except OverflowError:  # of a child that has all but diverged
+            return 0.0
 
     def about_scores(self) -> tuple[str, ...]:
         """Return paragraphs on perplexities and rewards, and on the text they are taken on."""
         reward = self._children.reward
+        power = "" if reward.power == 1 else f"^{reward.power:g}"
         return (
             "Perplexity is how many equally likely words would be as hard to tell the next one "
             f"from: the lower, the better. The reward is {reward.perplexity_constant:g} / "
-            f"perplexity, of the best of a child's last {reward.last_epochs} epochs on the "
-            f"validation text, to the power of {reward.power:g}.",
+            f"perplexity{power}, of the best of a child's last {reward.last_epochs} epochs on the "
+            "validation text.",
             "Validation text is held out: no child is trained on it. Still, the winner is the best "
             "of many on exactly this text, so part of its lead is luck and its validation "
             "perplexity flatters it. The test text is used for nothing but one reading of the "
