@@ -91,6 +91,7 @@ class TextFinalConfig(TextChildrenConfig):
         *_AS_IN_SEARCH,
         *("learning_rate", "min_learning_rate", "schedule", "first_cycle"),
         *("decay", "decay_after", "decay_every", "optimizer", "rms_decay", "rms_epsilon"),
+        *("adam_beta_1", "adam_beta_2", "adam_epsilon"),
         *("momentum", "nesterov", "weight_decay", "average_decay", "text"),
     )
 

@@ -21,7 +21,7 @@ from nas_lib.shared_weights.checkpoint import SharedCheckpoint
 from nas_lib.shared_weights.workload import WORST_PERPLEXITY, Tokens, Workload, finite_score
 from nas_lib.spaces import Decision
 from nas_lib.training.epoch_trainer import DivergedError, check_finite, check_weights
-from nas_lib.training.optimizers import MOMENTUM, remembered, remind
+from nas_lib.training.optimizers import remembered, remind
 from nas_lib.training.schedule import learning_rate
 
 
@@ -112,7 +112,7 @@ class SharedTrainer:
         return SharedCheckpoint(
             metrics,
             network=self._workload.network.state_dict(),
-            momentum=remembered(self._workload.network, self._optimizer, MOMENTUM),
+            **remembered(self._workload.network, self._optimizer),
             controller=tuple(self.shards),
         )
 
@@ -121,7 +121,7 @@ class SharedTrainer:
         self.epoch = checkpoint.metrics.epoch
         self.shards = list(checkpoint.controller)
         self._workload.network.load_state_dict(dict(checkpoint.network))
-        remind(self._workload.network, self._optimizer, MOMENTUM, checkpoint.momentum)
+        remind(self._workload.network, self._optimizer, {"momentum": checkpoint.momentum})
 
     def _train(self, epoch: int, rate: float) -> tuple[float, int]:
         """Return the mean cross-entropy, each mini-batch's before its step, and their number."""

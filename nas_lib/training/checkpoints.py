@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import torch
 from pydantic.dataclasses import dataclass as checked_dataclass
 from torch import Tensor, nn
 
@@ -26,6 +27,7 @@ _PARTS = (
     "best",
     "average",
     "mean_square",
+    "steps",
 )  # of a checkpoint, in the order of its fields
 _KEPT = 2  # the newest, and the one before it should the newest be damaged
 
@@ -42,10 +44,12 @@ class Checkpoint:
     Attributes:
         epochs: Metrics of all epochs so far.
         model: The network's state dict.
-        momentum: The optimiser's buffer of each parameter; empty without momentum.
+        momentum: The optimiser's buffer of each parameter, or its mean gradient; empty without.
         best: The state dict of the best epoch so far; empty before the epochs that count.
         average: The state dict of the average over steps; empty where none is taken.
-        mean_square: RMSProp's moving mean of each parameter's squared gradient; else empty.
+        mean_square: RMSProp's or Adam's moving mean of each parameter's squared gradient; else
+            empty.
+        steps: How many steps Adam has made of each parameter; else empty.
     """
 
     epochs: tuple[EpochMetrics, ...]
@@ -54,6 +58,7 @@ class Checkpoint:
     best: Tensors
     average: Tensors = field(default_factory=dict)
     mean_square: Tensors = field(default_factory=dict)
+    steps: Tensors = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the stored form, from which `from_bytes` gives it back."""
@@ -87,6 +92,8 @@ class Checkpoint:
         state, parameters = network.state_dict(), dict(network.named_parameters())
         of_steps, of_networks = (self.momentum, self.mean_square), (self.best, self.average)
         parts = [misfit(part, parameters) for part in of_steps if part]
+        if self.steps:
+            parts.append(misfit(self.steps, dict.fromkeys(parameters, torch.zeros(()))))
         parts += [misfit(part, state) for part in of_networks if part]
         return next(filter(None, [misfit(self.model, state), *parts]), "")
 

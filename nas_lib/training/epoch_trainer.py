@@ -20,7 +20,7 @@ from nas_lib.records import EpochMetrics
 from nas_lib.results.measure import Measure
 from nas_lib.training.averages import DecayingAverage
 from nas_lib.training.checkpoints import Checkpoint, Checkpoints
-from nas_lib.training.optimizers import MEAN_SQUARE, MOMENTUM, build_optimizer, remembered, remind
+from nas_lib.training.optimizers import build_optimizer, remembered, remind
 from nas_lib.training.schedule import best_epoch, learning_rate
 
 
@@ -136,18 +136,16 @@ class EpochTrainer(ABC):
         return Checkpoint(
             tuple(self.epochs),
             self._network.state_dict(),
-            momentum=remembered(self._network, self._optimizer, MOMENTUM),
             best=self.best,
             average={} if self._average is None else self._average.module.state_dict(),
-            mean_square=remembered(self._network, self._optimizer, MEAN_SQUARE),
+            **remembered(self._network, self._optimizer),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint that fits the network."""
         self.epochs = list(checkpoint.epochs)
         self._network.load_state_dict(dict(checkpoint.model))
-        remind(self._network, self._optimizer, MOMENTUM, checkpoint.momentum)
-        remind(self._network, self._optimizer, MEAN_SQUARE, checkpoint.mean_square)
+        remind(self._network, self._optimizer, vars(checkpoint))
         self.best = dict(checkpoint.best)
         first = self._first_averaged()
         if first is None or first > len(self.epochs):

@@ -1,4 +1,4 @@
-"""What makes the steps: SGD, or RMSProp as TensorFlow has it; and what they remember.
+"""What makes the steps: SGD, RMSProp as TensorFlow has it, or Adam; and what they remember.
 
 torch's RMSProp is another one: it adds epsilon to the root. With an epsilon of 1, which published
 settings for ImageNet have, that is far from the same.
@@ -11,15 +11,16 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD, Adam, Optimizer
 
 from nas_lib.config import TrainedChildrenPart
 
-MOMENTUM: Final = "momentum_buffer"
-"""In the state of a parameter: the running sum of steps; torch.optim.SGD calls it so, too."""
+Remembered = dict[str, dict[str, Tensor]]
+"""By part of a checkpoint what is remembered of each parameter: `momentum`, the running sum or mean
+of gradients; `mean_square`, the moving mean of their squares; `steps`, how many there were."""
 
-MEAN_SQUARE: Final = "mean_square"
-"""Of RMSProp: the moving mean of the squared gradient."""
+_MOMENTUM: Final = "momentum_buffer"
+_MEAN_SQUARE: Final = "mean_square"
 
 
 class RmsProp(Optimizer):
@@ -53,8 +54,8 @@ class RmsProp(Optimizer):
         if not pairs:
             return
         weights, gradients = zip(*pairs, strict=True)
-        squares = [self._of(weight, MEAN_SQUARE, first=1) for weight in weights]
-        buffers = [self._of(weight, MOMENTUM, first=0) for weight in weights]
+        squares = [self._of(weight, _MEAN_SQUARE, first=1) for weight in weights]
+        buffers = [self._of(weight, _MOMENTUM, first=0) for weight in weights]
         # All weights in one operation: on a GPU, hundreds of small ones would wait for each other.
         steps = torch._foreach_add(gradients, weights, alpha=self._weight_decay)
         torch._foreach_mul_(squares, self._decay)
@@ -84,6 +85,14 @@ def build_optimizer(network: nn.Module, settings: TrainedChildrenPart) -> Optimi
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )
+    if settings.optimizer == "adam":
+        return Adam(
+            network.parameters(),
+            settings.learning_rate,
+            betas=(settings.adam_beta_1, settings.adam_beta_2),
+            eps=settings.adam_epsilon,
+            weight_decay=settings.weight_decay,
+        )
     return SGD(
         network.parameters(),
         settings.learning_rate,
@@ -93,19 +102,33 @@ def build_optimizer(network: nn.Module, settings: TrainedChildrenPart) -> Optimi
     )
 
 
-def remembered(network: nn.Module, optimizer: Optimizer, name: str) -> dict[str, Tensor]:
-    """Return what an optimiser remembers by this name of each parameter; none before a step."""
-    tensors = {
-        parameter_name: optimizer.state[parameter].get(name)
-        for parameter_name, parameter in network.named_parameters()
-    }
-    return {key: tensor for key, tensor in tensors.items() if tensor is not None}
+_PARTS: Final[dict[type[Optimizer], dict[str, str]]] = {
+    SGD: {"momentum": _MOMENTUM},
+    RmsProp: {"momentum": _MOMENTUM, "mean_square": _MEAN_SQUARE},
+    Adam: {"momentum": "exp_avg", "mean_square": "exp_avg_sq", "steps": "step"},
+}
+"""What each optimiser calls the parts of what it remembers, in the state of a parameter."""
+
+
+def remembered(network: nn.Module, optimizer: Optimizer) -> Remembered:
+    """Return what an optimiser remembers, by its parts; nothing of who has made no step yet."""
+    parts: Remembered = {}
+    for part, name in _PARTS[type(optimizer)].items():
+        tensors = {
+            parameter_name: optimizer.state[parameter].get(name)
+            for parameter_name, parameter in network.named_parameters()
+        }
+        parts[part] = {key: tensor for key, tensor in tensors.items() if tensor is not None}
+    return parts
 
 
 def remind(
-    network: nn.Module, optimizer: Optimizer, name: str, tensors: Mapping[str, Tensor]
+    network: nn.Module, optimizer: Optimizer, parts: Mapping[str, Mapping[str, Tensor]]
 ) -> None:
-    """Give the optimiser copies of what `remembered` returned."""
-    for key, parameter in network.named_parameters():
-        if key in tensors:
-            optimizer.state[parameter][name] = torch.empty_like(parameter).copy_(tensors[key])
+    """Give the optimiser copies of what `remembered` returned; parts of others are left out."""
+    for part, name in _PARTS[type(optimizer)].items():
+        for key, parameter in network.named_parameters():
+            if key in parts[part]:
+                tensor = parts[part][key]
+                like = tensor if part == "steps" else parameter  # Adam counts on the CPU
+                optimizer.state[parameter][name] = torch.empty_like(like).copy_(tensor)

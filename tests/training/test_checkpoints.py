@@ -156,6 +156,7 @@ def altered(network: nn.Module, name: str, tensor: torch.Tensor) -> dict[str, to
         ({"model": altered(NETWORK, "0.weight", torch.full((3, 2), torch.nan))}, "not finite"),
         ({"best": altered(NETWORK, "0.bias", torch.ones(4))}, "expected 0.bias to be float32 [3]"),
         ({"momentum": {"0.bias": torch.ones(3)}}, "'0.weight' is missing"),
+        ({"steps": {"0.weight": torch.ones(3)}}, "'0.bias' is missing"),
         ({"epochs": checkpoint(3).epochs[1:]}, "its 2 epochs are not those from 1 to 2"),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
+from torch.optim import Optimizer
 from toy_images import children
 
 from nas_lib.training.optimizers import RmsProp, build_optimizer
@@ -17,7 +18,7 @@ def rmsprop(weight: nn.Parameter, *, weight_decay: float = 0.0) -> RmsProp:
     return RmsProp([weight], 0.1, decay=0.9, epsilon=1.0, momentum=0.9, weight_decay=weight_decay)
 
 
-def step(optimizer: RmsProp, weight: nn.Parameter, gradient: float, rate: float) -> float:
+def step(optimizer: Optimizer, weight: nn.Parameter, gradient: float, rate: float) -> float:
     weight.grad = torch.full_like(weight, gradient)
     optimizer.param_groups[0]["lr"] = rate
     optimizer.step()
@@ -61,10 +62,40 @@ def test_children_are_trained_by_the_optimizer_that_their_settings_name() -> Non
 
     by_sgd = build_optimizer(network, children())
     by_rmsprop = build_optimizer(network, children(optimizer="rmsprop", nesterov=False))
+    by_adam = build_optimizer(network, children(optimizer="adam", nesterov=False))
 
     assert (type(by_sgd), type(by_rmsprop)) == (torch.optim.SGD, RmsProp)
+    assert type(by_adam) is torch.optim.Adam
 
 
-def test_rmsprop_has_no_nesterov() -> None:
-    with pytest.raises(ValidationError, match="nesterov is of sgd: expected false with optimizer"):
-        children(optimizer="rmsprop")
+def adam(weight: nn.Parameter, **settings: float) -> Optimizer:
+    network = nn.Module()
+    network.register_parameter("weight", weight)
+    return build_optimizer(network, children(optimizer="adam", nesterov=False, **settings))
+
+
+def test_adam_divides_the_mean_gradient_by_the_root_of_the_mean_square() -> None:
+    weight = one_weight(1.0)
+    optimizer = adam(weight, adam_beta_1=0.5, adam_beta_2=0.75, adam_epsilon=0.5, weight_decay=0)
+
+    found = [step(optimizer, weight, *each) for each in ((2, 0.1), (-4, 0.1))]
+
+    # means 0.5 x 2 = 1 and 0.25 x 4 = 1, over 1 - 0.5 and 1 - 0.75: 2 and 4; 0.1 x 2 / (2 + 0.5)
+    # 0.5 x 1 - 0.5 x 4 = -1.5 over 0.75: -2; 0.75 + 0.25 x 16 = 4.75 over 0.4375: 10.8571429;
+    # -0.1 x 2 / (3.2950179 + 0.5) = -0.0527007
+    assert found == pytest.approx([0.92, 0.9727007], abs=1e-6)
+
+
+def test_adam_adds_the_l2_penalty_to_the_gradient() -> None:
+    weight = one_weight(2.0)
+
+    # -3 + 1 x 2 = -1, whose first step is 0.1 whatever its size: up
+    found = step(adam(weight, weight_decay=1.0), weight, -3, 0.1)
+
+    assert found == pytest.approx(2.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
+def test_nesterov_is_of_sgd(optimizer: str) -> None:
+    with pytest.raises(ValidationError, match=f"expected false with optimizer {optimizer}, got tr"):
+        children(optimizer=optimizer)

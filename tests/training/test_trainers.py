@@ -107,7 +107,7 @@ class TestTextTrainer(TrainerContract):
     good, perfect, loss = 4.0, 3 * math.exp(-0.05), math.log(4)
     diverging = {"learning_rate": 1e6, "clip_norm": None}
 
-    @pytest.fixture(params=["plain", "momentum", "averaged", "moving average", "an LSTM"])
+    @pytest.fixture(params=["plain", "momentum", "averaged", "moving average", "an LSTM", "adam"])
     def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
         settings: dict[str, dict[str, Any]] = {
             "plain": {},
@@ -115,6 +115,7 @@ class TestTextTrainer(TrainerContract):
             "averaged": {"average_after": 1},
             "moving average": {"average_decay": 0.9},
             "an LSTM": {"plan": LstmPlan(6)},
+            "adam": {"optimizer": "adam", "learning_rate": 0.05},
         }
         return {"epochs": 8, "learning_rate": 8.0, **settings[request.param]}
 
