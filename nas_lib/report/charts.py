@@ -24,6 +24,7 @@ _FEW_DOTS = 200
 _LEGEND_CHARACTER = 6.4  # mean width
 _LEGEND_LINE = 18
 _TITLE_LINE = 32
+_ABREAST = 3
 
 Point = tuple[float, float | None]
 
@@ -101,18 +102,21 @@ class Panel:
 
 
 def plot(panels: Iterable[Panel]) -> Markup:
-    """Return charts side by side as a picture of its own; empty where there is none to show."""
+    """Return charts as a picture of its own, three side by side; empty where there is none."""
     shown = [(panel, chart) for panel in panels if (chart := panel.drawn())]
     if not shown:
         return Markup()
     of_chart = _HEIGHT + _LEGEND_LINE * max(_legend(panel.series)[1] for panel, _ in shown)
-    width, height = _WIDTH * len(shown), _TITLE_LINE + of_chart
+    of_row = _TITLE_LINE + of_chart
+    width, height = _WIDTH * min(_ABREAST, len(shown)), of_row * -(-len(shown) // _ABREAST)
     parts = [tag("rect", width=width, height=height, fill="#fff")]
     for number, (panel, chart) in enumerate(shown):
-        left = _WIDTH * number
-        parts.append(_label(panel.title, left=left + _WIDTH / 2, top=20.0, font_weight="bold"))
+        row, column = divmod(number, _ABREAST)
+        left, top = _WIDTH * column, of_row * row
+        parts.append(_label(panel.title, left=left + _WIDTH / 2, top=top + 20, font_weight="bold"))
         # the chart fills the viewport around it
-        parts.append(tag("svg", chart, x=left, y=_TITLE_LINE, width=_WIDTH, height=of_chart))
+        top += _TITLE_LINE
+        parts.append(tag("svg", chart, x=left, y=top, width=_WIDTH, height=of_chart))
     return tag(
         "svg",
         *parts,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -13,7 +14,7 @@ from nas_lib.report.formatting import NONE, duration_text, score_text, tau_text
 from nas_lib.report.markup import Number, chart_figure, join, render, table, tag
 from nas_lib.report.reporter import ComparisonStyle, reporter_for
 from nas_lib.results import Comparison
-from nas_lib.results.comparison import Mean
+from nas_lib.results.groups import Mean
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -53,6 +54,22 @@ def _mean_text(name: str, mean: Mean, comparison: Comparison) -> str:
             return tau_text(value, error=error)
 
 
+def _catching_up(comparison: Comparison) -> Iterator[str]:
+    """Yield in a sentence each when groups came to what their base has in the end."""
+    unit = _style(comparison).unit
+    for difference in comparison.differences:
+        marks = [
+            f"{'never' if mark is None else f'with {mark:,}'} "
+            f"({comparison.quantities[name].title.lower()})"
+            for name, mark in difference.reached.items()
+        ]
+        if marks:
+            yield (
+                f"What {comparison.base} came to with {comparison.budget:,} {unit}, "
+                f"{difference.group} came to {', '.join(marks)}."
+            )
+
+
 # --- in the terminal -----------------------------------------------------------------------------
 
 
@@ -80,7 +97,7 @@ def compare_table(comparison: Comparison) -> Group:
     if comparison.differences:
         side = _direction(comparison)
         about += f" Differences of scores are good for the controller where they are {side} 0."
-    return Group(*tables, *map(Text, (about, *comparison.warnings)))
+    return Group(*tables, *map(Text, (about, *_catching_up(comparison), *comparison.warnings)))
 
 
 def _table(comparison: Comparison, names: tuple[str, ...], *, title: str | None = None) -> Table:
@@ -131,7 +148,8 @@ def compare_page(comparison: Comparison) -> str:
         warnings=comparison.warnings,
         searches=_searches(comparison),
         controllers=_controllers(comparison),
-        charts=join(*_charts(comparison), *_difference_charts(comparison)),
+        charts=join(*_charts(comparison)),
+        catching_up=" ".join(_catching_up(comparison)),
         has_confirmed="confirmed" in comparison.quantities,
         has_finals="final" in comparison.quantities,
         base=comparison.base,
@@ -183,32 +201,28 @@ def _cells(means: Mapping[str, Mean], comparison: Comparison) -> Iterator[Number
 
 
 def _charts(comparison: Comparison) -> Iterator[Markup]:
-    """Yield a chart of each curve, with a line for each group."""
-    for panel, (_, explanation) in zip(
-        _panels(comparison), _style(comparison).charts.values(), strict=True
-    ):
-        yield _chart(panel, explanation)
+    """Yield a chart of each curve and of each difference."""
+    explanations = [explanation for _, explanation in _style(comparison).charts.values()]
+    for number, panel in enumerate(_panels(comparison)):
+        yield _chart(panel, explanations[number] if number < len(explanations) else "")
 
 
 def _panels(comparison: Comparison) -> Iterator[Panel]:
-    style = _style(comparison)
+    """Yield curves, with a line for each group, and differences, with one for each curve."""
+    style, measure = _style(comparison), comparison.measure
     for name, (title, _) in style.charts.items():
         series = [
             _series(group.label, group.curves[name], comparison) for group in comparison.groups
         ]
-        yield Panel(title, series, style.x_label, comparison.measure.label)
-
-
-def _difference_charts(comparison: Comparison) -> Iterator[Markup]:
-    """Yield a chart of each difference, with a line for each curve."""
-    unit = ", percentage points" if comparison.measure.is_fraction else ""
+        yield Panel(title, _with_room(series), style.x_label, measure.label)
+    unit = ", percentage points" if measure.is_fraction else ""
     for difference in comparison.differences:
         series = [
             _series(comparison.quantities[name].title.lower(), curve, comparison)
             for name, curve in difference.curves.items()
         ]
-        title = difference.label.capitalize()
-        yield _chart(Panel(title, series, _style(comparison).x_label, f"difference{unit}"), "")
+        title, y_label = difference.label.capitalize(), f"difference{unit}"
+        yield Panel(title, _with_room(series), style.x_label, y_label)
 
 
 def _series(name: str, curve: tuple[Mean, ...], comparison: Comparison) -> Series:
@@ -217,6 +231,46 @@ def _series(name: str, curve: tuple[Mean, ...], comparison: Comparison) -> Serie
     spread = [measure.scale * (mean.standard_error or 0.0) for mean in curve]
     points: list[Point] = list(zip(comparison.checkpoints, values, strict=True))
     return Series(name, points, spread=spread if any(spread) else ())
+
+
+def _with_room(series: Sequence[Series]) -> list[Series]:
+    """Return lines without what is far off in their first quarters, and would leave no room.
+
+    The best fifteen may begin at perplexities of some thousands, where what is to be seen are
+    differences of ten. What is kept of a line's first quarter is at most as far from all later
+    points as these are from each other.
+    """
+    later = [
+        edge
+        for line in series
+        for (x, y), half in zip(line.points, _halves(line), strict=True)
+        if y is not None and x > _first_quarter(line)
+        for edge in (y - half, y + half)
+    ]
+    if not later:
+        return list(series)
+    room = max(later) - min(later)
+    low, high = min(later) - room, max(later) + room
+    return [
+        replace(
+            line,
+            points=[
+                (x, y if y is None or x > end or low <= y - half <= y + half <= high else None)
+                for (x, y), half in zip(line.points, _halves(line), strict=True)
+            ],
+        )
+        for line, end in zip(series, map(_first_quarter, series), strict=True)
+    ]
+
+
+def _first_quarter(line: Series) -> float:
+    """Return where it ends, of what the line has points for."""
+    known = [x for x, y in line.points if y is not None]
+    return known[0] + (known[-1] - known[0]) / 4 if known else 0.0
+
+
+def _halves(line: Series) -> Sequence[float]:
+    return [half or 0.0 for half in line.spread] or [0.0] * len(line.points)
 
 
 def _chart(panel: Panel, explanation: str) -> Markup:
@@ -229,5 +283,5 @@ def _chart(panel: Panel, explanation: str) -> Markup:
 
 
 def compare_plot(comparison: Comparison) -> str:
-    """Return the curves of the page's first charts as one SVG, empty where there are none."""
+    """Return the page's charts as one SVG, empty where there are none."""
     return plot(_panels(comparison))

@@ -27,7 +27,8 @@ class ComparisonStyle:
     Attributes:
         template: Of the page.
         budget: Says what the equal budget is, from how much of it there is.
-        x_label: What the budget is counted in, on charts.
+        unit: What the budget is counted in.
+        x_label: The same, on charts.
         charts: Title and explanation of each curve's chart, by the curve's name.
         table_titles: In the terminal, of a table of what the searches took and one of what they
             found; empty for one table of both.
@@ -35,6 +36,7 @@ class ComparisonStyle:
 
     template: str
     budget: Callable[[int], str]
+    unit: str
     x_label: str
     charts: Mapping[str, tuple[str, str]]
     table_titles: tuple[str, ...] = ()

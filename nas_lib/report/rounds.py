@@ -63,6 +63,7 @@ class RoundsReporter(Reporter):
     comparison = ComparisonStyle(
         template="compare_rounds.html",
         budget=_budget_text,
+        unit="children",
         x_label=_CHILDREN,
         charts={
             f"top_{k}": ("Best so far" if k == 1 else f"Mean of the best {k}", "") for k in TOPS

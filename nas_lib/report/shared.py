@@ -45,6 +45,7 @@ class SharedReporter(Reporter):
     comparison = ComparisonStyle(
         template="compare_shared.html",
         budget=lambda budget: _EQUAL_BUDGET,
+        unit="epochs",
         x_label=_EPOCH,
         charts={
             "mean_score": (

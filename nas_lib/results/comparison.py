@@ -8,12 +8,12 @@ difference from random search; where there is none, groups are measured by one o
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
+from nas_lib.results.differences import Difference, differences
+from nas_lib.results.groups import Entry, Group, grouped
 from nas_lib.results.labels import differing_settings, experiment, labels
 from nas_lib.results.measure import OWN, Measure
 from nas_lib.results.view import SearchView
@@ -27,90 +27,6 @@ from nas_lib.results.yardsticks import (
 
 _BASE = "random"  # the kind of controller that others are measured by
 _CONDITIONS = ("task.", "space.", "children.")  # parts that all searches should have in common
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Over the searches of a group.
-
-    Attributes:
-        value: The mean, None where one of them has no value.
-        standard_error: Of the mean, None where there are fewer than two.
-    """
-
-    value: float | None
-    standard_error: float | None = None
-
-    @classmethod
-    def of(cls, values: Sequence[float | None]) -> Mean:
-        """Return that of these values: sum x_i / n, with the error s / sqrt(n).
-
-        s is the sample's standard deviation, with n - 1 below: n is small here.
-        """
-        known = [value for value in values if value is not None]
-        if len(known) < len(values) or not known:
-            return cls(None)
-        error = stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
-        return cls(fmean(known), error)
-
-    def __sub__(self, other: Mean) -> Mean:
-        """Return the difference of two independent means: their errors add up in squares."""
-        if self.value is None or other.value is None:
-            return Mean(None)
-        errors = (self.standard_error, other.standard_error)
-        known = [error for error in errors if error is not None]
-        return Mean(self.value - other.value, math.hypot(*known) if len(known) == 2 else None)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One search.
-
-    Attributes:
-        name: Its name.
-        uri: Where its state lies.
-        controller: Kind of its controller.
-        seed: Its seed.
-        group: Label of its group.
-        values: Its figures, by name.
-        curves: What it came to at each checkpoint, by name.
-    """
-
-    name: str
-    uri: str
-    controller: str
-    seed: int
-    group: str
-    values: dict[str, float | None]
-    curves: dict[str, tuple[float | None, ...]]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Repetitions of one experiment.
-
-    Attributes:
-        label: What it is called.
-        controller: Kind of its controller.
-        num_searches: How many searches.
-        means: Of their figures.
-        curves: Of their curves, at each checkpoint.
-    """
-
-    label: str
-    controller: str
-    num_searches: int
-    means: dict[str, Mean]
-    curves: dict[str, tuple[Mean, ...]]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What one group found, minus what its base found: figures and their curves."""
-
-    label: str
-    means: dict[str, Mean]
-    curves: dict[str, tuple[Mean, ...]]
 
 
 @dataclass(frozen=True)
@@ -179,17 +95,20 @@ def compare(
     for entry in entries:
         members[entry.group].append(entry)
     measured_by = _base(members, groups[base])
+    measure = _common_measure(views)
     results = [name for name, each in yardstick.quantities.items() if each.is_result]
     return Comparison(
         procedure=kind,
         budget=budget,
         checkpoints=checkpoints,
-        measure=_common_measure(views),
+        measure=measure,
         quantities=dict(yardstick.quantities),
         entries=tuple(entries),
-        groups=tuple(_group(label, each) for label, each in members.items()),
+        groups=tuple(grouped(label, each) for label, each in members.items()),
         base=measured_by if len(members) > 1 else "",
-        differences=tuple(_differences(members, measured_by, results)),
+        differences=tuple(
+            differences(members, measured_by, results, checkpoints=checkpoints, measure=measure)
+        ),
         warnings=tuple(_unfairness(views)),
     )
 
@@ -229,81 +148,10 @@ def _entry(view: SearchView, label: str, yardstick: Yardstick, checkpoints: Sequ
     )
 
 
-def _group(label: str, members: Sequence[Entry]) -> Group:
-    first = members[0]
-    return Group(
-        label=label,
-        controller=first.controller,
-        num_searches=len(members),
-        means={name: Mean.of([each.values[name] for each in members]) for name in first.values},
-        curves={
-            name: tuple(map(_mean, *(each.curves[name] for each in members)))
-            for name in first.curves
-        },
-    )
-
-
-def _mean(*values: float | None) -> Mean:
-    return Mean.of(values)
-
-
 def _base(members: Mapping[str, Sequence[Entry]], otherwise: str) -> str:
     """Return the first group of random search, or else another."""
     random = (label for label, group in members.items() if group[0].controller == _BASE)
     return next(random, otherwise)
-
-
-def _differences(
-    members: Mapping[str, Sequence[Entry]], base_label: str, results: Sequence[str]
-) -> Iterator[Difference]:
-    for label in members:
-        if label == base_label:
-            continue
-        other, base = members[label], members[base_label]
-        yield Difference(
-            f"{label} minus {base_label}",
-            means={
-                name: _difference(
-                    [(each.seed, each.values[name]) for each in other],
-                    [(each.seed, each.values[name]) for each in base],
-                )
-                for name in results
-            },
-            curves={
-                name: _curve_difference(name, other, base)
-                for name in results
-                if name in other[0].curves
-            },
-        )
-
-
-def _curve_difference(name: str, other: Sequence[Entry], base: Sequence[Entry]) -> tuple[Mean, ...]:
-    return tuple(
-        _difference(
-            [(each.seed, each.curves[name][place]) for each in other],
-            [(each.seed, each.curves[name][place]) for each in base],
-        )
-        for place in range(len(other[0].curves[name]))
-    )
-
-
-def _difference(
-    other: Sequence[tuple[int, float | None]], base: Sequence[tuple[int, float | None]]
-) -> Mean:
-    """Return the mean difference, of pairs of a seed and a value each.
-
-    Where both have the same seeds it is taken seed by seed: the mean of d_i = x_i - y_i, with the
-    error s_d / sqrt(n). Searches of one seed have the same data and split, so that x_i and y_i rise
-    and fall together and d_i varies less than either. Elsewhere the means are independent.
-    """
-    mine, theirs = dict(other), dict(base)
-    if mine.keys() != theirs.keys() or len(mine) != len(other) or len(theirs) != len(base):
-        return Mean.of([value for _, value in other]) - Mean.of([value for _, value in base])
-    return Mean.of([_minus(mine[seed], theirs[seed]) for seed in mine])
-
-
-def _minus(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
 
 
 def _unfairness(views: Sequence[SearchView]) -> Iterator[str]:

@@ -36,6 +36,14 @@ class TestPlot:
         assert [each for each in placed if each[2]] == [("0", "32", "318"), ("560", "32", "318")]
         assert {"few", "many"} <= set(texts(Markup(ET.tostring(svg, encoding="unicode"))))
 
+    def test_a_fourth_chart_begins_a_second_row(self) -> None:
+        panel = Panel("a chart", [Series("a", [(1, 2.0), (2, 3.0)])], "x", "y")
+        svg = ET.fromstring(plot([panel] * 4))
+        # three of 560 wide; two rows of 300 below a title of 32 each
+        assert svg.get("viewBox") == "0 0 1680 664"
+        placed = [(each.get("x"), each.get("y")) for each in svg if each.tag == f"{SVG}svg"]
+        assert placed == [("0", "32"), ("560", "32"), ("1120", "32"), ("0", "364")]
+
     def test_of_charts_without_a_point_there_is_no_plot(self) -> None:
         assert plot([Panel("nothing", [Series("a", [])], "x", "y")]) == ""
 

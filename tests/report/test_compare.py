@@ -21,7 +21,7 @@ from nas_lib.config import (
     TextTaskConfig,
 )
 from nas_lib.report import compare_json, compare_page, compare_plot, compare_table
-from nas_lib.results import PERPLEXITY, Comparison, SearchView, compare
+from nas_lib.results import ACCURACY, OWN, PERPLEXITY, Comparison, Measure, SearchView, compare
 
 SVG = "{http://www.w3.org/2000/svg}"
 TITLES = ["Best so far", "Mean of the best 5", "Mean of the best 15"]
@@ -42,6 +42,10 @@ def printed(comparison: Comparison, width: int = 160) -> str:
     console.print(compare_table(comparison))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def svg_texts(picture: str) -> list[str]:
+    return [text.text or "" for text in ET.fromstring(picture).iter(f"{SVG}text")]
 
 
 class TestRounds:
@@ -127,16 +131,51 @@ class TestRounds:
         assert "60.00 %" in printed(comparison)  # (50 + 70) / 2
         assert "Confirmed is the best network" in Page(compare_page(comparison)).text
 
+    def test_when_controllers_had_what_random_search_has_in_the_end_is_said(self) -> None:
+        random = view_of(0.2, 0.5, 0.3, 0.4, 0.4, 0.4, name="b", controller=RandomConfig())
+        comparison = compare([view_of(0.1, 0.2, 0.3, 0.4, 0.6, 0.1), random])
+        # The best five: 0.5, 0.4 three times and 0.3 against 0.6, 0.4, 0.3, 0.2, 0.1
+        said = (
+            "What random came to with 6 children, auto (gaussian-process) came to with 5 (top 1), "
+            "never (top 5)."
+        )
+        assert said in " ".join(printed(comparison).split())
+        assert said in Page(compare_page(comparison)).text
+
+    @pytest.mark.parametrize("measure", [PERPLEXITY, ACCURACY, OWN], ids=lambda each: each.noun)
+    def test_the_axis_of_each_chart_has_the_measure_and_each_line_a_name(
+        self, measure: Measure
+    ) -> None:
+        views = [
+            replace(view_of(0.5, 0.4, 0.6), measure=measure),
+            replace(view_of(0.3, 0.2, 0.4, controller=RandomConfig()), measure=measure),
+        ]
+        texts = svg_texts(compare_plot(compare(views)))
+        assert texts.count(measure.label) == 1  # of the best so far: there is no fifth child
+        assert [text for text in texts if text in ("auto (gaussian-process)", "random")] == [
+            *("auto (gaussian-process)", "random")
+        ]
+
+    def test_first_scores_that_are_far_off_leave_room_for_the_rest(self) -> None:
+        views = [
+            replace(view_of(9000, 200, *range(169, 151, -1), controller=each), measure=PERPLEXITY)
+            for each in (ReinforceConfig(), RandomConfig())
+        ]
+        numbers = [int(text) for text in svg_texts(compare_plot(compare(views))) if text.isdigit()]
+        # What follows are 165 down to 152, the best five 174 to 154, the best fifteen 165 to 159.
+        assert max(numbers) == 170
+
     def test_the_plot_is_one_picture_with_a_line_and_a_band_for_each_controller(self) -> None:
         views = [
             search_view(60, seed=seed, controller=kind)
             for kind in ("reinforce", "random")
             for seed in (0, 1)
         ]
-        picture = ET.fromstring(compare_plot(compare(views)))
-        texts = [text.text for text in picture.iter(f"{SVG}text")]
-        assert [text for text in texts if text in TITLES] == TITLES
-        assert len(list(picture.iter(f"{SVG}polygon"))) == 3 * 2
+        plot = compare_plot(compare(views))
+        texts = svg_texts(plot)
+        titles = [*TITLES, "Reinforce minus random"]
+        assert [text for text in texts if text in titles] == titles
+        assert plot.count("<polygon") == 3 * 2 + 3  # of the difference one for each line, too
         assert texts.count("random") == 3
 
     def test_where_nothing_can_be_compared_there_is_no_plot(self) -> None:

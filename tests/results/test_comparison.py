@@ -19,7 +19,7 @@ from nas_lib.config import (
     TextTaskConfig,
 )
 from nas_lib.results import OWN, PERPLEXITY, Comparison, SearchView, compare
-from nas_lib.results.comparison import Mean
+from nas_lib.results.groups import Mean
 
 
 def view_of(*scores: float, name: str = "a", **config: Any) -> SearchView:
@@ -30,6 +30,10 @@ def view_of(*scores: float, name: str = "a", **config: Any) -> SearchView:
         rows=tuple(row(number, score) for number, score in enumerate(scores)),
         finished=True,
     )
+
+
+def random_of(view: SearchView) -> SearchConfig:
+    return view.config.model_copy(update={"controller": RandomConfig()})
 
 
 def top(comparison: Comparison, group: int, k: int) -> tuple[float | None, ...]:
@@ -185,6 +189,38 @@ def test_without_random_search_the_difference_is_from_the_first_search_or_a_name
     assert [each.means["top_1"].value for each in named.differences] == [pytest.approx(-0.2)]
 
 
+class TestCatchingUp:
+    def reached(self, *policy: Sequence[float], random: Sequence[float]) -> dict[str, int | None]:
+        views = [view_of(*scores, name=f"a{seed}", seed=seed) for seed, scores in enumerate(policy)]
+        random_view = view_of(*random, name="b", controller=RandomConfig())
+        (difference,) = compare([*views, random_view]).differences
+        assert difference.group == "reinforce"
+        return difference.reached
+
+    def test_it_is_the_first_child_with_which_a_group_has_what_its_base_has_in_the_end(
+        self,
+    ) -> None:
+        assert self.reached((0.1, 0.4, 0.6, 0.7), random=(0.2, 0.3, 0.5, 0.5)) == {"top_1": 3}
+        assert self.reached((0.1, 0.5, 0.6, 0.7), random=(0.2, 0.3, 0.5, 0.5)) == {"top_1": 2}
+
+    def test_each_top_has_its_own(self) -> None:
+        reached = self.reached(
+            (0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9), random=(0.6, *[0.3] * 4, 0.2, 0.2, 0.2)
+        )
+        # top 5 of random search: (0.6 + 4 * 0.3) / 5 = 0.36; of the policy (0.9 + 4 * 0.1) / 5 =
+        # 0.26 with five children, (2 * 0.9 + 3 * 0.1) / 5 = 0.42 with six
+        assert reached == {"top_1": 5, "top_5": 6}
+
+    def test_what_is_never_reached_is_none(self) -> None:
+        assert self.reached((0.1, 0.2), random=(0.2, 0.3)) == {"top_1": None}
+
+    def test_of_several_searches_it_is_their_mean_that_reaches_it(self) -> None:
+        # the means of the best are 0.35, 0.45, 0.65: one of them was at 0.6 from the start
+        assert self.reached((0.1, 0.3, 0.7), (0.6, 0.6, 0.6), random=(0.5, 0.5, 0.5)) == {
+            "top_1": 3
+        }
+
+
 def test_one_group_is_measured_by_nothing() -> None:
     comparison = compare([view_of(0.5), view_of(0.6, seed=1)])
     assert (comparison.base, comparison.differences) == ("", ())
@@ -280,6 +316,18 @@ class TestPerplexities:
         assert best == [(200, 150, 150), (190, 190, 180)]
         (difference,) = comparison.differences
         assert [mean.value for mean in difference.curves["top_1"]] == [10, -40, -30]
+
+    def test_of_falling_scores_the_mean_of_the_best_five_is_that_of_the_lowest(self) -> None:
+        comparison = compare([self.text_view(200, 150, 170, 160, 190, 140)])
+        # (140 + 150 + 160 + 170 + 190) / 5; before that 200 in place of 140
+        assert top(comparison, 0, 5) == (*[None] * 4, pytest.approx(174), pytest.approx(162))
+
+    def test_lower_is_as_good_as_random_search_in_the_end(self) -> None:
+        slow = self.text_view(200, 180, 150)
+        (difference,) = compare(
+            [self.text_view(190, 150, 160), replace(slow, config=random_of(slow))]
+        ).differences
+        assert difference.reached == {"top_1": 2}  # 150; none of them has a fifth child
 
     def test_with_accuracies_they_have_no_common_measure(self) -> None:
         comparison = compare([self.text_view(200, 150), view_of(0.5)])

@@ -10,7 +10,7 @@ from synthetic import START_S, four_shared, shared_view
 from nas_lib.config import EnasRnnSpaceConfig
 from nas_lib.records import TestReading
 from nas_lib.results import Comparison, SearchView, compare, derivation
-from nas_lib.results.comparison import Mean
+from nas_lib.results.groups import Mean
 
 
 def compared(*views: SearchView) -> Comparison:
