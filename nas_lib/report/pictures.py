@@ -28,11 +28,13 @@ from nas_lib.report.diagram import (
     stacked,
 )
 from nas_lib.report.markup import join, tag
+from nas_lib.report.tree_picture import TREE_KEY, draw_tree
 from nas_lib.spaces import (
     CnnPlan,
     MacroPlan,
     MicroPlan,
     NasNetPlan,
+    NasRnnPlan,
     Plan,
     RnnPlan,
     enas_micro,
@@ -273,5 +275,6 @@ PICTURES: Mapping[type, Picture] = {
         "Each node applies its function to an earlier node, and passes a learnt share of that node "
         "on unchanged. Orange, dashed: the nodes whose mean is the new state.",
     ),
+    NasRnnPlan: Picture(draw_tree, TREE_KEY),
 }
 """By the class of the plan."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
-from synthetic import EnasSpaceConfig, random_architecture
+from synthetic import random_architecture
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
@@ -18,19 +18,30 @@ from nas_lib.config import (
     EnasMicroSpaceConfig,
     EnasRnnSpaceConfig,
     NasNetSpaceConfig,
+    NasRnnSpaceConfig,
 )
 from nas_lib.report.pictures import PICTURES, network_picture, picture_key
-from nas_lib.spaces import CnnPlan, MacroPlan, MicroPlan, NasNetPlan, Plan, RnnPlan
+from nas_lib.spaces import (
+    CnnPlan,
+    MacroPlan,
+    MicroPlan,
+    NasNetPlan,
+    NasRnnPlan,
+    Plan,
+    RnnPlan,
+    SpacePart,
+)
 from nas_lib.spaces.nasnet_plan import Combination
 
 SVG = "{http://www.w3.org/2000/svg}"
-SPACES: list[EnasSpaceConfig] = [
+SPACES: list[SpacePart] = [
     EnasMacroSpaceConfig(),
     EnasMicroSpaceConfig(),
     EnasRnnSpaceConfig(),
     EnasRnnSpaceConfig(variant="original"),
     NasNetSpaceConfig(),
     NasNetSpaceConfig(blocks=4, combinations=get_args(Combination), output="states"),
+    NasRnnSpaceConfig(),
 ]
 
 
@@ -223,11 +234,54 @@ class TestRnn:
         ]
 
 
+class TestTree:
+    def test_a_cell_is_what_each_node_makes_of_what(self) -> None:
+        svg = picture(
+            NasRnnPlan.parse(
+                "2 layers, 200 units | add tanh | mul relu | mul sigmoid | inject add relu into 0 "
+                "| memory of 1"
+            )
+        )
+        assert texts(svg) == [
+            *("word and last output", "last memory"),
+            *("0", "tanh(word + output)", "relu(0 + last memory)"),
+            *("1", "relu(word x output)", "2", "sigmoid(0 x 1)"),
+            *("output", "new memory"),
+        ]
+        assert classes(svg) == [
+            *("arc image", "arc image"),  # the word to 0 and 1
+            "arc image",  # the last memory to what changes 0
+            "straight",  # which is below 0
+            *("arc skip", "straight"),  # 0, as changed, and 1 to 2
+            "straight",  # 2 is the output
+            "arc output",  # 1 the memory
+        ]
+
+    def test_a_root_that_is_injected_goes_on_as_it_is_then(self) -> None:
+        svg = picture(
+            NasRnnPlan.parse(
+                "1 layer, 9 units | max identity | mul sin | max tanh | inject max identity into 2 "
+                "| memory of 2"
+            )
+        )
+        assert texts(svg)[2:] == [
+            *("0", "max(word, output)", "1", "sin(word x output)", "2", "tanh(max(0, 1))"),
+            *("max(2, last memory)", "output", "new memory"),
+        ]
+        assert classes(svg) == [
+            *("arc image", "arc image", "arc image"),  # to 0, 1 and below 2
+            "straight",  # 2 to what changes it
+            *("arc skip", "straight"),  # 0 and 1 to 2
+            "straight",  # what 2 becomes is the output
+            "arc output",  # 2 as it was is the memory
+        ]
+
+
 @pytest.mark.parametrize("config", SPACES, ids=lambda config: config.kind)
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=20)
 def test_every_architecture_has_a_picture_that_nothing_reaches_out_of(
-    config: EnasSpaceConfig, seed: int
+    config: SpacePart, seed: int
 ) -> None:
     space, rng = config.build(), random.Random(seed)
     tokens = [
@@ -248,7 +302,9 @@ def test_every_architecture_has_a_picture_that_nothing_reaches_out_of(
             assert 0 <= side + 0.75 * (handle - side) <= width
 
 
-@pytest.mark.parametrize("plan_class", [CnnPlan, MacroPlan, MicroPlan, NasNetPlan, RnnPlan])
+@pytest.mark.parametrize(
+    "plan_class", [CnnPlan, MacroPlan, MicroPlan, NasNetPlan, NasRnnPlan, RnnPlan]
+)
 def test_every_plan_has_a_picture_whose_meaning_is_said(plan_class: type[Plan]) -> None:
     assert PICTURES[plan_class].key
 
