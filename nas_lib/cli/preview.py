@@ -21,7 +21,7 @@ from nas_lib.report import duration_text
 from nas_lib.results.final import trials
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, planned
-from nas_lib.steps import prepare_data, settled_size, view_search
+from nas_lib.steps import prepare_data, settled_size, sized, sizes_text, view_search
 from nas_lib.tasks import Task
 
 _TRIALS = 3
@@ -44,6 +44,12 @@ def preview(config: SearchConfig) -> dict[str, str]:
         facts["data"] = search.task.describe(manifest)
         if manifest.notices:
             facts["notices"] = "; ".join(manifest.notices)
+    if manifest is not None and (size := sized(search, config, manifest)) is not None:
+        facts["size"] = (
+            f"{sizes_text(size.picked)}, which is {size.num_parameters:,} parameters for the "
+            f"{config.space.target:,} that are asked for"
+        )
+    config = search.config  # at its size
     found = procedure_of(config).preview(search)
     facts |= found.facts
     if manifest is not None and procedure_of(config).num_children:
@@ -75,7 +81,7 @@ def _final(search: OpenSearch, manifest: Manifest) -> str:
     config, final = search.config, search.config.final
     assert final.children is not None
     networks = [*_likely_best(search)]
-    num, size = len(networks), settled_size(search, final.size, networks)
+    num, size = len(networks), settled_size(search, final, networks)
     space = planned(config.space.at_size(size).build())
     settings = FinalsConfig(
         networks=tuple(map(str, range(num))),  # nobody knows yet which

@@ -386,8 +386,12 @@ class OwnChildrenConfig(ChildrenPart):
     )
 
     def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
-        """Yield nothing: whatever the task would be, the function judges architectures of any."""
-        return iter(())
+        """Yield a size that follows from data: the function judges architectures of any task."""
+        if space.target is not None:
+            yield (
+                "space.child.parameters: children.evaluate judges, and no data are prepared from "
+                "which a size could follow: set space.child.hidden"
+            )
 
 
 ChildrenConfig = Annotated[

@@ -61,7 +61,7 @@ class TextExporter(Exporter[TextManifest]):
     def graph(self) -> bytes:
         """Return the model of one word in a Scan, and the softmax's product behind it."""
         size = self.inputs.state_size
-        num_words, hidden = self._model.embedding.shape
+        num_words, hidden = self._model.softmax_VH.shape
         word = traced(
             _Word(self._model),
             [torch.zeros(2, dtype=torch.int64), self._model.initial_state(2)],
@@ -70,12 +70,12 @@ class TextExporter(Exporter[TextManifest]):
         )
         body = _body(word, size=size, hidden=hidden)
         scanned = ["next_state", "states", "outputs"]
-        piece = ["T", "B"]
+        piece, softmax = ["T", "B"], f"model.{self._softmax}"
         graph = helper.make_graph(
             [
                 node("Scan", ["state", "words"], scanned, body=body, num_scan_inputs=1),
                 node("Reshape", ["outputs", "rows"], ["predictions"]),
-                node("Gemm", ["predictions", "model.embedding"], ["flat_logits"], transB=1),
+                node("Gemm", ["predictions", softmax], ["flat_logits"], transB=1),
                 node("Shape", ["words"], ["piece"]),
                 node("Concat", ["piece", "vocabulary"], ["shape"], axis=0),
                 node("Reshape", ["flat_logits", "shape"], ["logits"]),
@@ -88,12 +88,24 @@ class TextExporter(Exporter[TextManifest]):
                 value("states", FLOAT, [*piece, size]),
             ],
             [
-                *word.initializer,  # `model.embedding` among them
+                *self._weights(word, softmax),
                 constant("rows", [-1, hidden]),
                 constant("vocabulary", [num_words]),
             ],
         )
         return packed(graph, name=self.name, task="text", labels=self.labels)
+
+    @property
+    def _softmax(self) -> str:
+        """What the model calls the weights of its softmax."""
+        weights, wanted = self._model.named_parameters(), self._model.softmax_VH
+        return next(name for name, weight in weights if weight is wanted)
+
+    def _weights(self, word: onnx.GraphProto, softmax: str) -> Iterator[onnx.TensorProto]:
+        """Yield those of a word's graph, and of the softmax: the embedding's are among them."""
+        yield from word.initializer
+        if all(each.name != softmax for each in word.initializer):
+            yield constant(softmax, self._model.softmax_VH.detach().numpy())
 
     def parity(self, graph: Graph) -> Parity:
         """Measure it on the beginning of the validation text, in columns as it is judged by."""
@@ -144,7 +156,7 @@ class TextExporter(Exporter[TextManifest]):
         for words_TB, targets_TB in pieces:
             found = graph.run({"words": words_TB.numpy(), "state": found["next_state"]})
             outputs_TBH, state_BS = self._model(words_TB, state_BS)
-            wanted_TBV = F.linear(outputs_TBH, self._model.embedding)
+            wanted_TBV = F.linear(outputs_TBH, self._model.softmax_VH)
             yield torch.from_numpy(found["logits"]), wanted_TBV, targets_TB
 
 

@@ -19,7 +19,7 @@ from nas_lib.steps.prepare import prepare_data, require_same
 from nas_lib.steps.reporting import REPORT, view_search, write_report
 from nas_lib.steps.run_account import note_what_is_missing
 from nas_lib.steps.sampling import sample_architectures
-from nas_lib.steps.sizing import settled_size
+from nas_lib.steps.sizing import settled_size, sized, sizes_text
 from nas_lib.steps.train_best import opened_finals
 from nas_lib.steps.transfer import Transferred, transferred
 
@@ -50,6 +50,8 @@ __all__ = [
     "require_same",
     "sample_architectures",
     "settled_size",
+    "sized",
+    "sizes_text",
     "stop_attempt",
     "subject_of",
     "subject_text",

@@ -20,6 +20,7 @@ from nas_lib.errors import (
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.shards import store_first_shards
 from nas_lib.records import STRICT
+from nas_lib.steps.sizing import sized
 from nas_lib.steps.starting import missing_start
 from nas_lib.store import StoredSearch, layout
 from nas_lib.tasks import Task
@@ -56,13 +57,14 @@ def prepare_data(
     """
     stored = search.store.find_search()
     if stored is not None and config is not None:
-        config = stored.as_begun(config)
+        config = _as_stored(search, stored, config)
     read = None
     if stored is None:
         if config is None:
             raise ConfigError(f"there is no search at {search.uri}, and no configuration came")
-        start = missing_start(search, config)
         read = _read(search.task_of(config))
+        config = _at_size(search, config, read.prepared.manifest if read.prepared else None)
+        start = missing_start(search, config)
         search.store.require_create_only()
         stored = _create(search, config, read.prepared)
     else:
@@ -91,7 +93,24 @@ def require_same(search: OpenSearch, config: SearchConfig) -> None:
     """
     stored = search.store.find_search()
     if stored is not None:
-        _check_same(search, stored, stored.as_begun(config))
+        _check_same(search, stored, _as_stored(search, stored, config))
+
+
+def _as_stored(search: OpenSearch, stored: StoredSearch, config: SearchConfig) -> SearchConfig:
+    """Return what is wanted of a stored search, as that one was begun and at its data's size."""
+    config = stored.as_begun(config)
+    if config.space.target is None:
+        return config
+    task = search.task_of(config)
+    manifest = task.find_manifest(search.store)
+    if manifest is None and (prepared := task.prepare()):  # stopped before they were stored
+        manifest = prepared.manifest
+    return _at_size(search, config, manifest)
+
+
+def _at_size(search: OpenSearch, config: SearchConfig, manifest: Manifest | None) -> SearchConfig:
+    found = None if manifest is None else sized(search, config, manifest)
+    return config if found is None else found.config
 
 
 @checked_dataclass(frozen=True, config=STRICT)

@@ -22,7 +22,7 @@ from nas_lib.procedures import Recommended
 from nas_lib.records import FinalTraining
 from nas_lib.spaces import ReferencePlan, SpacePart, planned
 from nas_lib.steps.choosing import chosen_networks
-from nas_lib.steps.sizing import settled_size
+from nas_lib.steps.sizing import settled_size, task_of_final
 from nas_lib.store import StoredSearch, layout
 
 _KEY = 8  # hexadecimal digits
@@ -65,7 +65,7 @@ def opened_finals(
             "user's own, and there is no network to train once more"
         )
     chosen = chosen_networks(search, networks=networks, top=top, most=final.top)
-    size = settled_size(search, final.size, [each.architecture for each in chosen])
+    size = settled_size(search, final, [each.architecture for each in chosen])
     final = final.model_copy(update={"size": size})
     configs = [(_config_of_found(search, final, chosen), False)]
     if final.references:
@@ -104,7 +104,8 @@ def _config_of_references(
     manifest = search.task.find_manifest(search.store)
     assert manifest is not None  # a search that has children has prepared its data
     own = planned(search.config.space.at_size(final.size).build(search.given_space))
-    sizes = search.task.reference_sizes(own.plan(found.architecture.tokens), manifest)
+    task = task_of_final(search, final)
+    sizes = task.reference_sizes(own.plan(found.architecture.tokens), manifest)
     space = reference_space(search.config.task.kind, final.references, **sizes)
     plans = space.build().plans
     return _final_config(

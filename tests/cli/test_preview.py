@@ -10,6 +10,7 @@ import torch
 from exports import SMALL, write_pictures
 from searches import SMALL_DIGITS
 from shards import take_as_large
+from toy_text import write_toy_text
 
 from nas_lib.cli.preview import preview
 from nas_lib.config import (
@@ -48,6 +49,19 @@ def test_a_text_is_read_and_the_training_of_language_models_timed(tmp_path: Path
     # with an <eos> at the end of each; c is not in the training text
     assert "401 training, 4 validation and 3 test words" in facts["data"]
     assert "32 architectures" in facts["space"]  # 4^2 functions x 2! previous nodes
+    assert facts["time"].startswith("about 0.")
+
+
+def test_a_target_is_told_with_the_size_that_it_becomes(tmp_path: Path) -> None:
+    document = config(str(tmp_path)).model_dump(mode="json", exclude={"final"})
+    child = {"layers": 1, "parameters": 1000}
+    space = {"kind": "nas-rnn", "base": 2, "child": child}
+    write_toy_text(tmp_path)
+
+    facts = preview(parse_config({**document, "space": space}, source="test"))
+
+    # 10 words x 15, and 2 leaves with 2 x 15^2; with 14 units it were 924
+    assert facts["size"] == "15 hidden, which is 1,050 parameters for the 1,000 that are asked for"
     assert facts["time"].startswith("about 0.")
 
 

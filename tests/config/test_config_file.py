@@ -152,6 +152,14 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             "space.kind enas-rnn is for task.kind text, got task.kind images",
         ),
         ("task: {kind: text}", "space.kind cnn is for task.kind images, got task.kind text"),
+        (
+            "{space: {kind: nas-rnn, child: {parameters: 100}}, children: {evaluate: 'm:f'}}",
+            "space.child.parameters: children.evaluate judges, and no data are prepared from which",
+        ),
+        (
+            "{task: {kind: text}, space: {kind: nas-rnn, child: {hidden: 9, parameters: 100}}}",
+            "space.child: hidden and parameters both say how large a network is: leave out one",
+        ),
         *(
             (
                 f"{{space: {{kind: enas-micro}}, search: {{kind: shared, {name}: 1}}}}",

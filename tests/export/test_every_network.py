@@ -70,6 +70,7 @@ TEXTS: dict[str, SpacePart] = {
     "cell": EnasRnnSpaceConfig(nodes=3, child=HiddenConfig(hidden=5)),
     "trees": NasRnnSpaceConfig(base=4, child=LayersConfig(hidden=5)),
     "known: lstm": TextReferencesConfig(hidden=5),
+    "known: lstm, two layers": TextReferencesConfig(hidden=5, layers=2),
 }
 
 
@@ -118,10 +119,14 @@ def test_a_graph_of_strided_operations_pads_as_torch_does(
     assert np.abs(found - exporter._logits(exporter._valid[:2])).max() < 1e-4
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_a_graph_of_text_gives_the_logits_and_states_of_torch(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "tied"), [*((name, True) for name in TEXTS), ("trees", False)], ids=str
+)
+def test_a_graph_of_text_gives_the_logits_and_states_of_torch(
+    name: str, tied: bool, tmp_path: Path
+) -> None:
     config = TEXTS[name]
-    exporter = text_exporter(tmp_path, some_plan(config), config)
+    exporter = text_exporter(tmp_path, some_plan(config), config, tied=tied)
     graph, model = opened(exporter.graph()), exporter._model
     words_TB = torch.arange(6).view(3, 2)
     state_BS = torch.rand(2, exporter.inputs.state_size)
@@ -130,7 +135,7 @@ def test_a_graph_of_text_gives_the_logits_and_states_of_torch(name: str, tmp_pat
 
     with torch.inference_mode():
         outputs_TBH, next_BS = model(words_TB, state_BS)
-        logits_TBV = outputs_TBH @ model.embedding.t()
+        logits_TBV = outputs_TBH @ model.softmax_VH.t()
     np.testing.assert_allclose(found["logits"], logits_TBV, atol=1e-5)
     np.testing.assert_allclose(found["next_state"], next_BS, atol=1e-5)
     np.testing.assert_array_equal(found["states"][-1], found["next_state"])

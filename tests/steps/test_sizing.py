@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from toy_images import write_toy_images
+from toy_text import text_children, write_toy_text
 
 from nas_lib import steps
 from nas_lib.config import (
     CellsConfig,
     EnasMicroSpaceConfig,
+    LayersConfig,
+    NasRnnSpaceConfig,
     RandomConfig,
+    RoundsConfig,
     SearchConfig,
     SizeConfig,
+    TextTaskConfig,
     TransferConfig,
 )
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, SearchMismatchError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures.final import architecture_of
+from nas_lib.records import Start
 from nas_lib.spaces import planned
 from nas_lib.spaces.growth import Growth
 from nas_lib.steps.sizing import largest, settled_size
+from nas_lib.store import layout
 
 SPACE = EnasMicroSpaceConfig(nodes=1, child=CellsConfig(cells=3, filters=4))
 CHEAP = "3 cells, 4 filters | normal: avg3(0)+max3(1) | reduction: avg3(0)+max3(1)"
@@ -47,7 +56,8 @@ def search(tmp_path_factory: pytest.TempPathFactory) -> OpenSearch:
 
 def settled(search: OpenSearch, *networks: str, **size: int) -> SizeConfig:
     chosen = [architecture_of(search, text) for text in networks or (CHEAP, DEAR)]
-    return settled_size(search, SizeConfig(**size), chosen)
+    final = search.config.final.model_copy(update={"size": SizeConfig(**size)})
+    return settled_size(search, final, chosen)
 
 
 def parameters(search: OpenSearch, text: str, **size: int) -> int:
@@ -150,3 +160,89 @@ def test_few_networks_are_counted() -> None:
     # 3 x 565 ** 2 + 70 x 565 + 1000 = 998,225, and 566 is beyond a million
     assert largest(Growth("filters", range(1, 65_537), wanted=24), share) == 565
     assert len(asked) <= 6
+
+
+class TestATarget:
+    """Of language models, whose vocabulary says how many parameters a size comes to."""
+
+    @pytest.fixture
+    def text(self, tmp_path: Path) -> TextTaskConfig:
+        return write_toy_text(tmp_path)
+
+    def asked(
+        self, text: TextTaskConfig, *, tied: bool = True, start_from: Any = None, **child: int
+    ) -> SearchConfig:
+        return SearchConfig(
+            task=text,
+            space=NasRnnSpaceConfig(base=2, child=LayersConfig(**child)),
+            controller=RandomConfig(),
+            children=text_children(tied=tied),
+            search=RoundsConfig(max_children=4, children_per_round=2, start_from=start_from),
+        )
+
+    def begun(self, config: SearchConfig) -> OpenSearch:
+        found = OpenSearch(f"memory://{uuid4().hex}")
+        steps.prepare_data(found, config=config)
+        return OpenSearch(found.uri)
+
+    @pytest.mark.parametrize(("tied", "hidden"), [(True, 24), (False, 23)])
+    def test_it_becomes_the_size_that_is_nearest(
+        self, text: TextTaskConfig, tied: bool, hidden: int
+    ) -> None:
+        search = self.begun(self.asked(text, parameters=4880, tied=tied))
+
+        # 10 words x H, and in each of 2 layers 2 leaves with 2 H^2: with 24 units 4848 and with 25
+        # 5250. A softmax of its own has 10 H more: with 23 units 4692, with 24 5088
+        assert search.config.space.child == LayersConfig(hidden=hidden)  # type: ignore[union-attr]
+        assert f"2 layers, {hidden} units" in search.space.decode((0,) * 10).config
+
+    def test_a_search_goes_on_with_it_and_with_what_comes_to_the_same(
+        self, text: TextTaskConfig
+    ) -> None:
+        uri = self.begun(self.asked(text, parameters=4880)).uri
+        search = OpenSearch(uri)
+
+        for same in ({"parameters": 4880}, {"parameters": 4900}, {"hidden": 24}):
+            steps.require_same(OpenSearch(uri), self.asked(text, **same))
+            steps.prepare_data(search, config=self.asked(text, **same))
+        with pytest.raises(SearchMismatchError, match="hidden is 24 there and 27 here"):
+            steps.prepare_data(OpenSearch(uri), config=self.asked(text, parameters=6000))
+
+        for key in (layout.DATA_MANIFEST, layout.DATA_TEST):  # as after a kill in between
+            search.store.objects.delete(key)
+        steps.prepare_data(OpenSearch(uri), config=self.asked(text, parameters=4880))
+
+    def test_known_architectures_have_it(self, text: TextTaskConfig) -> None:
+        cell = "add tanh | mul relu | mul sigmoid | inject add relu into 0 | memory of 1"
+        known = [f"2 layers, 24 units | {cell}"]
+
+        search = self.begun(self.asked(text, parameters=4880, start_from=known))
+
+        first = search.store.read(Start, layout.START).rounds[0]
+        assert [each.config for each in first.architectures] == known
+
+    @pytest.mark.parametrize(
+        ("parameters", "sentence"),
+        [
+            (9, "no size of these networks has about 9 parameters, .*: the smallest, of 1 hidden"),
+            (10**12, "the largest, of 65,536 hidden, has 34,360,393,728"),
+        ],
+    )
+    def test_one_that_no_size_comes_to_is_refused(
+        self, text: TextTaskConfig, parameters: int, sentence: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=sentence):
+            self.begun(self.asked(text, parameters=parameters))
+
+    def test_whoever_does_not_know_the_data_cannot_build_such_networks(
+        self, text: TextTaskConfig
+    ) -> None:
+        space = self.asked(text, parameters=4880).space.build()
+
+        with pytest.raises(ConfigError, match="known once the data are prepared"):
+            space.decode((0,) * 10)
+
+    def test_a_size_in_the_end_takes_its_place(self, text: TextTaskConfig) -> None:
+        space = self.asked(text, parameters=4880).space
+
+        assert space.at_size(SizeConfig(hidden=7)).child == LayersConfig(hidden=7)  # type: ignore[union-attr]

@@ -74,7 +74,7 @@ def smooth_images(num: int, shape: tuple[int, int, int]) -> torch.Tensor:
     return nn.functional.interpolate(small, shape[1:], mode="bilinear").round()
 
 
-def text_exporter(folder: Path, plan: Plan, space: SpacePart) -> TextExporter:
+def text_exporter(folder: Path, plan: Plan, space: SpacePart, *, tied: bool = True) -> TextExporter:
     """Return the exporter of a language model with weights that nobody trained."""
     torch.manual_seed(0)
     blob = folder / "text.safetensors"
@@ -82,7 +82,7 @@ def text_exporter(folder: Path, plan: Plan, space: SpacePart) -> TextExporter:
     words = (UNKNOWN, END, *TEXT_MANIFEST.words[2:])
     fields = {name: getattr(TEXT_MANIFEST, name) for name in TextManifest.__dataclass_fields__}
     manifest = TextManifest(**{**fields, "words": words})
-    children = text_children()
+    children = text_children(tied=tied)
     model = build_language_model(plan, num_words=len(words), training=children.text)
     config = SearchConfig(
         name="toy",

@@ -35,11 +35,12 @@ from nas_lib.config import (
 from nas_lib.data import BlobInfo, Manifest
 from nas_lib.errors import ChildFailedError, ConfigError, DataError
 from nas_lib.records import Child
-from nas_lib.spaces import CnnPlan, RnnPlan
-from nas_lib.spaces.references import LstmPlan
+from nas_lib.spaces import CnnPlan, NasRnnPlan, Plan, RnnPlan
 from nas_lib.tasks import ImageTask, OwnTask, Task, TextTask, task_of
 from nas_lib.tasks.images.trainer import ImageTrainer
 from nas_lib.tasks.text.trainer import TextTrainer
+
+TREE = "add tanh | mul relu | mul sigmoid | inject add relu into 0 | memory of 1"
 
 
 class TestImageTask(TrainedTaskContract):
@@ -109,18 +110,32 @@ class TestTextTask(TrainedTaskContract):
             f"texts in {folder}: 601 training, 212 validation and 152 test words, 10 different ones"
         )
 
-    def test_an_lstm_beside_what_was_found_has_as_many_parameters(self, folder: Path) -> None:
-        task = task_of(self.config(folder))
+    @pytest.mark.parametrize("tied", [True, False])
+    @pytest.mark.parametrize(
+        ("found", "layers", "of_cells"),
+        [
+            # node 0 200 x 200, two nodes 100 x 200
+            (RnnPlan.parse("100 units | tanh | relu(0) | tanh(1) | mean of 1,2"), 1, 80_000),
+            # of each layer two leaves 2 x 100 x 100
+            (NasRnnPlan.parse(f"3 layers, 100 units | {TREE}"), 3, 3 * 40_000),
+        ],
+        ids=["a cell", "layers of trees"],
+    )
+    def test_an_lstm_beside_what_was_found_has_its_layers_and_as_many_parameters(
+        self, folder: Path, found: Plan, layers: int, of_cells: int, tied: bool
+    ) -> None:
+        config = self.config(folder)
+        task = task_of(config.model_copy(update={"children": text_children(tied=tied)}))
         prepared = task.prepare()
         assert prepared is not None
-        found = RnnPlan.parse("100 units | tanh | relu(0) | tanh(1) | mean of 1,2")
 
-        [(setting, hidden)] = task.reference_sizes(found, prepared.manifest).items()
+        sizes = task.reference_sizes(found, prepared.manifest)
 
-        # 10 words x 100, node 0 200 x 200, two nodes 100 x 200
-        num_weights = task.num_weights(LstmPlan(hidden), prepared.manifest)
-        assert setting in TextReferencesConfig.model_fields
-        assert num_weights == pytest.approx(1000 + 40_000 + 2 * 20_000, rel=0.01)
+        assert sizes["layers"] == layers
+        (lstm,) = TextReferencesConfig(**sizes).build().plans
+        of_words = 10 * 100 * (1 if tied else 2)  # 10 words, and as many for a softmax of its own
+        num_weights = task.num_weights(lstm, prepared.manifest)
+        assert num_weights == pytest.approx(of_words + of_cells, rel=0.02)
 
     def test_a_text_larger_than_allowed_is_refused_and_the_setting_named(
         self, folder: Path
