@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from nas_lib.config import NasNetSpaceConfig
+from nas_lib.config import NasNetSpaceConfig, NasRnnSpaceConfig
 from nas_lib.spaces.decisions import Anchor, Choice, Decision, Pointer, Subset
 
 
@@ -70,4 +70,5 @@ SPACES: dict[str, tuple[Decision, ...]] = {
     "micro": micro_decisions(2, 5),
     "rnn": rnn_decisions(4, 4),
     "nasnet": NasNetSpaceConfig(blocks=2).build().decisions(1),
+    "trees": NasRnnSpaceConfig(base=2).build().decisions(1),
 }
