@@ -13,8 +13,10 @@ import searches
 from kfp import local
 from kfp_nas.pipelines.nas_search import nas_search, nas_search_pod
 from searches import SMALL_DIGITS
+from toy_text import text_children, write_toy_text
 
 from nas_lib import steps
+from nas_lib.config import LayersConfig, NasRnnSpaceConfig, RoundsConfig, SearchConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import search
 from nas_lib.models import open_model
@@ -95,6 +97,27 @@ def test_the_command_a_pod_and_tasks_do_a_round_each_and_then_comes_a_model(
     assert view.test == ()  # of the search nobody has read one
     store = SearchStore.open(s3_uri)
     assert all(store.objects.has(layout.report(run, "report.html")) for run in runs)
+
+
+@pytest.mark.usefixtures("warm")
+def test_recurrent_cells_are_found_in_a_pod_as_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another task and another space: nothing on the way knows of either."""
+    document = SearchConfig(
+        task=write_toy_text(tmp_path / "texts"),
+        space=NasRnnSpaceConfig(base=2, child=LayersConfig(hidden=4)),
+        children=text_children(epochs=1),
+        search=RoundsConfig(max_children=2, children_per_round=2),
+    )
+    monkeypatch.setattr("nas_lib.engine.entry.num_processes", lambda *_: 0)  # in this process
+    undisturbed = search(document, store=str(tmp_path / "undisturbed")).uri
+    uri, overrides = str(tmp_path / "state"), document.model_dump(mode="json", exclude_none=True)
+
+    nas_search_pod(search_uri=uri, preset="digits", overrides=overrides, rounds_per_run=1)
+
+    assert ended(uri) == ended(undisturbed)
+    assert view_search(OpenSearch(uri)).problems == ()
 
 
 TABULAR = {
