@@ -92,6 +92,7 @@ ODD_TEXTS = [
     *(
         "enas-micro",
         "enas-rnn",
+        "nas-rnn",
         "nas",
         "enas",
         "digits",

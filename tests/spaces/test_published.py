@@ -9,10 +9,13 @@ from nas_lib.config import (
     CellsConfig,
     EnasMicroSpaceConfig,
     EnasRnnSpaceConfig,
+    HiddenConfig,
+    LayersConfig,
     NasNetSpaceConfig,
+    NasRnnSpaceConfig,
 )
 from nas_lib.errors import ArchitectureError
-from nas_lib.spaces import EnasMicroSpace, MicroPlan
+from nas_lib.spaces import EnasMicroSpace, MicroPlan, SpacePart
 from nas_lib.spaces.published import PUBLISHED, find_published, published_in
 
 
@@ -30,6 +33,26 @@ def test_enas_cells_are_those_of_its_code() -> None:
 
     assert PUBLISHED["enas-micro"].architecture == published.config
     assert find_published("enas-mikro") is None
+
+
+def test_the_recurrent_cell_of_enas_is_that_of_its_code() -> None:
+    published = EnasRnnSpaceConfig().build().from_published("0 2 1 0 2 1 2 2 4 0 5 0 3 2 6 2")
+
+    assert PUBLISHED["enas-rnn"].architecture == published.config
+
+
+def test_recurrent_cells_have_the_size_of_the_space_too() -> None:
+    small = {
+        "enas-rnn": EnasRnnSpaceConfig(child=HiddenConfig(hidden=8)),
+        "nas-cell": NasRnnSpaceConfig(child=LayersConfig(layers=1, hidden=8)),
+    }
+
+    sizes = {
+        name: published_in(space.build(), PUBLISHED[name]).config.partition(" |")[0]
+        for name, space in small.items()
+    }
+
+    assert sizes == {"enas-rnn": "8 units", "nas-cell": "1 layer, 8 units"}
 
 
 def test_in_another_space_of_its_kind_it_has_the_size_of_that() -> None:
@@ -53,6 +76,19 @@ def test_in_another_space_of_its_kind_it_has_the_size_of_that() -> None:
 def test_a_space_without_it_says_why(space: EnasMicroSpaceConfig, sentence: str) -> None:
     with pytest.raises(ArchitectureError, match=sentence):
         published_in(space.build(), PUBLISHED["enas-micro"])
+
+
+@pytest.mark.parametrize(
+    ("space", "sentence"),
+    [
+        (EnasRnnSpaceConfig(), "it is of space.kind nas-rnn"),
+        (NasRnnSpaceConfig(base=4), "expected"),
+        (NasRnnSpaceConfig(combinations=("add",)), "combination must be one of .*, got mul"),
+    ],
+)
+def test_a_space_without_the_tree_says_why(space: SpacePart, sentence: str) -> None:
+    with pytest.raises(ArchitectureError, match=sentence):
+        published_in(space.build(), PUBLISHED["nas-cell"])
 
 
 @pytest.mark.parametrize(
