@@ -19,7 +19,7 @@ from nas_lib.config_file import parse_config
 from nas_lib.engine import SearchHandle
 from nas_lib.results.final import Contender, outcome
 
-_VALID_TOKENS = 20_000  # of a search: judging by all would take as long as training
+_VALID_WORDS = 10_000  # judging by all would take as long as training
 _RANKS = {"learning_rate": 1e-2, "entropy_weight": 0.1, "rewards": "rank", "repeats": "mutate"}
 _MORE: Mapping[str, Any] = {
     "combinations": ["add", "mul", "max"],
@@ -92,12 +92,12 @@ LEVELS: Mapping[str, Level] = {
         task={"max_words": 2000, "max_train": 50_000},
         hidden=48,
         children={"epochs": 2, "batch_size": 16, "text": {**_TEXT, "bptt": 20}},
-        final_task={"max_words": 2000, "max_train": 200_000},
+        final_task={"max_words": 2000, "max_train": 150_000},
         final_hidden=96,
         final={
             "grid": {"learning_rate": [2e-3, 5e-3], "text.output_dropout": [0.1, 0.3]},
             "children": {
-                "epochs": 6,
+                "epochs": 5,
                 "batch_size": 20,
                 "text": {**_TEXT, "bptt": 35, "input_dropout": 0.1},
             },
@@ -128,7 +128,7 @@ def _begun(text: str) -> Iterator[str]:
     for line in text.splitlines(keepends=True):
         yield line
         num += len(line.split()) + 1
-        if num >= _VALID_TOKENS:
+        if num >= _VALID_WORDS:
             return
 
 

@@ -37,7 +37,7 @@ def test_of_the_validation_text_whole_lines_are_kept_until_there_are_enough_word
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tree_searches, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(tree_searches, "_VALID_TOKENS", 5)
+    monkeypatch.setattr(tree_searches, "_VALID_WORDS", 5)
     for part in ("train", "valid", "test"):
         (tmp_path / f"some.{part}.txt").write_text("a b\nc\nd\n")
     short = tree_searches.shortened(tmp_path)
