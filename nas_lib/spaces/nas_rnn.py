@@ -13,7 +13,8 @@ activations.
 
 The paper does not say what happens where the root is injected: here its injected value is the
 output. Nor where one node is both: here the new memory is what was combined before any injection,
-as for all others.
+as for all others. Cells that differ only in which of two nodes is on the left are told apart, as in
+its number of cells, although with weights exchanged alike they compute the same.
 
 The configuration string names each node, and reads like
 

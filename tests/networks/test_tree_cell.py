@@ -273,6 +273,19 @@ def test_a_layer_has_two_matrices_for_each_leaf_and_no_more() -> None:
     assert all(0.05 < weight.abs().max() <= 0.1 for weight in layer.parameters())
 
 
+def test_cells_that_differ_only_in_what_is_left_and_right_compute_the_same() -> None:
+    torch.manual_seed(0)
+    layer = TreeLayer(tree_of(PAPERS_EXAMPLE), 5, 3, init_range=1.0)
+    mirrored = "mul relu | add tanh | mul sigmoid | inject add relu into 1 | memory of 0"
+    other = TreeLayer(tree_of(mirrored), 5, 3, init_range=1.0)
+    with torch.no_grad():
+        for mine, theirs in zip(other.parameters(), layer.parameters(), strict=True):
+            mine.copy_(torch.cat([*reversed(theirs.chunk(2, dim=1))], dim=1))
+    x_TBI = torch.randn(4, 2, 5)
+
+    torch.testing.assert_close(other(x_TBI), layer(x_TBI))
+
+
 def test_a_piece_cut_in_two_comes_to_what_the_whole_does() -> None:
     torch.manual_seed(0)
     layer = TreeLayer(PUBLISHED_CELL, 5, 3, init_range=1.0)
