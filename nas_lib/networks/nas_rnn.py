@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from nas_lib.config import TextTrainingConfig
 from nas_lib.networks.enas_rnn import uniform
+from nas_lib.networks.fused_tree import fused_outputs
 from nas_lib.networks.language_model import LanguageModel
 from nas_lib.spaces.nas_rnn import NasRnnPlan, Tree, TreeActivation, TreeCombination, TreeNode
 
@@ -77,7 +78,12 @@ class TreeLayer(nn.Module):
         """
         if state is None:
             state = self.initial_state(x_TBI.shape[1])
-        return plain_outputs(self.tree, x_TBI @ self.from_input, self.from_output, state, keep_BH)
+        # The fast way writes products where autocast would want its own, and shows nobody its
+        # operations.
+        if torch.onnx.is_in_onnx_export() or torch.is_autocast_enabled(x_TBI.device.type):
+            from_words_TBW = x_TBI @ self.from_input
+            return plain_outputs(self.tree, from_words_TBW, self.from_output, state, keep_BH)
+        return fused_outputs(self.tree, (self.from_input, self.from_output), x_TBI, state, keep_BH)
 
 
 def plain_outputs(
