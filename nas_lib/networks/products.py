@@ -1,9 +1,8 @@
-"""Products of matrices, by the faster of two libraries.
+"""Products of matrices in single precision, by oneDNN where torch has it.
 
-torch multiplies matrices of float32 on processors by MKL, which leaves the wide registers of AMD's
-idle, though oneDNN, by which torch computes convolutions and LSTMs, uses them: 2 times as fast
-there, as docs/experiments.md has it, and as fast elsewhere. What torch itself compiles reaches it
-by an operation without a public name; where a torch has none, MKL computes.
+torch itself multiplies them by MKL, which makes no use of AMD's wide registers; oneDNN, by which
+torch computes LSTMs, is twice as fast there. torch has it for its compiler, by an operation without
+a public name; where it is missing, torch's own product does.
 """
 
 from __future__ import annotations
