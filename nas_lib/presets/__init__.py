@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
-from nas_lib.presets import enas, nas, nasnet
+from nas_lib.presets import enas, nas, nas_rnn, nasnet
 
 __all__ = ["PRESETS", "descriptions", "preset"]
 
@@ -16,11 +16,13 @@ PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "enas-macro-digits": enas.macro_digits,
     "enas-micro-digits": enas.micro_digits,
     "enas-rnn-pydoc": enas.rnn_pydoc,
+    "nas-rnn-pydoc": nas_rnn.pydoc,
     "nasnet-digits": nasnet.digits,
     "nasnet-digits-shared": nasnet.digits_shared,
     "nas-cnn": nas.nas_cnn,
     "nas-cnn-strides": nas.nas_cnn_strides,
     "nas-cnn-pooling": nas.nas_cnn_pooling,
+    "nas-rnn-paper": nas_rnn.paper,
     "enas-macro-paper": enas.macro_paper,
     "enas-macro-official-code": enas.macro_official_code,
     "enas-micro-paper": enas.micro_paper,
