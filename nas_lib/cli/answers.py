@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import click
@@ -14,8 +15,6 @@ import click
 if TYPE_CHECKING:
     from nas_lib.models.bulk import Answer
     from nas_lib.models.text_model import TextScore
-
-_OF_TEXT = ("words", "unknown", "perplexity")
 
 
 class Form(ABC):
@@ -40,6 +39,10 @@ class JsonLines(Form):
 
     is_at_once = True
 
+    def __init__(self, *, of_text: Sequence[str]) -> None:
+        """Take what the numbers of a text are called."""
+        self._of_text = of_text
+
     def add(self, answer: Answer) -> None:
         """Print it."""
         line: dict[str, object] = {"file": answer.name}
@@ -47,8 +50,8 @@ class JsonLines(Form):
             label, probability = next(iter(answer.classes.items()))
             line |= {"label": label, "probability": probability, "probabilities": answer.classes}
         if answer.score is not None:
-            line |= dict(zip(_OF_TEXT, _numbers(answer.score), strict=True))
-            line["perplexity"] = answer.score.perplexity if _is_finite(answer.score) else None
+            numbers = (each if math.isfinite(each) else None for each in _numbers(answer.score))
+            line |= dict(zip(self._of_text, numbers, strict=True))
         click.echo(json.dumps(line))
 
 
@@ -57,16 +60,17 @@ class Csv(Form):
 
     is_at_once = True
 
-    def __init__(self, *, num_classes: int) -> None:
+    def __init__(self, *, num_classes: int, of_text: Sequence[str]) -> None:
         """Print the names of the columns.
 
         Args:
             num_classes: Columns for classes; 0 for texts.
+            of_text: What the numbers of a text are called.
         """
         self._writer = csv.writer(sys.stdout, lineterminator="\n")
         pairs = [("label", "probability")]
         pairs += [(f"label_{place}", f"probability_{place}") for place in range(2, num_classes + 1)]
-        columns = [name for pair in pairs for name in pair] if num_classes else _OF_TEXT
+        columns = [name for pair in pairs for name in pair] if num_classes else of_text
         self._writer.writerow(["file", *columns])
 
     def add(self, answer: Answer) -> None:
@@ -85,17 +89,18 @@ class Table(Form):
 
     is_at_once = False
 
-    def __init__(self, *, num_classes: int) -> None:
-        """Take how many classes there are columns for; 0 for texts."""
+    def __init__(self, *, num_classes: int, of_text: Sequence[str]) -> None:
+        """Take how many classes there are columns for, 0 for texts; and what these have."""
         from rich.box import SIMPLE_HEAD
         from rich.table import Table as RichTable
 
         self._table = RichTable(box=SIMPLE_HEAD)
-        names = ["File", *(name.capitalize() for name in _OF_TEXT)]
+        of_text = [name.capitalize().replace("_", " ") for name in of_text]
+        names = ["File", *of_text]
         if num_classes:
             names = ["File", "Label", "Probability", "Next"][: 3 + (num_classes > 1)]
         for name in names:
-            is_number = name in ("Probability", "Words", "Unknown", "Perplexity")
+            is_number = name == "Probability" or name in of_text
             self._table.add_column(name, justify="right" if is_number else "left", overflow="fold")
 
     def add(self, answer: Answer) -> None:
@@ -106,8 +111,8 @@ class Table(Form):
             row = [label, _percent(probability), *(next_ones if others else [])]
         else:
             assert answer.score is not None
-            num_words, num_unknown, perplexity = _numbers(answer.score)
-            row = [f"{num_words:,}", f"{num_unknown:,}", f"{perplexity:,.5g}"]
+            num_words, num_unknown, value = _numbers(answer.score)
+            row = [f"{num_words:,}", f"{num_unknown:,}", f"{value:,.5g}"]
         self._table.add_row(answer.name, *row)
 
     def end(self) -> None:
@@ -119,11 +124,7 @@ class Table(Form):
 
 
 def _numbers(score: TextScore) -> tuple[int, int, float]:
-    return score.num_words, score.num_unknown, score.perplexity
-
-
-def _is_finite(score: TextScore) -> bool:
-    return math.isfinite(score.perplexity)
+    return score.num_words, score.num_unknown, score.value
 
 
 def _percent(probability: float) -> str:

@@ -38,11 +38,12 @@ model_argument = click.argument("model", metavar="MODEL")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object per line.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv: bool) -> None:
-    """Say what images are, or how well a MODEL of texts can tell a text (its perplexity).
+    """Say what images are, or how well a MODEL of texts can tell a text.
 
     MODEL is a folder that `nas export` wrote, a SEARCH (its newest final model, else its newest
     one), or SEARCH/models/<id>. FILE is a picture, a folder of pictures however deep, an array of
-    images (.npy, .npz), or - for standard input; for a model of texts, a text.
+    images (.npy, .npz), or - for standard input; for a model of texts, a text: of words its
+    perplexity is said, of characters its bits per character.
 
     A file that cannot be read is told on standard error and the others are predicted; then the
     exit code is 2.
@@ -56,7 +57,7 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
     opened.graph  # noqa: B018  # what is wrong with it is told before anything is read
     found = find_files(files)
     top = min(top, len(opened.labels)) if isinstance(opened, ImageModel) else 0
-    form = _form(as_json, as_csv, top)
+    form = _form(as_json, as_csv, opened, top)
     errors, num_left_out = [], 0
     with _progress(len(found), form) as progress:
         for answer in _answers(opened, found, top):
@@ -74,12 +75,15 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
     _conclude(len(found), errors, num_left_out)
 
 
-def _form(as_json: bool, as_csv: bool, num_classes: int) -> Form:
+def _form(as_json: bool, as_csv: bool, model: ImageModel | TextModel, num_classes: int) -> Form:
     from nas_lib.cli.answers import Csv, JsonLines, Table
+    from nas_lib.models import TextModel
 
+    of_text = model.scoring.columns if isinstance(model, TextModel) else ()
     if as_json:
-        return JsonLines()
-    return Csv(num_classes=num_classes) if as_csv else Table(num_classes=num_classes)
+        return JsonLines(of_text=of_text)
+    kind = Csv if as_csv else Table
+    return kind(num_classes=num_classes, of_text=of_text)
 
 
 def _answers(

@@ -159,12 +159,6 @@ class RoundsConfig(ProcedurePart):
         """How many of the best are trained again, if their scores are noisy."""
         return self.confirm.num_networks(self.max_children) if self.confirm else 0
 
-    def misfits(self, task: str, space: SpacePart, children: ChildrenPart) -> Iterator[str]:
-        """Yield what does not go with this kind of task, this space or these children."""
-        yield from super().misfits(task, space, children)
-        if self.stop_at_score is not None and not children.may_score(self.stop_at_score):
-            yield f"search.stop_at_score should be {children.scores}, got {self.stop_at_score:g}"
-
     def best_controller(self) -> ControllerConfig:
         """Return what was best at 50 to 1,000 children, with and without noise."""
         return GaussianProcessConfig()

@@ -90,6 +90,7 @@ class SearchConfig(Part):
             yield Misfit(("children", "task", "space"), sentence)
         for sentence in self.search.misfits(task, space, children):
             yield Misfit(("search", "task", "space", "children"), sentence)
+        yield from self._misfits_of_score()
         for sentence in self.final.misfits(task, space, children):
             yield Misfit(("final", "task", "space", "children"), sentence)
 
@@ -108,6 +109,14 @@ class SearchConfig(Part):
                 ("controller", "space"),
                 f"controller.policy.operation_bias should have {space.num_options} numbers "
                 f"for space.kind {space.kind}, got {len(bias)}",
+            )
+
+    def _misfits_of_score(self) -> Iterator[Misfit]:
+        score = getattr(self.search, "stop_at_score", None)
+        if score is not None and (wanted := self.children.misfit_of_score(score, self.task)):
+            yield Misfit(
+                ("search", "task", "children"),
+                f"search.stop_at_score should be {wanted}, got {score:g}",
             )
 
 

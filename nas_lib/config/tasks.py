@@ -118,20 +118,40 @@ TextDataConfig = Annotated[PydocTopicsData | TextFilesData, Field(discriminator=
 
 
 TextLevel = Literal["words", "characters"]
-"""What is told from those before it."""
+_SCORES: dict[TextLevel, tuple[str, float]] = {
+    "words": ("a perplexity", 1.0),
+    "characters": ("bits per character", 0.0),
+}
+"""What a score is, and what it is above."""
 
 
 class TextTaskConfig(Part):
-    """Language modelling: each word of a text from those before it."""
+    """Language modelling: each word or character of a text from those before it."""
 
     kind: Literal["text"] = "text"
     data: TextDataConfig = Field(default_factory=PydocTopicsData)
+    level: TextLevel = Field(
+        "words",
+        description="What is told from what comes before it: words, judged by their perplexity; or "
+        "characters, blanks among them, by bits per character.",
+    )
     max_words: int = Field(
-        10_000, ge=2, le=1_000_000, description="Different words at most; rarer ones become <unk>."
+        10_000,
+        ge=3,
+        le=1_000_000,
+        description="Different words (or characters) at most, <unk> and <eos> among them; rarer "
+        "ones become <unk>.",
     )
     max_train: Many | None = Field(
-        None, description="Use at most this many words of the training text, from its start."
+        None,
+        description="Use at most this many words (or characters) of the training text, from its "
+        "start.",
     )
+
+    def misfit_of_score(self, score: float) -> str:
+        """Say what a score should be, if this can be none; empty if it can."""
+        noun, bound = _SCORES[self.level]
+        return "" if score > bound else f"{noun}, above {bound:g}"
 
 
 TaskConfig = Annotated[ImageTaskConfig | TextTaskConfig, Field(discriminator="kind")]

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from nas_lib.bounds import Count, Device, Epochs, Few, Positive, Rate, Seconds, Text, Weight
+from nas_lib.config.tasks import TaskConfig, TextTaskConfig
 from nas_lib.part import MAY_CHANGE, Part
 from nas_lib.spaces import SpacePart
 
@@ -194,11 +195,9 @@ class ChildrenPart(Part):
 
     Attributes:
         task: Kind of the task that they learn, None for any.
-        scores: What a score of theirs is.
     """
 
     task: ClassVar[str | None] = None
-    scores: ClassVar[str] = "a number"
 
     kind: str
 
@@ -232,9 +231,9 @@ class ChildrenPart(Part):
             if part.task not in (None, task):
                 yield f"{name}.kind {part.kind} is for task.kind {part.task}, got task.kind {task}"
 
-    def may_score(self, score: float) -> bool:
-        """Say whether a child could have this score, any finite number here."""
-        return True
+    def misfit_of_score(self, score: float, task: TaskConfig) -> str:
+        """Say what a child's score should be, if this can be none; any number can here."""
+        return ""
 
 
 class TrainedChildrenPart(ChildrenPart, SgdConfig):
@@ -290,7 +289,6 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
 
     task: ClassVar[str] = "images"
     for_cells: ClassVar[tuple[str, ...]] = ("drop_path", "auxiliary_weight")
-    scores: ClassVar[str] = "an accuracy, a fraction above 0 and at most 1"
 
     kind: Literal["images"] = "images"
     drop_path: Rate = Field(
@@ -339,16 +337,15 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         yield from super().misfits(task, space)
         yield from self.strays("children", space)
 
-    def may_score(self, score: float) -> bool:
-        """Say whether this is an accuracy that a child could have."""
-        return 0 < score <= 1
+    def misfit_of_score(self, score: float, task: TaskConfig) -> str:
+        """Say what a child's score should be, if this is no accuracy."""
+        return "" if 0 < score <= 1 else "an accuracy, a fraction above 0 and at most 1"
 
 
 class TextChildrenConfig(TrainedChildrenPart, TextTraining):
     """How each child is trained on a text, and judged."""
 
     task: ClassVar[str] = "text"
-    scores: ClassVar[str] = "a perplexity, above 1"
 
     kind: Literal["text"] = "text"
     reward: TextRewardConfig = Field(default_factory=TextRewardConfig)
@@ -359,9 +356,9 @@ class TextChildrenConfig(TrainedChildrenPart, TextTraining):
             raise ValueError("weights have one average: average_decay or text.average_after")
         return self
 
-    def may_score(self, score: float) -> bool:
-        """Say whether this is a perplexity that a child could have."""
-        return score > 1
+    def misfit_of_score(self, score: float, task: TaskConfig) -> str:
+        """Say what a child's score should be, if this is none of such a text."""
+        return task.misfit_of_score(score) if isinstance(task, TextTaskConfig) else ""
 
 
 class OwnChildrenConfig(ChildrenPart):

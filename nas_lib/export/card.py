@@ -9,7 +9,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from nas_lib.errors import one_line
-from nas_lib.models.info import MeasureInfo, ModelInfo, Score
+from nas_lib.models.info import MeasureInfo, ModelInfo, Score, TextInputs
+from nas_lib.tasks.text.scoring import SCORINGS
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -35,10 +36,17 @@ def card(info: ModelInfo) -> bytes:
     text = _template().render(
         info=info,
         shown=_shown(info.labels),
+        example=_example(info),
         settings=list(_settings(info.training.settings)),
         score_words=partial(_score_words, info.measure),
     )
     return text.encode()
+
+
+def _example(info: ModelInfo) -> str:
+    """Return what one of those is called that the model was given."""
+    inputs = info.inputs
+    return SCORINGS[inputs.level].token if isinstance(inputs, TextInputs) else "image"
 
 
 def metrics(info: ModelInfo) -> bytes:
@@ -59,7 +67,12 @@ def metrics(info: ModelInfo) -> bytes:
 
 def labels(info: ModelInfo) -> bytes:
     """Return the labels, one a line."""
-    return "".join(f"{one_line(label)}\n" for label in info.labels).encode()
+    return "".join(f"{_line(label)}\n" for label in info.labels).encode()
+
+
+def _line(label: str) -> str:
+    r"""Return a label in a line; a character that is no more than room is escaped (`\t`)."""
+    return one_line(label) or label.encode("unicode_escape").decode()
 
 
 def _shown(names: tuple[str, ...]) -> str:

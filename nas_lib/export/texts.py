@@ -47,6 +47,7 @@ class TextExporter(Exporter[TextManifest]):
             unknown=self.labels.index(UNKNOWN),
             end=self.labels.index(END),
             words=self._task.data.format,
+            level=self._task.level,
         )
 
     @property
@@ -123,7 +124,8 @@ class TextExporter(Exporter[TextManifest]):
             num_words,
             largest,
             max(0.0, 1 - abs(math.expm1(loss / num_rows - wanted))),
-            f"logits and perplexity of {num_words:,} words of the validation text",
+            f"logits and perplexity of {num_words:,} {self._manifest.scoring.token}s of the "
+            "validation text",
         )
 
     def misfit(self, parity: Parity) -> str:

@@ -7,7 +7,7 @@ every record is. A model is laid out like this, in a folder or below `models/<id
     <name>/1/model.onnx   as Triton and KServe want it; see `ImageInputs` and `TextInputs`
     <name>/config.pbtxt   what Triton would not find out from the network
     weights.safetensors   the state dict, as a child's weights are stored
-    labels.txt            classes or words, one a line
+    labels.txt            classes, words or characters, one a line
     metrics.json          what was measured
     README.md             the same for people
 """
@@ -26,6 +26,7 @@ from pydantic_core import from_json
 
 from nas_lib.architecture import Architecture
 from nas_lib.bounds import Colour, Name, Side
+from nas_lib.config import TextLevel
 from nas_lib.data import BlobInfo
 from nas_lib.errors import CorruptStateError, one_line
 from nas_lib.records import STRICT, Count, Seconds, Speed, first_error
@@ -80,7 +81,9 @@ class ImageInputs:
 
 @checked_dataclass(frozen=True, config=STRICT)
 class TextInputs:
-    """Pieces of text. The graph takes `words` (int64 `[T, B]`) and `state` (`[B, S]`).
+    """Pieces of text, made of words; or of characters, which are called words here, too.
+
+    The graph takes `words` (int64 `[T, B]`) and `state` (`[B, S]`).
 
     B texts stand side by side, and are read T words at a time; both are any number. It gives
     `logits` `[T, B, V]` of the word after each, `states` `[T, B, S]` after each word, and
@@ -92,6 +95,7 @@ class TextInputs:
         unknown: The index of the word that stands for all that are not in the vocabulary.
         end: The index of the word that ends a sentence.
         words: How a text is split into words: as the reader of this format does.
+        level: What these are.
     """
 
     bptt: Annotated[int, Field(ge=1)]
@@ -99,6 +103,7 @@ class TextInputs:
     unknown: Count
     end: Count
     words: Literal["pydoc_topics", "text_files"]
+    level: TextLevel = "words"
     kind: Literal["text"] = "text"
 
 
@@ -175,7 +180,7 @@ class Score:
 
 @checked_dataclass(frozen=True, config=STRICT)
 class MeasureInfo:
-    """What scores are: `accuracy` (a fraction) or `perplexity`."""
+    """What scores are: `accuracy` (a fraction), `perplexity` or `bits per character`."""
 
     noun: str
     higher_is_better: bool

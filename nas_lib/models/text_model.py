@@ -1,5 +1,7 @@
 """TextModel: how well it can tell the words of a text, and which word comes next.
 
+What is said of words holds for characters, where a model was trained on these.
+
 Letters: N words, B columns of R words each, T words of a piece, S numbers of a state, V words of
 the vocabulary.
 """
@@ -20,8 +22,8 @@ from nas_lib.errors import DataError
 from nas_lib.models.info import TextInputs
 from nas_lib.models.model import Model
 from nas_lib.models.predictions import Predictions
-from nas_lib.results.measure import perplexity
 from nas_lib.tasks.text.readers import SPLITTERS
+from nas_lib.tasks.text.scoring import SCORINGS, Scoring
 
 _COLUMNS: Final = 10  # as `nas_lib.tasks.text.trainer` reads a text to judge by it
 _MOST_LOGITS: Final = 2**26  # of a run, 256 MiB
@@ -37,11 +39,13 @@ class TextScore:
         perplexity: How many equally likely words would be as hard to tell the next one from.
         num_words: Of the text, with the ends of its sentences.
         num_unknown: Of these, words that are not in the vocabulary.
+        value: In the measure of the model: the perplexity of words, of characters the bits.
     """
 
     perplexity: float
     num_words: int
     num_unknown: int
+    value: float
 
 
 class TextModel(Model):
@@ -51,6 +55,11 @@ class TextModel(Model):
     def _inputs(self) -> TextInputs:
         assert isinstance(self.info.inputs, TextInputs)
         return self.info.inputs
+
+    @property
+    def scoring(self) -> Scoring:
+        """What a score of its texts is, and what these are made of."""
+        return SCORINGS[self._inputs.level]
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -65,7 +74,7 @@ class TextModel(Model):
         if not isinstance(text, str):
             raise DataError(f"expected a text, one at a time, got {shown(text)}")
         unknown = self._inputs.unknown
-        found = SPLITTERS[self._inputs.words](text)
+        found = SPLITTERS[self._inputs.words](text, self._inputs.level)
         return np.fromiter((self._index.get(word, unknown) for word in found), np.int64, len(found))
 
     def score(self, text: str) -> TextScore:
@@ -80,9 +89,12 @@ class TextModel(Model):
         """
         words_N = self.words(text)
         if len(words_N) < 2:
-            raise DataError(f"expected a text of at least 2 words, got {len(words_N)}")
+            token = self.scoring.token
+            raise DataError(f"expected a text of at least 2 {token}s, got {len(words_N)}")
         num_unknown = int((words_N == self._inputs.unknown).sum())
-        return TextScore(perplexity(self._loss(words_N)), len(words_N), num_unknown)
+        value = self.scoring.score(self._loss(words_N))
+        perplexity = self.scoring.perplexity(value)
+        return TextScore(perplexity, len(words_N), num_unknown, value)
 
     def perplexity(self, text: str) -> float:
         """Return the perplexity of a text, as `score` does."""
@@ -98,7 +110,7 @@ class TextModel(Model):
         if not text.endswith("\n"):
             words_N = words_N[:-1]  # the end of a sentence that goes on
         if not len(words_N):
-            raise DataError("expected a text of at least 1 word, got none")
+            raise DataError(f"expected a text of at least 1 {self.scoring.token}, got none")
         (logits_TBV,) = deque(self._logits(words_N[:, np.newaxis]), maxlen=1)  # of the last piece
         odds_V = np.exp(logits_TBV[-1, 0] - logits_TBV[-1, 0].max())
         return Predictions(self.labels, (odds_V / odds_V.sum())[np.newaxis])

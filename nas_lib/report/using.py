@@ -60,9 +60,9 @@ _ARRAYS = _Example(
     tensors='images = numpy.load("images.npy").astype(numpy.float32)',
 )
 _TEXTS = _Example(
-    about="How well it can tell what comes next in a text: its perplexity.",
+    about="How well it can tell what comes next in a text.",
     files=("text.txt",),
-    call='perplexity("Some text.")',
+    call='score("Some text.")',
 )
 
 

@@ -95,6 +95,8 @@ def answer_to_people(model: ImageModel | TextModel, data: bytes) -> dict[str, An
         "perplexity": score.perplexity,
         "num_words": score.num_words,
         "num_unknown": score.num_unknown,
+        "measure": model.scoring.measure.noun,
+        "value": score.value,
         "best": _best(model.predict(text).top(_MOST_SHOWN)[0]),
     }
 
@@ -107,6 +109,7 @@ def about(model: ImageModel | TextModel) -> dict[str, Any]:
         "id": info.id,
         "kind": info.inputs.kind,
         "num_labels": len(model.labels),
+        "label": model.scoring.token if isinstance(model, TextModel) else "class",
         "score": _score(info),
         "max_bytes": MAX_BYTES,
     }

@@ -18,7 +18,7 @@ from nas_lib.controllers import Controller, Lesson, Shard
 from nas_lib.records import SharedEpoch
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.shared_weights.checkpoint import SharedCheckpoint
-from nas_lib.shared_weights.workload import WORST_PERPLEXITY, Tokens, Workload, finite_score
+from nas_lib.shared_weights.workload import WORST_SCORE, Tokens, Workload, finite_score
 from nas_lib.spaces import Decision
 from nas_lib.training.epoch_trainer import DivergedError, check_finite, check_weights
 from nas_lib.training.optimizers import remembered, remind
@@ -230,7 +230,7 @@ class _Lessons:
     @property
     def mean_score(self) -> float:
         """The mean of those that did not overflow, if there are any."""
-        usual = [score for score in self.scores if score != WORST_PERPLEXITY] or self.scores
+        usual = [score for score in self.scores if score != WORST_SCORE] or self.scores
         return sum(usual) / len(usual)
 
     @property

@@ -15,8 +15,8 @@ from nas_lib.shared_weights.norm import BatchNormMode
 Tokens = Sequence[int]
 """An architecture as its space's tokens."""
 
-WORST_PERPLEXITY = 1e9
-"""Of an architecture that overflows; JSON has no infinity."""
+WORST_SCORE = 1e9
+"""Of an architecture that overflows, where less is better; JSON has no infinity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,4 +88,4 @@ def finite_score(workload: Workload, score: float) -> float:
     """Return the score, or the worst there is for an architecture that overflows."""
     if math.isfinite(score):
         return score
-    return 0.0 if workload.measure.higher_is_better else WORST_PERPLEXITY
+    return 0.0 if workload.measure.higher_is_better else WORST_SCORE

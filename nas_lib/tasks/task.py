@@ -50,8 +50,8 @@ class Task(ABC):
         config: The search's configuration.
     """
 
-    measure: ClassVar[Measure]
-    example: ClassVar[str]
+    measure: Measure
+    example: str
     trains: ClassVar[bool]
     preload: ClassVar[tuple[str, ...]] = ()
 

@@ -14,7 +14,7 @@ import pytest
 from nas_command import Nas
 from PIL import Image
 from searches import SUPPORT
-from toy_models import COLOUR_INPUTS, COLOURS, WORDS, colour_model, word_model
+from toy_models import COLOUR_INPUTS, COLOURS, WORD_INPUTS, WORDS, colour_model, word_model
 
 from nas_lib.models import ImageModel, TextModel, open_model
 
@@ -300,3 +300,30 @@ def test_it_ends_once_nobody_reads_and_needs_no_torch() -> None:
 
         assert process.wait(timeout=60) == 1
         assert process.stderr.read() == ""
+
+
+def test_texts_of_characters_get_their_bits(nas: Nas) -> None:
+    letters = ("<unk>", "<eos>", "a", "b", " ")
+    word_model("letters", inputs=replace(WORD_INPUTS, level="characters"), labels=letters)
+    Path("a.txt").write_bytes(b"\xef\xbb\xbfa bc\r\n")
+    Path("b.txt").write_bytes(b"")
+    model = open_model("letters")
+    assert isinstance(model, TextModel)
+    expected = model.score("a bc\n")
+    assert expected.value == pytest.approx(np.log2(expected.perplexity))
+
+    code, output, errors = nas("predict", "letters", "a.txt", "b.txt", "--json")
+
+    assert (code, errors.splitlines()[0]) == (
+        2,
+        "b.txt: expected a text of at least 2 characters, got 1",
+    )
+    assert json.loads(output) == {
+        "file": "a.txt",
+        "characters": 5,
+        "unknown": 1,
+        "bits_per_character": pytest.approx(expected.value),
+    }
+    header = nas("predict", "letters", "a.txt", "--csv")[1].splitlines()[0]
+    assert header == "file,characters,unknown,bits_per_character"
+    assert "Bits per character" in nas("predict", "letters", "a.txt")[1]

@@ -289,6 +289,15 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             "search.stop_at_score should be a perplexity, above 1, got 0.9",
         ),
         (
+            "{task: {kind: text, level: characters}, space: {kind: enas-rnn}, "
+            "search: {stop_at_score: 0}}",
+            "search.stop_at_score should be bits per character, above 0, got 0",
+        ),
+        (
+            "{task: {kind: text, max_words: 2}, space: {kind: enas-rnn}}",
+            "task.max_words should be at least 3, got 2",
+        ),
+        (
             "search: {max_children: 3, children_per_round: 4}",
             "search: max_children (3) should hold a round of each replica, 1 x 4: set "
             "search.max_children to 4 or more, or search.children_per_round to fewer",

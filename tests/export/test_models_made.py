@@ -175,7 +175,11 @@ def test_a_card_says_what_people_ask(stored: StoredModel) -> None:
 
 def test_a_card_of_a_text_says_what_its_graph_takes() -> None:
     text = card(model_info(TEXT)).decode()
+    characters = card(model_info(replace(TEXT, level="characters"))).decode()
 
+    assert re.findall(r"one word\b|words is", text) == ["words is", "one word", "one word"]
+    assert "how probable each of 3 characters is as the next one" in characters
+    assert not re.search(r"(?<!`)\bwords?\b(?!`)", characters)
     assert "`words` (int64 `[T, B]`) and `state` (float32 `[B, 6]`" in text
     assert "nas predict . text.txt" in text
     assert "nobody had read it when this was written" in text
@@ -183,6 +187,8 @@ def test_a_card_of_a_text_says_what_its_graph_takes() -> None:
 
 def test_labels_are_a_line_each_whatever_is_in_them() -> None:
     assert labels(model_info()).decode().split("\n") == ["0", "one and two", "caf\u00e9", ""]
+    characters = replace(model_info(TEXT), labels=("a", " ", "\t", "\x0b", "\u2028", "\\"))
+    assert labels(characters).decode() == "a\n \n\\t\n\\x0b\n\\u2028\n\\\n"
 
 
 # --- final trainings ------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from nas_lib.data.file_sets import open_files
 from nas_lib.errors import DataError
 from nas_lib.models import TextModel, open_model, text_model
 from nas_lib.tasks.text.readers import SPLITTERS
-from nas_lib.tasks.text.readers.text_files import words_of_file
+from nas_lib.tasks.text.readers.text_files import tokens_of_file
+from nas_lib.tasks.text.scoring import SCORINGS
 
 
 @pytest.fixture
@@ -63,7 +64,8 @@ def test_a_text_is_split_as_the_file_that_holds_it(
     (folder / "a.txt").write_bytes(text.encode())
 
     with open_files(str(folder), Allowance(2**20)) as (file,):
-        assert words_of_file(file, {}) == SPLITTERS["text_files"](text)
+        for level in SCORINGS:
+            assert tokens_of_file(file, {}, level) == SPLITTERS["text_files"](text, level)
 
 
 @pytest.mark.parametrize("num_words", [2, 3, 5, 6, 11, 40])

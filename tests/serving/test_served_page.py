@@ -63,6 +63,7 @@ def test_it_says_which_model_it_is(url: str) -> None:
             "id": "r000-000001-02",
             "kind": "images",
             "num_labels": 3,
+            "label": "class",
             "score": "validation accuracy 90.00 %",
             "max_bytes": 64 * 2**20,
         },
@@ -124,7 +125,9 @@ def test_of_a_text_it_says_how_well_it_can_be_told_and_how_it_goes_on(tmp_path: 
     assert isinstance(model, TextModel)
     score = model.score(text)
     assert about["kind"] == "text"
-    assert answer["perplexity"] == score.perplexity
+    assert about["label"] == "word"
+    assert answer["perplexity"] == answer["value"] == score.perplexity
+    assert answer["measure"] == "perplexity"
     assert (answer["num_words"], answer["num_unknown"]) == (score.num_words, score.num_unknown)
     assert {each["label"] for each in answer["best"]} == set(WORDS)
     assert [status for status, *_ in refused] == [400, 400]

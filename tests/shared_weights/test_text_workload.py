@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from toy_text import TEXT_MANIFEST
 from workload_contract import MODES, Make, WorkloadContract
 
 from nas_lib.config import (
@@ -16,10 +18,12 @@ from nas_lib.config import (
     HiddenConfig,
     RandomConfig,
     SharedConfig,
+    TextLevel,
     TextTrainingConfig,
     TextWeightsConfig,
 )
 from nas_lib.controllers import build_controller
+from nas_lib.results import BITS, PERPLEXITY
 from nas_lib.shared_weights.norm import BatchNormMode
 from nas_lib.shared_weights.trainer import SharedTrainer
 from nas_lib.spaces import EnasRnnSpace
@@ -30,6 +34,7 @@ SPACE = EnasRnnSpaceConfig(nodes=2, shared=HiddenConfig(hidden=8))
 TEXT = TextTrainingConfig(bptt=5, init_range=0.3)
 TOKENS, OTHERS = (0, 1, 1, 0), (0, 2, 0, 3)
 NUM_WORDS = 6
+MANIFEST = replace(TEXT_MANIFEST, words=tuple("abcdef"))
 
 REPEATED = TextSplits(torch.arange(800) % NUM_WORDS, torch.arange(400) % NUM_WORDS)
 LEARNABLE = TextTrainingConfig(bptt=10, init_range=0.3, input_dropout=0.2, output_dropout=0.2)
@@ -50,6 +55,7 @@ def workload_of(
     weights: int = 0,
     seed: int = 3,
     batch_norm: BatchNormMode = "refit",
+    level: TextLevel = "words",
     **settings: Any,
 ) -> TextWorkload:
     torch.manual_seed(weights)
@@ -58,7 +64,7 @@ def workload_of(
         space,
         SharedConfig(weights=of_weights, batch_norm=batch_norm),
         text or TextSplits(words_of(num_train, seed=1), words_of(num_valid, seed=2)),
-        NUM_WORDS,
+        replace(MANIFEST, level=level),
         seed=seed,
         device=torch.device("cpu"),
     )
@@ -203,6 +209,19 @@ def test_bfloat16_is_close_to_float32() -> None:
     assert rough == pytest.approx(exact, rel=0.02)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_characters_are_judged_by_the_bits_that_the_same_words_would_take(
+    mode: BatchNormMode,
+) -> None:
+    words, characters = workload_of(batch_norm=mode), workload_of(level="characters")
+
+    assert (words.measure, characters.measure) == (PERPLEXITY, BITS)
+    bits = math.log2(words.score(TOKENS, mode=mode))
+    assert characters.score(TOKENS, mode=mode) == pytest.approx(bits)
+    bits = math.log2(words.quick_score(TOKENS, number=1))
+    assert characters.quick_score(TOKENS, number=1) == pytest.approx(bits)
+
+
 def test_a_text_shorter_than_a_piece_can_be_worked_on() -> None:
     workload = workload_of(num_train=3, num_valid=2)
 
@@ -226,7 +245,7 @@ def test_shared_weights_learn_a_text_that_repeats_itself() -> None:
     shared = SharedConfig(weights=weights, architectures_per_step=2)
     torch.manual_seed(0)
     text = TextSplits(torch.arange(400) % NUM_WORDS, torch.arange(100) % NUM_WORDS)
-    workload = TextWorkload(SPACE, shared, text, NUM_WORDS, seed=0, device=torch.device("cpu"))
+    workload = TextWorkload(SPACE, shared, text, MANIFEST, seed=0, device=torch.device("cpu"))
     decisions = EnasRnnSpace(SPACE).decisions(1)
     controller = build_controller(RandomConfig(), decisions)
     trainer = SharedTrainer(

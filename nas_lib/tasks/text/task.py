@@ -1,4 +1,4 @@
-"""TextTask: language modelling, judged by perplexity."""
+"""TextTask: language modelling, judged by how well the next word or character is told."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from nas_lib.config import SharedConfig, TextChildrenConfig, TextTaskConfig
+from nas_lib.config import SearchConfig, SharedConfig, TextChildrenConfig, TextTaskConfig
 from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.records import Child, Confusion
-from nas_lib.results.measure import PERPLEXITY, perplexity
 from nas_lib.spaces import Plan, hidden_for
+from nas_lib.tasks.task import Evaluate
 from nas_lib.tasks.text.preparation import TextManifest, prepare_text
 from nas_lib.tasks.text.scoring import SCORINGS
 from nas_lib.tasks.trained import TrainedTask
@@ -27,25 +27,28 @@ if TYPE_CHECKING:
 
 
 class TextTask(TrainedTask[TextManifest]):
-    """Each word of a text from those before it."""
+    """Each word or character of a text from those before it."""
 
-    measure = PERPLEXITY
-    example = "word"
-    scoring = SCORINGS["words"]
     preload = (*TrainedTask.preload, "nas_lib.tasks.text.trainer")
     manifest_class = TextManifest
 
+    def __init__(self, config: SearchConfig, *, evaluate: Evaluate | None = None) -> None:
+        """Take what is to be learnt; see `Task`."""
+        super().__init__(config, evaluate=evaluate)
+        self.scoring = SCORINGS[self._task.level]
+        self.measure, self.example = self.scoring.measure, self.scoring.token
+
     def prepare(self) -> Prepared:
         """Read, check, number and serialise the text."""
-        return prepare_text(cast(TextTaskConfig, self.config.task), self.allowance())
+        return prepare_text(self._task, self.allowance())
 
     def describe(self, manifest: Manifest) -> str:
         """Say in a sentence what was prepared."""
         assert isinstance(manifest, TextManifest)
         return (
             f"{manifest.source}: {manifest.num_train:,} training, {manifest.num_valid:,} "
-            f"validation and {manifest.num_test:,} test words, {manifest.num_words:,} different "
-            "ones"
+            f"validation and {manifest.num_test:,} test {self.example}s, {manifest.num_words:,} "
+            "different ones"
         )
 
     def trainer(
@@ -110,15 +113,14 @@ class TextTask(TrainedTask[TextManifest]):
         reward = self._children.reward
         power = "" if reward.power == 1 else f"^{reward.power:g}"
         return (
-            "Perplexity is how many equally likely words would be as hard to tell the next one "
-            f"from: the lower, the better. The reward is {reward.perplexity_constant:g} / "
+            f"{self.scoring.about} The reward is {reward.perplexity_constant:g} / "
             f"perplexity{power}, of the best of a child's last {reward.last_epochs} epochs on the "
             "validation text.",
             "Validation text is held out: no child is trained on it. Still, the winner is the best "
-            "of many on exactly this text, so part of its lead is luck and its validation "
-            "perplexity flatters it. The test text is used for nothing but one reading of the "
-            "networks that the search recommends: their test perplexity is what to expect on new "
-            "text.",
+            "of many on exactly this text, so part of its lead is luck: its "
+            f"{self.measure.name} is flattering. The test text is used for nothing but one reading "
+            f"of the networks that the search recommends: {self.measure.test_name} is what to "
+            "expect on new text.",
         )
 
     def timed_step(self, plan: Plan, manifest: Manifest) -> Callable[[], object]:
@@ -151,7 +153,7 @@ class TextTask(TrainedTask[TextManifest]):
         from nas_lib.tasks.text.trainer import text_loss
 
         words = check_text("test", load_test_text(data.blob), manifest, manifest.num_test)
-        return perplexity(text_loss(cast("LanguageModel", network), words)), ()
+        return self.scoring.score(text_loss(cast("LanguageModel", network), words)), ()
 
     def _workload(
         self, manifest: TextManifest, data: LocalData, device: torch.device
@@ -164,10 +166,14 @@ class TextTask(TrainedTask[TextManifest]):
             config.space,
             shared,
             _text(data, manifest),
-            manifest.num_words,
+            manifest,
             seed=config.seed,
             device=device,
         )
+
+    @property
+    def _task(self) -> TextTaskConfig:
+        return cast(TextTaskConfig, self.config.task)
 
     @property
     def _children(self) -> TextChildrenConfig:

@@ -1,5 +1,7 @@
 """TextTrainer: a language model that learns a text, and how well it does on another.
 
+What is said of words holds for characters, where a text is made of these.
+
 Shapes: T words of a piece of text, B columns, N words, H units.
 """
 
@@ -14,7 +16,6 @@ from torch.optim.swa_utils import AveragedModel
 from nas_lib.config import TextChildrenConfig
 from nas_lib.networks import LanguageModel, build_language_model, count_language_model
 from nas_lib.records import Child
-from nas_lib.results.measure import PERPLEXITY, perplexity
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan
 from nas_lib.tasks.text.batches import Piece, TextSplits, evaluation_text_batches, text_batches
@@ -59,13 +60,13 @@ class TextTrainer(EpochTrainer):
             self._model,
             cost,
             children,
-            measure=PERPLEXITY,
+            measure=manifest.scoring.measure,
             seed=child.seed,
         )
         self._train, self._valid = text.train.to(device), text.valid.to(device)
         if children.include_validation:
             self._train = torch.cat([self._train, self._valid])
-        self._children = children
+        self._children, self._scoring = children, manifest.scoring
 
     def _first_averaged(self) -> int | None:
         if self._children.average_decay:
@@ -113,7 +114,7 @@ class TextTrainer(EpochTrainer):
         judged = self.judged
         assert isinstance(judged, LanguageModel)
         loss = text_loss(judged, self._valid)
-        return Validation(loss, perplexity(loss))
+        return Validation(loss, self._scoring.score(loss))
 
 
 def first_averaged_epoch(valid_losses: Sequence[float], interval: int | None) -> int | None:

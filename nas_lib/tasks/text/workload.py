@@ -14,7 +14,6 @@ from torch import Tensor
 from nas_lib.config import SharedConfig, TextWeightsConfig
 from nas_lib.named_objects import imported
 from nas_lib.networks.language_model import LanguageLoss
-from nas_lib.results.measure import PERPLEXITY, perplexity
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.shared_weights.norm import (
     BatchNormMode,
@@ -27,19 +26,18 @@ from nas_lib.shared_weights.rnn import RnnSuperNetwork
 from nas_lib.shared_weights.workload import Batch, Tokens
 from nas_lib.spaces import SpacePart
 from nas_lib.tasks.text.batches import Piece, TextSplits, evaluation_text_batches, text_batches
+from nas_lib.tasks.text.preparation import TextManifest
 
 
 class TextWorkload:
-    """A recurrent super-network, judged by its perplexity; see `Workload`."""
-
-    measure = PERPLEXITY
+    """A recurrent super-network, judged by how well it tells a text; see `Workload`."""
 
     def __init__(
         self,
         space: SpacePart,
         shared: SharedConfig,
         text: TextSplits,
-        num_words: int,
+        manifest: TextManifest,
         *,
         seed: int,
         device: torch.device,
@@ -50,14 +48,18 @@ class TextWorkload:
             space: The space, and the super-network's size.
             shared: How it is trained.
             text: The text that it learns, and the one that it is judged by.
-            num_words: Words of the vocabulary.
+            manifest: What they are.
             seed: The search's: of lengths and choice of pieces.
             device: Where all is computed.
         """
         assert isinstance(shared.weights, TextWeightsConfig)
         self._shared, self._weights, self._seed = shared, shared.weights, seed
         self._training = shared.weights.text
-        network = imported(space.super_network)(space, num_words=num_words, training=self._training)
+        self._scoring = manifest.scoring
+        self.measure = manifest.scoring.measure
+        network = imported(space.super_network)(
+            space, num_words=manifest.num_words, training=self._training
+        )
         self.network: RnnSuperNetwork = network.to(device)
         self.has_batch_norm = bool(self.network.norms)
         self._train_N = text.train.to(device)
@@ -89,21 +91,21 @@ class TextWorkload:
 
     @torch.inference_mode()
     def quick_score(self, tokens: Tokens, *, number: int) -> float:
-        """Return the perplexity on one validation piece, read from a state of zeros."""
+        """Return the score on one validation piece, read from a state of zeros."""
         passes, position = divmod(number, self.num_validation_batches)
         rng = np.random.default_rng(seed_for(self._seed, Stream.VALIDATION_ORDER, passes))
         piece = self._valid[rng.permutation(self.num_validation_batches)[position]]
         refit = seed_for(self._seed, Stream.REFIT, number)
         statistics = self._statistics(tokens, self._shared.batch_norm, refit)
-        return self._perplexity([piece], tokens, statistics)
+        return self._score([piece], tokens, statistics)
 
     @torch.inference_mode()
     def score(self, tokens: Tokens, *, mode: BatchNormMode) -> float:
-        """Return the perplexity on all of the validation text, the state carried over."""
+        """Return the score on all of the validation text, the state carried over."""
         refit = seed_for(self._seed, Stream.REFIT_ALL, 0)
-        return self._perplexity(self._valid, tokens, self._statistics(tokens, mode, refit))
+        return self._score(self._valid, tokens, self._statistics(tokens, mode, refit))
 
-    def _perplexity(
+    def _score(
         self, pieces: Sequence[Piece], tokens: Tokens, statistics: Statistics | None
     ) -> float:
         self.network.eval()
@@ -113,7 +115,9 @@ class TextWorkload:
             loss = self._loss(piece, state_BH, tokens, statistics)
             total_loss += len(piece[0]) * loss.cross_entropy
             state_BH = loss.state_BH
-        return perplexity(total_loss.item() / sum(len(inputs_TB) for inputs_TB, _ in pieces))
+        return self._scoring.score(
+            total_loss.item() / sum(len(inputs_TB) for inputs_TB, _ in pieces)
+        )
 
     def _loss(
         self, piece: Piece, state_BH: Tensor, tokens: Tokens, statistics: Statistics | None

@@ -116,6 +116,9 @@ def test_a_mark_says_how_a_text_is_encoded_and_is_no_word(tmp_path: Path, encodi
         (b"\xff\xfea", "expected text in UTF-16, got 61 at byte 2"),
         (b"\xef\xbb\xbf", "expected words, got an empty file"),
         (b"a " * MIB + b"\xff", "expected text in UTF-8, got ff at byte 2,097,152"),
+        ("a b".encode("utf-16-le"), "expected text in UTF-8, got a NUL as character 2: UTF-16 "),
+        ("a b".encode("utf-16-be"), "expected text in UTF-8, got a NUL as character 1: UTF-16 "),
+        (b"a " * MIB + b"\0", "expected text in UTF-8, got a NUL as character 2,097,153: "),
         (b"a " * MIB + b"\xc3", "expected text in UTF-8, got c3 at byte 2,097,152"),
     ],
 )
@@ -165,8 +168,8 @@ class TestBounds:
         with pytest.raises(DataError, match="with it the data would take 4"):
             read(tmp_path, Allowance(4 * MIB))
 
-    def test_zeros_without_an_end_are_no_word(self, tmp_path: Path) -> None:
-        write(tmp_path, train=gzip.compress(bytes(40 * MIB)))
+    def test_a_letter_without_an_end_is_no_word(self, tmp_path: Path) -> None:
+        write(tmp_path, train=gzip.compress(b"x" * (40 * MIB)))
         tracemalloc.start()
         with pytest.raises(DataError, match=r"train\.txt: expected words between blanks, got one"):
             read(tmp_path)

@@ -79,6 +79,20 @@ class TestTextFiles:
         )
         assert prepare_text(task, AMPLE).manifest.num_valid == 3
 
+    @pytest.mark.parametrize("text", ["a a a\n", "a\na\n", "<eos> a", "<unk> <unk>\n"], ids=repr)
+    def test_a_training_text_of_one_word_teaches_nothing(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(DataError, match=r"at least 2 different words in train, .* got 1 \('"):
+            prepare_text(write_texts(tmp_path, train=text), AMPLE)
+
+    def test_two_words_are_enough_and_one_of_them_may_be_unknown(self, tmp_path: Path) -> None:
+        task = write_texts(tmp_path, train="a b a\n").model_copy(update={"max_words": 3})
+        assert words_of(tmp_path, task)["train"] == ["a", "<unk>", "a", "<eos>"]
+
+    def test_a_part_whose_words_are_mostly_unknown_is_noted(self, tmp_path: Path) -> None:
+        # of `le chien noir <eos>` three in four; of `a cat <eos> <eos> sat <eos>` one in six
+        manifest = prepare_text(write_texts(tmp_path, valid="le chien noir\n"), AMPLE).manifest
+        assert manifest.notices == ("75% of all words in valid are <unk>, not in the vocabulary",)
+
     def test_the_content_hash_is_of_the_words_and_not_of_their_place(self, tmp_path: Path) -> None:
         one, same, other = (tmp_path / name for name in ("one", "same", "other"))
         for folder in (one, same, other):

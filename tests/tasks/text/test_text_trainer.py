@@ -173,6 +173,15 @@ class TestEvaluation:
         assert not model.training
         assert perplexity(1000.0) == math.inf
 
+    @pytest.mark.parametrize("num_words", [2, 10])
+    def test_a_text_shorter_than_the_columns_is_read_in_fewer(self, num_words: int) -> None:
+        model, words = first_model().eval(), TEXT.valid[:num_words]
+        inputs, targets = words[None, :-1].long(), words[None, 1:].long()  # each word a column
+
+        expected = model.loss(inputs, targets, torch.zeros(num_words - 1, 6)).cross_entropy.item()
+
+        assert text_loss(model, words) == pytest.approx(expected, rel=1e-6)
+
     def test_ten_columns_are_read_from_zero_states(self) -> None:
         model = first_model().eval()
         columns = TEXT.valid[:210].view(10, 21).T.long()  # the last of 211 words is only a target

@@ -6,8 +6,9 @@ import hashlib
 import importlib
 import platform
 import re
+from collections.abc import Callable
 
-from nas_lib.config import PydocTopicsData
+from nas_lib.config import PydocTopicsData, TextLevel
 from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
 from nas_lib.tasks.text.raw import END, RawText
@@ -17,17 +18,18 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 _VALID, _TEST = 10, 20  # of a hundred: up to this, and from there up to this
 
 
-def read_pydoc_topics(config: PydocTopicsData, allowance: Allowance) -> RawText:
+def read_pydoc_topics(config: PydocTopicsData, allowance: Allowance, level: TextLevel) -> RawText:
     """Return the topics, a tenth of them for validation and a tenth for the test.
 
-    Words and punctuation marks are words, in lower case; the text is that of this Python's version.
+    It is in lower case. Words and punctuation marks are words; of characters, what is between two
+    words is one blank. The text is that of this Python's version.
 
     Raises:
         DataError: This Python has no such module.
     """
     parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
     for name, text in sorted(_topics().items()):
-        parts[_part(name)].extend(words_of_topic(text))
+        parts[_part(name)].extend(split_topic(text, level))
     source = f"topics of Python {platform.python_version()}'s documentation"
     return RawText(source, parts["train"], parts["valid"], parts["test"])
 
@@ -62,7 +64,17 @@ def _part(name: str) -> str:
     return "valid" if percentile < _VALID else "test" if percentile < _TEST else "train"
 
 
-def words_of_topic(text: str) -> list[str]:
-    """Return the words, each paragraph with an end: its lines are only as long as fits a screen."""
-    paragraphs = (_WORD.findall(paragraph) for paragraph in re.split(r"\n\s*\n", text.lower()))
-    return [word for words in paragraphs if words for word in (*words, END)]
+def split_topic(text: str, level: TextLevel) -> list[str]:
+    """Return its words or characters, each paragraph with an end: lines are as a screen is wide."""
+    paragraphs = (_SPLIT[level](part) for part in re.split(r"\n\s*\n", text.lower()))
+    return [token for tokens in paragraphs if tokens for token in (*tokens, END)]
+
+
+def _characters(paragraph: str) -> list[str]:
+    return list(" ".join(paragraph.split()))
+
+
+_SPLIT: dict[TextLevel, Callable[[str], list[str]]] = {
+    "words": _WORD.findall,
+    "characters": _characters,
+}

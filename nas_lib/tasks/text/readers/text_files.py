@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 
-from nas_lib.config import TextFilesData
+from nas_lib.config import TextFilesData, TextLevel
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.data_file import DataFile
 from nas_lib.data.file_sets import FileSet, choose, open_files
@@ -21,13 +21,17 @@ _MARKS = (  # the longer ones first: UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+_NUL = "\0"  # in no text, and every other byte of English that is read as UTF-8 and is UTF-16
 _LONGEST_WORD = 2**20
 _POINTER_BYTES = 8
-_WORD_BYTES = 80  # what Python takes for a word, about
+_WORD_BYTES = 80  # what Python takes for a word or a character, about
 
 
-def read_text_files(config: TextFilesData, allowance: Allowance) -> RawText:
+def read_text_files(config: TextFilesData, allowance: Allowance, level: TextLevel) -> RawText:
     """Read the three texts: words between blanks, and an `<eos>` at the end of each line.
+
+    Of characters each one of a line counts, blanks and tabs too. What Windows ends lines with is no
+    more than the end of a line, and no character.
 
     Raises:
         DataError: A file is missing, empty, not in UTF-8 (or in UTF-16 with a mark that says so),
@@ -41,16 +45,26 @@ def read_text_files(config: TextFilesData, allowance: Allowance) -> RawText:
     known: dict[str, str] = {}
     with open_files(config.path, allowance) as files:
         chosen = choose(config.path, files, wanted)
-        texts = {name: words_of_file(file, known) for name, file in chosen.items()}
+        texts = {name: tokens_of_file(file, known, level) for name, file in chosen.items()}
         source = f"texts in {chosen[wanted.names[0]].place}"
     train, valid, test = (texts[name] for name in wanted.names)
     return RawText(source, train, valid, test)
 
 
-def words_of_text(text: str) -> list[str]:
-    """Return the words of a text as those of a file: with an `<eos>` at the end of each line."""
+def split_text(text: str, level: TextLevel) -> list[str]:
+    """Return the words or characters of a text as those of a file, with each line's `<eos>`."""
     lines = text.removesuffix("\n").split("\n")
-    return [word for line in lines for word in (*line.split(), END)]
+    return [token for line in lines for token in (*_SPLIT[level](line), END)]
+
+
+def _characters(line: str) -> list[str]:
+    return list(line.removesuffix("\r"))
+
+
+_SPLIT: dict[TextLevel, Callable[[str], list[str]]] = {
+    "words": str.split,
+    "characters": _characters,
+}
 
 
 def _role(name: str) -> tuple[str, str] | None:
@@ -60,30 +74,30 @@ def _role(name: str) -> tuple[str, str] | None:
     return f"{prefix}{suffix}", f"{'valid' if part.startswith('val') else part}.txt"
 
 
-def words_of_file(file: DataFile, known: dict[str, str]) -> list[str]:
-    """Return the words of a file; of equal ones, `known` keeps one."""
-    words: list[str] = []
-    for text in _whole_words(file):
-        num_words, num_known = len(words), len(known)
+def tokens_of_file(file: DataFile, known: dict[str, str], level: TextLevel) -> list[str]:
+    """Return the words or characters of a file; of equal ones, `known` keeps one."""
+    tokens: list[str] = []
+    for text in _whole_tokens(file, level):
+        num_tokens, num_known = len(tokens), len(known)
         for number, line in enumerate(text.split("\n")):
             if number:
-                words.append(END)
-            words += [known.setdefault(word, word) for word in line.split()]
-        num_bytes = _POINTER_BYTES * (len(words) - num_words)
+                tokens.append(END)
+            tokens += [known.setdefault(token, token) for token in _SPLIT[level](line)]
+        num_bytes = _POINTER_BYTES * (len(tokens) - num_tokens)
         file.allowance.take(num_bytes + _WORD_BYTES * (len(known) - num_known), file.where)
-    return words
+    return tokens
 
 
-def _whole_words(file: DataFile) -> Iterator[str]:
-    """Yield the text in pieces that end between words, and with a newline at its very end.
+def _whole_tokens(file: DataFile, level: TextLevel) -> Iterator[str]:
+    """Yield the text in pieces that end between tokens, and with a newline at its very end.
 
     Raises:
-        DataError: It has no words, or one that does not end.
+        DataError: It has none, or a word that does not end.
     """
     rest, last, is_blank = "", "", True
     for piece in decoded(file):
         text = rest + piece
-        rest = "" if not text or text[-1].isspace() else text.rsplit(None, 1)[-1]
+        rest = _UNFINISHED[level](text)
         if len(rest) > _LONGEST_WORD:
             raise DataError(
                 f"{file.where}: expected words between blanks, got one of a MiB or more"
@@ -92,27 +106,53 @@ def _whole_words(file: DataFile) -> Iterator[str]:
         is_blank = is_blank and not text.strip()
         last = text[-1:] or last
     if is_blank:
-        raise DataError(f"{file.where}: expected words, got an empty file")
+        raise DataError(f"{file.where}: expected {level}, got an empty file")
     if last != "\n":
         yield f"{rest}\n"
 
 
+def _unfinished_word(text: str) -> str:
+    return "" if not text or text[-1].isspace() else text.rsplit(None, 1)[-1]
+
+
+def _unfinished_end(text: str) -> str:
+    """Return what may turn out to end a line, with what looks alike before it."""
+    return text[len(text.rstrip("\r")) :]
+
+
+_UNFINISHED: dict[TextLevel, Callable[[str], str]] = {
+    "words": _unfinished_word,
+    "characters": _unfinished_end,
+}
+
+
 def decoded(file: DataFile) -> Iterator[str]:
-    """Yield the text in pieces, without a mark at its start that says how it is encoded."""
+    """Yield the text in pieces, without a mark at its start that says how it is encoded.
+
+    Raises:
+        DataError: It is in no such encoding, or holds what no text does.
+    """
     with file.open() as stream:
         pieces = file.allowance.pieces(stream, file.where)
         first = next(pieces, b"")
         encoding = next((name for mark, name in _MARKS if first.startswith(mark)), "UTF-8")
         decoder = codecs.getincrementaldecoder(encoding)()
         at = len(codecs.BOM_UTF8) if first.startswith(codecs.BOM_UTF8) else 0
+        num_chars = 0
         for piece in chain([first[at:]], pieces, [b""]):
             pending = decoder.getstate()[0]
             try:
-                yield decoder.decode(piece, final=not piece)
+                text = decoder.decode(piece, final=not piece)
             except UnicodeDecodeError as err:
                 bad = err.object[err.start : err.end]
                 raise DataError(
                     f"{file.where}: expected text in {encoding}, got {bad.hex():.40} "
                     f"at byte {at - len(pending) + err.start:,}"
                 ) from err
-            at += len(piece)
+            if _NUL in text:
+                raise DataError(
+                    f"{file.where}: expected text in {encoding}, got a NUL as character "
+                    f"{num_chars + text.index(_NUL) + 1:,}: UTF-16 begins with a mark that says so"
+                )
+            yield text
+            at, num_chars = at + len(piece), num_chars + len(text)
