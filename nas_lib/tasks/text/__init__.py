@@ -1,1 +1,1 @@
-"""Language modelling: each word of a text from those before it."""
+"""Language modelling: each word or character of a text from those before it."""
