@@ -23,6 +23,7 @@ WITH_COMMANDS = (
     "docs/controllers.md",
     "docs/enas.md",
     "docs/kubeflow.md",
+    "docs/nas-rnn.md",
     "docs/own-space.md",
     "docs/transfer.md",
 )
@@ -90,7 +91,8 @@ def test_settings_that_commands_change_go_together(document: str) -> None:
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             overrides = [word for option, word in pairwise(words) if option == "--set"]
-            (name,) = [word for word in words if word in PRESETS] if overrides else ["digits"]
+            of_presets = [word.removeprefix("runs/") for word in words]
+            (name,) = [word for word in of_presets if word in PRESETS] if overrides else ["digits"]
             changed(name, *overrides)
 
 
