@@ -17,6 +17,7 @@ PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "enas-micro-digits": enas.micro_digits,
     "enas-rnn-pydoc": enas.rnn_pydoc,
     "nas-rnn-pydoc": nas_rnn.pydoc,
+    "nas-rnn-pydoc-characters": nas_rnn.pydoc_characters,
     "nasnet-digits": nasnet.digits,
     "nasnet-digits-shared": nasnet.digits_shared,
     "nas-cnn": nas.nas_cnn,

@@ -120,6 +120,18 @@ def pydoc() -> SearchConfig:
     )
 
 
+def pydoc_characters() -> SearchConfig:
+    """The same for its characters: 48 cells, each shown 200,000 of them three times."""
+    return SearchConfig(
+        name="nas-rnn-pydoc-characters",
+        task=TextTaskConfig(data=PydocTopicsData(), level="characters", max_train=200_000),
+        space=NasRnnSpaceConfig(child=LayersConfig(layers=1, hidden=64)),
+        children=_small(epochs=3, bptt=50),
+        search=RoundsConfig(max_children=48, children_per_round=8),
+        final=FinalConfig(size=SizeConfig(hidden=128), children=TextFinalConfig(epochs=10)),
+    )
+
+
 def _small(*, epochs: int, bptt: int) -> TextChildrenConfig:
     """Return a training by Adam, as the paper has it for characters: it learns in few steps."""
     return TextChildrenConfig(

@@ -83,7 +83,7 @@ def test_the_papers_best_cell_is_trained_over_a_grid_of_what_the_paper_names() -
     }
 
 
-@pytest.mark.parametrize("name", ["nas-rnn-pydoc"])
+@pytest.mark.parametrize("name", ["nas-rnn-pydoc", "nas-rnn-pydoc-characters"])
 def test_small_ones_have_the_papers_cells_and_reward(name: str) -> None:
     config, paper = preset(name), PAPER
 
