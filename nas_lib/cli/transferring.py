@@ -12,7 +12,7 @@ from nas_lib.cli.training import (
     training_options,
 )
 
-_SIZES = ("cells", "filters", "large_stem", "parameters", "multiply_adds")
+_SIZES = ("cells", "filters", "large_stem", "hidden", "parameters", "multiply_adds")
 
 
 @click.command()
@@ -24,10 +24,11 @@ _SIZES = ("cells", "filters", "large_stem", "parameters", "multiply_adds")
 @click.option(
     "--large-stem", type=int, help="A stem for large images, where networks have one: channels."
 )
+@click.option("--hidden", type=int, help="Units of recurrent networks.")
 @click.option(
-    "--parameters", type=int, help="As large as may be with so many, in cells and filters."
+    "--parameters", type=int, help="As large as may be with so many, in the sizes not given."
 )
-@click.option("--multiply-adds", type=int, help="Likewise, for one image.")
+@click.option("--multiply-adds", type=int, help="Likewise, for one image or word.")
 @training_options
 def transfer(
     source: str,
@@ -47,9 +48,9 @@ def transfer(
 
     They are the best of a finished SEARCH, or published cells by name (CELL), such as enas-micro.
     Of the CONFIG (a YAML file, or a preset's name) its task, final training and resources count;
-    what it says of its space and of how to search has no meaning here. Without --cells or
-    --filters, networks are as large as its final.size says, where that is for such networks, else
-    as the SEARCH has it. The same command continues.
+    what it says of its space and of how to search has no meaning here. Without a size, networks
+    are as large as its final.size says, where that is for such networks, else as the SEARCH has
+    it. The same command continues.
     """
     check_choice(networks, top)
     from nas_lib.config_file import apply_overrides, parse_config

@@ -23,12 +23,13 @@ _NO_PART = frozenset(
     ]
 )
 """Settings of children that change no weight."""
-_SCHEDULES = {
-    "first_cycle": "cosine_restarts",
-    "decay": "exponential",
-    "decay_after": "exponential",
+_ONLY_OF = {
+    "first_cycle": ("schedule", "cosine_restarts"),
+    **dict.fromkeys(("decay", "decay_after", "decay_every"), ("schedule", "exponential")),
+    **dict.fromkeys(("rms_decay", "rms_epsilon"), ("optimizer", "rmsprop")),
+    **dict.fromkeys(("adam_beta_1", "adam_beta_2", "adam_epsilon"), ("optimizer", "adam")),
 }
-"""Settings that only one schedule has a use for."""
+"""Settings that only one schedule or one optimizer has a use for."""
 
 
 def card(info: ModelInfo) -> bytes:
@@ -84,12 +85,16 @@ def _shown(names: tuple[str, ...]) -> str:
 
 def _settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Yield the settings of a training that had a part in it."""
-    schedule = settings.get("schedule")
     for name, value in settings.items():
         if isinstance(value, Mapping) and name != "reward":
             yield from _settings(value, f"{prefix}{name}.")
-        elif name not in _NO_PART and value and _SCHEDULES.get(name, schedule) == schedule:
+        elif name not in _NO_PART and value and _had_a_part(name, settings):
             yield f"{prefix}{name}: {value}"
+
+
+def _had_a_part(name: str, settings: Mapping[str, Any]) -> bool:
+    setting, wanted = _ONLY_OF.get(name, ("", None))
+    return settings.get(setting) == wanted
 
 
 def _score_words(measure: MeasureInfo, score: Score) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from exports import image_exporter, text_exporter
+from model_infos import model_info
+from toy_models import write_model
 
 from nas_lib.config import (
     CellsConfig,
@@ -25,6 +29,7 @@ from nas_lib.config import (
     StackConfig,
 )
 from nas_lib.export.children import opened
+from nas_lib.models import TextModel, open_model
 from nas_lib.spaces import (
     REFERENCES,
     ImageReferencesConfig,
@@ -36,6 +41,7 @@ from nas_lib.spaces import (
     planned,
 )
 from nas_lib.spaces.nasnet_plan import Combination, NasNetOperation
+from nas_lib.tasks.text.trainer import text_loss
 
 FILTERS = FiltersConfig(filters=3)
 NASNET = NasNetSpaceConfig(blocks=4, child=StackConfig(cells=1, filters=4))
@@ -141,3 +147,20 @@ def test_a_graph_of_text_gives_the_logits_and_states_of_torch(
     np.testing.assert_array_equal(found["states"][-1], found["next_state"])
     assert found["states"].shape == (3, 2, exporter.inputs.state_size)
     assert exporter.misfit(exporter.parity(graph)) == ""
+
+
+@pytest.mark.parametrize("name", ["trees", "known: lstm, two layers"])
+def test_a_model_of_several_layers_predicts_as_torch_does(name: str, tmp_path: Path) -> None:
+    config = TEXTS[name]
+    exporter = text_exporter(tmp_path, some_plan(config), config, tied=False)
+    info = replace(model_info(exporter.inputs), labels=tuple(exporter.labels))
+    write_model(str(tmp_path / "model"), "", info, exporter.graph())
+    text = "c d e h f g c f\n" * 30  # ten columns of three pieces
+
+    found = open_model(str(tmp_path / "model"), threads=1)
+
+    assert isinstance(found, TextModel)
+    words_N = torch.from_numpy(found.words(text))
+    assert found.perplexity(text) == pytest.approx(
+        math.exp(text_loss(exporter._model, words_N)), rel=1e-6
+    )

@@ -26,6 +26,7 @@ from nas_lib.models import ModelInfo, open_model
 from nas_lib.models.info import Parity
 from nas_lib.models.stored import StoredModel
 from nas_lib.open_search import OpenSearch
+from nas_lib.presets import preset
 from nas_lib.records import ChildResult, Speed
 from nas_lib.steps import NothingToExportError, export_model, require_model, view_search
 from nas_lib.store import layout
@@ -171,6 +172,17 @@ def test_a_card_says_what_people_ask(stored: StoredModel) -> None:
         "nas predict . picture.png",
     ):
         assert said in text
+
+
+def test_a_card_lists_no_setting_of_another_schedule_or_optimizer() -> None:
+    of_training = preset("digits").children.model_dump(mode="json")
+    changes = {"schedule": "exponential", "optimizer": "adam"}
+    training = replace(model_info().training, settings={**of_training, **changes})
+
+    text = card(replace(model_info(), training=training)).decode()
+
+    assert [name in text for name in ("decay_every", "adam_beta_1")] == [True, True]
+    assert "rms_" not in text
 
 
 def test_a_card_of_a_text_says_what_its_graph_takes() -> None:
