@@ -25,6 +25,7 @@ from nas_lib.engine import SearchHandle
 from nas_lib.records import ChildRow
 from nas_lib.report.charts import Panel, Series, plot
 from nas_lib.results import by_time
+from nas_lib.results.shared_progress import shared_progress
 
 TARGETS = (0.76, 0.78, 0.80, 0.81, 0.82, 0.83)
 _SIDES = [1, 3, 5]
@@ -112,9 +113,7 @@ def course(search: SearchHandle) -> list[Point]:
 
 def seconds_before(search: SearchHandle) -> float:
     """Return what was spent on shared weights, before any network was trained from scratch."""
-    spent = search.view.shared
-    if spent is None:
-        return 0.0
+    spent = shared_progress(search.view)
     return spent.training_s + spent.controller_s + (spent.deriving_s or 0.0)
 
 
