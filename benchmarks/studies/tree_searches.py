@@ -105,6 +105,24 @@ LEVELS: Mapping[str, Level] = {
         arms=tuple(ARMS),
         seeds=3,
     ),
+    "characters": Level(
+        task={"level": "characters", "max_train": 150_000},
+        hidden=48,
+        children={
+            "epochs": 1,
+            "batch_size": 16,
+            "learning_rate": 1e-2,
+            "text": {**_TEXT, "bptt": 25},
+        },
+        final_task={"level": "characters", "max_train": 500_000},
+        final_hidden=96,
+        final={
+            "grid": {"learning_rate": [2e-3, 5e-3]},
+            "children": {"epochs": 3, "batch_size": 20, "text": {**_TEXT, "bptt": 50}},
+        },
+        arms=("auto", "reinforce", "random"),
+        seeds=2,
+    ),
 }
 
 
