@@ -14,7 +14,7 @@ _aten = torch.ops.aten
 _FEW = 2048
 """Values for which one call is faster than three."""
 
-_MINUS_ONE = torch.tensor(-1.0)
+_MINUS_ONE = torch.tensor(-1.0, device="cpu")  # whatever is set where this is first loaded
 
 
 def activate(activation: Activation, x: Tensor, *, out: Tensor) -> None:
