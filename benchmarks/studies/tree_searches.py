@@ -1,8 +1,8 @@
 """The searches and final trainings of the study of trees: how large they are, and on what.
 
-Children are small networks that learn the beginning of a text for a moment: of random cells, two
-trainings of one differ by a hundredth in perplexity, and two cells by a quarter. What is trained in
-the end is larger, and learns more of it.
+Children are small networks that learn the beginning of a text for a moment. Of 15 random cells, 12
+learn anything in that; two trainings of one of these differ by 2.4 % in perplexity (standard
+deviation), and the cells by 16 %. What is trained in the end is larger, and learns more.
 """
 
 from __future__ import annotations
