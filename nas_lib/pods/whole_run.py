@@ -91,8 +91,8 @@ def _prepared(
         say(message)
 
     manifest = steps.prepare_data(search, config=config, warn=warn, settles=False)
-    if config is not None and config != search.store.config():
-        search.store.settle(layout.wanted_settings(run), config)
+    if config is not None and search.config != search.store.config():  # as it is wanted there
+        search.store.settle(layout.wanted_settings(run), search.config)
     for notice in manifest.notices if manifest else ():
         say(f"data: {notice}")
     return manifest

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from searches import tabular
+from toy_text import write_toy_text
 
 from nas_lib import kubeflow_artifacts, pods, steps
 from nas_lib.config import FORMAT_VERSION
@@ -303,3 +304,23 @@ def test_kubeflows_markdown_has_neither_tags_nor_escapes_of_others(tmp_path: Pat
     assert report.text == r"\<img src=x\> \# \\x1b\[link\](x)"
     assert "<img" not in report.page
     assert r"\<b\>\_x\_" in kubeflow_artifacts.prepared_text(search, None)
+
+
+def test_a_run_with_another_budget_goes_on_at_the_size_that_a_target_became(
+    tmp_path: Path,
+) -> None:
+    uri, task = str(tmp_path / "state"), write_toy_text(tmp_path / "text")
+    form = {
+        "task.data": task.data.model_dump(mode="json"),
+        "space.base": 2,
+        "space.child": {"hidden": None, "parameters": 1000},
+    }
+    for run, max_children in (("a", 16), ("b", 24)):
+        changed = {**form, "search.max_children": max_children}
+        pods.prepare_data(OpenSearch(uri), preset="nas-rnn-pydoc", overrides=changed, run=run)
+
+    plan = pods.plan_rounds(OpenSearch(uri), replica=0, rounds_per_run=9, run="b")
+
+    assert len(plan.ticks) == 4  # 24 children by 8, and the best once more
+    space = OpenSearch(uri).config.space
+    assert space.child.hidden == 15  # type: ignore[union-attr]
