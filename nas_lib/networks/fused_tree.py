@@ -27,9 +27,6 @@ from nas_lib.networks.tree_leaves import Leaves, Pairs, Sums, side_by_side
 from nas_lib.networks.tree_nodes import Node, Values, words
 from nas_lib.spaces.nas_rnn import Tree, TreeNode
 
-_FEW = 4
-"""Pieces side by side for which reading weights is what takes time: each once is better."""
-
 
 def fused_outputs(
     tree: Tree,
@@ -167,12 +164,11 @@ class _Pass:
     ) -> Iterator[tuple[tuple[int, ...], Leaves]]:
         tree = self._tree
         order = side_by_side(tree, range(tree.base))
-        together = remembers or x_TBI.shape[1] >= _FEW
         for kind in (Sums, Pairs):
             numbers = tuple(
                 number
                 for number in order
-                if (together and tree.nodes[number].combination == "add") == (kind is Sums)
+                if (tree.nodes[number].combination == "add") == (kind is Sums)
             )
             if numbers:
                 of_leaves, of_outputs = (
