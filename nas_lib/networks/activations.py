@@ -1,13 +1,26 @@
-"""Activations into a given place, and their gradients from their results."""
+"""Activations: as torch has them, and into a given place; and gradients from results."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 import torch
 from torch import Tensor
 
-Activation = Literal["identity", "tanh", "sigmoid", "relu", "sin"]
+from nas_lib.spaces.nas_rnn import TreeActivation
+
+ACTIVATIONS: Final[Mapping[TreeActivation, Callable[[Tensor], Tensor]]] = MappingProxyType(
+    {
+        "identity": lambda x: x,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "relu": torch.relu,
+        "sin": torch.sin,
+    }
+)
+"""By the names that spaces have for them."""
 
 _aten = torch.ops.aten
 
@@ -17,7 +30,7 @@ _FEW = 2048
 _MINUS_ONE = torch.tensor(-1.0, device="cpu")  # whatever is set where this is first loaded
 
 
-def activate(activation: Activation, x: Tensor, *, out: Tensor) -> None:
+def activate(activation: TreeActivation, x: Tensor, *, out: Tensor) -> None:
     """Put the results in a place, which may be that of the arguments."""
     match activation:
         case "tanh":
@@ -42,7 +55,7 @@ def tanh(x: Tensor, *, out: Tensor) -> None:
 
 
 def activation_backward(
-    activation: Activation, grad: Tensor, result: Tensor, *, out: Tensor
+    activation: TreeActivation, grad: Tensor, result: Tensor, *, out: Tensor
 ) -> None:
     """Put the gradients of the arguments in a place, which may be that of the results.
 

@@ -21,17 +21,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nas_lib.networks.activations import ACTIVATIONS
 from nas_lib.networks.fused_rnn import fused_outputs
-from nas_lib.spaces.enas_rnn import RnnFunction, RnnPlan
+from nas_lib.spaces.enas_rnn import RnnPlan
 
 Normalise = Callable[[Tensor], Tensor]
-
-_FUNCTIONS: dict[RnnFunction, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "identity": lambda x: x,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +91,8 @@ def _next_state(cell: Cell, x_BH: Tensor, state_BH: Tensor, keep_BH: Tensor | No
             fed = torch.cat([x_BH, fed], dim=1)  # [B, 2H]; dropout of words is done already
         # Highway connections (section 2.1): the gate c mixes what is new with what was taken.
         gates_B2H = _normalised(cell.norms, number, fed @ weight)
-        h_BH, c_BH = gates_B2H.chunk(2, dim=1)
-        h_BH = _FUNCTIONS[node.function](h_BH)
+        h_BH, c_BH = torch.split(gates_B2H, taken_BH.shape[1], dim=1)
+        h_BH = ACTIVATIONS[node.function](h_BH)
         # that is c * f(h) + (1 - c) * s, in one product less
         states.append(taken_BH + torch.sigmoid(c_BH) * (h_BH - taken_BH))
     # [outputs, B, H] to [B, H]: the loose ends in the paper, all but node 0 in the later code

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nas_lib.networks.activations import activation_backward
+from nas_lib.networks.pieces import flat, words
 from nas_lib.spaces.enas_rnn import RnnFunction, RnnNode, RnnPlan
-
-_aten = torch.ops.aten
 
 _IN_PLACE: dict[RnnFunction, Callable[[Tensor], object]] = {
     "tanh": Tensor.tanh_,
@@ -74,11 +74,11 @@ class _Fused(torch.autograd.Function):
         grad_state_BH = done.backward(grad_TBH)
         # [T x B, G]: gradients of what the products gave, all words at once
         hidden = x_TBH.shape[2]
-        gates = _flat(done.nodes[0].gates_TBG)
+        gates = flat(done.nodes[0].gates_TBG)
         grad_x_TBH = (gates @ first_weight[:hidden].t()).view_as(x_TBH)
         # of weights: [H, T x B] times [T x B, G]; node 0's has its rows of words, then of the state
         from_x, from_state, *others = [
-            _flat(fed_TBH).t() @ _flat(node.gates_TBG)
+            flat(fed_TBH).t() @ flat(node.gates_TBG)
             for fed_TBH, node in [(x_TBH, done.nodes[0]), *((n.fed_TBH, n) for n in done.nodes)]
         ]
         return None, None, grad_x_TBH, grad_state_BH, torch.cat([from_x, from_state]), *others
@@ -108,7 +108,7 @@ class _Pass:
         self._all_TBH = x_TBH.new_empty(num_words + 1, columns, hidden)  # and the one before
         self._all_TBH[0] = state_BH
         # [T x B, H] times [H, G], the upper half of node 0's weight
-        from_words_TBG = (_flat(x_TBH) @ weights[0][:hidden]).view(num_words, columns, 2 * hidden)
+        from_words_TBG = (flat(x_TBH) @ weights[0][:hidden]).view(num_words, columns, 2 * hidden)
         self.nodes: list[_Node] = []
         fed: dict[int | None, Tensor] = {}  # after dropout, by node that is taken
         for node, weight in zip(plan.nodes, [weights[0][hidden:], *weights[1:]], strict=True):
@@ -202,7 +202,7 @@ class _Node:
         self.fed_TBH, self.gates_TBG, self.states_TBH = fed_TBH, gates_TBG, states_TBH
         wholes = (states_TBH, taken_TBH, fed_TBH, gates_TBG, *gates_TBG.chunk(2, dim=2))
         self.states, self._taken, self._fed, self._gates, self._h, self._c = (
-            _words(whole, num_words) for whole in wholes
+            words(whole, num_words) for whole in wholes
         )
 
     def forward(self, t: int) -> None:
@@ -234,35 +234,11 @@ class _Node:
         change_BH = torch.sub(h_BH, self._taken[t], out=first_BH).mul_(grad_BH)
         through_BH = torch.mul(grad_BH, c_BH, out=second_BH)
         into_BH.add_(grad_BH).sub_(through_BH)
-        _aten.sigmoid_backward.grad_input(change_BH, c_BH, grad_input=c_BH)
-        _function_backward(self._function, through_BH, h_BH)
+        activation_backward("sigmoid", change_BH, c_BH, out=c_BH)
+        activation_backward(self._function, through_BH, h_BH, out=h_BH)
         # and through the product: [B, G] times [G, H], of units that dropout kept
         if self._keep_BH is None:
             into_BH.addmm_(self._gates[t], self._weight_t)
         else:
             torch.mm(self._gates[t], self._weight_t, out=first_BH)
             into_BH.addcmul_(first_BH, self._keep_BH)
-
-
-def _function_backward(function: RnnFunction, grad_BH: Tensor, result_BH: Tensor) -> None:
-    """Put the gradient of a function's argument in the place of its result."""
-    # All four derivatives follow from the result alone; the argument was overwritten.
-    match function:
-        case "tanh":
-            _aten.tanh_backward.grad_input(grad_BH, result_BH, grad_input=result_BH)
-        case "relu":
-            _aten.threshold_backward.grad_input(grad_BH, result_BH, 0, grad_input=result_BH)
-        case "sigmoid":
-            _aten.sigmoid_backward.grad_input(grad_BH, result_BH, grad_input=result_BH)
-        case "identity":
-            result_BH.copy_(grad_BH)
-
-
-def _words(whole: Tensor, num_words: int) -> Sequence[Tensor]:
-    """Return a view for each word; the same for all where only one is kept."""
-    views = whole.unbind()
-    return views if len(views) == num_words else views * num_words
-
-
-def _flat(x_TBH: Tensor) -> Tensor:
-    return x_TBH.reshape(-1, x_TBH.shape[2])

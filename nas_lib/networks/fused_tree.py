@@ -22,9 +22,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nas_lib.networks.pieces import words
 from nas_lib.networks.tree_backward import INJECT, WayBack
 from nas_lib.networks.tree_leaves import Leaves, Pairs, Sums, side_by_side
-from nas_lib.networks.tree_nodes import Node, Values, words
+from nas_lib.networks.tree_nodes import Node, Values
 from nas_lib.spaces.nas_rnn import Tree, TreeNode
 
 

@@ -22,10 +22,11 @@ import torch
 from torch import Tensor, nn
 
 from nas_lib.config import TextTrainingConfig
+from nas_lib.networks.activations import ACTIVATIONS
 from nas_lib.networks.enas_rnn import uniform
 from nas_lib.networks.fused_tree import fused_outputs
 from nas_lib.networks.language_model import LanguageModel
-from nas_lib.spaces.nas_rnn import NasRnnPlan, Tree, TreeActivation, TreeCombination, TreeNode
+from nas_lib.spaces.nas_rnn import NasRnnPlan, Tree, TreeCombination, TreeNode
 
 State = tuple[Tensor, Tensor]
 """Output and memory, `[B, H]` each."""
@@ -37,13 +38,6 @@ _COMBINATIONS: dict[TreeCombination, Callable[[Tensor, Tensor], Tensor]] = {
     "add": torch.add,
     "mul": torch.mul,
     "max": torch.maximum,
-}
-_ACTIVATIONS: dict[TreeActivation, Callable[[Tensor], Tensor]] = {
-    "identity": lambda x: x,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "relu": torch.relu,
-    "sin": torch.sin,
 }
 
 
@@ -122,7 +116,9 @@ def next_state(
     tree: Tree, from_word_BW: Tensor, from_output_BW: Tensor, memory_BH: Tensor
 ) -> State:
     """Return output and memory after a word, of what the leaves take."""
-    leaves = [each.chunk(tree.base, dim=1) for each in (from_word_BW, from_output_BW)]
+    # by their width, not their number: an exported graph then has one operation for all of them
+    hidden = memory_BH.shape[1]
+    leaves = [torch.split(each, hidden, dim=1) for each in (from_word_BW, from_output_BW)]
     taken = {number: (left, right) for number, left, right in tree.parents()}
     values: list[Tensor] = []
     kept_BH = memory_BH
@@ -134,7 +130,7 @@ def next_state(
         before_BH = _COMBINATIONS[node.combination](left, right)
         if number == tree.memory:
             kept_BH = before_BH
-        value_BH = _ACTIVATIONS[node.activation](before_BH)
+        value_BH = ACTIVATIONS[node.activation](before_BH)
         if number == tree.injected:
             value_BH = _applied(tree.inject, value_BH, memory_BH)
         values.append(value_BH)
@@ -142,7 +138,7 @@ def next_state(
 
 
 def _applied(node: TreeNode, left: Tensor, right: Tensor) -> Tensor:
-    return _ACTIVATIONS[node.activation](_COMBINATIONS[node.combination](left, right))
+    return ACTIVATIONS[node.activation](_COMBINATIONS[node.combination](left, right))
 
 
 class TreeModel(LanguageModel):
@@ -163,7 +159,7 @@ class TreeModel(LanguageModel):
     def forward(self, inputs_TB: Tensor, state_BS: Tensor) -> tuple[Tensor, Tensor]:
         """Return the last layer's output after each word, and the state after the last word."""
         x_TBH, states_BH = self.words(inputs_TB), []
-        befores = state_BS.chunk(2 * len(self.layers), dim=1)
+        befores = torch.split(state_BS, self.embedding.shape[1], dim=1)
         for number, layer in enumerate(self.layers):
             if number:
                 x_TBH = self.between(x_TBH)

@@ -17,8 +17,9 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
+from nas_lib.networks.pieces import flat, words
 from nas_lib.networks.products import product
-from nas_lib.networks.tree_nodes import Values, combine, combine_backward, words
+from nas_lib.networks.tree_nodes import Values, combine, combine_backward
 from nas_lib.spaces.nas_rnn import Tree, TreeNode
 
 
@@ -114,7 +115,7 @@ class Sums(Leaves):
 
     def weights_backward(self, fed_TBF: Tensor, grad_x_TBI: Tensor) -> tuple[Tensor, Tensor]:
         """Return gradients of both weights."""
-        grad_FW = product(_flat(fed_TBF).t(), _flat(self._values_TBW))
+        grad_FW = product(flat(fed_TBF).t(), flat(self._values_TBW))
         return grad_FW[: self._inputs], grad_FW[self._inputs :]
 
 
@@ -131,7 +132,7 @@ class Pairs(Leaves):
     ) -> None:
         super().__init__(nodes, weights, x_TBI, remembers=remembers)
         self._from_word_IW, self._from_output_HW = weights
-        from_words_MW = product(_flat(x_TBI), self._from_word_IW)  # M = T x B
+        from_words_MW = product(flat(x_TBI), self._from_word_IW)  # M = T x B
         self._from_words_TBW = from_words_MW.view(*x_TBI.shape[:2], -1)
         self._from_words = self._from_words_TBW.unbind()
         self._from_outputs: list[Tensor] = []
@@ -163,13 +164,9 @@ class Pairs(Leaves):
 
     def weights_backward(self, fed_TBF: Tensor, grad_x_TBI: Tensor) -> tuple[Tensor, Tensor]:
         """Return gradients of both weights; add the words'."""
-        fed_MF, from_word_MW = _flat(fed_TBF), _flat(self._values_TBW)
+        fed_MF, from_word_MW = flat(fed_TBF), flat(self._values_TBW)
         grad_x_TBI.add_(product(from_word_MW, self._from_word_IW.t()).view_as(grad_x_TBI))
         return (
             product(fed_MF[:, : self._inputs].t(), from_word_MW),
-            product(fed_MF[:, self._inputs :].t(), _flat(self._from_words_TBW)),
+            product(fed_MF[:, self._inputs :].t(), flat(self._from_words_TBW)),
         )
-
-
-def _flat(x_TBW: Tensor) -> Tensor:
-    return x_TBW.reshape(-1, x_TBW.shape[2])

@@ -14,7 +14,7 @@ from torch import Tensor
 from nas_lib.networks.activations import activate, activation_backward
 from nas_lib.spaces.nas_rnn import TreeActivation, TreeCombination, TreeNode
 
-_HALF = torch.tensor(0.5)
+_HALF = torch.tensor(0.5, device="cpu")  # whatever is set where this is first loaded
 
 
 class Values:
@@ -118,9 +118,3 @@ def combine_backward(
         case "max":  # the greater one's, half each where they are equal
             torch.sub(right, left, out=right_grad).heaviside_(_HALF.to(grad.dtype)).mul_(grad)
             torch.sub(grad, right_grad, out=left_grad)
-
-
-def words(whole_TBW: Tensor, num_words: int) -> Sequence[Tensor]:
-    """Return a view for each word; the same for all where only one is kept."""
-    views = whole_TBW.unbind()
-    return views if len(views) == num_words else views * num_words

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from nas_lib.config import NasRnnSpaceConfig
 from nas_lib.networks.fused_tree import fused_outputs
 from nas_lib.networks.nas_rnn import TreeLayer, plain_outputs
-from nas_lib.networks.products import product
 from nas_lib.spaces.nas_rnn import NasRnnPlan, NasRnnSpace, Tree
 from nas_lib.spaces.published import PUBLISHED
 
@@ -221,7 +220,7 @@ def test_a_pass_that_never_goes_backward_leaves_no_memory_behind() -> None:
         gc.enable()
 
 
-def test_autocast_and_onnx_go_the_plain_way() -> None:
+def test_autocast_goes_the_plain_way() -> None:
     torch.manual_seed(0)
     layer, x_TBI = TreeLayer(tree_of(ALL_KINDS), 8, 8, init_range=0.5), torch.randn(3, 2, 8)
 
@@ -260,13 +259,3 @@ def test_a_layer_learns_in_the_place_of_an_lstm(layer_of: type[nn.Module]) -> No
         losses.append(loss.item())
 
     assert losses[-1] < losses[0] / 2
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("m", [1, 64])
-def test_products_are_those_of_any_layout(dtype: torch.dtype, m: int) -> None:
-    torch.manual_seed(0)
-    a_MK, wide_KW = torch.randn(m, 300, dtype=dtype), torch.randn(300, 500, dtype=dtype)
-
-    for b_KN in (wide_KW, wide_KW.t().contiguous().t(), wide_KW[:, 20:420]):
-        torch.testing.assert_close(product(a_MK, b_KN), a_MK @ b_KN, atol=1e-4, rtol=1e-5)

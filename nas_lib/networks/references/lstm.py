@@ -57,7 +57,7 @@ class LstmModel(LanguageModel):
         )
         weights = (self.from_word, from_output, self.bias)
         layers = zip(*(each.chunk(self._num_layers) for each in weights), strict=True)
-        befores = state_BS.chunk(2 * self._num_layers, dim=1)
+        befores = torch.split(state_BS, self.embedding.shape[1], dim=1)
         for number, of_layer in enumerate(layers):
             if number:
                 x_TBH = self.between(x_TBH)
