@@ -1,8 +1,9 @@
 """The searches and final trainings of the study of trees: how large they are, and on what.
 
 Children are small networks that learn the beginning of a text for a moment. Of 15 random cells, 12
-learn anything in that; two trainings of one of these differ by 2.4 % in perplexity (standard
-deviation), and the cells by 16 %. What is trained in the end is larger, and learns more.
+learn anything in that; two trainings of one of these differ by 0.9 % in perplexity (standard
+deviation), and the cells by 7 %. (With 48 units and two epochs it was 2.4 % and 16 %, at twice the
+price.) What is trained in the end is larger, and learns more.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ class Level(NamedTuple):
 LEVELS: Mapping[str, Level] = {
     "words": Level(
         task={"max_words": 2000, "max_train": 50_000},
-        hidden=48,
-        children={"epochs": 2, "batch_size": 16, "text": {**_TEXT, "bptt": 20}},
+        hidden=32,
+        children={"epochs": 1, "batch_size": 16, "text": {**_TEXT, "bptt": 20}},
         final_task={"max_words": 2000, "max_train": 150_000},
         final_hidden=96,
         final={
@@ -120,7 +121,7 @@ LEVELS: Mapping[str, Level] = {
             "grid": {"learning_rate": [2e-3, 5e-3]},
             "children": {"epochs": 3, "batch_size": 20, "text": {**_TEXT, "bptt": 50}},
         },
-        arms=("auto", "reinforce", "random"),
+        arms=("auto", "random"),
         seeds=2,
     ),
 }

@@ -5,7 +5,7 @@
 networks on the text's beginning; the best of each search, the published cell and an LSTM with as
 many weights are then trained on more of it, by one grid and three seeds each. Searches in a space
 with `max` and `sin` besides tell how much that matters (Zoph & Le 2017, section 4.2, control
-experiment 1).
+experiment 1); their cells are not trained any further.
 
 Several processes may share the work: `--arm`, `--seed` and `--only` say which part is one's own.
 Called with none of them it runs what is left, and tells.
@@ -187,7 +187,8 @@ def main(
     }
     if only == "searches":
         return
-    found = list(finals(level, searches, text, published=not arms and not seeds))
+    of_paper = {arm: group for arm, group in searches.items() if not ARMS[arm].space}
+    found = list(finals(level, of_paper, text, published=not arms and not seeds))
     if not (arms or seeds or only):
         tell(level, searches, found, children)
 
