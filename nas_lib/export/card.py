@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nas_lib.errors import one_line
 from nas_lib.models.info import MeasureInfo, ModelInfo, Score, TextInputs
@@ -23,13 +23,15 @@ _NO_PART = frozenset(
     ]
 )
 """Settings of children that change no weight."""
-_ONLY_OF = {
-    "first_cycle": ("schedule", "cosine_restarts"),
-    **dict.fromkeys(("decay", "decay_after", "decay_every"), ("schedule", "exponential")),
-    **dict.fromkeys(("rms_decay", "rms_epsilon"), ("optimizer", "rmsprop")),
-    **dict.fromkeys(("adam_beta_1", "adam_beta_2", "adam_epsilon"), ("optimizer", "adam")),
+_ONLY_OF: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "first_cycle": ("schedule", ("cosine_restarts",)),
+    "min_learning_rate": ("schedule", ("cosine", "cosine_restarts")),
+    **dict.fromkeys(("decay", "decay_after", "decay_every"), ("schedule", ("exponential",))),
+    "momentum": ("optimizer", ("sgd", "rmsprop")),
+    **dict.fromkeys(("rms_decay", "rms_epsilon"), ("optimizer", ("rmsprop",))),
+    **dict.fromkeys(("adam_beta_1", "adam_beta_2", "adam_epsilon"), ("optimizer", ("adam",))),
 }
-"""Settings that only one schedule or one optimizer has a use for."""
+"""Settings that only some schedules or optimizers have a use for."""
 
 
 def card(info: ModelInfo) -> bytes:
@@ -93,8 +95,10 @@ def _settings(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _had_a_part(name: str, settings: Mapping[str, Any]) -> bool:
-    setting, wanted = _ONLY_OF.get(name, ("", None))
-    return settings.get(setting) == wanted
+    if name not in _ONLY_OF:
+        return True
+    setting, users = _ONLY_OF[name]
+    return settings[setting] in users
 
 
 def _score_words(measure: MeasureInfo, score: Score) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,15 +175,27 @@ def test_a_card_says_what_people_ask(stored: StoredModel) -> None:
         assert said in text
 
 
-def test_a_card_lists_no_setting_of_another_schedule_or_optimizer() -> None:
+@pytest.mark.parametrize(
+    ("changes", "listed"),
+    [
+        ({"schedule": "exponential", "optimizer": "sgd"}, {"decay", "decay_after", "momentum"}),
+        ({"schedule": "cosine", "optimizer": "rmsprop"}, {"momentum", "rms_decay", "min_learning"}),
+        ({"schedule": "constant", "optimizer": "adam"}, {"adam_beta_1", "adam_epsilon"}),
+        ({"schedule": "cosine_restarts"}, {"first_cycle", "min_learning", "momentum"}),
+    ],
+)
+def test_a_card_lists_no_setting_of_another_schedule_or_optimizer(
+    changes: dict[str, Any], listed: set[str]
+) -> None:
     of_training = preset("digits").children.model_dump(mode="json")
-    changes = {"schedule": "exponential", "optimizer": "adam"}
-    training = replace(model_info().training, settings={**of_training, **changes})
+    settings = {**of_training, "min_learning_rate": 0.001, **changes}
+    text = card(
+        replace(model_info(), training=replace(model_info().training, settings=settings))
+    ).decode()
 
-    text = card(replace(model_info(), training=training)).decode()
-
-    assert [name in text for name in ("decay_every", "adam_beta_1")] == [True, True]
-    assert "rms_" not in text
+    names = {"first_cycle", "min_learning", "decay", "decay_after", "momentum", "rms_decay"}
+    names |= {"adam_beta_1", "adam_epsilon"}
+    assert {name for name in names if f"`{name}" in text} == listed
 
 
 def test_a_card_of_a_text_says_what_its_graph_takes() -> None:
