@@ -18,4 +18,4 @@ def words(whole_TBW: Tensor, num_words: int) -> Sequence[Tensor]:
 
 def flat(x_TBW: Tensor) -> Tensor:
     """Return all words of all pieces one below the other, `[T x B, W]`."""
-    return x_TBW.reshape(-1, x_TBW.shape[2])
+    return x_TBW.flatten(0, 1)

@@ -133,7 +133,7 @@ class Pairs(Leaves):
         super().__init__(nodes, weights, x_TBI, remembers=remembers)
         self._from_word_IW, self._from_output_HW = weights
         from_words_MW = product(flat(x_TBI), self._from_word_IW)  # M = T x B
-        self._from_words_TBW = from_words_MW.view(*x_TBI.shape[:2], -1)
+        self._from_words_TBW = from_words_MW.view(*x_TBI.shape[:2], weights[0].shape[1])
         self._from_words = self._from_words_TBW.unbind()
         self._from_outputs: list[Tensor] = []
 

@@ -170,6 +170,10 @@ def test_of_equals_each_has_half_the_gradient() -> None:
     ]
 
 
+def test_of_no_pieces_there_is_nothing_on_both_ways() -> None:
+    check_both_ways(piece_of(tree_of(ALL_KINDS), columns=0))
+
+
 @pytest.mark.parametrize("columns", [1, 32])
 @pytest.mark.parametrize("text", [ALL_KINDS, ROOT_INJECTED, LEAF_KEPT, ONLY_PRODUCTS])
 def test_without_gradients_the_values_are_the_same(text: str, columns: int) -> None:

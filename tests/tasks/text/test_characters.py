@@ -15,7 +15,6 @@ from toy_text import TEXT, TEXT_CHILD, TEXT_MANIFEST, TEXT_PLAN, text_children
 from nas_lib.config import PydocTopicsData, TextFilesData, TextTaskConfig
 from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
-from nas_lib.tasks.text.batches import text_batches
 from nas_lib.tasks.text.preparation import TextManifest, prepare_text
 from nas_lib.tasks.text.raw import RawText
 from nas_lib.tasks.text.readers import SPLITTERS, read_text
@@ -113,15 +112,6 @@ def test_equal_characters_take_memory_once_and_are_counted_so(tmp_path: Path) ->
     assert size < 200_000 * 8 * 1.5  # pointers, and some room at the end
     with pytest.raises(DataError, match=r"train\.txt: .* more than the 1 MiB allowed"):
         read(task, Allowance(MIB))
-
-
-def test_columns_of_characters_follow_each_other() -> None:
-    tokens = torch.arange(8)  # 0 to 7 in two columns of (8 - 1) // 2 = 3 rows
-    ((inputs_TB, targets_TB),) = text_batches(
-        tokens, batch_size=2, bptt=5, random_lengths=False, seed=0
-    )
-    assert inputs_TB.tolist() == [[0, 3], [1, 4], [2, 5]]
-    assert targets_TB.tolist() == [[1, 4], [2, 5], [3, 6]]
 
 
 def test_who_knows_nothing_needs_as_many_bits_as_tell_the_characters_apart() -> None:
