@@ -62,9 +62,12 @@ def prepare_data(
     if stored is None:
         if config is None:
             raise ConfigError(f"there is no search at {search.uri}, and no configuration came")
+        is_sized = config.space.target is None  # else what it begins with has no size yet
+        start = missing_start(search, config) if is_sized else None
         read = _read(search.task_of(config))
-        config = _at_size(search, config, read.prepared.manifest if read.prepared else None)
-        start = missing_start(search, config)
+        if not is_sized:
+            config = _at_size(search, config, read.prepared.manifest if read.prepared else None)
+            start = missing_start(search, config)
         search.store.require_create_only()
         stored = _create(search, config, read.prepared)
     else:

@@ -75,6 +75,16 @@ def test_data_that_is_gone_is_no_obstacle(uri: str, path: Path) -> None:
     )
 
 
+def test_a_start_that_is_none_of_the_space_is_told_before_data_are_read(
+    uri: str, tmp_path: Path
+) -> None:
+    document = config_of(tmp_path / "large.npz").model_dump(mode="json")  # which there is not
+    config = parse_config(with_changes(document, [("search.start_from", "nas-cell")]), source="x")
+
+    with pytest.raises(ConfigError, match=r"^search\.start_from: 1 of 1 architectures are none"):
+        steps.prepare_data(OpenSearch(uri), config=config)
+
+
 def test_other_data_is_another_search(uri: str, path: Path, tmp_path: Path) -> None:
     steps.prepare_data(OpenSearch(uri), config=config_of(path))
 
