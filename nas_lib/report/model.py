@@ -57,7 +57,7 @@ def final_lines(final: Outcome) -> Iterator[str]:
     if final.reading is not None:
         yield (
             "Trained once more, on the validation data too, its "
-            f"{measure.test_name} is {score_text(measure, final.reading.score)}"
+            f"{measure.test_name} came to {score_text(measure, final.reading.score)}"
             f"{_spread_text(final)}."
         )
 

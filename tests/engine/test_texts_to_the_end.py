@@ -110,7 +110,7 @@ def test_the_report_shows_both_and_the_test_perplexity_of_the_winner(
 
     reading = outcomes[0].reading
     assert reading is not None
-    assert f"its test perplexity is {reading.score:.2f}" in text
+    assert f"its test perplexity came to {reading.score:.2f}" in text
     for each in outcomes:
         assert each.winner is not None
         assert full_name(each.winner) in text

@@ -98,8 +98,8 @@ class TestSentences:
             "over 3 seeds, mean test accuracy 92.83 \u00b1 1.90 %."
         ) in text
         assert (
-            "Trained once more, on the validation data too, its test accuracy is 95.00 % on 100 "
-            "images (95 % interval over these: 88.82 % to 97.85 %)."
+            "Trained once more, on the validation data too, its test accuracy came to 95.00 % on "
+            "100 images (95 % interval over these: 88.82 % to 97.85 %)."
         ) in text
 
     def test_one_seed_has_no_interval_and_no_verdict(self) -> None:
@@ -144,7 +144,7 @@ class TestSentences:
 
         text = printed(view)
 
-        assert "its test perplexity is 94 on 100 words." in text
+        assert "its test perplexity came to 94 on 100 words." in text
         assert "resnet-20 is better than the found network: mean test perplexity 77.5" in text
         assert "%" not in text
 

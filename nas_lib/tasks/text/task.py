@@ -117,10 +117,9 @@ class TextTask(TrainedTask[TextManifest]):
             f"perplexity{power}, of the best of a child's last {reward.last_epochs} epochs on the "
             "validation text.",
             "Validation text is held out: no child is trained on it. Still, the winner is the best "
-            "of many on exactly this text, so part of its lead is luck: its "
-            f"{self.measure.name} is flattering. The test text is used for nothing but one reading "
-            f"of the networks that the search recommends: {self.measure.test_name} is what to "
-            "expect on new text.",
+            "of many on exactly this text, so part of its lead is luck and its score flatters it. "
+            "The test text is used for nothing but one reading of the networks that the search "
+            f"recommends: on new text, expect their {self.measure.test_name}.",
         )
 
     def timed_step(self, plan: Plan, manifest: Manifest) -> Callable[[], object]:
