@@ -30,7 +30,8 @@ OVERRIDES: dict[str, Any] = {
     "name": "digits-as-jobs",
     "task.max_train": 400,
     "space.depth": {"start": 2, "max": 2},
-    "children": {"epochs": 30, "keep": 2, "checkpoint_every_s": 0.0},
+    # long enough that the second pod is lost before its child is done, too
+    "children": {"epochs": 100, "keep": 2, "checkpoint_every_s": 0.0},
     "search": {"max_children": 2, "children_per_round": 2},
     # both at once on 2 CPUs, beside the store and what runs queues
     "resources": {"cpu": "600m", "memory": "800Mi", "memory_mb": 600},
