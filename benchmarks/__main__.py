@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, write_figures
 from benchmarks.machine import facts
 
 MODULES = (
@@ -39,8 +38,7 @@ def main(modules: tuple[str, ...], output: Path | None) -> None:
     Console().print(_table(figures))
     click.echo(", ".join(f"{fact}: {value}" for fact, value in machine.items()))
     if output is not None:
-        results = {"machine": machine, "figures": [figure.as_dict() for figure in figures]}
-        output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_figures(figures, machine, output)
 
 
 def _table(figures: list[Figure]) -> Table:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,9 @@ class Figure:
             "target": self.target,
             "is_met": self.is_met,
         }
+
+
+def write_figures(figures: Iterable[Figure], machine: Mapping[str, object], path: Path) -> None:
+    """Write figures as JSON, with the machine that they are of."""
+    results = {"machine": machine, "figures": [figure.as_dict() for figure in figures]}
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -11,7 +11,6 @@ and brings both inputs to a cell's filters.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, write_figures
 from benchmarks.machine import facts
 from nas_lib.networks import build_network
 from nas_lib.spaces import find_published
@@ -171,10 +170,9 @@ def main(output: Path | None) -> None:
     figures = []
     for figure in measure():
         click.echo(f"{figure.name}: {figure.text}")
-        figures.append(figure.as_dict())
+        figures.append(figure)
     if output is not None:
-        results = {"machine": machine, "figures": figures}
-        output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_figures(figures, machine, output)
 
 
 if __name__ == "__main__":

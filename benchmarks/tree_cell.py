@@ -8,7 +8,6 @@ layers: training, with clipping and SGD, and prediction of long texts and of the
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ import click
 import torch
 from torch import Tensor, nn
 
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, write_figures
 from benchmarks.machine import facts
 from benchmarks.nasnet_cells import seconds_in_turn
 from nas_lib.config import NasRnnSpaceConfig, TextTrainingConfig
@@ -204,10 +203,9 @@ def main(output: Path | None) -> None:
     for measure in (measure_layers, measure_models):
         for figure in measure():
             click.echo(f"{figure.name}: {figure.text} {figure.target}")
-            figures.append(figure.as_dict())
+            figures.append(figure)
     if output is not None:
-        results = {"machine": machine, "figures": figures}
-        output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_figures(figures, machine, output)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Products of matrices in single precision, by oneDNN where torch has it.
 
-torch itself multiplies them by MKL, which makes no use of AMD's wide registers; oneDNN, by which
-torch computes LSTMs, is twice as fast there. torch has it for its compiler, by an operation without
-a public name; where it is missing, or is another one, torch's own product does.
+torch itself multiplies them by MKL; oneDNN, by which torch computes LSTMs, is up to twice as fast
+on the processor where both were measured. torch has it for its compiler, by an operation without a
+public name; where it is missing, or is another one, torch's own product does.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from toy_text import NO_DROPOUT
 
 from nas_lib.config import EnasRnnSpaceConfig, TextTrainingConfig
 from nas_lib.errors import ArchitectureError
@@ -15,15 +16,6 @@ from nas_lib.networks.tied_softmax import mean_cross_entropy
 from nas_lib.spaces import CnnPlan, EnasRnnSpace, RnnPlan
 
 SMALL = "4 units | tanh | relu(0) | mean of 1"
-NO_DROPOUT = TextTrainingConfig(
-    word_dropout=0.0,
-    embedding_dropout=0.0,
-    input_dropout=0.0,
-    state_dropout=0.0,
-    output_dropout=0.0,
-    slowness_weight=0.0,
-    init_range=0.5,
-)
 
 
 def model_of(

@@ -48,8 +48,6 @@ def test_torchs_own_product_does_where_onednns_is_missing_or_another(
     assert products._by_onednn() is None
 
 
-def test_this_torch_has_onednns() -> None:
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        pytest.skip("built without")
-
-    assert products._by_onednn() is not None
+def test_onednns_is_taken_where_this_torch_is_built_with_it() -> None:
+    is_built_with_it = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    assert (products._by_onednn() is not None) == is_built_with_it

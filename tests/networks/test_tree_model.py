@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from toy_text import NO_DROPOUT
 
 from nas_lib.config import TextTrainingConfig
 from nas_lib.networks import build_language_model, count_language_model
@@ -18,15 +19,7 @@ from nas_lib.spaces.published import PUBLISHED
 
 CELL = "add tanh | mul relu | add sigmoid | inject add tanh into 0 | memory of 1"
 WORDS = torch.tensor([[3], [1], [6], [2]])  # [T, 1]
-KEEPS_ALL = TextTrainingConfig(
-    word_dropout=0.0,
-    embedding_dropout=0.0,
-    input_dropout=0.0,
-    state_dropout=0.0,
-    output_dropout=0.0,
-    slowness_weight=0.0,
-    init_range=1.0,
-)
+KEEPS_ALL = NO_DROPOUT.model_copy(update={"init_range": 1.0})
 
 
 def model_of(

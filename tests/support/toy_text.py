@@ -48,6 +48,17 @@ TEXT_MANIFEST = TextManifest(
     test_blob=BlobInfo.of(b""),
 )
 
+NO_DROPOUT = TextTrainingConfig(
+    word_dropout=0.0,
+    embedding_dropout=0.0,
+    input_dropout=0.0,
+    state_dropout=0.0,
+    output_dropout=0.0,
+    slowness_weight=0.0,
+    init_range=0.5,
+)
+"""Nor penalties: networks compute in training what they compute in evaluation."""
+
 TEXT_SPACE = EnasRnnSpaceConfig(nodes=2, child=HiddenConfig(hidden=6))
 TEXT_PLAN = RnnPlan.parse("6 units | tanh | relu(0) | tanh(1) | mean of 1,2")
 TEXT_CHILD = Child(
