@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import urllib3
@@ -53,7 +54,7 @@ class S3Server:
 @contextmanager
 def running_s3_server(folder: Path) -> Iterator[S3Server]:
     """Start a server that keeps its data in this folder, and stop it afterwards."""
-    ports = _free_ports(10)
+    ports = _free_ports(8)
     server = S3Server(f"http://127.0.0.1:{ports[0]}")
     (folder / "identities.json").write_text(json.dumps(_identities(server)))
     # The shell kills the server when its input ends: when we close it, or when we are killed.
@@ -79,24 +80,27 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
 def _command(folder: Path, server: S3Server, ports: list[int]) -> list[str]:
     listeners = ["s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port"]
     listeners += ["volume.port.grpc", "filer.port", "filer.port.grpc"]
-    listeners += ["admin.port", "admin.port.grpc"]
     return [
         str(Path(sys.executable).parent / "weed"),
         f"-logdir={folder}",
-        "mini",
+        "server",
         f"-dir={folder}",
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
+        "-s3",
+        # By default it takes nothing more where a hundredth of the disk is free, which on a large
+        # disk are gigabytes, and has as many volumes as would fit if all of them were full.
+        "-volume.minFreeSpace=50MiB",
+        "-volume.max=1000",
+        "-volume.preStopSeconds=0",
         "-master.telemetry=false",
-        "-webdav=false",
-        "-admin.ui=false",
+        "-master.volumeSizeLimitMB=128",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-s3.autoCreateBucket=false",
         f"-s3.config={folder}/identities.json",
         f"-s3.localSocket={folder}/s3.sock",
         f"-filer.localSocket={folder}/filer.sock",
-        f"-bucket={server.bucket}",
         *(f"-{name}={port}" for name, port in zip(listeners, ports, strict=True)),
     ]
 
@@ -131,14 +135,18 @@ def _wait_until_up(server: S3Server, log: Path) -> None:
         http_client=urllib3.PoolManager(retries=False, timeout=1),
     )
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not _has_bucket(client, server.bucket):
+    while not _makes_bucket(client, server.bucket):
         if time.monotonic() > deadline:
             raise TimeoutError(f"weed did not start: {log.read_text()[-2000:]}")
         time.sleep(0.05)
 
 
-def _has_bucket(client: Minio, bucket: str) -> bool:
+def _makes_bucket(client: Minio, bucket: str) -> bool:
     try:
-        return client.bucket_exists(bucket)
+        if not client.bucket_exists(bucket):
+            client.make_bucket(bucket)
+        client.put_object(bucket, "probe", BytesIO(b"?"), 1)
+        client.remove_object(bucket, "probe")
     except (HTTPError, MinioException):
         return False  # not listening yet, or not ready
+    return True
