@@ -375,6 +375,36 @@ class Learned:
 
 
 @checked_dataclass(frozen=True, config=STRICT)
+class Metric:
+    """What a network came to by another measure than that of its task's score.
+
+    Attributes:
+        name: Such as `BLEU`.
+        value: The higher the better, unless everybody knows it otherwise.
+        how: How exactly it was taken, so that it can be compared: a signature, or nothing.
+    """
+
+    name: str
+    value: float
+    how: str = ""
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class Sample:
+    """What a network made of an example of the test set.
+
+    Attributes:
+        given: The example.
+        found: What the network made of it.
+        wanted: What would have been right.
+    """
+
+    given: str
+    found: str
+    wanted: str
+
+
+@checked_dataclass(frozen=True, config=STRICT)
 class TestReading:
     """What a network came to on the test set, read once.
 
@@ -384,6 +414,8 @@ class TestReading:
         num_examples: Of the test set.
         created_s: Seconds since 1970.
         confusion: Which classes were taken for which; empty where nothing is classified.
+        metrics: By other measures.
+        samples: What became of some examples, where people can read that.
     """
 
     __test__ = False  # for pytest, which takes the name for a class of tests
@@ -393,6 +425,8 @@ class TestReading:
     num_examples: Count
     created_s: Seconds
     confusion: Confusion = ()
+    metrics: tuple[Metric, ...] = ()
+    samples: tuple[Sample, ...] = ()
 
 
 @checked_dataclass(frozen=True, config=STRICT)

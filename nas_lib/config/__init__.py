@@ -18,7 +18,12 @@ from nas_lib.config.controllers import (
     RandomConfig,
     ReinforceConfig,
 )
-from nas_lib.config.final import FinalConfig, ImageFinalConfig, TextFinalConfig
+from nas_lib.config.final import (
+    FinalConfig,
+    ImageFinalConfig,
+    TextFinalConfig,
+    TranslationFinalConfig,
+)
 from nas_lib.config.procedures import (
     ConfirmConfig,
     DeriveConfig,
@@ -39,12 +44,14 @@ from nas_lib.config.tasks import (
     ImageFolderData,
     ImageTaskConfig,
     NpzData,
+    ParallelTextData,
     PydocTopicsData,
     TaskConfig,
     TextDataConfig,
     TextFilesData,
     TextLevel,
     TextTaskConfig,
+    TranslationTaskConfig,
 )
 from nas_lib.config.training import (
     AugmentConfig,
@@ -57,6 +64,8 @@ from nas_lib.config.training import (
     TextRewardConfig,
     TextTrainingConfig,
     TrainedChildrenPart,
+    TranslationChildrenConfig,
+    TranslationTrainingConfig,
 )
 from nas_lib.config.weights import ImageWeightsConfig, TextWeightsConfig, WeightsConfig
 from nas_lib.spaces import (
@@ -125,6 +134,7 @@ __all__ = [
     "NasRnnSpaceConfig",
     "NpzData",
     "OwnChildrenConfig",
+    "ParallelTextData",
     "PolicyConfig",
     "PolicyGradientPart",
     "PpoConfig",
@@ -156,6 +166,10 @@ __all__ = [
     "TextWeightsConfig",
     "TrainedChildrenPart",
     "TransferConfig",
+    "TranslationChildrenConfig",
+    "TranslationFinalConfig",
+    "TranslationTaskConfig",
+    "TranslationTrainingConfig",
     "WeightsConfig",
 ]
 

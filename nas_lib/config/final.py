@@ -20,6 +20,7 @@ from nas_lib.config.training import (
     Schedule,
     TextChildrenConfig,
     TextRewardConfig,
+    TranslationChildrenConfig,
 )
 from nas_lib.document import shown
 from nas_lib.errors import ConfigError, one_line
@@ -99,7 +100,23 @@ class TextFinalConfig(TextChildrenConfig):
     reward: TextRewardConfig = Field(default_factory=lambda: TextRewardConfig(power=1.0))
 
 
-FinalChildrenConfig = Annotated[ImageFinalConfig | TextFinalConfig, Field(discriminator="kind")]
+class TranslationFinalConfig(TranslationChildrenConfig):
+    """How the networks that a search recommends are trained to translate."""
+
+    as_in_search: ClassVar[tuple[str, ...]] = (
+        *TextFinalConfig.as_in_search[:-1],
+        "translation",
+    )
+
+    kind: Literal["translation"] = "translation"
+    reward: TextRewardConfig = Field(
+        default_factory=lambda: TextRewardConfig(last_epochs=1, power=1.0)
+    )
+
+
+FinalChildrenConfig = Annotated[
+    ImageFinalConfig | TextFinalConfig | TranslationFinalConfig, Field(discriminator="kind")
+]
 
 
 class FinalConfig(Part):

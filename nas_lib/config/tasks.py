@@ -154,4 +154,67 @@ class TextTaskConfig(Part):
         return "" if score > bound else f"{noun}, above {bound:g}"
 
 
-TaskConfig = Annotated[ImageTaskConfig | TextTaskConfig, Field(discriminator="kind")]
+Column = Annotated[int, Field(ge=1, le=1000)]
+
+
+class ParallelTextData(Part):
+    """Sentences and their translations: columns with tabs between them, a pair a line."""
+
+    format: Literal["parallel_text"] = "parallel_text"
+    path: Text = Field(
+        description="The file (UTF-8; also packed: .gz, .bz2, .xz), or a folder or an archive with "
+        "train.tsv, valid.tsv and test.tsv.",
+        json_schema_extra=MAY_CHANGE,
+    )
+    source: Column = Field(1, description="Which column is translated, from 1 ...")
+    target: Column = Field(2, description="... and which one is its translation.")
+    split_by: tuple[Column, ...] = Field(
+        (),
+        max_length=10,
+        description="Of one file: columns whose values decide, by their hash, which part a line is "
+        "of, such as the document that it is from; the source's sentence where there are none.",
+    )
+    parts: int = Field(
+        40,
+        ge=3,
+        le=10_000,
+        description="Of one file: crc32 of those values, / between them, modulo this; what gives 0 "
+        "is for validation, 1 for the test, and all others for training.",
+    )
+
+
+class TranslationTaskConfig(Part):
+    """Translation: sentences of one language from those of another."""
+
+    kind: Literal["translation"] = "translation"
+    data: ParallelTextData
+    vocabulary: int = Field(
+        4000, ge=16, le=200_000, description="Subwords, of both languages together."
+    )
+    max_length: int = Field(
+        80, ge=2, le=10_000, description="Subwords of a sentence at most, in either language."
+    )
+    on_error: Literal["refuse", "skip"] = Field(
+        "refuse",
+        description="Lines that are no pair of sentences, or of longer ones, stop the search "
+        "(refuse) or are left out and counted (skip).",
+    )
+    max_train: Many | None = Field(
+        None, description="Use at most this many pairs of the training data, from their start."
+    )
+    score: Literal["perplexity", "bleu"] = Field(
+        "perplexity",
+        description="What children are judged by: the perplexity of subwords of the validation "
+        "data's translations, or BLEU of translating its sentences greedily.",
+    )
+
+    def misfit_of_score(self, score: float) -> str:
+        """Say what a score should be, if this can be none; empty if it can."""
+        if self.score == "bleu":
+            return "" if 0 < score <= 100 else "BLEU, above 0 and at most 100"
+        return "" if score > 1 else "a perplexity, above 1"
+
+
+TaskConfig = Annotated[
+    ImageTaskConfig | TextTaskConfig | TranslationTaskConfig, Field(discriminator="kind")
+]

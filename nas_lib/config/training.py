@@ -9,8 +9,19 @@ from typing import Annotated, ClassVar, Literal, cast
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from nas_lib.bounds import Count, Device, Epochs, Few, Positive, Rate, Seconds, Text, Weight
-from nas_lib.config.tasks import TaskConfig, TextTaskConfig
+from nas_lib.bounds import (
+    MOST_LAYERS,
+    Count,
+    Device,
+    Epochs,
+    Few,
+    Positive,
+    Rate,
+    Seconds,
+    Text,
+    Weight,
+)
+from nas_lib.config.tasks import TaskConfig, TextTaskConfig, TranslationTaskConfig
 from nas_lib.part import MAY_CHANGE, Part
 from nas_lib.spaces import SpacePart
 
@@ -227,9 +238,11 @@ class ChildrenPart(Part):
 
     def misfits(self, task: str, space: SpacePart) -> Iterator[str]:
         """Yield what does not go with this kind of task, or with this space."""
-        for name, part in (("space", space), ("children", self)):
-            if part.task not in (None, task):
-                yield f"{name}.kind {part.kind} is for task.kind {part.task}, got task.kind {task}"
+        parts = (("space", space, space.tasks), ("children", self, self.task and (self.task,)))
+        for name, part, tasks in parts:
+            if tasks and task not in tasks:
+                wanted = " or ".join(tasks)
+                yield f"{name}.kind {part.kind} is for task.kind {wanted}, got task.kind {task}"
 
     def misfit_of_score(self, score: float, task: TaskConfig) -> str:
         """Say what a child's score should be, if this can be none; any number can here."""
@@ -361,6 +374,60 @@ class TextChildrenConfig(TrainedChildrenPart, TextTraining):
         return task.misfit_of_score(score) if isinstance(task, TextTaskConfig) else ""
 
 
+class TranslationTrainingConfig(Part):
+    """What an encoder-decoder is beside its cell, and how it is trained and translates.
+
+    In the manner of GNMT (Wu et al. 2016).
+    """
+
+    layers: int = Field(
+        2,
+        ge=2,
+        le=MOST_LAYERS,
+        description="Of encoder and decoder each; the encoder's first reads in both directions.",
+    )
+    init_range: Positive = Field(0.1, description="Weights start in +- this, uniformly.")
+    dropout: Rate = Field(0.2, description="Of what each layer takes, and the softmax.")
+    label_smoothing: Rate = Field(
+        0.1, description="Share of each target that all subwords have in equal parts."
+    )
+    beam: int = Field(4, ge=1, le=100, description="Hypotheses that a translation is chosen from.")
+    length_penalty: float = Field(
+        0.6,
+        ge=0,
+        le=10,
+        description="A hypothesis of n subwords is judged by its log probability divided by "
+        "((5 + n) / 6) to this power; 0 for by that alone.",
+    )
+
+
+class TranslationChildrenConfig(TrainedChildrenPart):
+    """How each child is trained to translate, and judged."""
+
+    task: ClassVar[str] = "translation"
+
+    kind: Literal["translation"] = "translation"
+    epochs: Epochs = Field(5, description="Passes over the training data.")
+    batch_size: int = Field(64, ge=2, le=1_000_000, description="Pairs per gradient step.")
+    optimizer: Literal["sgd", "rmsprop", "adam"] = Field(
+        "adam",
+        description="What makes the steps: SGD, RMSProp as TensorFlow has it, or Adam as torch.",
+    )
+    learning_rate: Positive = Field(2e-3, description="At the start (of a cycle).")
+    schedule: Schedule = Field("cosine", description="Learning rate over the steps.")
+    nesterov: bool = Field(False, description="Of SGD.")
+    weight_decay: Weight = Field(0.0, description="L2 penalty, as torch's weight_decay.")
+    clip_norm: Positive | None = Field(
+        5.0, description="Longer gradients, of all weights in use together, are shortened to this."
+    )
+    translation: TranslationTrainingConfig = Field(default_factory=TranslationTrainingConfig)
+    reward: TextRewardConfig = Field(default_factory=lambda: TextRewardConfig(last_epochs=1))
+
+    def misfit_of_score(self, score: float, task: TaskConfig) -> str:
+        """Say what a child's score should be, if this is none of such translations."""
+        return task.misfit_of_score(score) if isinstance(task, TranslationTaskConfig) else ""
+
+
 class OwnChildrenConfig(ChildrenPart):
     """Children are judged by a function of the user's own, and nothing is trained here.
 
@@ -392,5 +459,6 @@ class OwnChildrenConfig(ChildrenPart):
 
 
 ChildrenConfig = Annotated[
-    ImageChildrenConfig | TextChildrenConfig | OwnChildrenConfig, Field(discriminator="kind")
+    ImageChildrenConfig | TextChildrenConfig | TranslationChildrenConfig | OwnChildrenConfig,
+    Field(discriminator="kind"),
 ]

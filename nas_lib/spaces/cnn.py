@@ -59,7 +59,7 @@ class DepthConfig(Part):
 class CnnSpaceConfig(SpacePart):
     """Convolutional networks with skip connections (Zoph & Le 2017, sections 3.1 and 3.3)."""
 
-    task: ClassVar[str] = "images"
+    tasks: ClassVar[tuple[str, ...]] = ("images",)
     sizes: ClassVar[tuple[str, ...]] = ("more_filters",)
 
     kind: Literal["cnn"] = "cnn"

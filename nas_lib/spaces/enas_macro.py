@@ -45,7 +45,7 @@ class FiltersConfig(Part):
 class EnasMacroSpaceConfig(OptionsPart):
     """Whole convolutional networks: an operation and skip connections per layer (ENAS, 2.3)."""
 
-    task: ClassVar[str] = "images"
+    tasks: ClassVar[tuple[str, ...]] = ("images",)
     super_network: ClassVar[str] = "nas_lib.shared_weights.macro:MacroSuperNetwork"
     sizes: ClassVar[tuple[str, ...]] = ("filters",)
 

@@ -67,7 +67,7 @@ class CellsConfig(Part):
 class EnasMicroSpaceConfig(OptionsPart):
     """A normal and a reduction cell, stacked: two inputs and operations per node (ENAS, 2.4)."""
 
-    task: ClassVar[str] = "images"
+    tasks: ClassVar[tuple[str, ...]] = ("images",)
     has_cells: ClassVar[bool] = True
     super_network: ClassVar[str] = "nas_lib.shared_weights.micro:MicroSuperNetwork"
     sizes: ClassVar[tuple[str, ...]] = ("cells", "filters", "parameters", "multiply_adds")

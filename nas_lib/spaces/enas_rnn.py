@@ -57,7 +57,7 @@ class HiddenConfig(Part):
 class EnasRnnSpaceConfig(OptionsPart):
     """Recurrent cells: an earlier node and an activation function per node (ENAS, 2.1)."""
 
-    task: ClassVar[str] = "text"
+    tasks: ClassVar[tuple[str, ...]] = ("text", "translation")
     super_network: ClassVar[str] = "nas_lib.shared_weights.rnn:RnnSuperNetwork"
     sizes: ClassVar[tuple[str, ...]] = ("hidden", "parameters", "multiply_adds")
 

@@ -92,7 +92,7 @@ class LayersConfig(Part):
 class NasRnnSpaceConfig(OptionsPart):
     """Recurrent cells: a tree of combinations and activations (Zoph & Le 2017, 3.4)."""
 
-    task: ClassVar[str] = "text"
+    tasks: ClassVar[tuple[str, ...]] = ("text", "translation")
     sizes: ClassVar[tuple[str, ...]] = ("hidden", "parameters", "multiply_adds")
 
     kind: Literal["nas-rnn"] = "nas-rnn"

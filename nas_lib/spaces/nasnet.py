@@ -75,7 +75,7 @@ class PutOutConfig(Part):
 class NasNetSpaceConfig(OptionsPart):
     """A normal and a reduction cell of blocks, stacked (NASNet, section 3)."""
 
-    task: ClassVar[str] = "images"
+    tasks: ClassVar[tuple[str, ...]] = ("images",)
     has_cells: ClassVar[bool] = True
     super_network: ClassVar[str] = "nas_lib.shared_weights.nasnet:NasNetSuperNetwork"
     sizes: ClassVar[tuple[str, ...]] = (

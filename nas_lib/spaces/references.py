@@ -42,12 +42,14 @@ REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
         "airbench-96",
     ),
     "text": ("lstm",),
+    "translation": ("lstm",),
 }
 """By the kind of task, the names that help and sentences tell; resnet and densenet go on."""
 
 STANDARD: Final[Mapping[str, tuple[str, ...]]] = {
     "images": ("resnet-20", "mobilenet-v2", "plain-cnn", "airbench"),
     "text": ("lstm",),
+    "translation": ("lstm",),
 }
 """By the kind of task, those that are trained where nobody says which."""
 
@@ -313,7 +315,7 @@ TextReference = Literal["lstm"]
 class ImageReferencesConfig(OptionsPart):
     """Networks for images that have a name, to be trained beside what was found."""
 
-    task: ClassVar[str] = "images"
+    tasks: ClassVar[tuple[str, ...]] = ("images",)
 
     kind: Literal["image-references"] = "image-references"
     networks: tuple[ImageReference, ...] = Field(
@@ -337,7 +339,7 @@ class ImageReferencesConfig(OptionsPart):
 class TextReferencesConfig(OptionsPart):
     """Language models that have a name, to be trained beside what was found."""
 
-    task: ClassVar[str] = "text"
+    tasks: ClassVar[tuple[str, ...]] = ("text", "translation")
 
     kind: Literal["text-references"] = "text-references"
     networks: tuple[TextReference, ...] = Field(

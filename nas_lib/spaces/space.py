@@ -142,7 +142,7 @@ class SpacePart(Part):
     """Settings of a space, and what can be told of it before anything is built.
 
     Attributes:
-        task: Kind of the task that its networks learn, None for any.
+        tasks: Kinds of the tasks that its networks learn, empty for any.
         has_plans: Whether it is a `PlannedSpace`, which needs no code of the user's own.
         has_cells: Whether its networks are stacks of cells.
         super_network: `module:name` of the network that owns the weights of all architectures, made
@@ -150,7 +150,7 @@ class SpacePart(Part):
         sizes: Settings of `final.size` that its networks have.
     """
 
-    task: ClassVar[str | None] = None
+    tasks: ClassVar[tuple[str, ...]] = ()
     has_plans: ClassVar[bool] = True
     has_cells: ClassVar[bool] = False
     super_network: ClassVar[str] = ""

@@ -12,7 +12,7 @@ from nas_lib.config import (
     FinalsConfig,
     ImageFinalConfig,
     SearchConfig,
-    TextFinalConfig,
+    TrainedChildrenPart,
 )
 from nas_lib.config.final import reference_space
 from nas_lib.config_file import differences, identity, parse_config
@@ -124,7 +124,7 @@ def _config_of_references(
 
 
 def _recipes(
-    plans: Iterable[ReferencePlan], children: ImageFinalConfig | TextFinalConfig | None
+    plans: Iterable[ReferencePlan], children: TrainedChildrenPart | None
 ) -> dict[str, dict[str, Any]]:
     """Return the settings of children that some networks have a recipe of their own for."""
     if not isinstance(children, ImageFinalConfig):

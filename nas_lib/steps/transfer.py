@@ -201,11 +201,11 @@ def _most(final: Any, called: str) -> int:
 
 
 def _check_task(found: _Source, source: str, document: Mapping[str, Any]) -> None:
-    task, wanted = _kind(document, "task"), found.space.task
-    if wanted not in (None, task):
+    task, wanted = _kind(document, "task"), found.space.tasks
+    if wanted and task not in wanted:
         raise ConfigError(
-            f"the networks of {one_line(source)} are for task.kind {wanted}, and the document has "
-            f"task.kind {one_line(task)}"
+            f"the networks of {one_line(source)} are for task.kind {' or '.join(wanted)}, and the "
+            f"document has task.kind {one_line(task)}"
         )
 
 

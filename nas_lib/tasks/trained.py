@@ -7,14 +7,23 @@ import socket
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from nas_lib.blame import blamed_on_the_child
 from nas_lib.data import BlobInfo, LocalData, Manifest, cached_blobs
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import files_hash, is_there
 from nas_lib.errors import CorruptStateError
-from nas_lib.records import Child, ChildResult, Confusion, EpochMetrics, Status, TestReading
+from nas_lib.records import (
+    Child,
+    ChildResult,
+    Confusion,
+    EpochMetrics,
+    Metric,
+    Sample,
+    Status,
+    TestReading,
+)
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, Space, planned
 from nas_lib.store import SearchStore, layout
@@ -30,6 +39,15 @@ if TYPE_CHECKING:
     from nas_lib.training.epoch_trainer import EpochTrainer
 
 M = TypeVar("M", bound=Manifest)
+
+
+class Tested(NamedTuple):
+    """What a network comes to on the test data; see `TestReading`."""
+
+    score: float
+    confusion: Confusion = ()
+    metrics: tuple[Metric, ...] = ()
+    samples: tuple[Sample, ...] = ()
 
 
 class TrainedTask(Task, Generic[M]):
@@ -77,8 +95,8 @@ class TrainedTask(Task, Generic[M]):
         """Return what is to be kept of a trained network, as `network` would load it."""
 
     @abstractmethod
-    def _tested(self, network: nn.Module, manifest: M, data: LocalData) -> tuple[float, Confusion]:
-        """Return a network's score on the test data, given as files, and what it mistook."""
+    def _tested(self, network: nn.Module, manifest: M, data: LocalData) -> Tested:
+        """Return what a network comes to on the test data, given as files."""
 
     @abstractmethod
     def _workload(self, manifest: M, data: LocalData, device: torch.device) -> Workload:
@@ -252,9 +270,10 @@ class TrainedTask(Task, Generic[M]):
         manifest = self._manifest(store)
         data = _fetch(store, "test", manifest.test_blob, manifest.test_shards)
         network = self.trained_network(child, space, store)
-        score, confusion = self._tested(network, manifest, data)
-        now_s = time.time()
-        return TestReading(child, score, manifest.num_test, created_s=now_s, confusion=confusion)
+        tested = self._tested(network, manifest, data)
+        return TestReading(
+            child, num_examples=manifest.num_test, created_s=time.time(), **tested._asdict()
+        )
 
     # --- shared weights ---------------------------------------------------------------------------
 

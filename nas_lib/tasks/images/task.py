@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 from nas_lib.config import ImageChildrenConfig, ImageTaskConfig, SharedConfig
 from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.errors import ConfigError
-from nas_lib.records import Child, Confusion
+from nas_lib.records import Child
 from nas_lib.results.measure import ACCURACY
 from nas_lib.spaces import Plan, SpacePart
 from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
-from nas_lib.tasks.trained import TrainedTask
+from nas_lib.tasks.trained import Tested, TrainedTask
 
 if TYPE_CHECKING:
     import torch
@@ -133,9 +133,7 @@ class ImageTask(TrainedTask[ImageManifest]):
         """Return the images of a training step: no more than there are."""
         return min(self._children.batch_size, self.num_learnt(manifest))
 
-    def _tested(
-        self, network: nn.Module, manifest: ImageManifest, data: LocalData
-    ) -> tuple[float, Confusion]:
+    def _tested(self, network: nn.Module, manifest: ImageManifest, data: LocalData) -> Tested:
         from nas_lib.tasks.images.batches import check_images, load_test_images
         from nas_lib.tasks.images.trainer import predicted
 
@@ -144,7 +142,7 @@ class ImageTask(TrainedTask[ImageManifest]):
         pairs = Counter(zip(images.labels.tolist(), classes.tolist(), strict=True))
         num_right = sum(num for (true, other), num in pairs.items() if true == other)
         confusion = tuple((*pair, pairs[pair]) for pair in sorted(pairs))
-        return num_right / len(images.labels), confusion
+        return Tested(num_right / len(images.labels), confusion)
 
     def _workload(
         self, manifest: ImageManifest, data: LocalData, device: torch.device

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 from nas_lib.config import SearchConfig, SharedConfig, TextChildrenConfig, TextTaskConfig
 from nas_lib.data import LocalData, Manifest, Prepared
-from nas_lib.records import Child, Confusion
+from nas_lib.records import Child
 from nas_lib.spaces import Plan, hidden_for
 from nas_lib.tasks.task import Evaluate
 from nas_lib.tasks.text.preparation import TextManifest, prepare_text
 from nas_lib.tasks.text.scoring import SCORINGS
-from nas_lib.tasks.trained import TrainedTask
+from nas_lib.tasks.trained import Tested, TrainedTask
 
 if TYPE_CHECKING:
     import torch
@@ -145,14 +145,12 @@ class TextTask(TrainedTask[TextManifest]):
         num_rows = (num_words - 1) // num_columns
         return min(self._children.text.bptt, num_rows), num_columns
 
-    def _tested(
-        self, network: nn.Module, manifest: TextManifest, data: LocalData
-    ) -> tuple[float, Confusion]:
+    def _tested(self, network: nn.Module, manifest: TextManifest, data: LocalData) -> Tested:
         from nas_lib.tasks.text.batches import check_text, load_test_text
         from nas_lib.tasks.text.trainer import text_loss
 
         words = check_text("test", load_test_text(data.blob), manifest, manifest.num_test)
-        return self.scoring.score(text_loss(cast("LanguageModel", network), words)), ()
+        return Tested(self.scoring.score(text_loss(cast("LanguageModel", network), words)))
 
     def _workload(
         self, manifest: TextManifest, data: LocalData, device: torch.device

@@ -1,0 +1,1 @@
+"""Translation: sentences of one language from those of another."""
