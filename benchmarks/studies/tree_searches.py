@@ -75,6 +75,7 @@ class Level(NamedTuple):
         final_hidden: Units of its networks, but for the LSTM.
         final: How they are trained.
         arms: Those that there are.
+        trained: Those whose best is trained to the end.
         seeds: How many of each.
     """
 
@@ -85,6 +86,7 @@ class Level(NamedTuple):
     final_hidden: int
     final: Mapping[str, Any]
     arms: Sequence[str]
+    trained: Sequence[str]
     seeds: int
 
 
@@ -104,6 +106,7 @@ LEVELS: Mapping[str, Level] = {
             },
         },
         arms=tuple(ARMS),
+        trained=("auto", "random"),
         seeds=3,
     ),
     "characters": Level(
@@ -122,7 +125,8 @@ LEVELS: Mapping[str, Level] = {
             "children": {"epochs": 3, "batch_size": 20, "text": {**_TEXT, "bptt": 50}},
         },
         arms=("auto", "random"),
-        seeds=2,
+        trained=("auto", "random"),
+        seeds=1,
     ),
 }
 

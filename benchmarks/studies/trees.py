@@ -2,10 +2,10 @@
 
 `python -m benchmarks.studies.trees --data FOLDER` (a folder with train, valid and test texts as
 `data.format: text_files` reads them), and `--level characters`. Cells are searched for with small
-networks on the text's beginning; the best of each search, the published cell and an LSTM with as
-many weights are then trained on more of it, by one grid and three seeds each. Searches in a space
-with `max` and `sin` besides tell how much that matters (Zoph & Le 2017, section 4.2, control
-experiment 1); their cells are not trained any further.
+networks on the text's beginning; the best that `auto` and random search found, the published cell
+and an LSTM with as many weights are then trained on more of it, by one grid and three seeds each.
+Searches in a space with `max` and `sin` besides tell how much that matters (Zoph & Le 2017, section
+4.2, control experiment 1).
 
 Several processes may share the work: `--arm`, `--seed` and `--only` say which part is one's own.
 Called with none of them it runs what is left, and tells.
@@ -187,8 +187,8 @@ def main(
     }
     if only == "searches":
         return
-    of_paper = {arm: group for arm, group in searches.items() if not ARMS[arm].space}
-    found = list(finals(level, of_paper, text, published=not arms and not seeds))
+    chosen = {arm: group for arm, group in searches.items() if arm in settings.trained}
+    found = list(finals(level, chosen, text, published=not arms and not seeds))
     if not (arms or seeds or only):
         tell(level, searches, found, children)
 
