@@ -22,6 +22,7 @@ from nas_lib.config import (
 )
 from nas_lib.report import compare_json, compare_page, compare_plot, compare_table
 from nas_lib.results import ACCURACY, OWN, PERPLEXITY, Comparison, Measure, SearchView, compare
+from nas_lib.results.measure import BITS
 
 SVG = "{http://www.w3.org/2000/svg}"
 TITLES = ["Best so far", "Mean of the best 5", "Mean of the best 15"]
@@ -142,7 +143,9 @@ class TestRounds:
         assert said in " ".join(printed(comparison).split())
         assert said in Page(compare_page(comparison)).text
 
-    @pytest.mark.parametrize("measure", [PERPLEXITY, ACCURACY, OWN], ids=lambda each: each.noun)
+    @pytest.mark.parametrize(
+        "measure", [PERPLEXITY, BITS, ACCURACY, OWN], ids=lambda each: each.noun
+    )
     def test_the_axis_of_each_chart_has_the_measure_and_each_line_a_name(
         self, measure: Measure
     ) -> None:
