@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nas_lib.bounds import Colour, Fraction, Many, Side, Text
 from nas_lib.part import MAY_CHANGE, Part
@@ -182,6 +182,12 @@ class ParallelTextData(Part):
         "is for validation, 1 for the test, and all others for training.",
     )
 
+    @model_validator(mode="after")
+    def _two_languages(self) -> Self:
+        if self.source == self.target:
+            raise ValueError(f"source and target are both column {self.source}: expected two")
+        return self
+
 
 class TranslationTaskConfig(Part):
     """Translation: sentences of one language from those of another."""
@@ -189,7 +195,10 @@ class TranslationTaskConfig(Part):
     kind: Literal["translation"] = "translation"
     data: ParallelTextData
     vocabulary: int = Field(
-        4000, ge=16, le=200_000, description="Subwords, of both languages together."
+        4000,
+        ge=261,
+        le=200_000,
+        description="Subwords, of both languages together; 260 of them are marks and single bytes.",
     )
     max_length: int = Field(
         80, ge=2, le=10_000, description="Subwords of a sentence at most, in either language."
