@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
-from nas_lib.presets import enas, nas, nas_rnn, nasnet
+from nas_lib.presets import enas, nas, nas_rnn, nasnet, translation
 
 __all__ = ["PRESETS", "descriptions", "preset"]
 
@@ -20,6 +20,7 @@ PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "nas-rnn-pydoc-characters": nas_rnn.pydoc_characters,
     "nasnet-digits": nasnet.digits,
     "nasnet-digits-shared": nasnet.digits_shared,
+    "translation": translation.small,
     "nas-cnn": nas.nas_cnn,
     "nas-cnn-strides": nas.nas_cnn_strides,
     "nas-cnn-pooling": nas.nas_cnn_pooling,

@@ -149,7 +149,7 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ),
         (
             "{space: {kind: enas-rnn}}",
-            "space.kind enas-rnn is for task.kind text, got task.kind images",
+            "space.kind enas-rnn is for task.kind text or translation, got task.kind images",
         ),
         ("task: {kind: text}", "space.kind cnn is for task.kind images, got task.kind text"),
         (
@@ -306,8 +306,8 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ("task: []", "task should be a section of settings (key: value), got []"),
         ("children: null", "children should be a section of settings (key: value), got null"),
         ("{search: {kind: [shared]}}", "search.kind should be one of rounds, shared, final, "),
-        ("{task: {kind: {a: b}}}", 'task.kind should be one of images, text, got {"a": "b"}'),
-        ("{task: {kind: null}}", "task.kind should be one of images, text, got null"),
+        ("{task: {kind: {a: b}}}", 'one of images, text, translation, got {"a": "b"}'),
+        ("{task: {kind: null}}", "task.kind should be one of images, text, translation, got null"),
         ("space: 2024-01-01", 'space should be a section of settings (key: value), got "2024-01-'),
         (f"name: {'x' * 41}", "name should be at most 40 characters long, got"),
         (f"? {'x' * 100_000}\n: 1", 'unknown setting "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'),

@@ -19,8 +19,10 @@ OF_SEARCH = {
     "IdxData": {"path"},
     "Cifar10Data": {"path"},
     "TextFilesData": {"path"},
+    "ParallelTextData": {"path"},
     "ImageChildrenConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "TextChildrenConfig": CHILDREN | {"checkpoint_every_s", "device"},
+    "TranslationChildrenConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "OwnChildrenConfig": CHILDREN,
     "RoundsConfig": {"lease_s", "max_children", "confirm", "stop_at_score", "wait_for", "grace_s"},
     "SharedConfig": {"lease_s", "tick_minutes"},
@@ -28,6 +30,7 @@ OF_SEARCH = {
     "TransferConfig": {"lease_s", "source"},
     "ImageFinalConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "TextFinalConfig": CHILDREN | {"checkpoint_every_s", "device"},
+    "TranslationFinalConfig": CHILDREN | {"checkpoint_every_s", "device"},
     "ImageWeightsConfig": {"device"},
     "TextWeightsConfig": {"device"},
 }
