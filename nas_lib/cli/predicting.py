@@ -54,7 +54,7 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
     if as_json and as_csv:
         raise click.UsageError("--json and --csv are two forms: choose one")
     opened = open_model(model)
-    opened.graph  # noqa: B018  # what is wrong with it is told before anything is read
+    opened.graphs  # noqa: B018  # what is wrong with it is told before anything is read
     found = find_files(files)
     top = min(top, len(opened.labels)) if isinstance(opened, ImageModel) else 0
     form = _form(as_json, as_csv, opened, top)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nas_lib.config import FinalsConfig, OwnChildrenConfig
 from nas_lib.errors import ConfigError, MissingExtraError, one_line
-from nas_lib.models.graph import Graph, import_onnxruntime
+from nas_lib.models.graph import Graph, Graphs, import_onnxruntime
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.procedures.proposals import proposed_child
@@ -71,9 +72,12 @@ def task_of(search: OpenSearch, child: str) -> Task:
     return procedure_of(search.config).task_for(search, proposed_child(search, child))
 
 
-def opened(graph: bytes, *, threads: int = 1) -> Graph:
-    """Return a graph that is not stored yet, ready to run."""
-    return Graph(graph, where="the exported network", threads=threads)
+def opened(graphs: Mapping[str, bytes], *, threads: int = 1) -> Graphs:
+    """Return graphs that are not stored yet, ready to run."""
+    return {
+        name: Graph(data, where="the exported network", threads=threads)
+        for name, data in graphs.items()
+    }
 
 
 def _exporter(task: Task) -> type[Exporter[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -12,8 +12,8 @@ from torch import nn
 
 from nas_lib.config import SearchConfig
 from nas_lib.data import LocalData, Manifest
-from nas_lib.models.graph import Arrays, Graph
-from nas_lib.models.info import ImageInputs, Parity, TextInputs
+from nas_lib.models.graph import Graphs
+from nas_lib.models.info import Inputs, Parity
 
 M = TypeVar("M", bound=Manifest)
 
@@ -50,8 +50,8 @@ class Exporter(ABC, Generic[M]):
 
     @property
     @abstractmethod
-    def inputs(self) -> ImageInputs | TextInputs:
-        """What the graph takes."""
+    def inputs(self) -> Inputs:
+        """What the model takes."""
 
     @property
     @abstractmethod
@@ -59,20 +59,24 @@ class Exporter(ABC, Generic[M]):
         """What the outputs mean."""
 
     @abstractmethod
-    def graph(self) -> bytes:
-        """Return the network as an ONNX file."""
+    def graphs(self) -> dict[str, bytes]:
+        """Return the network as ONNX files, by the names of the graphs that `inputs` has."""
+
+    def files(self) -> Mapping[str, bytes]:
+        """Return what else belongs to the model, by the path in it."""
+        return {}
 
     @abstractmethod
-    def parity(self, graph: Graph) -> Parity:
-        """Measure on validation data how well a graph agrees with torch."""
+    def parity(self, graphs: Graphs) -> Parity:
+        """Measure on validation data how well the graphs agree with torch."""
 
     @abstractmethod
     def misfit(self, parity: Parity) -> str:
         """Say where the two agree too little, empty if nowhere."""
 
     @abstractmethod
-    def example(self) -> tuple[Arrays, int]:
-        """Return what the graph is timed with, and how many images or words that are."""
+    def timed(self, graphs: Graphs) -> tuple[Callable[[], object], int]:
+        """Return what is to be timed, and how many images or words that are."""
 
     @property
     def _task(self) -> Any:

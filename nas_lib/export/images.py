@@ -8,8 +8,8 @@ Shapes: N images, H x W pixels as they come, h x w as the network sees them, C c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import cast
 
 import numpy as np
@@ -21,8 +21,8 @@ from torch import Tensor
 
 from nas_lib.export.exporter import Exporter, difference, too_different
 from nas_lib.export.graphs import FLOAT, UINT8, Array, constant, node, packed, traced, value
-from nas_lib.models.graph import Arrays, Graph
-from nas_lib.models.info import ImageInputs, Parity
+from nas_lib.models.graph import Graphs
+from nas_lib.models.info import ONLY, ImageInputs, Parity
 from nas_lib.tasks.images.batches import check_images, evaluation_batches, load_images
 from nas_lib.tasks.images.preparation import ImageManifest
 
@@ -57,7 +57,7 @@ class ImageExporter(Exporter[ImageManifest]):
         """The classes."""
         return self._manifest.class_names
 
-    def graph(self) -> bytes:
+    def graphs(self) -> dict[str, bytes]:
         """Return the network behind its preprocessing, and before a softmax."""
         inputs = self.inputs
         channels, size = inputs.channels, [inputs.height, inputs.width]
@@ -85,11 +85,11 @@ class ImageExporter(Exporter[ImageManifest]):
                 constant("std", std_C11),
             ],
         )
-        return packed(graph, name=self.name, task="images", labels=self.labels)
+        return {ONLY: packed(graph, name=self.name, task="images", labels=self.labels)}
 
-    def parity(self, graph: Graph) -> Parity:
+    def parity(self, graphs: Graphs) -> Parity:
         """Measure it on images as they are stored, and on enlarged ones as pictures of any size."""
-        images_NHWC = self._valid
+        graph, images_NHWC = graphs[ONLY], self._valid
         differences = [
             difference(graph.run({"images": some})["logits"], self._logits(some))
             for some in _batches(images_NHWC)
@@ -117,9 +117,9 @@ class ImageExporter(Exporter[ImageManifest]):
             f"pictures at least, and do so of {parity.agreement:.1%}"
         )
 
-    def example(self) -> tuple[Arrays, int]:
+    def timed(self, graphs: Graphs) -> tuple[Callable[[], object], int]:
         """Return one image of the size that the network sees."""
-        return {"images": self._valid[:1]}, 1
+        return partial(graphs[ONLY].run, {"images": self._valid[:1]}), 1
 
     @cached_property
     def _valid(self) -> Array:

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import yaml
 
 from nas_lib.errors import ConfigError, one_line
 from nas_lib.models import ModelInfo
-from nas_lib.models.info import ImageInputs
+from nas_lib.models.info import (
+    DECODER,
+    ENCODER,
+    ONLY,
+    ImageInputs,
+    TextInputs,
+    TranslationInputs,
+    graph_folder,
+)
 
 MAX_BATCH: Final = 256
 """Images that Triton takes at once: by itself it would take 4."""
@@ -24,24 +33,20 @@ _AZURE: Final = re.compile(r"az://([^/]+)/(.+)")
 
 _HEAD: Final = """\
 # kubectl apply --namespace NAMESPACE --filename THIS FILE
-# Triton answers at /v2/models/{name}/infer. A store that wants to know who reads it is told by a
+# Triton answers at {addresses}. A store that wants to know who reads it is told by a
 # service account: name it under spec.predictor as serviceAccountName.
 """
 
-_TEXTS: Final = """\
+_INT64: Final = "TYPE_INT64"
+_FP32: Final = "TYPE_FP32"
+_UNBATCHED: Final = """\
 # As all axes that come first are of any size, Triton would take them for one, of batches.
 backend: "onnxruntime"
 max_batch_size: 0
-input [
-  {{ name: "words" data_type: TYPE_INT64 dims: [ -1, -1 ] }},
-  {{ name: "state" data_type: TYPE_FP32 dims: [ -1, {size} ] }}
-]
-output [
-  {{ name: "logits" data_type: TYPE_FP32 dims: [ -1, -1, {num_words} ] }},
-  {{ name: "next_state" data_type: TYPE_FP32 dims: [ -1, {size} ] }},
-  {{ name: "states" data_type: TYPE_FP32 dims: [ -1, -1, {size} ] }}
-]
 """
+
+_Tensors = Mapping[str, tuple[str, Sequence[int]]]
+"""What a graph takes or gives: Triton's name of the type, and of each axis its size, or -1."""
 
 
 def inference_service(info: ModelInfo, storage_uri: str) -> str:
@@ -66,19 +71,59 @@ def inference_service(info: ModelInfo, storage_uri: str) -> str:
         "metadata": {"name": _service_name(info.name)},
         "spec": {"predictor": {"model": model}},
     }
-    return _HEAD.format(name=info.name) + yaml.safe_dump(service, sort_keys=False, width=1000)
+    names = (graph_folder(info.name, graph) for graph in info.inputs.graphs)
+    addresses = " and ".join(f"/v2/models/{name}/infer" for name in names)
+    return _HEAD.format(addresses=addresses) + yaml.safe_dump(service, sort_keys=False, width=1000)
 
 
-def triton_config(info: ModelInfo) -> str:
-    """Return what Triton would not find out from the network, or take for something else."""
-    if isinstance(info.inputs, ImageInputs):
-        return f"# All else Triton finds in the network.\nmax_batch_size: {MAX_BATCH}\n"
-    return _TEXTS.format(size=info.inputs.state_size, num_words=len(info.labels))
+def triton_configs(info: ModelInfo) -> dict[str, str]:
+    """Return what Triton would not find out from the networks, or take for something else.
+
+    By where it looks for that: beside each of them.
+    """
+    inputs, num_labels = info.inputs, len(info.labels)
+    if isinstance(inputs, ImageInputs):
+        told = {ONLY: f"# All else Triton finds in the network.\nmax_batch_size: {MAX_BATCH}\n"}
+    elif isinstance(inputs, TextInputs):
+        told = {ONLY: _of_texts(inputs.state_size, num_labels)}
+    else:
+        told = _of_translations(inputs, num_labels)
+    return {f"{graph_folder(info.name, graph)}/config.pbtxt": text for graph, text in told.items()}
 
 
-def triton_config_file(name: str) -> str:
-    """Return where `triton_config` lies in a model of this name."""
-    return f"{name}/config.pbtxt"
+def _of_texts(size: int, num_words: int) -> str:
+    return _unbatched(
+        {"words": (_INT64, [-1, -1]), "state": (_FP32, [-1, size])},
+        {
+            "logits": (_FP32, [-1, -1, num_words]),
+            "next_state": (_FP32, [-1, size]),
+            "states": (_FP32, [-1, -1, size]),
+        },
+    )
+
+
+def _of_translations(inputs: TranslationInputs, num_subwords: int) -> dict[str, str]:
+    size, values = inputs.state_size, (_FP32, [-1, inputs.hidden])
+    return {
+        ENCODER: _unbatched({"source": (_INT64, [-1])}, {"values": values}),
+        DECODER: _unbatched(
+            {"last": (_INT64, [-1]), "state": (_FP32, [-1, size]), "values": values},
+            {"logits": (_FP32, [-1, num_subwords]), "next_state": (_FP32, [-1, size])},
+        ),
+    }
+
+
+def _unbatched(inputs: _Tensors, outputs: _Tensors) -> str:
+    """Return what Triton has to know of a network of which no axis is that of a batch."""
+    return "".join([_UNBATCHED, *_listed("input", inputs), *_listed("output", outputs)])
+
+
+def _listed(what: str, tensors: _Tensors) -> Iterator[str]:
+    rows = [
+        f'  {{ name: "{name}" data_type: {kind} dims: [ {", ".join(map(str, dims))} ] }}'
+        for name, (kind, dims) in tensors.items()
+    ]
+    yield f"{what} [\n" + ",\n".join(rows) + "\n]\n"
 
 
 def _service_name(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +14,7 @@ from nas_lib.errors import NasError
 from nas_lib.export.card import card, labels, metrics
 from nas_lib.export.children import exporter_of, opened, task_of
 from nas_lib.export.exporter import OPSET, Exporter
-from nas_lib.export.kserve import triton_config, triton_config_file
+from nas_lib.export.kserve import triton_configs
 from nas_lib.export.speed import settle_speed
 from nas_lib.models.info import (
     CARD,
@@ -27,7 +28,6 @@ from nas_lib.models.info import (
     Origin,
     Score,
     Training,
-    onnx_file,
     pack_info,
 )
 from nas_lib.models.stored import StoredModel
@@ -74,10 +74,11 @@ def make_model(store: SearchStore, candidate: Candidate) -> ModelInfo:
     if found is not None:
         return found.info
     exporter = exporter_of(candidate.search, candidate.child)
-    graph = exporter.graph()
-    info = _info(candidate, exporter, graph)
+    graphs = exporter.graphs()
+    info = _info(candidate, exporter, graphs)
     weights = candidate.search.store.objects.get(layout.child_weights(candidate.child))
-    files = {onnx_file(info.name): graph, WEIGHTS: weights, **_told(info)}
+    networks = {path: graphs[graph] for graph, path in info.onnx.items()}
+    files = {**networks, WEIGHTS: weights, **exporter.files(), **_told(info)}
     info = replace(info, files={path: BlobInfo.of(data) for path, data in sorted(files.items())})
     return _store(store, info, files)
 
@@ -101,14 +102,14 @@ def _told(info: ModelInfo) -> dict[str, bytes]:
         LABELS: labels(info),
         METRICS: metrics(info),
         CARD: card(info),
-        triton_config_file(info.name): triton_config(info).encode(),
+        **{path: text.encode() for path, text in triton_configs(info).items()},
     }
 
 
-def _info(candidate: Candidate, exporter: Exporter[Any], graph: bytes) -> ModelInfo:
+def _info(candidate: Candidate, exporter: Exporter[Any], graphs: Mapping[str, bytes]) -> ModelInfo:
     """Return all that is known of a model but its files."""
     search, child = candidate.search, candidate.child
-    parity = exporter.parity(opened(graph, threads=num_cpus()))
+    parity = exporter.parity(opened(graphs, threads=num_cpus()))
     wrong = exporter.misfit(parity)
     if wrong:
         raise NasError(f"{child} in {search.uri} is not exported: {wrong}")
@@ -128,7 +129,7 @@ def _info(candidate: Candidate, exporter: Exporter[Any], graph: bytes) -> ModelI
         validation=_score(task.measure, result.score, manifest.num_valid),
         test=None if reading is None else _score(task.measure, reading.score, reading.num_examples),
         parity=parity,
-        speed=settle_speed(search, child, exporter, graph),
+        speed=settle_speed(search, child, exporter, graphs),
         files={},
         versions=_versions(),
         created_s=time.time(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 from nas_lib.export.children import exporter_of, opened
 from nas_lib.export.exporter import Exporter
-from nas_lib.models.graph import Arrays, Graph
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import Speed
 from nas_lib.store import layout
@@ -36,13 +36,15 @@ def measure_speed(search: OpenSearch, child: str) -> Speed:
     if found is not None:
         return found
     exporter = exporter_of(search, child)
-    return settle_speed(search, child, exporter, exporter.graph())
+    return settle_speed(search, child, exporter, exporter.graphs())
 
 
-def settle_speed(search: OpenSearch, child: str, exporter: Exporter[Any], graph: bytes) -> Speed:
-    """Return how fast this graph of a child's network is, or what somebody measured before."""
-    inputs, num_examples = exporter.example()
-    seconds = seconds_of(opened(graph), inputs)
+def settle_speed(
+    search: OpenSearch, child: str, exporter: Exporter[Any], graphs: Mapping[str, bytes]
+) -> Speed:
+    """Return how fast these graphs of a child's network are, or what somebody measured before."""
+    run, num_examples = exporter.timed(opened(graphs))
+    seconds = seconds_of(run)
     speed = Speed(
         child,
         1000 * median(seconds) / num_examples,
@@ -54,17 +56,17 @@ def settle_speed(search: OpenSearch, child: str, exporter: Exporter[Any], graph:
     return search.store.settle(layout.child_speed(child), speed)
 
 
-def seconds_of(graph: Graph, inputs: Arrays) -> list[float]:
+def seconds_of(run: Callable[[], object]) -> list[float]:
     """Return how long each of some runs takes, after some that do not count.
 
     They take a second together, where that is neither too few of them nor too many.
     """
     for _ in range(_WARM_UP):
-        graph.run(inputs)
+        run()
     found: list[float] = []
     while len(found) < _AT_LEAST or (sum(found) < _SECONDS and len(found) < _AT_MOST):
         began_s = time.perf_counter()
-        graph.run(inputs)
+        run()
         found.append(time.perf_counter() - began_s)
     return found
 

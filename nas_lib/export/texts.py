@@ -10,8 +10,8 @@ vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import cast
 
 import onnx
@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from nas_lib.export.exporter import Exporter, difference, too_different
 from nas_lib.export.graphs import FLOAT, INT64, constant, node, packed, traced, value
-from nas_lib.models.graph import Arrays, Graph
-from nas_lib.models.info import Parity, TextInputs
+from nas_lib.models.graph import Arrays, Graph, Graphs
+from nas_lib.models.info import ONLY, Parity, TextInputs
 from nas_lib.networks import LanguageModel
 from nas_lib.tasks.text.batches import check_text, evaluation_text_batches, load_text
 from nas_lib.tasks.text.preparation import TextManifest
@@ -59,7 +59,7 @@ class TextExporter(Exporter[TextManifest]):
     def _model(self) -> LanguageModel:
         return cast(LanguageModel, self._network)
 
-    def graph(self) -> bytes:
+    def graphs(self) -> dict[str, bytes]:
         """Return the model of one word in a Scan, and the softmax's product behind it."""
         size = self.inputs.state_size
         num_words, hidden = self._model.softmax_VH.shape
@@ -94,7 +94,7 @@ class TextExporter(Exporter[TextManifest]):
                 constant("vocabulary", [num_words]),
             ],
         )
-        return packed(graph, name=self.name, task="text", labels=self.labels)
+        return {ONLY: packed(graph, name=self.name, task="text", labels=self.labels)}
 
     @property
     def _softmax(self) -> str:
@@ -108,10 +108,10 @@ class TextExporter(Exporter[TextManifest]):
         if all(each.name != softmax for each in word.initializer):
             yield constant(softmax, self._model.softmax_VH.detach().numpy())
 
-    def parity(self, graph: Graph) -> Parity:
+    def parity(self, graphs: Graphs) -> Parity:
         """Measure it on the beginning of the validation text, in columns as it is judged by."""
         largest, loss, num_rows = 0.0, 0.0, 0
-        for logits_TBV, wanted_TBV, targets_TB in self._both(graph):
+        for logits_TBV, wanted_TBV, targets_TB in self._both(graphs[ONLY]):
             largest = max(largest, difference(logits_TBV.numpy(), wanted_TBV.numpy()))
             loss += (
                 len(targets_TB)
@@ -138,10 +138,11 @@ class TextExporter(Exporter[TextManifest]):
             f"by {1 - parity.agreement:.2g}"
         )
 
-    def example(self) -> tuple[Arrays, int]:
+    def timed(self, graphs: Graphs) -> tuple[Callable[[], object], int]:
         """Return one piece of the text."""
         words_TB = self._valid[: self.inputs.bptt, None].long().numpy()
-        return {"words": words_TB, "state": self._model.initial_state(1).numpy()}, len(words_TB)
+        inputs = {"words": words_TB, "state": self._model.initial_state(1).numpy()}
+        return partial(graphs[ONLY].run, inputs), len(words_TB)
 
     @cached_property
     def _valid(self) -> Tensor:

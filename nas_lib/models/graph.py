@@ -125,6 +125,10 @@ class Graph:
             ) from err
 
 
+Graphs = Mapping[str, Graph]
+"""Those of a model, by their names."""
+
+
 def import_onnxruntime() -> Any:
     """Return onnxruntime, which tells nobody of the models that are used.
 

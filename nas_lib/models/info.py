@@ -6,6 +6,7 @@ every record is. A model is laid out like this, in a folder or below `models/<id
     model.json            written last: a model without it is not there
     <name>/1/model.onnx   as Triton and KServe want it; see `ImageInputs` and `TextInputs`
     <name>/config.pbtxt   what Triton would not find out from the network
+    <name>-<graph>/...    likewise of each graph, where a model has several: `TranslationInputs`
     weights.safetensors   the state dict, as a child's weights are stored
     labels.txt            classes, words or characters, one a line
     metrics.json          what was measured
@@ -18,7 +19,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -39,15 +40,24 @@ WEIGHTS = "weights.safetensors"
 LABELS = "labels.txt"
 METRICS = "metrics.json"
 CARD = "README.md"
-
+SUBWORDS = "subwords.model"
+ONLY: Final = ""
+"""The name of a graph that is the only one of its model."""
+ENCODER: Final = "encoder"
+DECODER: Final = "decoder"
 
 RelativePath = Annotated[str, Field(max_length=200, pattern=r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$")]
 """Of a file in a model; none leads out of it."""
 
 
-def onnx_file(name: str) -> str:
-    """Return where the network lies in a model of this name."""
-    return f"{name}/1/model.onnx"
+def graph_folder(name: str, graph: str = ONLY) -> str:
+    """Return where a graph lies in a model of this name: the folder that Triton calls it by."""
+    return "-".join(filter(None, (name, graph)))
+
+
+def onnx_file(name: str, graph: str = ONLY) -> str:
+    """Return where the network of a graph lies in a model of this name."""
+    return f"{graph_folder(name, graph)}/1/model.onnx"
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -67,6 +77,8 @@ class ImageInputs:
         background: Seen through what is transparent; None where the data were no picture files.
         range_32: Of pictures of 32 bits, what becomes 0 to 255; None where the data had none.
     """
+
+    graphs: ClassVar[tuple[str, ...]] = (ONLY,)
 
     height: Side
     width: Side
@@ -98,6 +110,8 @@ class TextInputs:
         level: What these are.
     """
 
+    graphs: ClassVar[tuple[str, ...]] = (ONLY,)
+
     bptt: Annotated[int, Field(ge=1)]
     state_size: Annotated[int, Field(ge=1)]
     unknown: Count
@@ -105,6 +119,41 @@ class TextInputs:
     words: Literal["pydoc_topics", "text_files"]
     level: TextLevel = "words"
     kind: Literal["text"] = "text"
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class TranslationInputs:
+    """Sentences, one at a time, as numbers of subwords: `subwords.model` has them.
+
+    The graph `encoder` takes `source` (int64 `[T]`), the sentence with its end, and gives `values`
+    `[T, H]`. The graph `decoder` is one step: it takes of K beginnings of a translation `last`
+    (int64 `[K]`), the subword that each ends with, at first that of the beginning; `state`
+    `[K, S]`, at first zeros; and `values`. It gives `logits` `[K, V]` of the next subword, and
+    `next_state` `[K, S]`.
+
+    Attributes:
+        hidden: Numbers of a value, H.
+        state_size: Numbers of a state, S.
+        begin: The number of the subword before a translation.
+        end: Of that behind a sentence, and behind its translation.
+        max_length: Subwords of the longest sentence that it was trained on, its end among them.
+        beam: Hypotheses that a translation is chosen from.
+        length_penalty: By which they are judged, see `nas_lib.beam_search`.
+    """
+
+    graphs: ClassVar[tuple[str, ...]] = (ENCODER, DECODER)
+
+    hidden: Annotated[int, Field(ge=1)]
+    state_size: Annotated[int, Field(ge=1)]
+    begin: Count
+    end: Count
+    max_length: Annotated[int, Field(ge=1)]
+    beam: Annotated[int, Field(ge=1, le=100)]
+    length_penalty: Annotated[float, Field(ge=0)]
+    kind: Literal["translation"] = "translation"
+
+
+Inputs = ImageInputs | TextInputs | TranslationInputs
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -242,7 +291,7 @@ class ModelInfo:
 
     id: str
     name: Name
-    inputs: Annotated[ImageInputs | TextInputs, Field(discriminator="kind")]
+    inputs: Annotated[Inputs, Field(discriminator="kind")]
     labels: tuple[str, ...]
     origin: Origin
     training: Training
@@ -262,9 +311,9 @@ class ModelInfo:
         return f"ModelInfo({self.id}, {self.inputs.kind}, {self.origin.architecture!r})"
 
     @property
-    def onnx(self) -> str:
-        """Where the network lies in the model."""
-        return onnx_file(self.name)
+    def onnx(self) -> dict[str, str]:
+        """Where its networks lie in the model, by the names of the graphs."""
+        return {graph: onnx_file(self.name, graph) for graph in self.inputs.graphs}
 
 
 _ADAPTER = TypeAdapter(ModelInfo)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from nas_lib.models.graph import Graph
-from nas_lib.models.info import ModelInfo
+from nas_lib.models.graph import Graph, Graphs
+from nas_lib.models.info import ONLY, ModelInfo
 from nas_lib.models.stored import StoredModel
 
 
@@ -38,13 +38,24 @@ class Model:
         """Names of the classes, or the words of the vocabulary, in the order of the outputs."""
         return self.info.labels
 
-    @cached_property
+    @property
     def graph(self) -> Graph:
-        """The network.
+        """The network, of a model that has one; raises as `graphs` does."""
+        return self.graphs[ONLY]
+
+    @cached_property
+    def graphs(self) -> Graphs:
+        """The networks by their names.
 
         Raises:
             ConfigError: There is no onnxruntime.
-            CorruptStateError: It is damaged.
+            CorruptStateError: One is damaged.
         """
-        data = self._stored.read(self.info.onnx)
-        return Graph(data, where=self._stored.place_of(self.info.onnx), threads=self._threads)
+        return {
+            name: Graph(
+                self._stored.read(path),
+                where=self._stored.place_of(path),
+                threads=self._threads,
+            )
+            for name, path in self.info.onnx.items()
+        }

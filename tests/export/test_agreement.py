@@ -35,7 +35,7 @@ SIDE = 8
 def handed_on(exporter: Exporter[Any], place: Path) -> Any:
     """Write a model as `nas export` does, and open it."""
     info = replace(model_info(exporter.inputs), name="toy", labels=tuple(exporter.labels))
-    write_model(str(place), "", info, exporter.graph())
+    write_model(str(place), "", info, exporter.graphs())
     return open_model(str(place))
 
 

@@ -30,6 +30,7 @@ from nas_lib.config import (
 )
 from nas_lib.export.children import opened
 from nas_lib.models import TextModel, open_model
+from nas_lib.models.info import ONLY
 from nas_lib.spaces import (
     REFERENCES,
     ImageReferencesConfig,
@@ -100,7 +101,7 @@ def test_no_space_is_forgotten() -> None:
 @pytest.mark.parametrize("name", IMAGES)
 def test_a_graph_of_images_gives_the_logits_of_torch(name: str, tmp_path: Path) -> None:
     exporter = image_exporter(tmp_path, some_plan(IMAGES[name]), shape=SHAPES.get(name, (3, 8, 8)))
-    graph = opened(exporter.graph())
+    graph = opened(exporter.graphs())[ONLY]
 
     for num in (1, 5):
         images_NHWC = exporter._valid[:num]
@@ -120,7 +121,7 @@ def test_a_graph_of_strided_operations_pads_as_torch_does(
     )
     exporter = image_exporter(tmp_path, plan, shape=(3, *size))
 
-    found = opened(exporter.graph()).run({"images": exporter._valid[:2]})["logits"]
+    found = opened(exporter.graphs())[ONLY].run({"images": exporter._valid[:2]})["logits"]
 
     assert np.abs(found - exporter._logits(exporter._valid[:2])).max() < 1e-4
 
@@ -133,7 +134,7 @@ def test_a_graph_of_text_gives_the_logits_and_states_of_torch(
 ) -> None:
     config = TEXTS[name]
     exporter = text_exporter(tmp_path, some_plan(config), config, tied=tied)
-    graph, model = opened(exporter.graph()), exporter._model
+    graph, model = opened(exporter.graphs())[ONLY], exporter._model
     words_TB = torch.arange(6).view(3, 2)
     state_BS = torch.rand(2, exporter.inputs.state_size)
 
@@ -146,7 +147,7 @@ def test_a_graph_of_text_gives_the_logits_and_states_of_torch(
     np.testing.assert_allclose(found["next_state"], next_BS, atol=1e-5)
     np.testing.assert_array_equal(found["states"][-1], found["next_state"])
     assert found["states"].shape == (3, 2, exporter.inputs.state_size)
-    assert exporter.misfit(exporter.parity(graph)) == ""
+    assert exporter.misfit(exporter.parity({ONLY: graph})) == ""
 
 
 @pytest.mark.parametrize("name", ["trees", "known: lstm, two layers"])
@@ -154,7 +155,7 @@ def test_a_model_of_several_layers_predicts_as_torch_does(name: str, tmp_path: P
     config = TEXTS[name]
     exporter = text_exporter(tmp_path, some_plan(config), config, tied=False)
     info = replace(model_info(exporter.inputs), labels=tuple(exporter.labels))
-    write_model(str(tmp_path / "model"), "", info, exporter.graph())
+    write_model(str(tmp_path / "model"), "", info, exporter.graphs())
     text = "c d e h f g c f\n" * 30  # ten columns of three pieces
 
     found = open_model(str(tmp_path / "model"), threads=1)

@@ -17,7 +17,7 @@ from nas_lib.export.children import opened
 from nas_lib.export.exporter import OPSET, difference
 from nas_lib.export.images import ImageExporter
 from nas_lib.models.graph import Graph
-from nas_lib.models.info import ImageInputs, Parity
+from nas_lib.models.info import ONLY, ImageInputs, Parity
 
 SIZE = 8, 10
 
@@ -29,12 +29,12 @@ def exporter(tmp_path_factory: pytest.TempPathFactory) -> ImageExporter:
 
 @pytest.fixture(scope="module")
 def data(exporter: ImageExporter) -> bytes:
-    return exporter.graph()
+    return exporter.graphs()[ONLY]
 
 
 @pytest.fixture(scope="module")
 def graph(data: bytes) -> Graph:
-    return opened(data)
+    return opened({ONLY: data})[ONLY]
 
 
 @pytest.mark.parametrize("size", [(8, 10), (31, 17), (5, 40), (3, 3), (200, 90)])
@@ -82,16 +82,16 @@ def test_a_graph_has_its_weights_in_it_and_says_what_its_outputs_mean(data: byte
 
 
 def test_the_same_network_gives_the_same_bytes(exporter: ImageExporter, data: bytes) -> None:
-    assert exporter.graph() == data
+    assert exporter.graphs()[ONLY] == data
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_numbers_in_floating_point_are_taken_as_they_are(tmp_path: Path, channels: int) -> None:
     exporter = image_exporter(tmp_path, PLAN, shape=(channels, 6, 6), dtype="float32")
-    graph = opened(exporter.graph())
+    graph = opened(exporter.graphs())[ONLY]
 
     assert str(graph.inputs[0]) == f"float32 [any, any, any, {channels}]"
-    parity = exporter.parity(graph)
+    parity = exporter.parity({ONLY: graph})
     assert exporter.misfit(parity) == ""
     assert exporter.inputs == ImageInputs(
         6, 6, channels, "float32", (0.4,) * channels, (0.2,) * channels
@@ -104,7 +104,7 @@ def test_numbers_in_floating_point_are_taken_as_they_are(tmp_path: Path, channel
 def test_parity_is_measured_on_validation_images_and_enlarged_ones(
     graph: Graph, exporter: ImageExporter
 ) -> None:
-    parity = exporter.parity(graph)
+    parity = exporter.parity({ONLY: graph})
 
     assert parity.num_examples == 400
     assert parity.compared.startswith(f"logits of {NUM_VALID} validation images; labels of 400 ")
@@ -118,7 +118,7 @@ def test_a_graph_of_another_network_is_noticed(exporter: ImageExporter, tmp_path
     for parameter in other._network.parameters():
         parameter.data += 0.01
 
-    parity = exporter.parity(opened(other.graph()))
+    parity = exporter.parity(opened(other.graphs()))
 
     assert exporter.misfit(parity).startswith("logits of the graph and of torch should differ by ")
 
@@ -128,7 +128,7 @@ def test_large_logits_agree_as_well_as_their_numbers_can(tmp_path: Path) -> None
     for parameter in list(exporter._network.parameters())[-2:]:
         parameter.data *= 1e5  # 1e5 +- 1e-2 are neighbours in 32 bits
 
-    parity = exporter.parity(opened(exporter.graph()))
+    parity = exporter.parity(opened(exporter.graphs()))
 
     assert abs(exporter._logits(exporter._valid)).max() > 1e4
     assert exporter.misfit(parity) == ""

@@ -14,7 +14,7 @@ from model_infos import IMAGES, model_info
 from toy_models import word_model
 
 from nas_lib.errors import ConfigError
-from nas_lib.export.kserve import inference_service, triton_config
+from nas_lib.export.kserve import inference_service, triton_configs
 from nas_lib.models import open_model
 
 _SCHEMA = yaml.safe_load(
@@ -98,14 +98,14 @@ def parsed(config: str) -> Any:
 
 
 def test_triton_takes_more_images_at_once_than_it_would_by_itself() -> None:
-    assert parsed(triton_config(model_info(IMAGES))).max_batch_size == 256
+    assert parsed(triton_configs(model_info(IMAGES))["digits/config.pbtxt"]).max_batch_size == 256
 
 
 def test_of_texts_triton_is_told_all_that_the_network_takes_and_gives(tmp_path: Path) -> None:
     info = word_model(tmp_path)
     graph = open_model(str(tmp_path), threads=1).graph
 
-    config = parsed(triton_config(info))
+    config = parsed(triton_configs(info)["words/config.pbtxt"])
 
     assert config.max_batch_size == 0  # so that the first axis is none of batches
     types = config.DESCRIPTOR.file.enum_types_by_name["DataType"].values_by_number

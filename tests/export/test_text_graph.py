@@ -12,7 +12,7 @@ from toy_text import TEXT_PLAN, TEXT_SPACE
 from nas_lib.export.children import opened
 from nas_lib.export.texts import TextExporter
 from nas_lib.models.graph import Graph
-from nas_lib.models.info import Parity
+from nas_lib.models.info import ONLY, Parity
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def exporter(tmp_path_factory: pytest.TempPathFactory) -> TextExporter:
 
 @pytest.fixture(scope="module")
 def graph(exporter: TextExporter) -> Graph:
-    return opened(exporter.graph())
+    return opened(exporter.graphs())[ONLY]
 
 
 def test_a_text_may_be_read_in_pieces_of_any_length(graph: Graph) -> None:
@@ -42,17 +42,17 @@ def test_a_text_may_be_read_in_pieces_of_any_length(graph: Graph) -> None:
 def test_a_graph_is_no_larger_for_a_longer_piece(exporter: TextExporter, tmp_path: Path) -> None:
     num_bytes = sum(each.numel() * 4 for each in exporter._model.parameters())
 
-    assert len(exporter.graph()) < num_bytes + 12_000  # 3 nodes, and the labels
+    assert len(exporter.graphs()[ONLY]) < num_bytes + 12_000  # 3 nodes, and the labels
 
 
 def test_embeddings_are_there_once_for_words_and_softmax(exporter: TextExporter) -> None:
     embedding = exporter._model.embedding.detach().numpy().tobytes()
 
-    assert exporter.graph().count(embedding) == 1
+    assert exporter.graphs()[ONLY].count(embedding) == 1
 
 
 def test_parity_is_that_of_logits_and_perplexity(exporter: TextExporter, graph: Graph) -> None:
-    parity = exporter.parity(graph)
+    parity = exporter.parity({ONLY: graph})
 
     assert parity.num_examples == 210  # all but the first of 211
     assert parity.max_difference < 1e-5

@@ -11,7 +11,7 @@ from toy_models import COLOURS, colour_model, word_model, write_model
 from nas_lib.architecture import Architecture
 from nas_lib.errors import ConfigError, CorruptStateError, DataError
 from nas_lib.models import ImageModel, TextModel, open_model
-from nas_lib.models.info import INFO, onnx_file
+from nas_lib.models.info import INFO, ONLY, onnx_file
 from nas_lib.models.stored import StoredModel
 from nas_lib.store import layout
 from nas_lib.store.open import open_store
@@ -157,7 +157,7 @@ def test_a_network_that_is_missing_is_told(tmp_path: Path) -> None:
 
 def test_what_onnxruntime_cannot_load_is_one_sentence(tmp_path: Path) -> None:
     info = colour_model(tmp_path)
-    write_model(str(tmp_path), "", info, b"no graph at all")
+    write_model(str(tmp_path), "", info, {ONLY: b"no graph at all"})
 
     with pytest.raises(CorruptStateError, match=r"onnxruntime [\d.]+ cannot load this network: ."):
         open_model(str(tmp_path)).graph  # noqa: B018

@@ -6,9 +6,11 @@ state, V words of the vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from model_infos import IMAGES, TEXT, model_info
 from onnx import TensorProto, helper, numpy_helper
 
 from nas_lib.data import BlobInfo
-from nas_lib.models.info import INFO, ImageInputs, ModelInfo, TextInputs, onnx_file, pack_info
+from nas_lib.models.info import INFO, ONLY, ImageInputs, ModelInfo, TextInputs, pack_info
 from nas_lib.store.open import open_store
 
 COLOURS = ("red", "green", "blue")
@@ -108,22 +110,30 @@ def colour_model(place: Path | str, folder: str = "", **changes: Any) -> ModelIn
     """
     inputs: ImageInputs = changes.pop("inputs", COLOUR_INPUTS)
     info = replace(model_info(inputs), **{"name": "colours", "labels": COLOURS, **changes})
-    return write_model(str(place), folder, info, colour_graph(inputs.dtype))
+    return write_model(str(place), folder, info, {ONLY: colour_graph(inputs.dtype)})
 
 
 def word_model(place: Path | str, folder: str = "", **changes: Any) -> ModelInfo:
     """Write the model of words to a place, likewise."""
     inputs: TextInputs = changes.pop("inputs", WORD_INPUTS)
     info = replace(model_info(inputs), **{"name": "words", "labels": WORDS, **changes})
-    return write_model(str(place), folder, info, word_graph())
+    return write_model(str(place), folder, info, {ONLY: word_graph()})
 
 
-def write_model(place: str, folder: str, info: ModelInfo, graph: bytes) -> ModelInfo:
-    """Write a model with this graph to a place; return what is known of it."""
-    info = replace(info, files={onnx_file(info.name): BlobInfo.of(graph)})
+def write_model(
+    place: str,
+    folder: str,
+    info: ModelInfo,
+    graphs: Mapping[str, bytes],
+    others: Mapping[str, bytes] = MappingProxyType({}),
+) -> ModelInfo:
+    """Write a model with these graphs and other files to a place; return what is known of it."""
+    files = {**{path: graphs[name] for name, path in info.onnx.items()}, **others}
+    info = replace(info, files={path: BlobInfo.of(data) for path, data in files.items()})
     store = open_store(place)
     prefix = f"{folder}/" if folder else ""
-    store.replace(f"{prefix}{info.onnx}", graph)
+    for path, data in files.items():
+        store.replace(f"{prefix}{path}", data)
     store.replace(f"{prefix}{INFO}", pack_info(info))
     return info
 
