@@ -66,9 +66,9 @@ class Translator(nn.Module):
     """An encoder-decoder of one cell.
 
     One matrix `[V, H]` embeds the subwords of both languages, and is the softmax's, too.
-    What `encode` and `step` do around their layers can be traced, for sentences of any length: it is
-    tensor operations alone, and no number is taken out of a tensor. Each layer is a submodule, and
-    is called as one, with a sequence and a state before it.
+    What `encode` and `step` do around their layers can be traced, for sentences of any length: it
+    is tensor operations alone, and no number is taken out of a tensor. Each layer is a submodule,
+    and is called as one, with a sequence and a state before it.
     """
 
     def __init__(
