@@ -7,8 +7,9 @@ What torch's operations one after another lose is memory traffic and small produ
 - the backward pass puts gradients in the place of what it needed last, and multiplies once for each
   weight: what fed it at all words, by the gradients of all words.
 
-Letters: T words of a piece, B pieces side by side, H units; G = 2 H: what a weight gives, left h
-and right c, which the function and the sigmoid turn into the proposal and the gate.
+Letters: T words of a piece, B pieces side by side, I values of an input, H units; G = 2 H: what a
+weight gives, left h and right c, which the function and the sigmoid turn into the proposal and the
+gate.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ _IN_PLACE: dict[RnnFunction, Callable[[Tensor], object]] = {
 def fused_outputs(
     plan: RnnPlan,
     weights: Sequence[Tensor],
-    x_TBH: Tensor,
+    x_TBI: Tensor,
     state_BH: Tensor,
     keep_BH: Tensor | None,
 ) -> Tensor:
     """Return the state after each word, `[T, B, H]`; arguments as `Cell` has them."""
     if torch.is_grad_enabled():
         outputs_TBH: Tensor = _Fused.apply(  # type: ignore[no-untyped-call]
-            plan, keep_BH, x_TBH, state_BH, *weights
+            plan, keep_BH, x_TBI, state_BH, *weights
         )
         return outputs_TBH
-    return _Pass(plan, weights, x_TBH, state_BH, keep_BH, remembers=False).forward()
+    return _Pass(plan, weights, x_TBI, state_BH, keep_BH, remembers=False).forward()
 
 
 class _Fused(torch.autograd.Function):
@@ -54,34 +55,34 @@ class _Fused(torch.autograd.Function):
         ctx: Any,
         plan: RnnPlan,
         keep_BH: Tensor | None,
-        x_TBH: Tensor,
+        x_TBI: Tensor,
         state_BH: Tensor,
         *weights: Tensor,
     ) -> Tensor:
-        ctx.done = _Pass(plan, weights, x_TBH, state_BH, keep_BH, remembers=True)
-        ctx.save_for_backward(x_TBH, *weights)  # where torch sees that none was changed since
+        ctx.done = _Pass(plan, weights, x_TBI, state_BH, keep_BH, remembers=True)
+        ctx.save_for_backward(x_TBI, *weights)  # where torch sees that none was changed since
         outputs_TBH: Tensor = ctx.done.forward()
         return outputs_TBH
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_TBH: Tensor) -> tuple[Tensor | None, ...]:
-        x_TBH, first_weight, *_ = ctx.saved_tensors
+        x_TBI, first_weight, *_ = ctx.saved_tensors
         done: _Pass | None = ctx.done
         if done is None:
             raise RuntimeError("a recurrent cell goes backward once: its gates are gradients now")
         ctx.done = None
         grad_state_BH = done.backward(grad_TBH)
         # [T x B, G]: gradients of what the products gave, all words at once
-        hidden = x_TBH.shape[2]
+        inputs = x_TBI.shape[2]
         gates = flat(done.nodes[0].gates_TBG)
-        grad_x_TBH = (gates @ first_weight[:hidden].t()).view_as(x_TBH)
+        grad_x_TBI = (gates @ first_weight[:inputs].t()).view_as(x_TBI)
         # of weights: [H, T x B] times [T x B, G]; node 0's has its rows of words, then of the state
         from_x, from_state, *others = [
             flat(fed_TBH).t() @ flat(node.gates_TBG)
-            for fed_TBH, node in [(x_TBH, done.nodes[0]), *((n.fed_TBH, n) for n in done.nodes)]
+            for fed_TBH, node in [(x_TBI, done.nodes[0]), *((n.fed_TBH, n) for n in done.nodes)]
         ]
-        return None, None, grad_x_TBH, grad_state_BH, torch.cat([from_x, from_state]), *others
+        return None, None, grad_x_TBI, grad_state_BH, torch.cat([from_x, from_state]), *others
 
 
 class _Pass:
@@ -95,31 +96,31 @@ class _Pass:
         self,
         plan: RnnPlan,
         weights: Sequence[Tensor],
-        x_TBH: Tensor,
+        x_TBI: Tensor,
         state_BH: Tensor,
         keep_BH: Tensor | None,
         *,
         remembers: bool,
     ) -> None:
-        num_words, columns, hidden = x_TBH.shape
+        (num_words, columns, inputs), hidden = x_TBI.shape, state_BH.shape[1]
         kept = num_words if remembers else 1
         self._plan = plan
         # What node 0 takes at a word is the output at the last one: views of one tensor.
-        self._all_TBH = x_TBH.new_empty(num_words + 1, columns, hidden)  # and the one before
+        self._all_TBH = x_TBI.new_empty(num_words + 1, columns, hidden)  # and the one before
         self._all_TBH[0] = state_BH
-        # [T x B, H] times [H, G], the upper half of node 0's weight
-        from_words_TBG = (flat(x_TBH) @ weights[0][:hidden]).view(num_words, columns, 2 * hidden)
+        # [T x B, I] times [I, G], the upper rows of node 0's weight
+        from_words_TBG = (flat(x_TBI) @ weights[0][:inputs]).view(num_words, columns, 2 * hidden)
         self.nodes: list[_Node] = []
         fed: dict[int | None, Tensor] = {}  # after dropout, by node that is taken
-        for node, weight in zip(plan.nodes, [weights[0][hidden:], *weights[1:]], strict=True):
+        for node, weight in zip(plan.nodes, [weights[0][inputs:], *weights[1:]], strict=True):
             taken_TBH, gates_TBG = self._all_TBH[:-1], from_words_TBG
             if node.previous is not None:
                 taken_TBH = self.nodes[node.previous].states_TBH
-                gates_TBG = x_TBH.new_empty(kept, columns, 2 * hidden)
+                gates_TBG = x_TBI.new_empty(kept, columns, 2 * hidden)
             drops_out = keep_BH is not None and node.previous not in fed  # else it is done already
             if drops_out:
                 # Nodes that take the same one share what is left of it after dropout.
-                fed[node.previous] = x_TBH.new_empty(kept, columns, hidden)
+                fed[node.previous] = x_TBI.new_empty(kept, columns, hidden)
             self.nodes.append(
                 _Node(
                     node,
@@ -129,7 +130,7 @@ class _Pass:
                     taken_TBH=taken_TBH,
                     fed_TBH=fed.get(node.previous, taken_TBH),
                     gates_TBG=gates_TBG,
-                    states_TBH=x_TBH.new_empty(kept, columns, hidden),
+                    states_TBH=x_TBI.new_empty(kept, columns, hidden),
                     num_words=num_words,
                 )
             )

@@ -160,7 +160,7 @@ class CellModel(LanguageModel):
     def __init__(self, plan: RnnPlan, *, num_words: int, training: TextTrainingConfig) -> None:
         super().__init__(hidden=plan.hidden, num_words=num_words, training=training)
         self.plan = plan
-        self.weights = initial_weights(plan, init_range=training.init_range)
+        self.weights = initial_weights(plan, plan.hidden, init_range=training.init_range)
 
     def forward(self, inputs_TB: Tensor, state_BS: Tensor) -> tuple[Tensor, Tensor]:
         """Return the state after each word, `[T, B, H]`, and after the last, `[B, H]`."""

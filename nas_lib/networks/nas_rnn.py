@@ -26,6 +26,7 @@ from nas_lib.networks.activations import ACTIVATIONS
 from nas_lib.networks.enas_rnn import uniform
 from nas_lib.networks.fused_tree import fused_outputs
 from nas_lib.networks.language_model import LanguageModel
+from nas_lib.networks.recurrent import RecurrentLayer
 from nas_lib.spaces.nas_rnn import NasRnnPlan, Tree, TreeCombination, TreeNode
 
 State = tuple[Tensor, Tensor]
@@ -139,6 +140,22 @@ def next_state(
 
 def _applied(node: TreeNode, left: Tensor, right: Tensor) -> Tensor:
     return ACTIVATIONS[node.activation](_COMBINATIONS[node.combination](left, right))
+
+
+class NasRnnLayer(RecurrentLayer):
+    """A layer of one cell; its state is output and memory side by side."""
+
+    def __init__(self, plan: NasRnnPlan, inputs: int, *, init_range: float) -> None:
+        """Make a layer; see `RecurrentLayer`."""
+        super().__init__(plan, inputs, init_range=init_range)
+        self.hidden, self.state_size = plan.hidden, 2 * plan.hidden
+        self.cell = TreeLayer(plan.tree, inputs, plan.hidden, init_range=init_range)
+
+    def forward(self, x_TBI: Tensor, state_BS: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output after each step, and output and memory after the last."""
+        output_BH, memory_BH = torch.split(state_BS, self.hidden, dim=1)
+        outputs_TBH, state = self.cell(x_TBI, (output_BH, memory_BH))
+        return outputs_TBH, torch.cat(state, dim=1)
 
 
 class TreeModel(LanguageModel):

@@ -16,15 +16,17 @@ from nas_lib.spaces import Plan
 
 
 class CellPlan(Protocol):
-    """A plan whose networks have one recurrent cell.
+    """A plan whose networks have one recurrent cell."""
 
-    Attributes:
-        layer: `module:name` of the class of its layers, a `RecurrentLayer`.
-        hidden: Units of a layer.
-    """
+    @property
+    def layer(self) -> str:
+        """`module:name` of the class of its layers, a `RecurrentLayer`."""
+        ...
 
-    layer: str
-    hidden: int
+    @property
+    def hidden(self) -> int:
+        """Units of a layer."""
+        ...
 
 
 class RecurrentLayer(nn.Module, ABC):
@@ -69,8 +71,17 @@ def recurrent_layer(plan: Plan, inputs: int, *, init_range: float) -> RecurrentL
     Raises:
         ArchitectureError: Its networks have no recurrent cell.
     """
-    name = getattr(plan, "layer", None)
-    if name is None:
-        raise ArchitectureError(f"there is no recurrent cell in the plan {plan}")
-    layer: RecurrentLayer = imported(name)(cast(CellPlan, plan), inputs, init_range=init_range)
+    cell = cell_plan(plan)
+    layer: RecurrentLayer = imported(cell.layer)(cell, inputs, init_range=init_range)
     return layer
+
+
+def cell_plan(plan: Plan) -> CellPlan:
+    """Return a plan as one of a recurrent cell.
+
+    Raises:
+        ArchitectureError: It is none.
+    """
+    if not hasattr(plan, "layer"):
+        raise ArchitectureError(f"there is no recurrent cell in the plan {plan}")
+    return cast(CellPlan, plan)

@@ -130,6 +130,7 @@ class RnnPlan:
     """
 
     network: ClassVar[str] = "nas_lib.networks.language_model:CellModel"
+    layer: ClassVar[str] = "nas_lib.networks.enas_rnn:EnasRnnLayer"
 
     hidden: int
     nodes: tuple[RnnNode, ...]

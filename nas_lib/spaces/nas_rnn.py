@@ -225,6 +225,7 @@ class NasRnnPlan:
     """
 
     network: ClassVar[str] = "nas_lib.networks.nas_rnn:TreeModel"
+    layer: ClassVar[str] = "nas_lib.networks.nas_rnn:NasRnnLayer"
 
     layers: int
     hidden: int

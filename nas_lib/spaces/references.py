@@ -263,26 +263,28 @@ class AirbenchPlan(ReferencePlan):
 
 
 @dataclass(frozen=True)
-class LstmPlan(ReferencePlan):
-    """A language model of LSTMs.
+class _GatedPlan(ReferencePlan):
+    """Layers of a cell with gates.
 
     Attributes:
         hidden: Units of the state of each, and size of a word's embedding.
-        layers: LSTMs, one on top of the other.
+        layers: Cells, one on top of the other; those of a language model.
     """
 
-    network: ClassVar[str] = "nas_lib.networks.references.lstm:LstmModel"
+    name: ClassVar[str]
+    layer: ClassVar[str]
 
     hidden: int
     layers: int = 1
 
     def __str__(self) -> str:
-        return f"lstm {self.hidden}" if self.layers == 1 else f"lstm {self.layers} x {self.hidden}"
+        layers = "" if self.layers == 1 else f"{self.layers} x "
+        return f"{self.name} {layers}{self.hidden}"
 
     @classmethod
     def read(cls, text: str) -> Self | None:
         """Return the network of this name."""
-        match = re.fullmatch(r"lstm (?:([1-9][0-9]*) x )?([1-9][0-9]*)", text)
+        match = re.fullmatch(rf"{cls.name} (?:([1-9][0-9]*) x )?([1-9][0-9]*)", text)
         found = cls(int(match[2]), int(match[1] or 1)) if match else None
         if found is None or found.layers > MOST_LAYERS or str(found) != text:  # 1 x 412
             return None
@@ -290,12 +292,30 @@ class LstmPlan(ReferencePlan):
 
     @property
     def num_layers(self) -> int:
-        """LSTMs, one on top of the other."""
+        """Cells, one on top of the other."""
         return self.layers
 
 
+@dataclass(frozen=True)
+class LstmPlan(_GatedPlan):
+    """A network of LSTMs."""
+
+    name: ClassVar[str] = "lstm"
+    network: ClassVar[str] = "nas_lib.networks.references.lstm:LstmModel"
+    layer: ClassVar[str] = "nas_lib.networks.references.lstm:LstmLayer"
+
+
+@dataclass(frozen=True)
+class GruPlan(_GatedPlan):
+    """A network of GRUs."""
+
+    name: ClassVar[str] = "gru"
+    network: ClassVar[str] = "nas_lib.networks.references.gru:GruModel"
+    layer: ClassVar[str] = "nas_lib.networks.references.gru:GruLayer"
+
+
 _IMAGE_PLANS: Final = (ResNetPlan, DenseNetPlan, MobileNetPlan, PlainCnnPlan, AirbenchPlan)
-_PLANS: Final[tuple[type[ReferencePlan], ...]] = (*_IMAGE_PLANS, LstmPlan)
+_PLANS: Final[tuple[type[ReferencePlan], ...]] = (*_IMAGE_PLANS, LstmPlan, GruPlan)
 
 
 def _image_network(name: str) -> str:
