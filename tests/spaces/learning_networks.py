@@ -1,4 +1,4 @@
-"""The network of any plan, after it has learned a little, by the task of its space."""
+"""The network of any plan, after it has learned a little, by a task of its space."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from nas_lib.config import TextTrainingConfig
+from nas_lib.config import TextTrainingConfig, TranslationTrainingConfig
 from nas_lib.named_objects import imported
 from nas_lib.networks import Regularisation, build_language_model, build_network
+from nas_lib.networks.translator import Pairs, Translator
 from nas_lib.spaces import Plan, SpacePart
 
 
@@ -50,7 +51,30 @@ def learn_text(config: SpacePart, plan: Plan, data: st.DataObject) -> nn.Module:
     return model
 
 
+def learn_translation(config: SpacePart, plan: Plan, data: st.DataObject) -> nn.Module:
+    """Go forward and backward once on some sentences."""
+    longest, columns = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
+    training = TranslationTrainingConfig(
+        layers=data.draw(st.integers(2, 3)), init_range=0.5, dropout=0.0
+    )
+    translator = Translator(plan, num_subwords=7, training=training)
+    lengths_B = torch.randint(1, longest + 1, (columns,))
+    pairs = Pairs(
+        torch.randint(7, (longest, columns)),
+        lengths_B,
+        torch.randint(7, (longest + 1, columns)),
+        lengths_B,
+    )
+
+    loss = translator.loss(pairs)
+    loss.objective.backward()  # type: ignore[no-untyped-call]
+
+    assert torch.isfinite(loss.cross_entropy)
+    return translator
+
+
 TASKS: dict[str, Callable[[SpacePart, Plan, st.DataObject], nn.Module]] = {
     "images": learn_images,
     "text": learn_text,
+    "translation": learn_translation,
 }

@@ -189,7 +189,7 @@ class SpaceContract:
         config, space, depth, _ = self.draw(data)
         choices = [each for each in space.decisions(depth) if isinstance(each, Choice)]
 
-        assert config.task in (None, "images", "text")
+        assert set(config.tasks) <= {"images", "text", "translation"}
         if config.num_options is not None:
             assert {choice.num_options for choice in choices} <= {config.num_options}
 
@@ -284,7 +284,8 @@ class PlannedSpaceContract(SpaceContract):
         config, space, _, tokens = self.draw(data)
         assert isinstance(space, PlannedSpace)
 
-        network = TASKS[str(config.task)](config, space.plan(tokens), data)
+        task = data.draw(st.sampled_from(config.tasks))
+        network = TASKS[task](config, space.plan(tokens), data)
 
         for parameter in network.parameters():
             assert parameter.grad is not None  # nothing is built that nothing takes
@@ -309,7 +310,7 @@ class PlannedSpaceContract(SpaceContract):
         assert plan == self.resized(space.plan(tokens), size)
         assert other.decisions(depth) == space.decisions(depth)
         assert str(other.plan(other.encode(other.decode(tokens)))) == str(plan)
-        TASKS[str(config.task)](resized, plan, data)
+        TASKS[data.draw(st.sampled_from(config.tasks))](resized, plan, data)
 
     @given(st.data())
     @settings(any_of_all, max_examples=5)
