@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from nas_lib.config import SearchConfig
+from nas_lib.config.following import followers, following
 from nas_lib.config.sections import TAGS, section_paths
 from nas_lib.document import MOST_BYTES, check_document, place_text, shown
 from nas_lib.errors import ConfigError, one_line
@@ -100,9 +101,12 @@ def apply_overrides(document: object, overrides: Sequence[str]) -> Any:
 def with_changes(document: object, changes: Iterable[tuple[str, Any]]) -> Any:
     """Return the document with settings replaced, given by their places, such as `children.epochs`.
 
+    What final.children has as in children goes with these, unless a change says otherwise.
+
     Raises:
         ConfigError: A place goes through something with no keys.
     """
+    document, changes = following(document, changes)
     changed = copy.deepcopy(document)
     for key, value in sorted(changes, key=lambda change: _is_no_tag(change[0])):
         _set(changed, key.split("."), value, f"{key}={shown(value)}")
@@ -155,10 +159,21 @@ def as_preset(config: SearchConfig) -> tuple[str, dict[str, Any]]:
     """
     wanted = config.model_dump(mode="json")
     changes = {
-        name: dict(_changes(preset(name).model_dump(mode="json"), wanted)) for name in PRESETS
+        name: dict(_changes(_followed(preset(name).model_dump(mode="json"), wanted), wanted))
+        for name in PRESETS
     }
     fewest = min(changes, key=lambda name: len(changes[name]))
     return fewest, changes[fewest]
+
+
+def _followed(base: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document in which final.children has followed children to what is wanted there."""
+    ours = wanted["children"]
+    if base["children"]["kind"] != ours["kind"]:
+        return base
+    same = {name: ours[name] for name in followers(base)}
+    final = base["final"]
+    return {**base, "final": {**final, "children": {**(final["children"] or {}), **same}}}
 
 
 def _changes(

@@ -760,7 +760,7 @@ def test_preset_and_overrides_mean_the_configuration_they_are_made_of(
     base: str, changes: dict[str, object], final: dict[str, object]
 ) -> None:
     own = preset(base)
-    if own.search.kind == "shared" or own.task.kind == "text":  # with its space, task and budget
+    if own.search.kind == "shared" or own.task.kind != "images":  # with its space, task and budget
         fixed = ("task", "space", "search")
         changes = {key: value for key, value in changes.items() if key not in fixed}
     if preset(base).space.has_cells:  # which are trained by settings that others refuse
