@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.data_file import DataFile
+from nas_lib.data.decoding import decoded
 from nas_lib.data.paths import existing_file, is_of_a_system, kind_of, user_path
 from nas_lib.errors import DataError, one_line
 from nas_lib.tasks.images.readers.npz_archive import NpzArchive, listed
-from nas_lib.tasks.text.readers.text_files import decoded
 from nas_lib.training.machine import memory_limit_mb
 
 STDIN: Final = Path("-")

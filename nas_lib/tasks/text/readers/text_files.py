@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Iterator
-from itertools import chain
 
 from nas_lib.config import TextFilesData, TextLevel
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.data_file import DataFile
+from nas_lib.data.decoding import decoded
 from nas_lib.data.file_sets import FileSet, choose, open_files
 from nas_lib.errors import DataError
 from nas_lib.tasks.text.raw import END, RawText
 
 _NAME = re.compile(r"((?:ptb|wiki)\.)?(train|valid|val|validation|test)\.(txt|tokens|raw)")
-_MARKS = (  # the longer ones first: UTF-32's begins as UTF-16's does
-    (codecs.BOM_UTF32_LE, "UTF-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16"),
-)
-_NUL = "\0"  # in no text, and every other byte of English that is read as UTF-8 and is UTF-16
 _LONGEST_WORD = 2**20
 _POINTER_BYTES = 8
 _WORD_BYTES = 80  # what Python takes for a word or a character, about
@@ -124,35 +116,3 @@ _UNFINISHED: dict[TextLevel, Callable[[str], str]] = {
     "words": _unfinished_word,
     "characters": _unfinished_end,
 }
-
-
-def decoded(file: DataFile) -> Iterator[str]:
-    """Yield the text in pieces, without a mark at its start that says how it is encoded.
-
-    Raises:
-        DataError: It is in no such encoding, or holds what no text does.
-    """
-    with file.open() as stream:
-        pieces = file.allowance.pieces(stream, file.where)
-        first = next(pieces, b"")
-        encoding = next((name for mark, name in _MARKS if first.startswith(mark)), "UTF-8")
-        decoder = codecs.getincrementaldecoder(encoding)()
-        at = len(codecs.BOM_UTF8) if first.startswith(codecs.BOM_UTF8) else 0
-        num_chars = 0
-        for piece in chain([first[at:]], pieces, [b""]):
-            pending = decoder.getstate()[0]
-            try:
-                text = decoder.decode(piece, final=not piece)
-            except UnicodeDecodeError as err:
-                bad = err.object[err.start : err.end]
-                raise DataError(
-                    f"{file.where}: expected text in {encoding}, got {bad.hex():.40} "
-                    f"at byte {at - len(pending) + err.start:,}"
-                ) from err
-            if _NUL in text:
-                raise DataError(
-                    f"{file.where}: expected text in {encoding}, got a NUL as character "
-                    f"{num_chars + text.index(_NUL) + 1:,}: UTF-16 begins with a mark that says so"
-                )
-            yield text
-            at, num_chars = at + len(piece), num_chars + len(text)
