@@ -30,6 +30,7 @@ WITH_COMMANDS = (
 WITH_SETTINGS = (
     *WITH_COMMANDS,
     "docs/models.md",
+    "docs/translation.md",
     *(f"docs/decisions/{x.name}" for x in ROOT.glob("docs/decisions/*")),
 )
 OF_SHARED_WEIGHTS = [name for name in PRESETS if name.startswith("enas-")]
