@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_its_commands_are_read_as_they_stand(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", [words for words in OURS if words[1] == "search"], ids=" ".join)
 def test_what_a_search_changes_goes_together(words: list[str], tmp_path: Path) -> None:
-    overrides = [word for before, word in zip(words, words[1:], strict=False) if before == "--set"]
+    overrides = [word for before, word in pairwise(words) if before == "--set"]
     path = tmp_path / "pairs.yaml"
     path.write_text(to_yaml(preset("translation")))
 
