@@ -18,7 +18,7 @@ Step = Callable[[Sequence[Array], Sequence[Array], Array], tuple[Array, Array]]
 output and the memory."""
 
 _COMBINED = {"add": np.add, "mul": np.multiply, "max": np.maximum}
-_APPLIED: dict[str, Callable[[Array], Array]] = {
+APPLIED: dict[str, Callable[[Array], Array]] = {
     "identity": lambda x: x,
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
@@ -31,7 +31,7 @@ def published_step(
     words: Sequence[Array], last: Sequence[Array], memory_BH: Array
 ) -> tuple[Array, Array]:
     """The cell that the paper found, as TensorFlow's NASCell computes it."""
-    tanh, sigmoid, relu = (_APPLIED[name] for name in ("tanh", "sigmoid", "relu"))
+    tanh, sigmoid, relu = (APPLIED[name] for name in ("tanh", "sigmoid", "relu"))
     leaf_0 = sigmoid(words[0] + last[0])
     leaf_1 = relu(words[1] + last[1])
     leaf_2 = sigmoid(words[2] + last[2])
@@ -67,7 +67,7 @@ def step_of(tree: Tree) -> Step:
             return found
 
         def value(number: int) -> Array:
-            found = _APPLIED[tree.nodes[number].activation](combined(number))
+            found = APPLIED[tree.nodes[number].activation](combined(number))
             return _of(tree.inject, found, memory_BH) if number == tree.injected else found
 
         return value(len(tree.nodes) - 1), combined(tree.memory)
@@ -107,4 +107,4 @@ def outputs_by_hand(
 
 
 def _of(node: TreeNode, left: Array, right: Array) -> Array:
-    return _APPLIED[node.activation](_COMBINED[node.combination](left, right))
+    return APPLIED[node.activation](_COMBINED[node.combination](left, right))
