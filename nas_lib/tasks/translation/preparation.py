@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import compress
+from typing import Final
+
+import numpy as np
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.config import TranslationTaskConfig
-from nas_lib.data import Manifest, Prepared
+from nas_lib.data import Manifest, Prepared, prepared
 from nas_lib.data.allowance import Allowance
+from nas_lib.data.subwords import Subwords
+from nas_lib.errors import plural
 from nas_lib.records import STRICT
+from nas_lib.tasks.translation.numbering import NumberedPart
+from nas_lib.tasks.translation.raw import Pair, WrongLines, check_pairs, without_shared
+from nas_lib.tasks.translation.readers import read_parallel_text
+
+_MOST_LEARNT: Final = 2_000_000  # sentences that a vocabulary is trained on
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -46,4 +60,59 @@ def prepare_translation(task: TranslationTaskConfig, allowance: Allowance) -> Pr
             larger than allowed.
         MissingExtraError: sentencepiece is not installed.
     """
-    raise NotImplementedError
+    raw = without_shared(read_parallel_text(task.data, allowance, on_error=task.on_error))
+    raw = replace(raw, train=replace(raw.train, pairs=raw.train.pairs[: task.max_train]))
+    check_pairs(raw)
+    subwords = Subwords.trained(_learnt(raw.train.pairs), size=task.vocabulary)
+    numbered = [NumberedPart.of(part, subwords) for part in raw.parts]
+    notices = tuple(_on_long(numbered, task))
+    train, valid, test = (each.kept(~each.is_long(task.max_length)) for each in numbered)
+    raw = replace(raw, train=train.part, valid=valid.part, test=test.part)
+    check_pairs(raw)
+    vocabulary = {"subwords": np.frombuffer(subwords.data, np.uint8)}
+    return prepared(
+        partial(
+            TranslationManifest,
+            source=raw.source,
+            num_train=len(raw.train),
+            num_valid=len(raw.valid),
+            num_test=len(raw.test),
+            num_subwords=len(subwords),
+            max_length=max(each.longest for each in (train, valid, test)),
+            num_train_subwords=train.num_told,
+            notices=(*raw.notices, *notices),
+        ),
+        search={
+            **train.arrays("train", has_references=False),
+            **valid.arrays("valid", has_references=True),
+            **vocabulary,
+        },
+        test={**test.arrays("test", has_references=True), **vocabulary},
+        names=(),  # the vocabulary is among the arrays
+    )
+
+
+def _learnt(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Yield the sentences that a vocabulary is trained on: evenly chosen where they are many."""
+    step = -(-2 * len(pairs) // _MOST_LEARNT)
+    for pair in pairs[::step]:
+        yield pair.source
+        yield pair.target
+
+
+def _on_long(parts: Iterable[NumberedPart], task: TranslationTaskConfig) -> Iterator[str]:
+    """Yield a notice on each file with sentences that are too long.
+
+    Raises:
+        DataError: There are some, and none is to be left out.
+    """
+    most = plural(task.max_length, "subword")
+    wrong: dict[str, WrongLines] = {}
+    for each in parts:
+        lines = wrong.setdefault(
+            each.part.where, WrongLines(each.part.where, f"sentences of at most {most}")
+        )
+        for pair in compress(each.part.pairs, each.is_long(task.max_length).tolist()):
+            lines.add(pair.line, ("line", f" with a sentence of more than {most}"))
+    for lines in wrong.values():
+        yield from lines.settle(task.on_error, "set task.max_length to more")
