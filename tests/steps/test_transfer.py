@@ -177,3 +177,27 @@ def test_cells_for_text_go_to_other_texts() -> None:
     )
 
     assert made.config.final.size == SizeConfig(parameters=10_000)
+
+
+def test_a_recurrent_cell_becomes_that_of_a_translator() -> None:
+    found = OpenSearch("memory://source-of-recurrent-cells")
+    space = EnasRnnSpaceConfig(nodes=2, child=HiddenConfig(hidden=32))
+    config = SearchConfig(task={"kind": "text"}, space=space, final={"size": {"hidden": 64}})
+    found.store.settle(layout.SEARCH, StoredSearch(FORMAT_VERSION, "id", "data", config))
+    network = space.build().decode((0,) * 4).config
+    pairs = preset("translation").model_dump(mode="json")
+
+    made = transferred(found.uri, pairs, networks=[network], changes=[("children.batch_size", 8)])
+    published = transferred("nas-cell", pairs)
+
+    assert made.config.task.kind == made.config.children.kind == "translation"
+    assert made.config.space == space
+    assert made.config.final.size == SizeConfig(hidden=64)  # the document's are of other cells
+    assert made.config.final.children.batch_size == 8  # type: ignore[union-attr]
+    assert "left out of the document: space.kind nas-rnn, final.size.parameters" in made.notice
+    assert published.config.final.size == preset("translation").final.size
+
+
+def test_a_cell_of_images_translates_nothing() -> None:
+    with pytest.raises(ConfigError, match=r"enas-micro are for task\.kind images, and the documen"):
+        transferred("enas-micro", preset("translation").model_dump(mode="json"))
