@@ -186,7 +186,7 @@ class FinalConfig(Part):
 
 
 def reference_space(
-    task: str, names: Sequence[str], **sizes: int
+    task: str, names: Sequence[str]
 ) -> ImageReferencesConfig | TextReferencesConfig:
     """Return the space of known networks.
 
@@ -195,7 +195,7 @@ def reference_space(
     """
     kind = ImageReferencesConfig if task == "images" else TextReferencesConfig
     try:
-        return kind.model_validate({"networks": list(names), **sizes})
+        return kind.model_validate({"networks": list(names)})
     except ValidationError as err:
         raise ValueError(_refusal(err)) from err
 

@@ -43,7 +43,7 @@ from nas_lib.spaces.references import (
     ReferencePlan,
     ReferenceSpace,
     TextReferencesConfig,
-    hidden_for,
+    sized,
 )
 from nas_lib.spaces.space import (
     Plan,
@@ -123,10 +123,10 @@ __all__ = [
     "check_tokens",
     "every_architecture",
     "find_published",
-    "hidden_for",
     "num_tokens",
     "planned",
     "size_text",
+    "sized",
     "space_size",
 ]
 

@@ -8,26 +8,28 @@ network's name with the numbers that it takes to build it:
     densenet-40-12 | densenet-bc-100-12    depth L and growth k (Huang et al. 2017)
     mobilenet-v2 | plain-cnn | airbench | airbench-96
     lstm 412 | lstm 2 x 412                units of the state, of each of 2 layers
+    gru 475 | gru 2 x 475                  likewise
 
 What they are exactly, their modules in `nas_lib.networks.references` say.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from nas_lib.bounds import MOST_LAYERS, Width
+from nas_lib.bounds import MOST_LAYERS, MOST_WIDTH, Width
 from nas_lib.errors import ArchitectureError
 from nas_lib.spaces.decisions import Choice, Decision, check_tokens
-from nas_lib.spaces.space import OptionsPart, PlannedSpace, Space, option_index
+from nas_lib.spaces.growth import WIDTHS
+from nas_lib.spaces.space import OptionsPart, Plan, PlannedSpace, Space, option_index
 
 REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "images": (
@@ -41,15 +43,16 @@ REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
         "airbench",
         "airbench-96",
     ),
-    "text": ("lstm",),
-    "translation": ("lstm",),
+    "text": ("lstm", "gru"),
+    "translation": ("lstm", "gru"),
 }
-"""By the kind of task, the names that help and sentences tell; resnet and densenet go on."""
+"""By the kind of task, the names that help and sentences tell; resnet and densenet go on, and what
+is without a size may have one."""
 
 STANDARD: Final[Mapping[str, tuple[str, ...]]] = {
     "images": ("resnet-20", "mobilenet-v2", "plain-cnn", "airbench"),
     "text": ("lstm",),
-    "translation": ("lstm",),
+    "translation": ("lstm", "gru"),
 }
 """By the kind of task, those that are trained where nobody says which."""
 
@@ -286,9 +289,10 @@ class _GatedPlan(ReferencePlan):
         """Return the network of this name."""
         match = re.fullmatch(rf"{cls.name} (?:([1-9][0-9]*) x )?([1-9][0-9]*)", text)
         found = cls(int(match[2]), int(match[1] or 1)) if match else None
-        if found is None or found.layers > MOST_LAYERS or str(found) != text:  # 1 x 412
+        if found is None or str(found) != text:  # 1 x 412
             return None
-        return found
+        is_possible = found.layers <= MOST_LAYERS and found.hidden <= MOST_WIDTH
+        return found if is_possible else None
 
     @property
     def num_layers(self) -> int:
@@ -316,6 +320,9 @@ class GruPlan(_GatedPlan):
 
 _IMAGE_PLANS: Final = (ResNetPlan, DenseNetPlan, MobileNetPlan, PlainCnnPlan, AirbenchPlan)
 _PLANS: Final[tuple[type[ReferencePlan], ...]] = (*_IMAGE_PLANS, LstmPlan, GruPlan)
+_OF_ANY_SIZE: Final[Mapping[str, type[_GatedPlan]]] = {
+    kind.name: kind for kind in (LstmPlan, GruPlan)
+}
 
 
 def _image_network(name: str) -> str:
@@ -329,7 +336,17 @@ def _image_network(name: str) -> str:
 ImageReference = Annotated[str, Field(max_length=40), AfterValidator(_image_network)]
 """The name of a network for images."""
 
-TextReference = Literal["lstm"]
+
+def _recurrent_network(name: str) -> str:
+    """Refuse what is no name of a network of recurrent cells."""
+    if name in _OF_ANY_SIZE or any(kind.read(name) for kind in _OF_ANY_SIZE.values()):
+        return name
+    known = {"known": ", ".join(_OF_ANY_SIZE)}
+    raise PydanticCustomError("form", "a network like {known}, lstm 2 x 412", known)
+
+
+TextReference = Annotated[str, Field(max_length=40), AfterValidator(_recurrent_network)]
+"""The name of a network of recurrent cells, with its size or without."""
 
 
 class ImageReferencesConfig(OptionsPart):
@@ -357,16 +374,19 @@ class ImageReferencesConfig(OptionsPart):
 
 
 class TextReferencesConfig(OptionsPart):
-    """Language models that have a name, to be trained beside what was found."""
+    """Recurrent networks that have a name, to be trained beside what was found."""
 
     tasks: ClassVar[tuple[str, ...]] = ("text", "translation")
 
     kind: Literal["text-references"] = "text-references"
     networks: tuple[TextReference, ...] = Field(
-        get_args(TextReference), min_length=1, description="By name."
+        STANDARD["text"],
+        min_length=1,
+        max_length=1000,
+        description="By name: lstm, gru; with a size of their own lstm 412, lstm 2 x 412.",
     )
     hidden: Width = Field(800, description="Units of the state, and size of a word's embedding.")
-    layers: int = Field(1, ge=1, le=MOST_LAYERS, description="LSTMs, one on top of the other.")
+    layers: int = Field(1, ge=1, le=MOST_LAYERS, description="Cells, one on top of the other.")
 
     @property
     def num_options(self) -> int:
@@ -375,8 +395,11 @@ class TextReferencesConfig(OptionsPart):
 
     def build(self, given: Space | None = None) -> ReferenceSpace:
         """Return the space."""
-        plan = LstmPlan(self.hidden, self.layers)
-        return ReferenceSpace(self.kind, [plan for _ in self.networks])
+        return ReferenceSpace(self.kind, [self._plan(name) for name in self.networks])
+
+    def _plan(self, name: str) -> ReferencePlan:
+        kind = _OF_ANY_SIZE.get(name)
+        return ReferencePlan.parse(name) if kind is None else kind(self.hidden, self.layers)
 
 
 class ReferenceSpace(PlannedSpace[ReferencePlan]):
@@ -405,17 +428,24 @@ class ReferenceSpace(PlannedSpace[ReferencePlan]):
         yield option_index([*map(str, self.plans)], str(plan), "network")
 
 
-def hidden_for(num_parameters: int, num_words: int, *, layers: int = 1, tied: bool = True) -> int:
-    """Return the units of the LSTM whose number of parameters is as near as can be to this one.
+def sized(name: str, num_weights: Callable[[Plan], int], wanted: int, *, layers: int) -> str:
+    """Return the name of a known network with the size at which it has as many weights.
+
+    What is of one size, or says its size, keeps its name.
 
     Args:
-        num_parameters: Of the network that it is to be equal in size to.
-        num_words: Words of the vocabulary.
-        layers: LSTMs, one on top of the other.
-        tied: Whether the softmax has the embedding's weights.
+        name: The network.
+        num_weights: Says how many a network has.
+        wanted: As many, as near as can be.
+        layers: Of the network, where it may have several.
     """
-    # Of H units: an embedding of V H, as many for a softmax of its own, and 8 H^2 + 4 H per layer.
-    square, linear = 8 * layers, num_words * (1 if tied else 2) + 4 * layers
-    root = (math.sqrt(linear**2 + 4 * square * num_parameters) - linear) / (2 * square)
-    near = (max(1, math.floor(root)), max(1, math.ceil(root)))
-    return min(near, key=lambda hidden: abs(square * hidden**2 + linear * hidden - num_parameters))
+    kind = _OF_ANY_SIZE.get(name)
+    if kind is None:
+        return name
+
+    def num_with(hidden: int) -> int:
+        return num_weights(kind(hidden, layers))
+
+    first = bisect_left(WIDTHS, wanted, key=num_with)  # of those with at least as many
+    near = WIDTHS[max(0, first - 1) : first + 1]
+    return str(kind(min(near, key=lambda hidden: abs(num_with(hidden) - wanted)), layers))

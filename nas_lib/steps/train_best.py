@@ -105,8 +105,9 @@ def _config_of_references(
     assert manifest is not None  # a search that has children has prepared its data
     own = planned(search.config.space.at_size(final.size).build(search.given_space))
     task = task_of_final(search, final)
-    sizes = task.reference_sizes(own.plan(found.architecture.tokens), manifest)
-    space = reference_space(search.config.task.kind, final.references, **sizes)
+    plan = own.plan(found.architecture.tokens)
+    names = task.sized_references(final.references, plan, manifest)
+    space = reference_space(search.config.task.kind, names)
     plans = space.build().plans
     return _final_config(
         search.config,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -192,9 +192,11 @@ class Task(ABC):
     def num_steps(self, manifest: Manifest) -> float:
         """Return the training steps of one child."""
 
-    def reference_sizes(self, plan: Plan, manifest: Manifest) -> dict[str, int]:
-        """Return the sizes that make known networks as large as this one, where they have any."""
-        return {}
+    def sized_references(
+        self, names: Sequence[str], plan: Plan, manifest: Manifest
+    ) -> tuple[str, ...]:
+        """Return the names of known networks, as large as this one where they leave it open."""
+        return tuple(names)
 
     @abstractmethod
     def num_weights(self, plan: Plan, manifest: Manifest) -> int:

@@ -25,7 +25,7 @@ from nas_lib.records import (
     TestReading,
 )
 from nas_lib.seeds import Stream, seed_for
-from nas_lib.spaces import Plan, Space, planned
+from nas_lib.spaces import Plan, Space, planned, sized
 from nas_lib.store import SearchStore, layout
 from nas_lib.tasks.task import Judged, Task
 from nas_lib.training.machine import memory_limit_mb
@@ -227,6 +227,16 @@ class TrainedTask(Task, Generic[M]):
         """Return how many numbers the network of a plan would have."""
         network = self._unmade(plan, cast(M, manifest))
         return sum(tensor.numel() for tensor in network.state_dict().values())
+
+    def sized_references(
+        self, names: Sequence[str], plan: Plan, manifest: Manifest
+    ) -> tuple[str, ...]:
+        """Return the names of known networks, with as many numbers as this one where they may."""
+        wanted, layers = self.num_weights(plan, manifest), plan.num_layers or 1
+        return tuple(
+            sized(name, lambda known: self.num_weights(known, manifest), wanted, layers=layers)
+            for name in names
+        )
 
     def cost(self, plan: Plan, manifest: Manifest) -> Cost:
         """Return how large the network of a plan would be."""

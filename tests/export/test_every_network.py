@@ -78,6 +78,7 @@ TEXTS: dict[str, SpacePart] = {
     "trees": NasRnnSpaceConfig(base=4, child=LayersConfig(hidden=5)),
     "known: lstm": TextReferencesConfig(hidden=5),
     "known: lstm, two layers": TextReferencesConfig(hidden=5, layers=2),
+    "known: gru, two layers": TextReferencesConfig(networks=("gru",), hidden=5, layers=2),
 }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from space_contract import Example, PlannedSpaceContract, Tokens
 from space_strategies import image_reference_configs, text_reference_configs
 
 from nas_lib.config import ImageReferencesConfig, TextReferencesConfig
-from nas_lib.spaces import REFERENCES, STANDARD, Choice, ReferencePlan, hidden_for
+from nas_lib.spaces import REFERENCES, STANDARD, Choice, ReferencePlan, sized
 from nas_lib.spaces.references import AirbenchPlan
 
 LAYERS = {"resnet-8": 8, "densenet-10-2": 10, "densenet-bc-16-3": 16, "plain-cnn": 7}
@@ -46,31 +47,33 @@ class TestTextReferences(PlannedSpaceContract):
     )
     misspelt = [
         (text, f"^a reference is a network like .*, got '{text}'$")
-        for text in ("lstm", "lstm 0", "lstm 04", "lstm-412", "lstm 1 x 412", "lstm 101 x 412")
+        for text in ("lstm", "lstm 0", "lstm 04", "lstm-412", "gru 1 x 412", "lstm 101 x 412")
     ]
     strangers = [
         (text, f"^network must be one of .*, got {text}$") for text in ("lstm 411", "lstm 2 x 412")
     ]
 
     def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
-        return int(config.layers)
+        of_its_own = {"gru 4": 1, "lstm 2 x 3": 2}
+        return int(of_its_own.get(config.networks[tokens[0]], config.layers))
 
 
-def test_several_lstms_are_called_by_their_number() -> None:
-    (plan,) = TextReferencesConfig(hidden=412, layers=2).build().plans
+def test_several_cells_are_called_by_their_number_and_may_have_sizes_of_their_own() -> None:
+    names = ("lstm", "gru", "gru 475", "lstm 3 x 7")
+    plans = TextReferencesConfig(networks=names, hidden=412, layers=2).build().plans
 
-    assert str(plan) == "lstm 2 x 412"
-    assert ReferencePlan.parse("lstm 2 x 412") == plan
+    assert [*map(str, plans)] == ["lstm 2 x 412", "gru 2 x 412", "gru 475", "lstm 3 x 7"]
+    assert [ReferencePlan.parse(str(plan)) for plan in plans] == [*plans]
 
 
 def test_there_is_one_choice_between_all_networks() -> None:
     assert ImageReferencesConfig(networks=NAMES).build().decisions(1) == (Choice("network", 5),)
 
 
-@pytest.mark.parametrize("kind", ["images", "text"])
+@pytest.mark.parametrize("kind", REFERENCES)
 def test_every_name_that_is_told_is_one_and_the_standard_ones_are_among_them(kind: str) -> None:
     for name in REFERENCES[kind]:
-        assert str(ReferencePlan.parse(f"{name} 3" if kind == "text" else name)).startswith(name)
+        assert str(ReferencePlan.parse(name if kind == "images" else f"{name} 3")).startswith(name)
     assert set(STANDARD[kind]) <= set(REFERENCES[kind])
 
 
@@ -86,30 +89,50 @@ def test_no_network_is_there_twice() -> None:
 
 
 @given(
-    num_parameters=st.integers(1, 10**8),
+    cell=st.sampled_from(["lstm", "gru"]),
+    wanted=st.integers(1, 10**8),
     num_words=st.integers(2, 10**5),
     layers=st.integers(1, 4),
-    tied=st.booleans(),
 )
 def test_no_other_number_of_units_comes_nearer_to_a_number_of_parameters(
-    num_parameters: int, num_words: int, layers: int, tied: bool
+    cell: str, wanted: int, num_words: int, layers: int
 ) -> None:
-    def off(hidden: int) -> int:
-        # embedding V H, and a softmax's; of each layer from word and output 4 H^2 each, biases 4 H
-        words = num_words * hidden * (1 if tied else 2)
-        return abs(words + layers * (8 * hidden**2 + 4 * hidden) - num_parameters)
+    gates = {"lstm": 4, "gru": 3}[cell]
 
-    hidden = hidden_for(num_parameters, num_words, layers=layers, tied=tied)
+    def num_weights(plan: Any) -> int:
+        # embedding V H; of each layer and gate from word and output H^2 each, biases H
+        hidden = plan.hidden
+        return int(num_words * hidden + plan.layers * gates * (2 * hidden**2 + hidden))
 
-    assert hidden >= 1
-    assert off(hidden) <= min(off(hidden + 1), off(max(1, hidden - 1)))
+    name = sized(cell, num_weights, wanted, layers=layers)
+
+    found: Any = ReferencePlan.parse(name)
+    assert (found.name, found.layers) == (cell, layers)
+    off = [
+        abs(num_weights(replace(found, hidden=hidden)) - wanted)
+        for hidden in range(max(1, found.hidden - 1), found.hidden + 2)
+    ]
+    assert abs(num_weights(found) - wanted) == min(off)
 
 
 def test_a_whole_number_of_units_is_found_again() -> None:
-    # 10,000 x 200 + 8 x 200^2 + 4 x 200
-    assert hidden_for(2_000_000 + 320_000 + 800, 10_000) == 200
-    # twice each: 2 x 10,000 x 200, and two layers
-    assert hidden_for(2 * (2_000_000 + 320_000 + 800), 10_000, layers=2, tied=False) == 200
+    def num_weights(plan: Any) -> int:
+        return 10_000 * plan.hidden + plan.layers * (8 * plan.hidden**2 + 4 * plan.hidden)
+
+    # 10,000 x 200 + 2 x (8 x 200^2 + 4 x 200)
+    wanted = 2_000_000 + 2 * (320_000 + 800)
+    assert sized("lstm", num_weights, wanted, layers=2) == "lstm 2 x 200"
+
+
+@pytest.mark.parametrize("name", ["resnet-20", "lstm 412", "gru 2 x 412"])
+def test_what_says_its_size_or_has_but_one_keeps_it(name: str) -> None:
+    assert sized(name, lambda plan: 1, 10**6, layers=3) == name
+
+
+@pytest.mark.parametrize("name", ["lstm-3", "gru 0", "gru 65537", "resnet-20", "rnn", ""])
+def test_a_recurrent_network_that_is_none_is_refused_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(ValidationError, match="a network like lstm, gru, lstm 2 x 412"):
+        TextReferencesConfig(networks=(name,))
 
 
 def test_the_recipe_of_airbench_is_the_published_one_for_batches_of_any_size() -> None:

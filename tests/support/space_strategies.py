@@ -139,7 +139,12 @@ def image_reference_configs() -> st.SearchStrategy[ImageReferencesConfig]:
 
 def text_reference_configs() -> st.SearchStrategy[TextReferencesConfig]:
     """Spaces of small language models."""
-    return st.builds(TextReferencesConfig, hidden=st.integers(1, 5), layers=st.integers(1, 3))
+    return st.builds(
+        TextReferencesConfig,
+        networks=_some_of("lstm", "gru", "gru 4", "lstm 2 x 3"),
+        hidden=st.integers(5, 7),
+        layers=st.integers(1, 3),
+    )
 
 
 def choice_spaces() -> st.SearchStrategy[ChoiceSpace]:

@@ -28,14 +28,13 @@ from nas_lib.config import (
     ResourcesConfig,
     SearchConfig,
     SharedConfig,
-    TextReferencesConfig,
     TextRewardConfig,
     TextWeightsConfig,
 )
 from nas_lib.data import BlobInfo, Manifest
 from nas_lib.errors import ChildFailedError, ConfigError, DataError
 from nas_lib.records import Child
-from nas_lib.spaces import CnnPlan, NasRnnPlan, Plan, RnnPlan
+from nas_lib.spaces import CnnPlan, NasRnnPlan, Plan, ReferencePlan, RnnPlan
 from nas_lib.tasks import ImageTask, OwnTask, Task, TextTask, task_of
 from nas_lib.tasks.images.trainer import ImageTrainer
 from nas_lib.tasks.text.trainer import TextTrainer
@@ -121,7 +120,7 @@ class TestTextTask(TrainedTaskContract):
         ],
         ids=["a cell", "layers of trees"],
     )
-    def test_an_lstm_beside_what_was_found_has_its_layers_and_as_many_parameters(
+    def test_known_cells_beside_what_was_found_have_its_layers_and_as_many_parameters(
         self, folder: Path, found: Plan, layers: int, of_cells: int, tied: bool
     ) -> None:
         config = self.config(folder)
@@ -129,13 +128,17 @@ class TestTextTask(TrainedTaskContract):
         prepared = task.prepare()
         assert prepared is not None
 
-        sizes = task.reference_sizes(found, prepared.manifest)
+        names = ("lstm", "gru", "lstm 2 x 7")
+        *same, other = task.sized_references(names, found, prepared.manifest)
 
-        assert sizes["layers"] == layers
-        (lstm,) = TextReferencesConfig(**sizes).build().plans
+        assert other == "lstm 2 x 7"
         of_words = 10 * 100 * (1 if tied else 2)  # 10 words, and as many for a softmax of its own
-        num_weights = task.num_weights(lstm, prepared.manifest)
-        assert num_weights == pytest.approx(of_words + of_cells, rel=0.02)
+        for name in same:
+            plan = ReferencePlan.parse(name)
+            assert plan.num_layers == layers
+            num_weights = task.num_weights(plan, prepared.manifest)
+            assert num_weights == pytest.approx(of_words + of_cells, rel=0.02)
+        assert [name.split()[0] for name in same] == ["lstm", "gru"]
 
     def test_a_text_larger_than_allowed_is_refused_and_the_setting_named(
         self, folder: Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from nas_lib.config import SearchConfig, SharedConfig, TextChildrenConfig, TextTaskConfig
 from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.records import Child
-from nas_lib.spaces import Plan, hidden_for
+from nas_lib.spaces import Plan
 from nas_lib.tasks.task import Evaluate
 from nas_lib.tasks.text.preparation import TextManifest, prepare_text
 from nas_lib.tasks.text.scoring import SCORINGS
@@ -70,18 +70,6 @@ class TextTask(TrainedTask[TextManifest]):
 
         training = self._children.text
         return build_language_model(plan, num_words=manifest.num_words, training=training)
-
-    def reference_sizes(self, plan: Plan, manifest: Manifest) -> dict[str, int]:
-        """Return layers and units of an LSTM with as many parameters as this language model."""
-        assert isinstance(manifest, TextManifest)
-        layers = plan.num_layers or 1
-        hidden = hidden_for(
-            self.num_weights(plan, manifest),
-            manifest.num_words,
-            layers=layers,
-            tied=self._children.text.tied,
-        )
-        return {"hidden": hidden, "layers": layers}
 
     def _cost(self, network: nn.Module, manifest: TextManifest) -> Cost:
         from nas_lib.networks import count_language_model

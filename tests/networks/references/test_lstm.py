@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas_lib.config import EnasRnnSpaceConfig, HiddenConfig, TextTrainingConfig
+from nas_lib.config import TextTrainingConfig
 from nas_lib.networks import LanguageModel, build_language_model, count_language_model
-from nas_lib.spaces import Plan, hidden_for
 from nas_lib.spaces.references import LstmPlan
 
 NOTHING = {
@@ -141,21 +140,3 @@ def test_the_cost_counts_what_is_learnt() -> None:
     # embedding and softmax are one: 11 x 5; from word and output 20 x 5 each
     assert cost.num_multiply_adds == 55 + 100 + 100
     assert cost.num_parameters == 255 + 20  # and biases
-
-
-@pytest.mark.parametrize(
-    ("nodes", "hidden", "num_words"), [(8, 800, 10_000), (9, 850, 33_278), (4, 64, 500)]
-)
-def test_an_lstm_is_equal_in_size_to_a_cell_that_was_found(
-    nodes: int, hidden: int, num_words: int
-) -> None:
-    space = EnasRnnSpaceConfig(nodes=nodes, child=HiddenConfig(hidden=hidden)).build()
-    training = TextTrainingConfig()
-
-    def num_parameters(plan: Plan) -> int:
-        with torch.device("meta"):
-            model = build_language_model(plan, num_words=num_words, training=training)
-        return count_language_model(model).num_parameters
-
-    found = num_parameters(space.plan((0,) * 2 * nodes))
-    assert num_parameters(LstmPlan(hidden_for(found, num_words))) == pytest.approx(found, rel=0.01)
