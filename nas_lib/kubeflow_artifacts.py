@@ -102,6 +102,7 @@ def model_metadata(stored: StoredModel) -> dict[str, Any]:
     """
     info = stored.info
     score = {info.measure.noun: info.test.value} if info.test is not None else {}
+    score |= {metric.name: metric.value for metric in info.test_metrics}
     return {
         "id": info.id,
         "storageUri": stored.uri,
@@ -117,6 +118,7 @@ def model_metrics(stored: StoredModel) -> Metrics:
     info = stored.info
     read = {"validation": info.validation, "test": info.test}
     scores = {f"{what} {info.measure.noun}": each.value for what, each in read.items() if each}
+    scores |= {f"test {metric.name}": metric.value for metric in info.test_metrics}
     speed = {"milliseconds": info.speed.milliseconds} if info.speed is not None else {}
     return {**scores, "parameters": float(info.origin.num_parameters), **speed}
 

@@ -1,4 +1,4 @@
-"""What a model said of files, as a table, as JSON lines or as CSV."""
+"""What a model said of files: as a table or lines, as JSON lines or as CSV."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import click
 
 if TYPE_CHECKING:
     from nas_lib.models.bulk import Answer
-    from nas_lib.models.text_model import TextScore
 
 
 class Form(ABC):
@@ -39,9 +38,9 @@ class JsonLines(Form):
 
     is_at_once = True
 
-    def __init__(self, *, of_text: Sequence[str]) -> None:
-        """Take what the numbers of a text are called."""
-        self._of_text = of_text
+    def __init__(self, *, columns: Sequence[str]) -> None:
+        """Take what that is called which is said of a text."""
+        self._columns = columns
 
     def add(self, answer: Answer) -> None:
         """Print it."""
@@ -49,9 +48,8 @@ class JsonLines(Form):
         if answer.classes is not None:
             label, probability = next(iter(answer.classes.items()))
             line |= {"label": label, "probability": probability, "probabilities": answer.classes}
-        if answer.score is not None:
-            numbers = (each if math.isfinite(each) else None for each in _numbers(answer.score))
-            line |= dict(zip(self._of_text, numbers, strict=True))
+        if answer.values:
+            line |= dict(zip(self._columns, map(_of_json, answer.values), strict=True))
         click.echo(json.dumps(line))
 
 
@@ -60,17 +58,17 @@ class Csv(Form):
 
     is_at_once = True
 
-    def __init__(self, *, num_classes: int, of_text: Sequence[str]) -> None:
+    def __init__(self, *, num_classes: int, columns: Sequence[str]) -> None:
         """Print the names of the columns.
 
         Args:
             num_classes: Columns for classes; 0 for texts.
-            of_text: What the numbers of a text are called.
+            columns: What is said of a text.
         """
         self._writer = csv.writer(sys.stdout, lineterminator="\n")
         pairs = [("label", "probability")]
         pairs += [(f"label_{place}", f"probability_{place}") for place in range(2, num_classes + 1)]
-        columns = [name for pair in pairs for name in pair] if num_classes else of_text
+        columns = [name for pair in pairs for name in pair] if num_classes else columns
         self._writer.writerow(["file", *columns])
 
     def add(self, answer: Answer) -> None:
@@ -78,10 +76,19 @@ class Csv(Form):
         values: list[object] = [answer.name]
         for pair in (answer.classes or {}).items():
             values += pair
-        if answer.score is not None:
-            values += _numbers(answer.score)
+        values += answer.values
         self._writer.writerow(values)
         sys.stdout.flush()
+
+
+class Lines(Form):
+    """Translations, and nothing else: as many lines as there were."""
+
+    is_at_once = True
+
+    def add(self, answer: Answer) -> None:
+        """Print it."""
+        click.echo(answer.translation)
 
 
 class Table(Form):
@@ -89,13 +96,13 @@ class Table(Form):
 
     is_at_once = False
 
-    def __init__(self, *, num_classes: int, of_text: Sequence[str]) -> None:
+    def __init__(self, *, num_classes: int, columns: Sequence[str]) -> None:
         """Take how many classes there are columns for, 0 for texts; and what these have."""
         from rich.box import SIMPLE_HEAD
         from rich.table import Table as RichTable
 
         self._table = RichTable(box=SIMPLE_HEAD)
-        of_text = [name.capitalize().replace("_", " ") for name in of_text]
+        of_text = [name.capitalize().replace("_", " ") for name in columns]
         names = ["File", *of_text]
         if num_classes:
             names = ["File", "Label", "Probability", "Next"][: 3 + (num_classes > 1)]
@@ -110,8 +117,7 @@ class Table(Form):
             next_ones = [", ".join(f"{name} {_percent(value)}" for name, value in others)]
             row = [label, _percent(probability), *(next_ones if others else [])]
         else:
-            assert answer.score is not None
-            num_words, num_unknown, value = _numbers(answer.score)
+            num_words, num_unknown, value = answer.values
             row = [f"{num_words:,}", f"{num_unknown:,}", f"{value:,.5g}"]
         self._table.add_row(answer.name, *row)
 
@@ -123,8 +129,8 @@ class Table(Form):
             console().print(self._table)
 
 
-def _numbers(score: TextScore) -> tuple[int, int, float]:
-    return score.num_words, score.num_unknown, score.value
+def _of_json(value: str | int | float) -> str | int | float | None:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _percent(probability: float) -> str:

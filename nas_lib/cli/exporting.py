@@ -55,12 +55,10 @@ def export(search: str, output: Path | None, network: str, kserve: bool) -> None
 
 def _tell(info: ModelInfo, place: str) -> None:
     """Say on standard error where the model is, and how to use it; the other one is for YAML."""
-    file = "text.txt"
-    if info.inputs.kind == "images":
-        file = "picture.png" if info.inputs.background else "images.npy"
     shown = shlex.quote(place)
+    served = f", or nas serve {shown}" if info.inputs.is_served else ""
     click.echo(
         f"Model {info.id} of {info.name}: {place}\n"
-        f"Use it: nas predict {shown} {file}, or nas serve {shown}",
+        f"Use it: nas predict {shown} {info.inputs.sample}{served}",
         err=True,
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from nas_lib.cli.answers import Form
-    from nas_lib.models import ImageModel, TextModel
+    from nas_lib.models import AnyModel
     from nas_lib.models.bulk import Answer
     from nas_lib.models.files import FoundFile
 
@@ -38,12 +38,13 @@ model_argument = click.argument("model", metavar="MODEL")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object per line.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv: bool) -> None:
-    """Say what images are, or how well a MODEL of texts can tell a text.
+    """Say what images are, how well a MODEL of texts can tell a text, or translate one.
 
     MODEL is a folder that `nas export` wrote, a SEARCH (its newest final model, else its newest
     one), or SEARCH/models/<id>. FILE is a picture, a folder of pictures however deep, an array of
     images (.npy, .npz), or - for standard input; for a model of texts, a text: of words its
-    perplexity is said, of characters its bits per character.
+    perplexity is said, of characters its bits per character. A model of translations translates
+    each line of a text to a line, an empty one to an empty one.
 
     A file that cannot be read is told on standard error and the others are predicted; then the
     exit code is 2.
@@ -54,16 +55,18 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
     if as_json and as_csv:
         raise click.UsageError("--json and --csv are two forms: choose one")
     opened = open_model(model)
-    opened.graphs  # noqa: B018  # what is wrong with it is told before anything is read
+    opened.load()  # what is wrong with it is told before anything is read
     found = find_files(files)
     top = min(top, len(opened.labels)) if isinstance(opened, ImageModel) else 0
     form = _form(as_json, as_csv, opened, top)
     errors, num_left_out = [], 0
     with _progress(len(found), form) as progress:
         for answer in _answers(opened, found, top):
-            progress.reached(answer.number)
+            progress.reached(answer.number, answer.line)
             if answer.is_left_out:
                 num_left_out += 1
+            elif answer.notice:
+                progress.note(answer.notice)
             elif answer.error:
                 errors.append(answer.error)
                 progress.say(answer.error)
@@ -75,29 +78,26 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
     _conclude(len(found), errors, num_left_out)
 
 
-def _form(as_json: bool, as_csv: bool, model: ImageModel | TextModel, num_classes: int) -> Form:
-    from nas_lib.cli.answers import Csv, JsonLines, Table
-    from nas_lib.models import TextModel
+def _form(as_json: bool, as_csv: bool, model: AnyModel, num_classes: int) -> Form:
+    from nas_lib.cli.answers import Csv, JsonLines, Lines, Table
+    from nas_lib.models import TranslationModel
 
-    of_text = model.scoring.columns if isinstance(model, TextModel) else ()
     if as_json:
-        return JsonLines(of_text=of_text)
-    kind = Csv if as_csv else Table
-    return kind(num_classes=num_classes, of_text=of_text)
+        return JsonLines(columns=model.columns)
+    if as_csv:
+        return Csv(num_classes=num_classes, columns=model.columns)
+    if isinstance(model, TranslationModel):
+        return Lines()
+    return Table(num_classes=num_classes, columns=model.columns)
 
 
-def _answers(
-    model: ImageModel | TextModel, files: Sequence[FoundFile], top: int
-) -> Iterator[Answer]:
-    from nas_lib.models import ImageModel
-    from nas_lib.models.bulk import predict_files, score_files
+def _answers(model: AnyModel, files: Sequence[FoundFile], top: int) -> Iterator[Answer]:
+    from nas_lib.models.bulk import answers_of
     from nas_lib.models.files import STDIN
 
     is_given = any(file.path == STDIN for file in files)
     stdin = sys.stdin.buffer.read() if is_given and sys.stdin is not None else b""
-    if isinstance(model, ImageModel):
-        return predict_files(model, files, top=top, stdin=stdin)
-    return score_files(model, files, stdin=stdin)
+    return answers_of(model, files, top=top, stdin=stdin)
 
 
 def _nobody_reads() -> bool:
@@ -131,16 +131,21 @@ class _Progress:
         self._num = num
         self._told_s = time.monotonic()
 
-    def reached(self, number: int) -> None:
-        """Say from time to time that so many files are done."""
-        if number and time.monotonic() - self._told_s >= _EVERY_S:
+    def reached(self, number: int, line: int) -> None:
+        """Say from time to time that so many files, and lines of the next one, are done."""
+        if (number or line) and time.monotonic() - self._told_s >= _EVERY_S:
             self._told_s = time.monotonic()
-            click.echo(f"{number:,} of {self._num:,} files", err=True)
+            lines = f", line {line:,} of the next one" if line else ""
+            click.echo(f"{number:,} of {plural(self._num, 'file')}{lines}", err=True)
+
+    def note(self, line: str) -> None:
+        """Say what is to be known of a file that could be used."""
+        click.echo(one_line(line), err=True)
 
     def say(self, line: str) -> None:
         """Say what is wrong with a file; of a single one the command does, as it ends."""
         if self._num > 1:
-            click.echo(one_line(line), err=True)
+            self.note(line)
 
 
 class _LiveProgress(_Progress):
@@ -151,14 +156,14 @@ class _LiveProgress(_Progress):
         self._bar = bar
         self._task = bar.add_task("predicting", total=num)
 
-    def reached(self, number: int) -> None:
+    def reached(self, number: int, line: int) -> None:
         """Show it."""
-        self._bar.update(self._task, completed=number)
+        what = f"predicting line {line:,}" if line else "predicting"
+        self._bar.update(self._task, completed=number, description=what)
 
-    def say(self, line: str) -> None:
+    def note(self, line: str) -> None:
         """Say it above the bar."""
-        if self._num > 1:
-            self._bar.console.print(one_line(line), markup=False, soft_wrap=True)
+        self._bar.console.print(one_line(line), markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -171,7 +176,12 @@ def _progress(num: int, form: Form) -> Iterator[_Progress]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("predicting"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     # standard output stays where it is: rich would take it along to standard error
     with Progress(
         *columns, console=shown, transient=True, redirect_stdout=False, redirect_stderr=False

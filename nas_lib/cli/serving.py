@@ -7,7 +7,7 @@ from types import ModuleType
 import click
 
 from nas_lib.cli.predicting import model_argument
-from nas_lib.errors import MissingExtraError
+from nas_lib.errors import ConfigError, MissingExtraError, one_line
 
 
 @click.command()
@@ -31,6 +31,11 @@ def serve(model: str, host: str, port: int) -> None:
 
     serving = _serving()
     opened = open_model(model)
+    if not opened.info.inputs.is_served:
+        raise ConfigError(
+            f"{one_line(opened.uri)}: expected a model of images or of texts, got one that "
+            "translates, by two graphs: use `nas predict`, or Triton, which serves both of them"
+        )
     app = serving.application(opened)
     with serving.listening(host, port) as listener:
         address = serving.address_of(listener)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nas_lib import steps
 from nas_lib.config import FinalsConfig
-from nas_lib.models import ImageModel, TextModel, open_model
+from nas_lib.models import AnyModel, open_model
 from nas_lib.models.opening import newest_model
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildRow
@@ -123,7 +123,7 @@ class SearchHandle:
     def _is_final(self) -> bool:
         return isinstance(self.view.config.search, FinalsConfig)
 
-    def model(self) -> ImageModel | TextModel:
+    def model(self) -> AnyModel:
         """Return the model that the search hands on; where none is there it is exported first.
 
         It is the winner of the newest final training, else the best child.

@@ -13,9 +13,10 @@ from nas_lib.models.info import MeasureInfo, ModelInfo, Score, TextInputs
 from nas_lib.tasks.text.scoring import SCORINGS
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
 _SHOWN = 20  # labels
+_EXAMPLES = {"images": "image", "translation": "sentence"}
 _NO_PART = frozenset(
     [
         *("kind", "device", "threads", "keep", "reward", "checkpoint_every_s"),
@@ -36,12 +37,16 @@ _ONLY_OF: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 
 def card(info: ModelInfo) -> bytes:
     """Return what a model is, as Markdown."""
-    text = _template().render(
-        info=info,
-        shown=_shown(info.labels),
-        example=_example(info),
-        settings=list(_settings(info.training.settings)),
-        score_words=partial(_score_words, info.measure),
+    text = (
+        _templates()
+        .get_template(f"card-{info.inputs.kind}.md")
+        .render(
+            info=info,
+            shown=_shown(info.labels),
+            example=_example(info),
+            settings=list(_settings(info.training.settings)),
+            score_words=partial(_score_words, info.measure),
+        )
     )
     return text.encode()
 
@@ -49,7 +54,9 @@ def card(info: ModelInfo) -> bytes:
 def _example(info: ModelInfo) -> str:
     """Return what one of those is called that the model was given."""
     inputs = info.inputs
-    return SCORINGS[inputs.level].token if isinstance(inputs, TextInputs) else "image"
+    return (
+        SCORINGS[inputs.level].token if isinstance(inputs, TextInputs) else _EXAMPLES[inputs.kind]
+    )
 
 
 def metrics(info: ModelInfo) -> bytes:
@@ -60,6 +67,7 @@ def metrics(info: ModelInfo) -> bytes:
         "validation": info.validation,
         "validation_of_seeds": info.validation_of_seeds,
         "test": info.test,
+        "test_metrics": info.test_metrics,
         "parity": info.parity,
         "speed": info.speed,
         "num_parameters": info.origin.num_parameters,
@@ -110,10 +118,10 @@ def _score_words(measure: MeasureInfo, score: Score) -> str:
 
 
 @cache
-def _template() -> Template:
+def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("nas_lib.export"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -121,4 +129,3 @@ def _template() -> Template:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    return environment.get_template("card.md")

@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any
 from nas_lib.config import FinalsConfig, OwnChildrenConfig
 from nas_lib.errors import ConfigError, MissingExtraError, one_line
 from nas_lib.models.graph import Graph, Graphs, import_onnxruntime
+from nas_lib.named_objects import imported
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.procedures.proposals import proposed_child
 from nas_lib.store import layout
 from nas_lib.tasks import Task
-from nas_lib.tasks.images.task import ImageTask
-from nas_lib.tasks.text.task import TextTask
 from nas_lib.tasks.trained import TrainedTask
 
 if TYPE_CHECKING:
     from torch import nn
 
     from nas_lib.export.exporter import Exporter
+
+
+_EXPORTERS = {
+    "images": "nas_lib.export.images:ImageExporter",
+    "text": "nas_lib.export.texts:TextExporter",
+    "translation": "nas_lib.export.translations:TranslationExporter",
+}
+"""By the kind of the children that were trained for them; imported only where one is exported."""
 
 
 def exporter_of(search: OpenSearch, child: str) -> Exporter[Any]:
@@ -37,7 +44,8 @@ def exporter_of(search: OpenSearch, child: str) -> Exporter[Any]:
     _require_onnx()
     task, network = _trained(search, child)
     manifest, data = task.fetched(search.store)
-    return _exporter(task)(network, manifest, data, task.config)
+    kind: type[Exporter[Any]] = imported(_EXPORTERS[task.config.children.kind])
+    return kind(network, manifest, data, task.config)
 
 
 def trained_network(search: OpenSearch, child: str) -> nn.Module:
@@ -78,17 +86,6 @@ def opened(graphs: Mapping[str, bytes], *, threads: int = 1) -> Graphs:
         name: Graph(data, where="the exported network", threads=threads)
         for name, data in graphs.items()
     }
-
-
-def _exporter(task: Task) -> type[Exporter[Any]]:
-    from nas_lib.export.images import ImageExporter
-    from nas_lib.export.texts import TextExporter
-
-    exporters: dict[type[Task], type[Exporter[Any]]] = {
-        ImageTask: ImageExporter,
-        TextTask: TextExporter,
-    }
-    return exporters[type(task)]
 
 
 def _require_onnx() -> None:

@@ -57,7 +57,7 @@ def traced(
                 file,
                 input_names=inputs,
                 output_names=outputs,
-                dynamic_axes={name: {0: "N"} for name in (*inputs, *outputs)},
+                dynamic_axes={name: {0: f"{name}_N"} for name in (*inputs, *outputs)},
                 opset_version=OPSET,
                 dynamo=False,
             )

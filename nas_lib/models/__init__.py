@@ -3,8 +3,19 @@
 from nas_lib.models.image_model import ImageModel
 from nas_lib.models.info import ModelInfo
 from nas_lib.models.model import Model
-from nas_lib.models.opening import open_model
+from nas_lib.models.opening import AnyModel, open_model
 from nas_lib.models.predictions import Predictions
 from nas_lib.models.text_model import TextModel
+from nas_lib.models.translation_model import Translation, TranslationModel
 
-__all__ = ["ImageModel", "Model", "ModelInfo", "Predictions", "TextModel", "open_model"]
+__all__ = [
+    "AnyModel",
+    "ImageModel",
+    "Model",
+    "ModelInfo",
+    "Predictions",
+    "TextModel",
+    "Translation",
+    "TranslationModel",
+    "open_model",
+]

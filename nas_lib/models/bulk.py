@@ -10,21 +10,28 @@ from nas_lib.errors import DataError, one_line
 from nas_lib.models.files import STDIN, FoundFile, read_array, read_text
 from nas_lib.models.image_model import ImageModel
 from nas_lib.models.image_reader import NoPictureError
+from nas_lib.models.opening import AnyModel
 from nas_lib.models.text_model import TextModel, TextScore
+from nas_lib.models.translation_model import TranslationModel
 
 _Numbered = tuple[int, FoundFile]
+_MOST_NAMED = 5
+"""Lines that are named, of those with which something is the matter."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a file, or of one image of an array in a file.
+    """What became of a file, or of one image of an array or one line of a text in it.
 
     Attributes:
         number: Which of the files it is, from 0.
         name: Of the file; with a number in brackets where it is of an array.
         classes: The most probable classes and how probable they are, best first.
         score: Of a text.
-        error: Why there is neither.
+        line: Which line of a text it is, from 1 ...
+        translation: ... and what that is in another language.
+        error: Why there is none of these.
+        notice: What is to be known of the file, of which something else was said.
         is_left_out: Whether that is because folders have other files than pictures, too.
     """
 
@@ -32,8 +39,40 @@ class Answer:
     name: str
     classes: dict[str, float] | None = None
     score: TextScore | None = None
+    line: int = 0
+    translation: str | None = None
     error: str = ""
+    notice: str = ""
     is_left_out: bool = False
+
+    @property
+    def values(self) -> tuple[str | int | float, ...]:
+        """What is said of a text, by the columns of its model."""
+        if self.score is not None:
+            return self.score.num_words, self.score.num_unknown, self.score.value
+        return () if self.translation is None else (self.line, self.translation)
+
+
+def answers_of(
+    model: AnyModel, files: Sequence[FoundFile], *, top: int, stdin: bytes = b""
+) -> Iterator[Answer]:
+    """Yield what a model says of files.
+
+    Args:
+        model: The model.
+        files: Of what it takes.
+        top: How many classes of each image are wanted.
+        stdin: What came on standard input, where a file stands for that.
+
+    Raises:
+        DataError: The model takes no pictures.
+    """
+    if isinstance(model, ImageModel):
+        return predict_files(model, files, top=top, stdin=stdin)
+    numbered = enumerate(files)
+    if isinstance(model, TextModel):
+        return chain.from_iterable(_scored(model, *each, stdin) for each in numbered)
+    return chain.from_iterable(_translated(model, *each, stdin) for each in numbered)
 
 
 def predict_files(
@@ -85,29 +124,60 @@ def _of_array(model: ImageModel, number: int, file: FoundFile, top: int) -> Iter
         yield Answer(number, name, error=_of_file(name, err))
 
 
-def score_files(
-    model: TextModel, files: Sequence[FoundFile], *, stdin: bytes = b""
-) -> Iterator[Answer]:
-    """Yield how well a model can tell the texts in files.
+def _scored(model: TextModel, number: int, file: FoundFile, stdin: bytes) -> Iterator[Answer]:
+    """Yield how well a model can tell the text in a file."""
+    name = str(file.path)
+    try:
+        yield Answer(number, name, score=model.score(_text(file, stdin)))
+    except DataError as err:
+        yield Answer(number, name, error=_of_file(name, err))
 
-    Args:
-        model: The model.
-        files: Texts.
-        stdin: What came on standard input, where a file stands for that.
+
+def _translated(
+    model: TranslationModel, number: int, file: FoundFile, stdin: bytes
+) -> Iterator[Answer]:
+    """Yield the translation of each line of a file, and a notice on those that are very long."""
+    name, longer = str(file.path), []
+    try:
+        lines = _text(file, stdin).split("\n")
+    except DataError as err:
+        yield Answer(number, name, error=_of_file(name, err))
+        return
+    if not lines[-1]:
+        del lines[-1]  # what is behind the end of the last line is none
+    for line, sentence in enumerate(lines, 1):
+        said = model.translate(sentence)
+        longer += [line] if said.is_longer else []
+        yield Answer(number, name, line=line, translation=said.text)
+    if longer:
+        yield Answer(number, name, notice=_of_longer(name, longer, model))
+
+
+def _of_longer(name: str, lines: Sequence[int], model: TranslationModel) -> str:
+    first = ", ".join(f"{line:,}" for line in lines[:_MOST_NAMED])
+    others = ", ..." if len(lines) > _MOST_NAMED else ""
+    longer = "1 line is longer" if len(lines) == 1 else f"{len(lines):,} lines are longer"
+    return (
+        f"{one_line(name)}: {longer} than the {model.max_length:,} subwords of what the model was "
+        f"trained on ({first}{others}): do not rely on the translation"
+    )
+
+
+def _text(file: FoundFile, stdin: bytes) -> str:
+    """Return the text in a file, or of standard input.
+
+    Raises:
+        DataError: It cannot be read, or is no text.
     """
-    for number, file in enumerate(files):
-        name = str(file.path)
-        try:
-            text = stdin.decode() if file.path == STDIN else read_text(file.path)
-            yield Answer(number, name, score=model.score(text))
-        except UnicodeDecodeError as err:
-            told = f"standard input: expected text in UTF-8: {one_line(err)}"
-            yield Answer(number, name, error=told)
-        except DataError as err:
-            yield Answer(number, name, error=_of_file(name, err))
+    if file.path != STDIN:
+        return read_text(file.path)
+    try:
+        return stdin.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        raise DataError(f"standard input: expected text in UTF-8: {one_line(err)}") from err
 
 
 def _of_file(name: str, err: DataError) -> str:
     """Return what is wrong, with the file that it is wrong with."""
     where, told = one_line(name), str(err)
-    return told if told.startswith(where) else f"{where}: {told}"
+    return told if told.startswith((where, "standard input: ")) else f"{where}: {told}"

@@ -30,7 +30,7 @@ from nas_lib.bounds import Colour, Name, Side
 from nas_lib.config import TextLevel
 from nas_lib.data import BlobInfo
 from nas_lib.errors import CorruptStateError, one_line
-from nas_lib.records import STRICT, Count, Seconds, Speed, first_error
+from nas_lib.records import STRICT, Count, Metric, Seconds, Speed, first_error
 from nas_lib.results.measure import Measure
 
 FORMAT_VERSION = 1
@@ -79,6 +79,7 @@ class ImageInputs:
     """
 
     graphs: ClassVar[tuple[str, ...]] = (ONLY,)
+    is_served: ClassVar[bool] = True
 
     height: Side
     width: Side
@@ -89,6 +90,11 @@ class ImageInputs:
     background: Colour | None = None
     range_32: tuple[float, float] | None = None
     kind: Literal["images"] = "images"
+
+    @property
+    def sample(self) -> str:
+        """What a file might be called that it is used on."""
+        return "images.npy" if self.background is None else "picture.png"
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -111,6 +117,8 @@ class TextInputs:
     """
 
     graphs: ClassVar[tuple[str, ...]] = (ONLY,)
+    sample: ClassVar[str] = "text.txt"
+    is_served: ClassVar[bool] = True
 
     bptt: Annotated[int, Field(ge=1)]
     state_size: Annotated[int, Field(ge=1)]
@@ -142,6 +150,8 @@ class TranslationInputs:
     """
 
     graphs: ClassVar[tuple[str, ...]] = (ENCODER, DECODER)
+    sample: ClassVar[str] = "sentences.txt"
+    is_served: ClassVar[bool] = False
 
     hidden: Annotated[int, Field(ge=1)]
     state_size: Annotated[int, Field(ge=1)]
@@ -285,6 +295,7 @@ class ModelInfo:
         files: All other files of the model, by their path in it.
         versions: Of what it was made with: `kfp-nas`, `torch`, `onnx`, ...
         created_s: Seconds since 1970.
+        test_metrics: What it came to on the test data by other measures.
         validation_of_seeds: Of the winner of a final training, what it scored on validation data by
             each of several seeds, trained on the training data alone.
     """
@@ -305,6 +316,7 @@ class ModelInfo:
     versions: dict[str, str]
     created_s: Seconds
     validation_of_seeds: tuple[float, ...] = ()
+    test_metrics: tuple[Metric, ...] = ()
     format_version: int = FORMAT_VERSION
 
     def __repr__(self) -> str:

@@ -15,7 +15,10 @@ class Model:
     Attributes:
         info: What is known of it.
         uri: Where it lies.
+        columns: What is said of each text, where it is used on these.
     """
+
+    columns: tuple[str, ...] = ()
 
     def __init__(self, stored: StoredModel, *, threads: int) -> None:
         """Take a model that lies somewhere; its network is read when it is first used.
@@ -37,6 +40,10 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, or the words of the vocabulary, in the order of the outputs."""
         return self.info.labels
+
+    def load(self) -> None:
+        """Read all of it that is needed to use it; raises as `graphs` does."""
+        self.graphs  # noqa: B018
 
     @property
     def graph(self) -> Graph:

@@ -6,22 +6,30 @@ import re
 
 from nas_lib.errors import ConfigError, one_line
 from nas_lib.models.image_model import ImageModel
-from nas_lib.models.info import INFO, ImageInputs
+from nas_lib.models.info import INFO
 from nas_lib.models.stored import StoredModel
 from nas_lib.models.text_model import TextModel
+from nas_lib.models.translation_model import TranslationModel
 from nas_lib.spaces import ImageReferencesConfig, TextReferencesConfig
 from nas_lib.store import layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 from nas_lib.training.machine import num_cpus
 
+AnyModel = ImageModel | TextModel | TranslationModel
 _KNOWN = {
     kind.model_fields["kind"].default for kind in (ImageReferencesConfig, TextReferencesConfig)
 }
+_KINDS: dict[str, type[AnyModel]] = {
+    "images": ImageModel,
+    "text": TextModel,
+    "translation": TranslationModel,
+}
+"""By the kind of their inputs, which is that of the task."""
 _MODEL = re.compile(rf"(.+)/{layout.MODELS}/([^/]+)/*")
 
 
-def open_model(place: str, *, threads: int | None = None) -> ImageModel | TextModel:
+def open_model(place: str, *, threads: int | None = None) -> AnyModel:
     """Return the model that lies at a place; its network is read when it is first used.
 
     Args:
@@ -37,9 +45,7 @@ def open_model(place: str, *, threads: int | None = None) -> ImageModel | TextMo
     stored = _of_a_search(place) or _at(open_store(place))
     if stored is None:
         raise ConfigError(_nothing_at(place))
-    is_image = isinstance(stored.info.inputs, ImageInputs)
-    kind: type[ImageModel | TextModel] = ImageModel if is_image else TextModel
-    return kind(stored, threads=threads or num_cpus())
+    return _KINDS[stored.info.inputs.kind](stored, threads=threads or num_cpus())
 
 
 def _at(objects: ObjectStore) -> StoredModel | None:

@@ -61,6 +61,11 @@ class TextModel(Model):
         """What a score of its texts is, and what these are made of."""
         return SCORINGS[self._inputs.level]
 
+    @property
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What is said of a text."""
+        return self.scoring.columns
+
     @cached_property
     def _index(self) -> dict[str, int]:
         return {word: number for number, word in enumerate(self.labels)}

@@ -33,6 +33,7 @@ class RecurrentLayer(nn.Module, ABC):
     """A layer of one cell.
 
     Attributes:
+        inputs: Values of what it takes, I.
         hidden: Values of its output, H.
         state_size: Values of its state, S.
     """
@@ -50,6 +51,7 @@ class RecurrentLayer(nn.Module, ABC):
             init_range: Weights start in +- this, uniformly.
         """
         super().__init__()
+        self.inputs = inputs
 
     @abstractmethod
     def forward(self, x_TBI: Tensor, state_BS: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from exports import image_exporter, text_exporter
+from exports import image_exporter, text_exporter, translation_exporter
 from model_infos import model_info
 from toy_models import write_model
 
@@ -27,10 +27,13 @@ from nas_lib.config import (
     NasNetSpaceConfig,
     NasRnnSpaceConfig,
     StackConfig,
+    TranslationTrainingConfig,
 )
+from nas_lib.data.subwords import BEGIN, END
 from nas_lib.export.children import opened
 from nas_lib.models import TextModel, open_model
 from nas_lib.models.info import ONLY
+from nas_lib.models.translating import network_of
 from nas_lib.spaces import (
     REFERENCES,
     ImageReferencesConfig,
@@ -42,6 +45,7 @@ from nas_lib.spaces import (
     planned,
 )
 from nas_lib.spaces.nasnet_plan import Combination, NasNetOperation
+from nas_lib.spaces.references import GruPlan
 from nas_lib.tasks.text.trainer import text_loss
 
 FILTERS = FiltersConfig(filters=3)
@@ -149,6 +153,26 @@ def test_a_graph_of_text_gives_the_logits_and_states_of_torch(
     np.testing.assert_array_equal(found["states"][-1], found["next_state"])
     assert found["states"].shape == (3, 2, exporter.inputs.state_size)
     assert exporter.misfit(exporter.parity({ONLY: graph})) == ""
+
+
+@pytest.mark.parametrize("name", ["cell", "trees", "known: lstm", "gru"])
+def test_graphs_of_a_translator_of_any_cell_do_what_torch_does(name: str, tmp_path: Path) -> None:
+    plan = GruPlan(hidden=5, layers=1) if name == "gru" else some_plan(TEXTS[name])
+    training = TranslationTrainingConfig(layers=3, init_range=1.0)
+    exporter = translation_exporter(tmp_path, plan, training=training)
+    network, plain = network_of(opened(exporter.graphs()), exporter.inputs), exporter._by_torch()
+    rng = np.random.default_rng(0)
+
+    for length in (1, 2, 9):  # of a sentence that has nothing but an end, to a long one
+        source_T = np.append(rng.integers(4, len(exporter.labels), length - 1), END)
+        target_T = np.insert(source_T, 0, BEGIN)
+        np.testing.assert_allclose(network.read(source_T), plain.read(source_T), atol=1e-5)
+        for both in zip(
+            network.told(source_T, target_T, beam=3),
+            plain.told(source_T, target_T, beam=3),
+            strict=True,
+        ):
+            np.testing.assert_allclose(*both, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["trees", "known: lstm, two layers"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 import tritonclient
 import yaml
 from google.protobuf import text_format
-from model_infos import IMAGES, model_info
-from toy_models import word_model
+from model_infos import IMAGES, TRANSLATION, model_info
+from toy_models import figure_model, word_model
 
 from nas_lib.errors import ConfigError
 from nas_lib.export.kserve import inference_service, triton_configs
-from nas_lib.models import open_model
+from nas_lib.models import ModelInfo, open_model
+from nas_lib.models.info import DECODER, ENCODER, ONLY
 
 _SCHEMA = yaml.safe_load(
     Path(__file__).with_name("inference_service_schema.yaml").read_text(encoding="ascii")
@@ -55,6 +57,13 @@ def test_a_service_begins_with_a_letter_where_the_search_does_not() -> None:
     assert _model(text)
     assert yaml.safe_load(text)["metadata"]["name"] == "nas-7-segments"
     assert "/v2/models/7-segments/infer" in text  # Triton calls it as its folder
+
+
+def test_each_graph_of_a_translator_is_a_model_of_its_own_to_triton() -> None:
+    text = inference_service(model_info(TRANSLATION), _URI)
+
+    assert _model(text)
+    assert "at /v2/models/digits-encoder/infer and /v2/models/digits-decoder/infer." in text
 
 
 @pytest.mark.parametrize("uri", ["gs://bucket/models/1", "pvc://claim/models/1"])
@@ -101,12 +110,23 @@ def test_triton_takes_more_images_at_once_than_it_would_by_itself() -> None:
     assert parsed(triton_configs(model_info(IMAGES))["digits/config.pbtxt"]).max_batch_size == 256
 
 
-def test_of_texts_triton_is_told_all_that_the_network_takes_and_gives(tmp_path: Path) -> None:
-    info = word_model(tmp_path)
-    graph = open_model(str(tmp_path), threads=1).graph
+@pytest.mark.parametrize(
+    ("write", "folder", "name"),
+    [
+        (word_model, "words", ONLY),
+        (figure_model, "figures-encoder", ENCODER),
+        (figure_model, "figures-decoder", DECODER),
+    ],
+)
+def test_where_nothing_is_of_batches_triton_is_told_all_that_a_network_takes_and_gives(
+    write: Callable[[Path], ModelInfo], folder: str, name: str, tmp_path: Path
+) -> None:
+    info = write(tmp_path)
+    graph = open_model(str(tmp_path), threads=1).graphs[name]
 
-    config = parsed(triton_configs(info)["words/config.pbtxt"])
+    config = parsed(triton_configs(info)[f"{folder}/config.pbtxt"])
 
+    assert info.onnx[name] == f"{folder}/1/model.onnx"
     assert config.max_batch_size == 0  # so that the first axis is none of batches
     types = config.DESCRIPTOR.file.enum_types_by_name["DataType"].values_by_number
     known_as = {"float32": "TYPE_FP32", "int64": "TYPE_INT64"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_models import COLOURS, colour_model, word_model, write_model
+from toy_models import COLOURS, colour_model, figure_model, word_model, write_model
 
 from nas_lib.architecture import Architecture
 from nas_lib.errors import ConfigError, CorruptStateError, DataError
@@ -193,17 +193,21 @@ sys.modules["torch"] = sys.modules["onnx"] = None
 import numpy as np
 from nas_lib.models import open_model
 print(open_model(sys.argv[1]).predict(np.full((5, 5, 3), [9, 200, 9], np.uint8)).labels[0])
+for place in sys.argv[2:]:
+    print(open_model(place).translate("dov nul").text)
 """
 
 
 def test_a_model_needs_neither_torch_nor_onnx(tmp_path: Path) -> None:
-    colour_model(tmp_path)
+    places = [str(tmp_path / name) for name in ("colours", "figures")]
+    colour_model(places[0])
+    figure_model(places[1])
 
     ended = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TORCH, str(tmp_path)], capture_output=True, text=True
+        [sys.executable, "-c", _WITHOUT_TORCH, *places], capture_output=True, text=True
     )
 
-    assert ended.stdout == "green\n", ended.stderr
+    assert ended.stdout == "green\nla zo\n", ended.stderr
 
 
 def test_nobody_is_told_that_a_model_is_used(tmp_path: Path) -> None:

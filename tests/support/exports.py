@@ -8,19 +8,31 @@ from typing import Any
 import numpy as np
 import torch
 from faulty_store import run_here
+from parallel import parallel_task, write_parallel
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 from toy_text import TEXT, TEXT_MANIFEST, text_children
 
-from nas_lib.config import FinalConfig, RandomConfig, SearchConfig, TextTaskConfig
+from nas_lib.config import (
+    EnasRnnSpaceConfig,
+    FinalConfig,
+    RandomConfig,
+    SearchConfig,
+    TextTaskConfig,
+    TranslationChildrenConfig,
+    TranslationTrainingConfig,
+)
 from nas_lib.config_file import parse_config
 from nas_lib.data import BlobInfo, LocalData
+from nas_lib.data.allowance import Allowance
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.workers import this_process
 from nas_lib.export.images import ImageExporter
 from nas_lib.export.texts import TextExporter
+from nas_lib.export.translations import TranslationExporter
 from nas_lib.networks import build_language_model, build_network
+from nas_lib.networks.translator import Translator
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
 from nas_lib.spaces import Plan, SpacePart
@@ -28,6 +40,7 @@ from nas_lib.steps.train_best import opened_finals
 from nas_lib.tasks.images.preparation import ImageManifest
 from nas_lib.tasks.text.preparation import TextManifest
 from nas_lib.tasks.text.raw import END, UNKNOWN
+from nas_lib.tasks.translation.preparation import TranslationManifest, prepare_translation
 
 CLASSES = ("cat", "dog", "caf\u00e9")
 NUM_VALID = 40
@@ -92,6 +105,28 @@ def text_exporter(folder: Path, plan: Plan, space: SpacePart, *, tied: bool = Tr
         children=children,
     )
     return TextExporter(model.eval(), manifest, LocalData(blob), config)
+
+
+def translation_exporter(
+    folder: Path, plan: Plan, *, training: TranslationTrainingConfig
+) -> TranslationExporter:
+    """Return the exporter of a translator with weights that nobody trained."""
+    torch.manual_seed(0)
+    task = parallel_task(write_parallel(folder / "pairs.tsv"))
+    prepared = prepare_translation(task, Allowance(2**30))
+    assert isinstance(prepared.manifest, TranslationManifest)
+    blob = folder / "pairs.safetensors"
+    blob.write_bytes(prepared.search_blob)
+    num_subwords = prepared.manifest.num_subwords
+    network = Translator(plan, num_subwords=num_subwords, training=training)
+    config = SearchConfig(
+        name="toy",
+        task=task,
+        space=EnasRnnSpaceConfig(),
+        controller=RandomConfig(),
+        children=TranslationChildrenConfig(translation=training),
+    )
+    return TranslationExporter(network.eval(), prepared.manifest, LocalData(blob), config)
 
 
 SMALL: dict[str, Any] = {

@@ -6,6 +6,7 @@ from nas_lib.architecture import Architecture
 from nas_lib.models.info import (
     Data,
     ImageInputs,
+    Inputs,
     MeasureInfo,
     ModelInfo,
     Origin,
@@ -13,6 +14,7 @@ from nas_lib.models.info import (
     Score,
     TextInputs,
     Training,
+    TranslationInputs,
 )
 from nas_lib.records import Speed
 from nas_lib.results.measure import ACCURACY
@@ -21,9 +23,12 @@ CHILD = "r000-000001-02"
 
 IMAGES = ImageInputs(8, 8, 1, "uint8", (0.5,), (0.25,), "white")
 TEXT = TextInputs(bptt=10, state_size=6, unknown=0, end=1, words="text_files")
+TRANSLATION = TranslationInputs(
+    hidden=4, state_size=6, begin=2, end=3, max_length=8, beam=2, length_penalty=0.6
+)
 
 
-def model_info(inputs: ImageInputs | TextInputs = IMAGES) -> ModelInfo:
+def model_info(inputs: Inputs = IMAGES) -> ModelInfo:
     """Return the description of a model that there might be."""
     return ModelInfo(
         id=CHILD,

@@ -1,4 +1,4 @@
-"""Models that fit on a page, made without torch: one tells colours, one the words of a text.
+"""Models that fit on a page, made without torch: of colours, of a text's words, of translations.
 
 Letters: N images, H x W pixels, C channels, K classes; T words of a piece, B texts, S numbers of a
 state, V words of the vocabulary.
@@ -15,11 +15,23 @@ from typing import Any
 
 import numpy as np
 import onnx
-from model_infos import IMAGES, TEXT, model_info
+from model_infos import IMAGES, TEXT, TRANSLATION, model_info
 from onnx import TensorProto, helper, numpy_helper
+from parallel import HERE, THERE, VOCABULARY, pairs
 
 from nas_lib.data import BlobInfo
-from nas_lib.models.info import INFO, ONLY, ImageInputs, ModelInfo, TextInputs, pack_info
+from nas_lib.data.subwords import Subwords
+from nas_lib.models.info import (
+    DECODER,
+    ENCODER,
+    INFO,
+    ONLY,
+    SUBWORDS,
+    ImageInputs,
+    ModelInfo,
+    TextInputs,
+    pack_info,
+)
 from nas_lib.store.open import open_store
 
 COLOURS = ("red", "green", "blue")
@@ -31,6 +43,7 @@ COLOUR_INPUTS = replace(
 WORDS = ("<unk>", "<eos>", "the", "cat", "sat")
 STATE = 3
 WORD_INPUTS = replace(TEXT, bptt=4, state_size=STATE)
+FIGURE_INPUTS = replace(TRANSLATION, hidden=1, state_size=1)
 
 
 def colour_logits(images_NHWC: np.ndarray) -> np.ndarray:
@@ -118,6 +131,68 @@ def word_model(place: Path | str, folder: str = "", **changes: Any) -> ModelInfo
     inputs: TextInputs = changes.pop("inputs", WORD_INPUTS)
     info = replace(model_info(inputs), **{"name": "words", "labels": WORDS, **changes})
     return write_model(str(place), folder, info, {ONLY: word_graph()})
+
+
+@cache
+def figure_subwords() -> Subwords:
+    """The vocabulary of the model of figures; each of their names is a subword."""
+    sentences = [sentence for pair in pairs(400) for sentence in pair]
+    return Subwords.trained(sentences, size=VOCABULARY)
+
+
+@cache
+def figure_graphs() -> dict[str, bytes]:
+    """The graphs of the model of figures: it tells one subword after another, the figures anew.
+
+    What the decoder looks at is the sentence itself; its state is how many subwords it has told.
+    """
+    int64, float32 = TensorProto.INT64, TensorProto.FLOAT
+    node, pieces = helper.make_node, figure_subwords().pieces
+    anew = [*range(len(pieces))]
+    for here, there in zip(HERE, THERE, strict=True):
+        anew[pieces.index(f"\u2581{here}")] = pieces.index(f"\u2581{there}")
+    reading = [
+        node("Cast", ["source"], ["numbers"], to=float32),
+        node("Unsqueeze", ["numbers", "one"], ["values"]),
+    ]
+    telling = [
+        node("Cast", ["state"], ["place"], to=int64),
+        node("Gather", ["values", "place"], ["said"]),  # [K, 1, 1]
+        node("Squeeze", ["said", "one"], ["number"]),
+        node("Cast", ["number"], ["whole"], to=int64),
+        node("Gather", ["anew_V", "whole"], ["wanted"]),
+        node("Sub", ["wanted", "numbers_V"], ["far"]),
+        node("Mul", ["far", "far"], ["square"]),
+        node("Neg", ["square"], ["logits"]),
+        node("Add", ["state", "step"], ["further"]),
+        node("Shape", ["values"], ["length"], start=0, end=1),
+        node("Cast", ["length"], ["end"], to=float32),
+        node("Sub", ["end", "step"], ["last_place"]),
+        node("Min", ["further", "last_place"], ["next_state"]),
+    ]
+    values, state = _tensor("values", float32, "T", 1), _tensor("state", float32, "K", 1)
+    constants = {
+        "one": np.array([1]),
+        "step": np.array([1], np.float32),
+        "anew_V": np.array(anew, np.float32),
+        "numbers_V": np.arange(len(pieces), dtype=np.float32),
+    }
+    logits = _tensor("logits", float32, "K", len(pieces))
+    outputs = [logits, _tensor("next_state", float32, "K", 1)]
+    inputs = [_tensor("last", int64, "K"), state, values]
+    return {
+        ENCODER: _graph(reading, [_tensor("source", int64, "T")], [values], constants),
+        DECODER: _graph(telling, inputs, outputs, constants),
+    }
+
+
+def figure_model(place: Path | str, **changes: Any) -> ModelInfo:
+    """Write the model of figures to a folder, likewise: it translates their names, word by word."""
+    inputs = changes.pop("inputs", FIGURE_INPUTS)
+    fields = {"name": "figures", "labels": figure_subwords().pieces, **changes}
+    info = replace(model_info(inputs), **fields)
+    others = {SUBWORDS: figure_subwords().data}
+    return write_model(str(place), "", info, figure_graphs(), others)
 
 
 def write_model(
