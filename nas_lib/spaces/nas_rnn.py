@@ -61,7 +61,7 @@ class LayersConfig(Part):
     )
     parameters: Many | None = Field(
         None,
-        description="Of the whole language model: `hidden` becomes what comes nearest to as many, "
+        description="Of the whole network: `hidden` becomes what comes nearest to as many, "
         "once the vocabulary is known.",
     )
 

@@ -1,0 +1,270 @@
+"""Cells in a translator on two cores: LSTM, GRU, the published tree and one that was found.
+
+`python -m benchmarks.studies.translation --data FILE --found SEARCH`: a file of pairs, with columns
+for source, document, sentence and translation, split by document; and a finished search of a
+language model's cell, such as the study of trees leaves. All translators have about as many
+parameters, learn by the same settings for as many steps, and are judged by the test's sentences.
+
+Several processes may share the work: `--only` and `--seed` say which part is one's own. Called with
+neither it trains what is left, and tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+import nas_lib
+from benchmarks.studies.study import RUNS, Spread, print_table, write_result
+from nas_lib.config import SearchConfig, SizeConfig
+from nas_lib.config_file import parse_config
+from nas_lib.records import Metric, Sample
+from nas_lib.results.final import Contender, outcome
+from nas_lib.results.intervals import of_difference, over_seeds
+
+PUBLISHED = "nas-cell"
+FOUND = "found"
+BESIDE = ("lstm", "gru")
+SEEDS = range(3)
+NUM_SAMPLES = 20
+
+
+class Size(NamedTuple):
+    """How much is learnt by how large networks.
+
+    Attributes:
+        parameters: Of a translator, the vocabulary's among them.
+        epochs: Passes over the pairs.
+        pairs: At most so many of them; all where it is None.
+        vocabulary: Subwords.
+    """
+
+    parameters: int
+    epochs: int
+    pairs: int | None
+    vocabulary: int
+
+
+class Translated(NamedTuple):
+    """A translator of one seed, and what it came to on the test.
+
+    Attributes:
+        name: Of its cell.
+        seed: Which one.
+        network: As text.
+        num_parameters: Its weights.
+        seconds: What its training took.
+        valid: Perplexity of the validation's subwords.
+        test: Of the test's.
+        metrics: BLEU and others.
+        samples: Sentences, their translations and what would have been right.
+    """
+
+    name: str
+    seed: int
+    network: str
+    num_parameters: int
+    seconds: float
+    valid: float
+    test: float
+    metrics: tuple[Metric, ...]
+    samples: tuple[Sample, ...]
+
+    @classmethod
+    def of(cls, name: str, seed: int, contender: Contender) -> Translated:
+        """Return the plain figures of a contender that was trained by one seed."""
+        (row,), (reading,) = contender.rows, contender.test
+        assert row.score is not None
+        assert row.num_parameters is not None
+        return cls(
+            name,
+            seed,
+            contender.network,
+            row.num_parameters,
+            row.seconds,
+            row.score,
+            reading.score,
+            reading.metrics,
+            reading.samples,
+        )
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Each further measure by its name."""
+        return {metric.name: metric.value for metric in self.metrics}
+
+
+def config(seed: int, data: Path, size: Size, *, beside: Sequence[str] = ()) -> SearchConfig:
+    """Return the document of a transfer, the same for all cells of a seed."""
+    document: Mapping[str, Any] = {
+        "name": f"translation-{seed}",
+        "seed": seed,
+        "task": {
+            "kind": "translation",
+            "data": {
+                "format": "parallel_text",
+                "path": str(data),
+                "source": 3,
+                "target": 4,
+                "split_by": [1, 2],
+                "parts": 40,
+            },
+            "vocabulary": size.vocabulary,
+            "on_error": "skip",
+            "max_train": size.pairs,
+        },
+        "space": {"kind": "nas-rnn"},
+        "final": {
+            "seeds": 1,  # others are other processes' affair, perhaps
+            "retrain": False,
+            "references": beside,
+            "children": {"kind": "translation", "epochs": size.epochs},
+        },
+    }
+    return parse_config(document, source="study")
+
+
+def trained(
+    name: str, source: str, seed: int, data: Path, size: Size, folder: Path
+) -> Iterator[Translated]:
+    """Train the translator of a cell, unless that is done, and what stands beside it."""
+    beside = BESIDE if name == PUBLISHED else ()
+    handle = nas_lib.transfer(
+        source,
+        config(seed, data, size, beside=beside),
+        top=1,
+        size=SizeConfig(parameters=size.parameters),
+        store=folder / f"{name}-{seed}",
+        workers=1,
+    )
+    for final in handle.view.finals:
+        is_beside = final.config.space.kind == "text-references"
+        for contender in outcome(final).best_of_each:
+            of_cell = contender.network.partition(" ")[0] if is_beside else name
+            yield Translated.of(of_cell, seed, contender)
+
+
+def told(found: Sequence[Translated]) -> dict[str, list[Translated]]:
+    """Return the translators of each cell, in the order of their seeds."""
+    ordered = sorted(found, key=lambda each: (each.name, each.seed))
+    return {name: list(group) for name, group in groupby(ordered, lambda each: each.name)}
+
+
+def with_interval(values: Sequence[float], digits: int = 2) -> str:
+    """Return a mean, and Student's interval where there are several values."""
+    interval = over_seeds(values)
+    ends = f" ({interval.low:.{digits}f} to {interval.high:.{digits}f})" if interval else ""
+    return f"{Spread.of(values).mean:.{digits}f}{ends}"
+
+
+def beyond(ones: Sequence[float], others: Sequence[float]) -> str:
+    """Return by how much ones are more than others, by Welch's interval where there is one."""
+    difference = Spread.of(ones).mean - Spread.of(others).mean
+    interval = of_difference(ones, others)
+    ends = f" ({interval.low:+.2f} to {interval.high:+.2f})" if interval else ""
+    return f"{difference:+.2f}{ends}"
+
+
+def tell(found: Sequence[Translated]) -> None:
+    """Print the tables, and some sentences of each cell's first seed beside each other."""
+    cells = told(found)
+    names = [*found[0].values]
+    base = cells[BESIDE[0]]
+
+    def values(group: Iterable[Translated], name: str) -> list[float]:
+        return [each.values[name] for each in group]
+
+    print_table(
+        "translators, means over seeds and 95 %",
+        ["cell", "parameters", "validation", "test", *names, "seconds"],
+        [
+            [
+                name,
+                f"{group[0].num_parameters:,}",
+                with_interval([each.valid for each in group]),
+                with_interval([each.test for each in group]),
+                *(with_interval(values(group, each)) for each in names),
+                f"{Spread.of(each.seconds for each in group).mean:.0f}",
+            ]
+            for name, group in cells.items()
+        ],
+    )
+    print_table(
+        f"more than {BESIDE[0]}, 95 %",
+        ["cell", *names],
+        [
+            [name, *(beyond(values(group, each), values(base, each)) for each in names)]
+            for name, group in cells.items()
+            if name != BESIDE[0]
+        ],
+    )
+    for metric in found[0].metrics:
+        print(f"\n{metric.name}: {metric.how}")
+    for lines in side_by_side({name: group[0] for name, group in cells.items()}):
+        print("", *(f"{who:9} {text}" for who, text in lines.items()), sep="\n")
+
+
+def side_by_side(firsts: Mapping[str, Translated]) -> Iterator[dict[str, str]]:
+    """Yield sentences with what was to be said, and what the translator of each cell says."""
+    for samples in zip(*(each.samples[:NUM_SAMPLES] for each in firsts.values()), strict=True):
+        given = samples[0]
+        found = {name: sample.found for name, sample in zip(firsts, samples, strict=True)}
+        yield {"sentence": given.given, "reference": given.wanted, **found}
+
+
+def plain(found: Sequence[Translated]) -> list[dict[str, Any]]:
+    """Return the figures as JSON has them, with some of the sentences."""
+    return [
+        {
+            **each._asdict(),
+            "metrics": {metric.name: [metric.value, metric.how] for metric in each.metrics},
+            "samples": [
+                [sample.given, sample.found, sample.wanted] for sample in each.samples[:NUM_SAMPLES]
+            ],
+        }
+        for each in found
+    ]
+
+
+@click.command()
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--found", help="A finished search of recurrent cells, whose best is one of them.")
+@click.option("--parameters", default=2_000_000, show_default=True, help="Of each translator.")
+@click.option("--epochs", default=8, show_default=True)
+@click.option("--pairs", type=int, help="Learn from so many at most.")
+@click.option("--vocabulary", default=4000, show_default=True, help="Subwords.")
+@click.option("--only", type=click.Choice([PUBLISHED, FOUND]), help="Only this one's part.")
+@click.option("--seed", "seeds", multiple=True, type=int, help="Only these.")
+def main(
+    data: Path,
+    found: str | None,
+    parameters: int,
+    epochs: int,
+    pairs: int | None,
+    vocabulary: int,
+    only: str | None,
+    seeds: tuple[int, ...],
+) -> None:
+    """Train what there is not yet; with no part of it asked for, tell what came of it."""
+    size = Size(parameters, epochs, pairs, vocabulary)
+    sources = {PUBLISHED: PUBLISHED, **({FOUND: found} if found else {})}
+    if only is not None and only not in sources:
+        raise click.UsageError("--found says where that cell was found")
+    translators = [
+        each
+        for seed in seeds or SEEDS
+        for name, source in sources.items()
+        if only in (None, name)
+        for each in trained(name, source, seed, data, size, RUNS / "translation")
+    ]
+    if only is None and not seeds:
+        tell(translators)
+        write_result("translation", {"size": size._asdict(), "translators": plain(translators)})
+
+
+if __name__ == "__main__":
+    main()
