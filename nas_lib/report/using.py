@@ -33,6 +33,7 @@ class _Example:
         call: In Python, of `model`.
         imports: What that needs.
         tensors: In Python, the network's inputs; empty where it takes more than a few lines.
+        is_served: Whether there is a page for it.
     """
 
     about: str
@@ -40,6 +41,7 @@ class _Example:
     call: str
     imports: tuple[str, ...] = ()
     tensors: str = ""
+    is_served: bool = True
 
 
 _PICTURES = _Example(
@@ -64,18 +66,27 @@ _TEXTS = _Example(
     files=("text.txt",),
     call='score("Some text.")',
 )
+_TRANSLATIONS = _Example(
+    about="What the sentences of a text are in the other language, a line each.",
+    files=("sentences.txt",),
+    call='translate("A sentence.").text',
+    is_served=False,
+)
+_OTHERS = {"text": _TEXTS, "translation": _TRANSLATIONS}
+"""What is asked of models that see no images, by the kind of task."""
 
 
 def uses(view: SearchView) -> Iterator[Use]:
     """Yield the ways to use what a search found."""
     uri, folder, example = shlex.quote(view.uri), f"{view.config.name}-model", _example_of(view)
     yield Use(
-        "A folder to hand on: the network as ONNX, its weights, its labels, and a card that says "
-        "what it is. It is laid out as Triton and KServe want it.",
+        "A folder to hand on: the network as ONNX, its weights, its labels or words, and a card "
+        "that says what it is. It is laid out as Triton and KServe want it.",
         f"nas export {uri} -o {shlex.quote(folder)}",
     )
     yield Use(example.about, "\n".join(f"nas predict {uri} {each}" for each in example.files))
-    yield Use("A page for trying it out, and an HTTP endpoint.", f"nas serve {uri}")
+    if example.is_served:
+        yield Use("A page for trying it out, and an HTTP endpoint.", f"nas serve {uri}")
     yield Use("From Python: its answers, and the network with its weights.", _python(view, example))
     if example.tensors:
         yield Use(
@@ -85,8 +96,9 @@ def uses(view: SearchView) -> Iterator[Use]:
 
 
 def _example_of(view: SearchView) -> _Example:
-    if view.config.task.kind == "text":
-        return _TEXTS
+    other = _OTHERS.get(view.config.task.kind)
+    if other is not None:
+        return other
     return _ARRAYS if view.data is not None and view.data.dtype == "float32" else _PICTURES
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from synthetic import WORDS, final_view, search_view, shared_view
 
 from nas_lib.config import EnasRnnSpaceConfig, ImageReferencesConfig, OwnChildrenConfig
+from nas_lib.presets import preset
 from nas_lib.report import leaderboard_json, summary_lines, terminal_final, terminal_parts
 from nas_lib.report.using import uses
 from nas_lib.results import PERPLEXITY, SearchView
@@ -315,3 +316,12 @@ class TestUses:
 
         assert "text.txt" in codes
         assert "picture" not in codes
+
+    def test_translators_are_asked_for_sentences_and_not_served(self) -> None:
+        view = replace(search_view(8), config=preset("translation"))
+
+        codes = " ".join(use.code for use in uses(view))
+
+        assert "nas predict runs/digits sentences.txt" in codes
+        assert 'model.translate("A sentence.").text' in codes
+        assert "nas serve" not in codes
