@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nas_lib.results.agreement import Correlation, Derivation, best_kept, derivation
 from nas_lib.results.comparison import Comparison, compare
-from nas_lib.results.measure import ACCURACY, BITS, OWN, PERPLEXITY, Measure
+from nas_lib.results.measure import ACCURACY, BITS, BLEU, OWN, PERPLEXITY, Measure
 from nas_lib.results.ranking import (
     TOPS,
     by_time,
@@ -23,6 +23,7 @@ from nas_lib.results.view import DataSummary, SearchView
 __all__ = [
     "ACCURACY",
     "BITS",
+    "BLEU",
     "OWN",
     "PERPLEXITY",
     "TOPS",

@@ -7,10 +7,25 @@ from nas_lib.tasks.images.task import ImageTask
 from nas_lib.tasks.own import OwnTask
 from nas_lib.tasks.task import Evaluate, Judged, Task
 from nas_lib.tasks.text.task import TextTask
+from nas_lib.tasks.translation.task import TranslationTask
 
-__all__ = ["Evaluate", "ImageTask", "Judged", "OwnTask", "Task", "TextTask", "task_of"]
+__all__ = [
+    "Evaluate",
+    "ImageTask",
+    "Judged",
+    "OwnTask",
+    "Task",
+    "TextTask",
+    "TranslationTask",
+    "task_of",
+]
 
-TASKS: dict[str, type[Task]] = {"images": ImageTask, "text": TextTask, "own": OwnTask}
+TASKS: dict[str, type[Task]] = {
+    "images": ImageTask,
+    "text": TextTask,
+    "translation": TranslationTask,
+    "own": OwnTask,
+}
 """By the kind of the children that are trained for them."""
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from nas_lib.config import ImageChildrenConfig, TextChildrenConfig
+from nas_lib.config import ImageChildrenConfig, TextChildrenConfig, TranslationChildrenConfig
 from nas_lib.errors import InterruptedSearchError, NasError
 from nas_lib.networks import Cost
 from nas_lib.records import EpochMetrics
@@ -58,7 +58,7 @@ class EpochTrainer(ABC):
         self,
         network: nn.Module,
         cost: Cost,
-        settings: ImageChildrenConfig | TextChildrenConfig,
+        settings: ImageChildrenConfig | TextChildrenConfig | TranslationChildrenConfig,
         *,
         measure: Measure,
         seed: int,

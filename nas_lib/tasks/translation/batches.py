@@ -56,6 +56,19 @@ class Sentences:
         """Return the same with their subwords on another device."""
         return replace(self, subwords_M=self.subwords_M.to(device))
 
+    def numbers(self, row: int) -> list[int]:
+        """Return the subwords of one of them."""
+        end = int(self.ends_N[row])
+        found: list[int] = self.subwords_M[end - int(self.lengths_N[row]) : end].tolist()
+        return found
+
+    def joined(self, others: Sentences) -> Sentences:
+        """Return these and others after them."""
+        return Sentences(
+            torch.cat([self.subwords_M, others.subwords_M]),
+            torch.cat([self.ends_N, others.ends_N + len(self.subwords_M)]),
+        )
+
     def side_by_side(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return some of them, filled up, int64 `[T, B]`, and how long each is, `[B]`."""
         device = self.subwords_M.device
@@ -87,6 +100,10 @@ class PairRows:
     def to(self, device: torch.device | str) -> PairRows:
         """Return the same on another device."""
         return replace(self, source=self.source.to(device), target=self.target.to(device))
+
+    def joined(self, others: PairRows) -> PairRows:
+        """Return these and others after them, to learn from: without references."""
+        return PairRows(self.source.joined(others.source), self.target.joined(others.target))
 
     def side_by_side(self, rows_B: Tensor) -> Pairs:
         """Return some of them as a batch; which ones, int64 `[B]` on the CPU."""
