@@ -169,10 +169,6 @@ class TrainedTaskContract(TaskContract):
     num_steps: ClassVar[float]
     classifies: ClassVar[bool] = False
 
-    def shared_config(self, folder: Path, **weights: Any) -> SearchConfig:
-        """Return a search by shared weights on the same data."""
-        raise NotImplementedError
-
     def description(self, folder: Path) -> str:
         """Return the sentence on what was prepared."""
         raise NotImplementedError
@@ -419,11 +415,6 @@ class TrainedTaskContract(TaskContract):
         with pytest.raises(ConfigError, match=rf"children\.device must be .*, got '{device}'"):
             task.check_machine()
 
-        shared = self.task_of(self.shared_config(folder, device=device))
-        for refuses in (shared.check_machine, lambda: shared.workload(store)):
-            with pytest.raises(ConfigError, match=rf"search\.weights\.device .*, got '{device}'"):
-                refuses()
-
     def test_a_device_that_is_there_is_taken(self, task: Task) -> None:
         task.check_machine()
 
@@ -474,20 +465,7 @@ class TrainedTaskContract(TaskContract):
         with pytest.raises(CorruptStateError, match=f"children/{self.child.id}/weights.* damaged"):
             task.trained_network(self.child.id, space, store)
 
-    # --- shared weights, preview -----------------------------------------------------------------
-
-    def test_the_first_shared_weights_follow_from_the_searchs_seed(self, folder: Path) -> None:
-        config = self.shared_config(folder)
-        other = config.model_copy(update={"seed": 1})
-        states: list[list[torch.Tensor]] = []
-        for each in (config, config, other):
-            torch.manual_seed(99 + len(states))  # another process
-            workload = self.task_of(each).workload(stored(self.task_of(each)))
-            states.append([x.clone() for x in workload.network.parameters()])
-
-        one, same, others = states
-        assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
-        assert not all(torch.equal(a, b) for a, b in zip(one, others, strict=True))
+    # --- preview ---------------------------------------------------------------------------------
 
     def test_a_step_of_training_can_be_timed_without_data(
         self, task: Task, space: PlannedSpace[Any], folder: Path
@@ -520,6 +498,39 @@ class TrainedTaskContract(TaskContract):
         )
 
         assert task.num_steps(prepared.manifest) == pytest.approx(self.num_steps)
+
+
+class SharingTaskContract(TrainedTaskContract):
+    """What tasks must do besides whose networks may share weights; subclass it likewise."""
+
+    def shared_config(self, folder: Path, **weights: Any) -> SearchConfig:
+        """Return a search by shared weights on the same data."""
+        raise NotImplementedError
+
+    def test_the_first_shared_weights_follow_from_the_searchs_seed(self, folder: Path) -> None:
+        config = self.shared_config(folder)
+        other = config.model_copy(update={"seed": 1})
+        states: list[list[torch.Tensor]] = []
+        for each in (config, config, other):
+            torch.manual_seed(99 + len(states))  # another process
+            workload = self.task_of(each).workload(stored(self.task_of(each)))
+            states.append([x.clone() for x in workload.network.parameters()])
+
+        one, same, others = states
+        assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
+        assert not all(torch.equal(a, b) for a, b in zip(one, others, strict=True))
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+    @pytest.mark.parametrize("device", ["cuda", "cuda:7"])
+    def test_a_device_that_is_not_there_is_refused_for_shared_weights(
+        self, folder: Path, device: str
+    ) -> None:
+        shared = self.task_of(self.shared_config(folder, device=device))
+        store = stored(shared)
+
+        for refuses in (shared.check_machine, lambda: shared.workload(store)):
+            with pytest.raises(ConfigError, match=rf"search\.weights\.device .*, got '{device}'"):
+                refuses()
 
 
 def empty_store() -> SearchStore:

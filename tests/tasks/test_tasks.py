@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import searches
 import torch
-from task_contract import TaskContract, TrainedTaskContract, empty_store
+from parallel import VOCABULARY, parallel_task, write_parallel
+from task_contract import SharingTaskContract, TaskContract, TrainedTaskContract, empty_store
 from toy_images import CHILD, IMAGE_SPACE, children, write_toy_images
 from toy_text import TEXT_CHILD, TEXT_SPACE, text_children, write_toy_text
 
@@ -30,19 +31,21 @@ from nas_lib.config import (
     SharedConfig,
     TextRewardConfig,
     TextWeightsConfig,
+    TranslationChildrenConfig,
 )
 from nas_lib.data import BlobInfo, Manifest
 from nas_lib.errors import ChildFailedError, ConfigError, DataError
 from nas_lib.records import Child
 from nas_lib.spaces import CnnPlan, NasRnnPlan, Plan, ReferencePlan, RnnPlan
-from nas_lib.tasks import ImageTask, OwnTask, Task, TextTask, task_of
+from nas_lib.tasks import ImageTask, OwnTask, Task, TextTask, TranslationTask, task_of
 from nas_lib.tasks.images.trainer import ImageTrainer
 from nas_lib.tasks.text.trainer import TextTrainer
+from nas_lib.tasks.translation.trainer import TranslationTrainer
 
 TREE = "add tanh | mul relu | mul sigmoid | inject add relu into 0 | memory of 1"
 
 
-class TestImageTask(TrainedTaskContract):
+class TestImageTask(SharingTaskContract):
     kind = ImageTask
     child = CHILD
     scores = (1.0, 0.9, 0.5, 0.0)
@@ -83,7 +86,7 @@ class TestImageTask(TrainedTaskContract):
         return score * score * score
 
 
-class TestTextTask(TrainedTaskContract):
+class TestTextTask(SharingTaskContract):
     kind = TextTask
     child = TEXT_CHILD
     scores = (1.0, 2.5, 80.0, 1e12)
@@ -168,6 +171,40 @@ class TestTextTask(TrainedTaskContract):
         assert task(2).reward(1e200) == 0  # its square is no number any more
         assert "80 / perplexity^2, of the best of" in task(2).about_scores()[0]
         assert "80 / perplexity, of the best of" in task(1).about_scores()[0]
+
+
+class TestTranslationTask(TrainedTaskContract):
+    kind = TranslationTask
+    child = TEXT_CHILD
+    scores = (1.0, 2.5, 80.0, 1e12)
+    diverging = {"optimizer": "sgd", "learning_rate": 1e6, "clip_norm": None, "epochs": 50}
+    trainer_class = TranslationTrainer
+    # 330 x 6; the encoder's layers of 6, 6 and 12 inputs, the decoder's of 6 and 12, 12 x (6 + I)
+    # and 144 each; the attention's and the softmax's products
+    num_parameters = 1980 + 12 * (12 + 12 + 18 + 12 + 18) + 5 * 144 + 36 + 72
+    num_steps = 5 * 86 / 32
+
+    def config(self, folder: Path, *, data: int = 1, **settings: Any) -> SearchConfig:
+        task = parallel_task(write_parallel(folder / "pairs.tsv", 100, seed=data))
+        chosen: dict[str, Any] = {
+            "epochs": 5,
+            "batch_size": 32,
+            "reward": TextRewardConfig(last_epochs=3, power=2, perplexity_constant=6),
+            "checkpoint_every_s": 0,
+            **settings,
+        }
+        return SearchConfig(
+            task=task, space=TEXT_SPACE, children=TranslationChildrenConfig(**chosen)
+        )
+
+    def description(self, folder: Path) -> str:
+        return (
+            f"{folder / 'pairs.tsv'}: 86 training, 9 validation and 5 test pairs of sentences, "
+            f"in {VOCABULARY} different subwords"
+        )
+
+    def reward(self, score: float) -> float:
+        return 6 / (score * score)
 
 
 class TestOwnTask(TaskContract):
