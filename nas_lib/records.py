@@ -431,11 +431,11 @@ class TestReading:
 
 @checked_dataclass(frozen=True, config=STRICT)
 class Speed:
-    """How long a child's network takes for one image or word, as a graph, on one thread.
+    """How long a child's network takes for an image, word or sentence, as graphs, on one thread.
 
     Attributes:
         child: The child.
-        milliseconds: The median of some runs, one image or word each.
+        milliseconds: The median of some runs, one image, word or sentence each.
         num_runs: How many.
         processor: The model of the machine's processor.
         runtime: What ran the graph, such as `onnxruntime 1.23.0`.

@@ -76,7 +76,7 @@ class Exporter(ABC, Generic[M]):
 
     @abstractmethod
     def timed(self, graphs: Graphs) -> tuple[Callable[[], object], int]:
-        """Return what is to be timed, and how many images or words that are."""
+        """Return what is to be timed, and how many images, words or sentences that are."""
 
     @property
     def _task(self) -> Any:

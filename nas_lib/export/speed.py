@@ -1,4 +1,4 @@
-"""How long a child's network takes for one image or word."""
+"""How long a child's network takes for one image, word or sentence."""
 
 from __future__ import annotations
 

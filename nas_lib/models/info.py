@@ -144,7 +144,7 @@ class TranslationInputs:
         state_size: Numbers of a state, S.
         begin: The number of the subword before a translation.
         end: Of that behind a sentence, and behind its translation.
-        max_length: Subwords of the longest sentence that it was trained on, its end among them.
+        max_length: Subwords of the longest sentence of its data, the end among them.
         beam: Hypotheses that a translation is chosen from.
         length_penalty: By which they are judged, see `nas_lib.beam_search`.
     """
@@ -177,7 +177,7 @@ class Origin:
         final: The key of that final training; empty for a child of the search itself.
         seed: Of all that was random in its training.
         num_parameters: Trainable ones.
-        num_multiply_adds: For one image or word.
+        num_multiply_adds: For one image or word; of a translator, for a subword read and one told.
     """
 
     architecture: Architecture
@@ -227,7 +227,7 @@ class Score:
 
     Attributes:
         value: As `ModelInfo.measure` says.
-        num_examples: On how many images or words.
+        num_examples: On how many images, words or pairs of sentences.
         interval: Where the value lies with 95 % confidence, by the number of examples alone; None
             where nobody can say.
     """
@@ -260,11 +260,12 @@ class Parity:
     """How well the graph agrees with torch, on validation data.
 
     Attributes:
-        num_examples: Images or words that both were given.
+        num_examples: Images, words or sentences that both were given.
         max_difference: Of logits, at equal tensors; the largest. Where logits are above 100, in
             proportion to the largest of them.
         agreement: Images of which the whole graph and the Pillow path of training say the same
-            label, a fraction; of text, 1 - the relative difference of the perplexities.
+            label, a fraction; sentences of which both make the same translation; of text, 1 - the
+            relative difference of the perplexities.
         compared: In a sentence, what the two were given.
     """
 

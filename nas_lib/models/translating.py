@@ -37,7 +37,7 @@ class TranslatorNetwork:
     def best(self, source_T: Numbers, inputs: TranslationInputs) -> Hypothesis:
         """Return the best translation that is found of a sentence.
 
-        It may have as many subwords as a sentence that the network was trained on; that of a longer
+        It may have as many subwords as the longest sentence of the network's data; that of a longer
         sentence twice as many as this one.
         """
         values_TH = self.read(source_T)

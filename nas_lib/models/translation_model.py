@@ -29,7 +29,7 @@ class Translation:
     Attributes:
         text: The translation, in one line.
         num_subwords: Of the sentence, its end among them; 0 where nothing is to be translated.
-        is_longer: Whether it is longer than those that the model was trained on.
+        is_longer: Whether it is longer than all sentences of the model's data.
     """
 
     text: str
@@ -64,7 +64,7 @@ class TranslationModel(Model):
 
     @property
     def max_length(self) -> int:
-        """Subwords of the longest sentence that it was trained on, its end among them."""
+        """Subwords of the longest sentence of its data, the end among them."""
         return self._inputs.max_length
 
     @cached_property
@@ -79,7 +79,7 @@ class TranslationModel(Model):
     def translate(self, sentence: str) -> Translation:
         """Return the translation of a sentence, by beam search; of a blank one it is empty.
 
-        One that is longer than those that the model was trained on is translated, too.
+        One that is longer than all sentences of the model's data is translated, too.
 
         Raises:
             DataError: It is no text.

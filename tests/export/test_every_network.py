@@ -45,7 +45,6 @@ from nas_lib.spaces import (
     planned,
 )
 from nas_lib.spaces.nasnet_plan import Combination, NasNetOperation
-from nas_lib.spaces.references import GruPlan
 from nas_lib.tasks.text.trainer import text_loss
 
 FILTERS = FiltersConfig(filters=3)
@@ -81,6 +80,7 @@ TEXTS: dict[str, SpacePart] = {
     "cell": EnasRnnSpaceConfig(nodes=3, child=HiddenConfig(hidden=5)),
     "trees": NasRnnSpaceConfig(base=4, child=LayersConfig(hidden=5)),
     "known: lstm": TextReferencesConfig(hidden=5),
+    "known: gru": TextReferencesConfig(networks=("gru",), hidden=5),
     "known: lstm, two layers": TextReferencesConfig(hidden=5, layers=2),
     "known: gru, two layers": TextReferencesConfig(networks=("gru",), hidden=5, layers=2),
 }
@@ -155,9 +155,9 @@ def test_a_graph_of_text_gives_the_logits_and_states_of_torch(
     assert exporter.misfit(exporter.parity({ONLY: graph})) == ""
 
 
-@pytest.mark.parametrize("name", ["cell", "trees", "known: lstm", "gru"])
+@pytest.mark.parametrize("name", ["cell", "trees", "known: lstm", "known: gru"])
 def test_graphs_of_a_translator_of_any_cell_do_what_torch_does(name: str, tmp_path: Path) -> None:
-    plan = GruPlan(hidden=5, layers=1) if name == "gru" else some_plan(TEXTS[name])
+    plan = some_plan(TEXTS[name])
     training = TranslationTrainingConfig(layers=3, init_range=1.0)
     exporter = translation_exporter(tmp_path, plan, training=training)
     network, plain = network_of(opened(exporter.graphs()), exporter.inputs), exporter._by_torch()

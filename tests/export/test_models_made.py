@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from exports import searched, trained_finally
 from faulty_store import run_here
-from model_infos import TEXT, model_info
+from model_infos import TEXT, TRANSLATION, model_info
 from PIL import Image
 from searches import tabular
+from toy_models import figure_model
 
 from nas_lib.errors import ConfigError, CorruptStateError, NasError
 from nas_lib.export.card import card, labels
@@ -28,7 +29,7 @@ from nas_lib.models.info import Parity
 from nas_lib.models.stored import StoredModel
 from nas_lib.open_search import OpenSearch
 from nas_lib.presets import preset
-from nas_lib.records import ChildResult, Speed
+from nas_lib.records import ChildResult, Metric, Speed
 from nas_lib.steps import NothingToExportError, export_model, require_model, view_search
 from nas_lib.store import layout
 from nas_lib.training.network_file import load_weights, read_info
@@ -196,6 +197,28 @@ def test_a_card_lists_no_setting_of_another_schedule_or_optimizer(
     names = {"first_cycle", "min_learning", "decay", "decay_after", "momentum", "rms_decay"}
     names |= {"adam_beta_1", "adam_epsilon"}
     assert {name for name in names if f"`{name}" in text} == listed
+
+
+def test_the_code_in_the_card_of_a_translator_works_without_this_library(tmp_path: Path) -> None:
+    text = card(figure_model(tmp_path)).decode()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "sentence.txt").write_text("dov nul tri\n")
+
+    code = f"import sys; sys.modules['nas_lib'] = None\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.stdout == "la zo mu\n", done.stderr
+
+
+def test_a_card_says_what_else_was_measured_on_the_test() -> None:
+    bleu = Metric("BLEU", 23.456, "nrefs:1|case:mixed")
+
+    text = card(replace(model_info(TRANSLATION), test_metrics=(bleu,))).decode()
+
+    assert "- Test BLEU: 23.46 (nrefs:1|case:mixed)\n" in text
+    assert "nas serve" not in text
 
 
 def test_a_card_of_a_text_says_what_its_graph_takes() -> None:
