@@ -31,7 +31,7 @@ from nas_lib.networks.translator import Encoded, Translator
 from nas_lib.tasks.translation.batches import load_pairs, load_vocabulary
 from nas_lib.tasks.translation.preparation import TranslationManifest
 
-_NUM_PAIRS = 32
+_NUM_PAIRS = 24
 _MIN_AGREEMENT = 0.9  # of translations: two that are all but equally good may change places
 
 

@@ -158,8 +158,8 @@ def _of_longer(name: str, lines: Sequence[int], model: TranslationModel) -> str:
     others = ", ..." if len(lines) > _MOST_NAMED else ""
     longer = "1 line is longer" if len(lines) == 1 else f"{len(lines):,} lines are longer"
     return (
-        f"{one_line(name)}: {longer} than any sentence of the model's data, of {model.max_length:,} "
-        f"subwords at most ({first}{others}): do not rely on the translation"
+        f"{one_line(name)}: {longer} than any sentence of the model's data, of "
+        f"{model.max_length:,} subwords at most ({first}{others}): do not rely on the translation"
     )
 
 

@@ -18,6 +18,7 @@ from nas_command import Nas
 from PIL import Image
 from served import served
 from sklearn.datasets import load_digits
+from toy_models import figure_model
 
 from nas_lib.cli.commands import cli
 from nas_lib.engine import crew
@@ -94,6 +95,8 @@ def reader(
             Path(folder).mkdir(parents=True, exist_ok=True)
             picture.save(f"{folder}/{number}.png")
     picture.save("picture.png")
+    figure_model("runs/en-de")
+    Path("letter.txt").write_text("dov nul\n\ntri\n")
     Path("search.yaml").write_text(yaml.safe_dump(SEARCH))
     nas = Nas(monkeypatch, capsys)
     assert nas("search", "search.yaml")[0] == 0
@@ -109,6 +112,8 @@ def test_all_that_the_page_shows_works_as_it_stands_and_says_the_same(reader: Re
     assert Path("report.html").exists()
     files = re.findall(r"^  (\S+) {2,}", PAGE, re.M)
     assert [name for name in files if not Path("photos-model", name).exists()] == []
+
+    assert Path("brief.txt").read_text() == "la zo\n\nmu\n"
 
     by_command, by_script, by_server = (
         next(text for code, text in printed.items() if part in code)

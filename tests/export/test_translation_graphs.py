@@ -77,7 +77,7 @@ def test_parity_is_that_of_logits_and_of_translations(
 ) -> None:
     parity = exporter.parity(graphs)
 
-    assert parity.num_examples == 32
+    assert parity.num_examples == 24
     assert 0 < parity.max_difference < 1e-5
     assert parity.agreement == 1
     assert exporter.misfit(parity) == ""
@@ -126,7 +126,7 @@ def test_what_is_timed_is_one_sentence_told_as_it_should_be(
 
     assert num == 1
     lengths = sorted(len(source) for source, _ in exporter._pairs)
-    assert counted[ENCODER].shapes == [(lengths[16],)]
+    assert counted[ENCODER].shapes == [(lengths[12],)]
     assert {*counted[DECODER].shapes} == {(4,)}  # beam
 
 
