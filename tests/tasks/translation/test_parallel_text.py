@@ -74,6 +74,13 @@ class TestOneFile:
         assert all_pairs(raw) == [("ein \u2028 Haus", "a  house"), ("zwei", "two")]
         assert raw.notices == ()
 
+    def test_the_end_of_a_line_is_no_part_of_its_last_column(self, tmp_path: Path) -> None:
+        path = tmp_path / "pairs.tsv"
+        path.write_bytes(b"".join(b"a\tb\tfile %d\r\n" % number for number in range(8)))
+        windows = read(path, split_by=(3,))
+        path.write_bytes(path.read_bytes().replace(b"\r", b""))
+        assert windows.parts == read(path, split_by=(3,)).parts
+
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
     def test_a_mark_says_how_it_is_encoded(self, tmp_path: Path, encoding: str) -> None:
         raw = read(written(tmp_path / "pairs.tsv", "Gr\u00f6\u00dfe\tsize", encoding=encoding))
