@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from exports import CLASSES, image_exporter, text_exporter
+from exports import CLASSES, image_exporter, text_exporter, translation_exporter
 from model_infos import model_info
 from nas_command import Nas
 from PIL import Image
@@ -21,13 +21,16 @@ from toy_images import PLAN
 from toy_models import write_model
 from toy_text import TEXT_PLAN, TEXT_SPACE
 
-from nas_lib.config import ImageFolderData
+from nas_lib.config import ImageFolderData, TranslationTrainingConfig
 from nas_lib.data.allowance import Allowance
+from nas_lib.errors import visible
 from nas_lib.export.exporter import Exporter
-from nas_lib.models import ImageModel, TextModel, open_model
+from nas_lib.models import ImageModel, TextModel, TranslationModel, open_model
 from nas_lib.models.info import onnx_file
 from nas_lib.tasks.images.readers.image_folder import read_image_folder
 from nas_lib.tasks.text.trainer import text_loss
+from nas_lib.tasks.translation.batches import load_pairs
+from nas_lib.tasks.translation.translating import translations
 
 SIDE = 8
 
@@ -35,7 +38,7 @@ SIDE = 8
 def handed_on(exporter: Exporter[Any], place: Path) -> Any:
     """Write a model as `nas export` does, and open it."""
     info = replace(model_info(exporter.inputs), name="toy", labels=tuple(exporter.labels))
-    write_model(str(place), "", info, exporter.graphs())
+    write_model(str(place), "", info, exporter.graphs(), exporter.files())
     return open_model(str(place))
 
 
@@ -102,6 +105,33 @@ def test_torch_command_python_server_and_a_bare_graph_say_the_same_of_pictures(
             answer = json.loads(answered)
             said = {each["label"]: each["probability"] for each in answer["best"]}
             assert said == pytest.approx(top, abs=1e-6)
+
+
+def test_torch_command_and_python_translate_alike(tmp_path: Path, nas: Nas) -> None:
+    training = TranslationTrainingConfig(init_range=1.0, beam=3)  # says something, untrained
+    exporter = translation_exporter(tmp_path, TEXT_PLAN, training=training)
+    model = handed_on(exporter, tmp_path / "model")
+    assert isinstance(model, TranslationModel)
+    valid = load_pairs(exporter._data.blob, exporter._manifest).valid
+
+    of_torch = translations(  # side by side, as the test data are translated
+        exporter._translator,
+        valid,
+        model.subwords,
+        beam=3,
+        length_penalty=training.length_penalty,
+        max_length=exporter._manifest.max_length,
+    )
+
+    sentences = [model.subwords.decode(valid.source.numbers(row)) for row in range(len(valid))]
+    assert len({*of_torch}) > len(of_torch) / 2
+    assert [model.translate(each).text for each in sentences[:10]] == of_torch[:10]
+    (tmp_path / "lines.txt").write_text("\n".join(sentences), encoding="utf-8")
+    assert nas("predict", tmp_path / "model", tmp_path / "lines.txt") == (
+        0,
+        "".join(f"{visible(each)}\n" for each in of_torch),  # some bytes would steer a terminal
+        "",
+    )
 
 
 def test_a_text_is_as_hard_to_tell_as_for_torch(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from model_infos import CHILD, IMAGES, TEXT, model_info
+from model_infos import CHILD, IMAGES, TEXT, TRANSLATION, model_info
 
 from nas_lib.errors import CorruptStateError
 from nas_lib.models.info import ImageInputs, TextInputs, pack_info, parse_info
@@ -12,7 +12,7 @@ from nas_lib.records import Speed, to_json
 from nas_lib.store import SearchStore, layout
 
 
-@pytest.mark.parametrize("inputs", [IMAGES, TEXT])
+@pytest.mark.parametrize("inputs", [IMAGES, TEXT, TRANSLATION])
 def test_a_description_is_read_as_it_was_written(inputs: ImageInputs | TextInputs) -> None:
     info = model_info(inputs)
 
