@@ -24,7 +24,5 @@ def small() -> SearchConfig:
         space=NasRnnSpaceConfig(child=LayersConfig(layers=1, hidden=48)),
         children=TranslationChildrenConfig(epochs=1),
         search=RoundsConfig(max_children=48, children_per_round=8),
-        final=FinalConfig(
-            size=SizeConfig(parameters=2_000_000), children=TranslationFinalConfig(epochs=10)
-        ),
+        final=FinalConfig(size=SizeConfig(hidden=128), children=TranslationFinalConfig(epochs=10)),
     )

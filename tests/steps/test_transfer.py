@@ -194,7 +194,7 @@ def test_a_recurrent_cell_becomes_that_of_a_translator() -> None:
     assert made.config.space == space
     assert made.config.final.size == SizeConfig(hidden=64)  # the document's are of other cells
     assert made.config.final.children.batch_size == 8  # type: ignore[union-attr]
-    assert "left out of the document: space.kind nas-rnn, final.size.parameters" in made.notice
+    assert "left out of the document: space.kind nas-rnn, final.size.hidden" in made.notice
     assert published.config.final.size == preset("translation").final.size
 
 
