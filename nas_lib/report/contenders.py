@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from nas_lib.config.final import Point as GridPoint
 from nas_lib.errors import one_line
-from nas_lib.records import ChildRow
+from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.charts import Point, Series, line_chart
 from nas_lib.report.formatting import NONE, count_text, score_text
 from nas_lib.report.markup import Number, chart_figure, table
@@ -38,6 +38,7 @@ class Line:
         rows: Its children.
         view: The final training.
         verdict: How it stands beside the network that was found; empty where that is not asked.
+        measured: Its test score by other measures, by their names.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Line:
     rows: Sequence[ChildRow]
     view: SearchView
     verdict: str = ""
+    measured: Mapping[str, Number] = field(default_factory=dict)
 
     @property
     def costs(self) -> tuple[Number, Number, Number]:
@@ -71,6 +73,7 @@ def line_of(view: SearchView, contender: Contender, *, name: str = "", verdict: 
         rows=contender.rows,
         view=view,
         verdict=verdict,
+        measured={name: _seeds(Measure(name), each) for name, each in contender.measured.items()},
     )
 
 
@@ -87,7 +90,16 @@ def retrained_line(final: Outcome) -> Line:
         test=Number(score_text(final.view.measure, test), test),
         rows=() if row is None else (row,),
         view=final.view,
+        measured={} if reading is None else numbers(reading),
     )
+
+
+def numbers(reading: TestReading) -> dict[str, Number]:
+    """Return what was read by other measures than the task's, by their names."""
+    return {
+        each.name: Number(score_text(Measure(each.name), each.value), each.value)
+        for each in reading.metrics
+    }
 
 
 def _seeds(measure: Measure, seeds: Seeds) -> Number:
@@ -143,15 +155,32 @@ def range_text(measure: Measure, interval: Interval) -> str:
 
 def page_table(lines: Sequence[Line]) -> Markup:
     """Return the lines as a table of a page."""
-    example = _example(lines)
-    names = ("Validation", "Test", "Parameters", "Multiply-adds", f"Milliseconds per {example}")
+    example, others = _example(lines), other_measures(lines)
+    names = (
+        "Validation",
+        "Test",
+        *(f"Test {name}" for name in others),
+        "Parameters",
+        "Multiply-adds",
+        f"Milliseconds per {example}",
+    )
     has_verdicts = any(line.verdict for line in lines)
     head = ("Network", *map(Number, names), *["Beside the found one"][:has_verdicts])
     rows = (
-        (line.name, line.valid, line.test, *line.costs, *[line.verdict][:has_verdicts])
+        (line.name, line.valid, line.test, *_others(line, others), *line.costs)
+        + (line.verdict,) * has_verdicts
         for line in lines
     )
     return table(head, rows)
+
+
+def other_measures(lines: Iterable[Line]) -> list[str]:
+    """Return by what else than the task's measure tests were read, in their order."""
+    return list(dict.fromkeys(name for line in lines for name in line.measured))
+
+
+def _others(line: Line, names: Iterable[str]) -> Iterator[Number]:
+    return (line.measured.get(name, Number(NONE)) for name in names)
 
 
 def terminal_table(lines: Sequence[Line], *, caption: str = "") -> Table:
@@ -179,6 +208,22 @@ def terminal_table(lines: Sequence[Line], *, caption: str = "") -> Table:
         texts = (line.name, *(each.text for each in numbers), *[line.verdict][:has_verdicts])
         found.add_row(*map(Text, texts))
     return found
+
+
+def terminal_measures(lines: Sequence[Line]) -> Iterator[Table]:
+    """Yield the lines as a table of what else was measured, where anything was."""
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    names = other_measures(lines)
+    if not names:
+        return
+    heads = (Column(f"Test {name}", justify="right", no_wrap=True) for name in names)
+    found = Table(Column("Network", overflow="fold"), *heads, box=box.SIMPLE_HEAD, pad_edge=False)
+    for line in lines:
+        found.add_row(Text(line.name), *(Text(each.text) for each in _others(line, names)))
+    yield found
 
 
 def _example(lines: Sequence[Line]) -> str:
@@ -240,6 +285,7 @@ def contender_json(view: SearchView, contender: Contender) -> dict[str, Any]:
         "children": [row.id for row in contender.rows],
         "validation": _seeds_json(contender.valid),
         "test": _seeds_json(contender.tested),
+        "test_metrics": {name: _seeds_json(each) for name, each in contender.measured.items()},
         "num_parameters": parameters.value,
         "num_multiply_adds": multiply_adds.value,
         "milliseconds": taken_ms.value,
@@ -257,7 +303,7 @@ def _seeds_json(seeds: Seeds) -> dict[str, Any]:
 
 def outcome_json(final: Outcome) -> dict[str, Any]:
     """Return what a final training came to as plain data, the best first."""
-    view, reading = final.view, final.reading
+    view, reading, shown = final.view, final.reading, final.score_handed_on
     return {
         "uri": view.uri,
         "finished": view.finished,
@@ -268,4 +314,6 @@ def outcome_json(final: Outcome) -> dict[str, Any]:
         "retrained": None if final.retrained is None else final.retrained.id,
         "test_score": None if reading is None else reading.score,
         "test_examples": None if reading is None else reading.num_examples,
+        "test_metrics": [] if shown is None else [asdict(each) for each in shown.metrics],
+        "samples": [] if shown is None else [asdict(each) for each in shown.samples],
     }

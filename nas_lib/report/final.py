@@ -15,6 +15,7 @@ from nas_lib.report.contenders import (
     page_table,
     seed_curves,
     seeds_text,
+    terminal_measures,
     terminal_table,
 )
 from nas_lib.report.formatting import duration_text
@@ -22,6 +23,7 @@ from nas_lib.report.markup import Figure, join
 from nas_lib.report.model import final_lines, final_table
 from nas_lib.report.reporter import Reporter
 from nas_lib.report.rounds import RoundsReporter
+from nas_lib.report.samples import page_samples, terminal_samples
 from nas_lib.results import SearchView, winner
 from nas_lib.results.final import outcome
 
@@ -77,6 +79,12 @@ class FinalReporter(Reporter):
         """Return the networks, the best first, each with all its seeds."""
         return terminal_table(self._lines[:top], caption=self.headline())
 
+    def tables(self, top: int) -> Iterator[Table]:
+        """Yield the networks, by all measures, and some examples of what one made."""
+        yield self.leaderboard(top)
+        yield from terminal_measures(self._lines[:top])
+        yield from terminal_samples(self.final_reading())
+
     def key_figures(self) -> Iterator[Figure]:
         """Yield what is trained how often."""
         search = self._search
@@ -96,6 +104,7 @@ class FinalReporter(Reporter):
                 learning_curves(self._lines, title="Learning curves"),
                 *(seed_curves(line, title="Seed by seed") for line in self._lines[:1]),
             ),
+            "samples": page_samples(self.final_reading()),
             "sentences": list(self.findings()),
         }
 

@@ -10,24 +10,28 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from nas_lib.errors import plural
+from nas_lib.records import TestReading
 from nas_lib.report.contenders import (
     Line,
     full_name,
     learning_curves,
     line_of,
     name_of,
+    numbers,
     outcome_json,
     page_table,
     range_text,
     retrained_line,
     seeds_text,
+    terminal_measures,
     terminal_table,
 )
 from nas_lib.report.formatting import score_text
 from nas_lib.report.markup import join
+from nas_lib.report.samples import page_samples, terminal_samples
 from nas_lib.report.using import uses
 from nas_lib.results import Measure, SearchView
-from nas_lib.results.final import Outcome
+from nas_lib.results.final import Contender, Outcome
 from nas_lib.results.intervals import Interval, over_examples
 from nas_lib.results.rivals import Found, Rival, Verdict, found_by
 
@@ -60,6 +64,17 @@ def final_lines(final: Outcome) -> Iterator[str]:
             f"{measure.test_name} came to {score_text(measure, final.reading.score)}"
             f"{_spread_text(final)}."
         )
+    yield from _measured_lines(best, final.reading)
+
+
+def _measured_lines(best: Contender, retrained: TestReading | None) -> Iterator[str]:
+    """Yield what the final network's test came to by each other measure, and how it was taken."""
+    again = {} if retrained is None else numbers(retrained)
+    hows = {each.name: each.how for reading in best.test for each in reading.metrics}
+    for name, seeds in best.measured.items():
+        once_more = f", and {again[name].text} trained once more" if name in again else ""
+        how = f" ({hows[name]})" if hows[name] else ""
+        yield f"Mean test {name} {seeds_text(Measure(name), seeds)}{once_more}{how}."
 
 
 def _progress_line(final: Outcome) -> str:
@@ -181,9 +196,13 @@ def terminal_final(view: SearchView) -> Iterator[Table | str]:
     if final is not None and final.ranked and (references is None or len(final.ranked) > 1):
         yield f"Final training in {final.view.uri}:"
         yield terminal_table(final_table(final))
+        yield from terminal_measures(final_table(final))
     if references is not None and references.ranked:
         yield f"Known networks in {references.view.uri}:"
         yield terminal_table(model_table(found))
+        yield from terminal_measures(model_table(found))
+    if final is not None:
+        yield from terminal_samples(final.score_handed_on)
     yield from model_lines(found)
 
 
@@ -228,6 +247,7 @@ def model_parts(view: SearchView) -> dict[str, Any]:
         ],
         "table": page_table(lines) if lines else "",
         "curves": "" if final is None else _curves(final, lines),
+        "samples": "" if final is None else page_samples(final.score_handed_on),
         "every_title": "What the grid came to" if has_grid else "All that were trained",
         "every": page_table(every) if len(every) > 1 else "",
         "uses": list(uses(view)) if view.best or view.finals else [],

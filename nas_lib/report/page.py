@@ -18,6 +18,7 @@ from nas_lib.report.children import (
     seeds_text,
     standing_score,
 )
+from nas_lib.report.contenders import numbers
 from nas_lib.report.formatting import NONE, duration_text, score_text, status_text, time_text
 from nas_lib.report.markup import Figure, Number, render, table, tag
 from nas_lib.report.model import model_parts
@@ -126,6 +127,8 @@ def _winner_facts(
     for reading in view.test:
         if reading.child == best.id:
             yield view.measure.test_name.capitalize(), score_text(view.measure, reading.score)
+            for name, number in numbers(reading).items():
+                yield f"Test {name}", number.text
     yield from reporter.child_facts(best.id)
     yield "Parameters", _exact(best.num_parameters)
     yield "Multiply-adds per example", _exact(best.num_multiply_adds)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nas_lib.errors import one_line, plural
 from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.children import brief, child_json, standing_score
+from nas_lib.report.contenders import numbers
 from nas_lib.report.formatting import score_text
 from nas_lib.report.model import model_json, model_lines, terminal_final
 from nas_lib.report.reporter import Reporter, reporter_of
@@ -46,6 +47,7 @@ def test_lines(view: SearchView) -> list[str]:
         f"{view.measure.test_name.capitalize()} of {reading.child}: "
         f"{score_text(view.measure, reading.score)} of {reading_size(view, reading)} that the "
         "search never saw"
+        + "".join(f"; {name} {number.text}" for name, number in numbers(reading).items())
         for reading in view.test
     ]
 
@@ -150,6 +152,11 @@ def summary_json(view: SearchView) -> dict[str, Any]:
         "best_score": None if best is None else score_of(best),
         "measure": {"name": view.measure.name, **asdict(view.measure)},
         "test_scores": {reading.child: reading.score for reading in view.test},
+        "test_metrics": {
+            reading.child: [asdict(each) for each in reading.metrics]
+            for reading in view.test
+            if reading.metrics
+        },
     }
 
 

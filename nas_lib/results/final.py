@@ -69,6 +69,15 @@ class Contender:
         return Seeds(tuple(reading.score for reading in self.test))
 
     @property
+    def measured(self) -> dict[str, Seeds]:
+        """Test scores by other measures than the task's, by what these are called."""
+        scores: dict[str, list[float]] = {}
+        for reading in self.test:
+            for metric in reading.metrics:
+                scores.setdefault(metric.name, []).append(metric.value)
+        return {name: Seeds(tuple(each)) for name, each in scores.items()}
+
+    @property
     def is_done(self) -> bool:
         """Whether each of its seeds has a result."""
         return len(self.rows) == self.num_seeds
