@@ -19,7 +19,7 @@ from nas_lib.config.controllers import (
 from nas_lib.config.final import Grid, Point
 from nas_lib.config.procedure_part import OneReplicaPart, ProcedurePart
 from nas_lib.config.training import ChildrenPart
-from nas_lib.config.weights import WeightsConfig
+from nas_lib.config.weights import WEIGHTS, WeightsConfig
 from nas_lib.document import shown
 from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import SpacePart
@@ -284,7 +284,9 @@ class SharedConfig(OneReplicaPart):
             return
         if not space.super_network:
             yield f"search.kind shared needs a space that shares weights, got {space.kind}"
-        if self.weights.kind != task:
+        if task not in WEIGHTS:
+            yield f"search.kind shared is for task.kind {' or '.join(WEIGHTS)}, got {task}"
+        elif self.weights.kind != task:
             yield f"search.weights.kind should be that of the task, {task}, got {self.weights.kind}"
         yield from self.weights.strays("search.weights", space)
 

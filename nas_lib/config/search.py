@@ -14,6 +14,7 @@ from nas_lib.config.procedures import ProcedureConfig, RoundsConfig
 from nas_lib.config.resources import ResourcesConfig
 from nas_lib.config.tasks import ImageTaskConfig, TaskConfig
 from nas_lib.config.training import ChildrenConfig, ImageChildrenConfig
+from nas_lib.config.weights import WEIGHTS
 from nas_lib.part import MAY_CHANGE, Part, by_kind
 from nas_lib.spaces import CnnSpaceConfig, SpaceConfig
 
@@ -130,7 +131,8 @@ def _with_kinds(document: Mapping[str, Any]) -> dict[str, Any]:
     is_own = isinstance(children, Mapping) and "evaluate" in children
     search = _with_kind(document.get("search", {}), "rounds")
     if _kind_of(search) == "shared" and isinstance(search, Mapping):
-        search = {**search, "weights": _with_kind(search.get("weights", {}), of_task)}
+        of_weights = of_task if of_task in WEIGHTS else "images"  # others are no misfit of these
+        search = {**search, "weights": _with_kind(search.get("weights", {}), of_weights)}
     final = document.get("final", {})
     controller = document.get("controller", {})
     return {

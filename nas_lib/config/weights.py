@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nas_lib.bounds import Epochs, Few, Positive, Rate, Weight
 from nas_lib.config.training import ImageTraining, Schedule, SgdConfig, TextTraining
+from nas_lib.part import by_kind
 
 
 class _SharedDefaults(SgdConfig):
@@ -42,3 +43,6 @@ class TextWeightsConfig(_SharedDefaults, TextTraining):
 
 
 WeightsConfig = Annotated[ImageWeightsConfig | TextWeightsConfig, Field(discriminator="kind")]
+
+WEIGHTS = by_kind(WeightsConfig)
+"""By the kinds of the tasks whose networks may share weights."""

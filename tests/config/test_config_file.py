@@ -187,6 +187,11 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             "search.weights.kind should be that of the task, images, got text",
         ),
         (
+            "{space: {kind: enas-rnn}, search: {kind: shared}, "
+            "task: {kind: translation, data: {path: pairs.tsv}}}",
+            "search.kind shared is for task.kind images or text, got translation",
+        ),
+        (
             "{space: {kind: enas-micro}, search: {kind: shared}, children: {evaluate: inline}}",
             "search.kind shared judges by its own weights, not by children.evaluate",
         ),
