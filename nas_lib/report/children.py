@@ -16,6 +16,7 @@ from nas_lib.report.formatting import (
     duration_text,
     score_text,
     status_text,
+    titled,
 )
 from nas_lib.report.markup import Number, table, tag
 from nas_lib.results import Measure, SearchView, Standing
@@ -119,7 +120,7 @@ def terminal_leaderboard(
     found = Table(
         Column("#", justify="right"),
         Column("Child", no_wrap=True),
-        Column(view.measure.noun.capitalize(), justify="right", no_wrap=True),
+        Column(titled(view.measure.noun), justify="right", no_wrap=True),
         *(Column(name, justify="right", no_wrap=True) for name in ["Shared"][: len(shared)]),
         *(Column(name, justify="right") for name in names),
         Column("Architecture", no_wrap=True, overflow="ellipsis", ratio=1),
@@ -166,7 +167,7 @@ def all_children(view: SearchView) -> tuple[str, Markup]:
 
 
 def _head(view: SearchView) -> tuple[object, ...]:
-    measures = (view.measure.name.capitalize(), "Reward", "Parameters", "Multiply-adds", "Time")
+    measures = (titled(view.measure.name), "Reward", "Parameters", "Multiply-adds", "Time")
     return ("Child", *map(Number, measures), "Architecture")
 
 

@@ -29,6 +29,11 @@ def score_text(measure: Measure, score: float | None, *, error: float | None = N
     return f"{score:.5g}" + ("" if error is None else f" {_PLUS_MINUS} {error:.2g}")
 
 
+def titled(words: str) -> str:
+    """Return words with a capital first letter: `test BLEU` as `Test BLEU`."""
+    return words[:1].upper() + words[1:]
+
+
 def tau_text(tau: float | None, *, error: float | None = None) -> str:
     """Return a rank correlation with two decimals."""
     if tau is None:

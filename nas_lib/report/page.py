@@ -19,7 +19,14 @@ from nas_lib.report.children import (
     standing_score,
 )
 from nas_lib.report.contenders import numbers
-from nas_lib.report.formatting import NONE, duration_text, score_text, status_text, time_text
+from nas_lib.report.formatting import (
+    NONE,
+    duration_text,
+    score_text,
+    status_text,
+    time_text,
+    titled,
+)
 from nas_lib.report.markup import Figure, Number, render, table, tag
 from nas_lib.report.model import model_parts
 from nas_lib.report.pictures import network_picture, picture_key
@@ -91,7 +98,7 @@ def _best_score(view: SearchView, best: ChildRow | None) -> str:
 
 
 def _test_figure(view: SearchView, best: ChildRow | None, final: TestReading | None) -> Figure:
-    name = view.measure.test_name.capitalize()
+    name = titled(view.measure.test_name)
     if final is not None:
         score = score_text(view.measure, final.score)
         return Figure(name, score, f"the final network, {reading_size(view, final)}")
@@ -119,14 +126,14 @@ def _winner_facts(
 ) -> Iterator[tuple[str, object]]:
     yield "Child", tag("code", best.id)
     yield "Architecture", tag("code", best.architecture.id)
-    yield view.measure.name.capitalize(), child_score(view, best)
+    yield titled(view.measure.name), child_score(view, best)
     if view.best and best == view.best.row and view.best.is_confirmed:
         num = len(view.best.seeds.scores)
         yield f"Mean of {num} trainings", seeds_text(view.measure, view.best.seeds)
     yield "Reward", f"{best.reward:.5g}"
     for reading in view.test:
         if reading.child == best.id:
-            yield view.measure.test_name.capitalize(), score_text(view.measure, reading.score)
+            yield titled(view.measure.test_name), score_text(view.measure, reading.score)
             for name, number in numbers(reading).items():
                 yield f"Test {name}", number.text
     yield from reporter.child_facts(best.id)

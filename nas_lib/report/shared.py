@@ -20,7 +20,7 @@ from nas_lib.report.derived import (
     mode_names,
     origin,
 )
-from nas_lib.report.formatting import NONE, duration_text, score_text
+from nas_lib.report.formatting import NONE, duration_text, score_text, titled
 from nas_lib.report.learning import metric_charts
 from nas_lib.report.markup import Figure, chart_figure, join
 from nas_lib.report.reporter import ComparisonStyle, Reporter
@@ -248,7 +248,7 @@ def _epochs_table(view: SearchView, top: int, *, caption: str) -> Table:
     from rich.table import Column, Table
     from rich.text import Text
 
-    score = view.measure.noun.capitalize()
+    score = titled(view.measure.noun)
     names = ("Epoch", "Rate", "Loss", score, "Reward", "Entropy", "Training", "Steps")
     table = Table(
         *(Column(name, justify="right", no_wrap=True) for name in names),

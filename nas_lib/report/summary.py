@@ -10,7 +10,7 @@ from nas_lib.errors import one_line, plural
 from nas_lib.records import ChildRow, TestReading
 from nas_lib.report.children import brief, child_json, standing_score
 from nas_lib.report.contenders import numbers
-from nas_lib.report.formatting import score_text
+from nas_lib.report.formatting import score_text, titled
 from nas_lib.report.model import model_json, model_lines, terminal_final
 from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.results import SearchView, best_kept, score_of
@@ -44,7 +44,7 @@ def _whole(row: ChildRow) -> str:
 def test_lines(view: SearchView) -> list[str]:
     """Return what was read of the test set, a sentence each."""
     return [
-        f"{view.measure.test_name.capitalize()} of {reading.child}: "
+        f"{titled(view.measure.test_name)} of {reading.child}: "
         f"{score_text(view.measure, reading.score)} of {reading_size(view, reading)} that the "
         "search never saw"
         + "".join(f"; {name} {number.text}" for name, number in numbers(reading).items())

@@ -10,6 +10,7 @@ from nas_lib.report.formatting import (
     score_text,
     tau_text,
     time_text,
+    titled,
 )
 from nas_lib.results import ACCURACY, OWN, PERPLEXITY, Measure
 
@@ -51,6 +52,11 @@ def test_scores_read_as_percentages_with_their_errors() -> None:
     assert score_text(ACCURACY, 0.98765, error=0.0012) == "98.77 \N{PLUS-MINUS SIGN} 0.12 %"
     assert score_text(PERPLEXITY, 12.3456789) == "12.346"
     assert score_text(ACCURACY, None) == "-"
+
+
+def test_a_title_keeps_the_capitals_that_there_are() -> None:
+    assert titled("test BLEU") == "Test BLEU"
+    assert titled(PERPLEXITY.noun) == "Perplexity"
 
 
 def test_a_moment_is_given_in_utc() -> None:
