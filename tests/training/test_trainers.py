@@ -9,16 +9,26 @@ import torch
 from torch import Tensor, nn
 from toy_images import IMAGES, MANIFEST, PLAN, children, image_trainer
 from toy_text import TEXT, TEXT_PLAN, WORDS, text_children, text_trainer, toy_text
+from toy_translation import (
+    NUM_SUBWORDS,
+    PAIRS,
+    toy_pairs,
+    translation_children,
+    translation_trainer,
+)
+from toy_translation import PLAN as TRANSLATION_PLAN
 from trainer_contract import TrainerContract
 
 from nas_lib.config import AugmentConfig
 from nas_lib.networks import LanguageModel, build_language_model, build_network
+from nas_lib.networks.translator import Translator
 from nas_lib.results.measure import ACCURACY, PERPLEXITY, perplexity
 from nas_lib.spaces import MicroPlan, Plan
 from nas_lib.spaces.references import LstmPlan
 from nas_lib.tasks.images.batches import ImageSplits, ImageTensors
 from nas_lib.tasks.images.trainer import ImageTrainer, evaluate
 from nas_lib.tasks.text.trainer import text_loss
+from nas_lib.tasks.translation.translating import translation_loss
 from nas_lib.training.epoch_trainer import EpochTrainer, Validation
 
 ALTERNATING = AugmentConfig(pad=1, padding="reflect", flip="alternating")
@@ -142,4 +152,52 @@ class TestTextTrainer(TrainerContract):
 
     def validate(self, network: nn.Module) -> Validation:
         loss = text_loss(cast(LanguageModel, network), TEXT.valid)
+        return Validation(loss, perplexity(loss))
+
+
+class TestTranslationTrainer(TrainerContract):
+    measure = PERPLEXITY
+    easy = {
+        "epochs": 12,
+        "batch_size": 8,
+        "learning_rate": 0.05,
+        "dropout": 0.0,
+        "label_smoothing": 0.0,
+    }
+    # by guessing one of nine subwords, log 9 = 2.2
+    good, perfect, loss = 6.0, 1.0, math.log(5)
+    diverging = {"optimizer": "sgd", "learning_rate": 1e6, "clip_norm": None}
+
+    @pytest.fixture(params=["plain", "averaged", "layers of LSTMs"])
+    def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
+        settings: dict[str, dict[str, Any]] = {
+            "plain": {},
+            "averaged": {"average_decay": 0.9},
+            "layers of LSTMs": {"plan": LstmPlan(6), "layers": 3, "optimizer": "sgd"},
+        }
+        return {"epochs": 8, **settings[request.param]}
+
+    def trainer(
+        self,
+        *,
+        seed: int = 5,
+        other_valid: bool = False,
+        plan: Plan = TRANSLATION_PLAN,
+        **settings: Any,
+    ) -> EpochTrainer:
+        pairs = replace(PAIRS, valid=toy_pairs(21, seed=9, shift=3)) if other_valid else PAIRS
+        config = translation_children(**settings)
+        return translation_trainer(config, pairs=pairs, seed=seed, plan=plan)
+
+    def network(
+        self, *, num_outputs: int | None = None, plan: Plan = TRANSLATION_PLAN, **settings: Any
+    ) -> nn.Module:
+        training = translation_children(**settings).translation
+        return Translator(plan, num_subwords=num_outputs or NUM_SUBWORDS, training=training)
+
+    def kept(self, trainer: EpochTrainer) -> dict[str, Tensor]:
+        return trainer.best
+
+    def validate(self, network: nn.Module) -> Validation:
+        loss = translation_loss(cast(Translator, network), PAIRS.valid)
         return Validation(loss, perplexity(loss))
