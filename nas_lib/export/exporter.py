@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
@@ -87,9 +89,10 @@ def difference(found: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> float:
     """Return the largest difference of logits; of logits in the hundreds and more, their share.
 
     Numbers of 32 bits have some 7 digits: logits in the thousands, as a network has that was hardly
-    trained, cannot agree to 1e-4. Up to 100 they can, and must.
+    trained, cannot agree to 1e-4. Up to 100 they can, and must. What is no number agrees with none.
     """
-    return float(np.abs(found - wanted).max() / max(1.0, np.abs(wanted).max() / _LARGE_LOGIT))
+    share = np.abs(found - wanted).max() / max(1.0, np.abs(wanted).max() / _LARGE_LOGIT)
+    return float(share) if math.isfinite(share) else sys.float_info.max
 
 
 def too_different(parity: Parity) -> str:

@@ -6,6 +6,7 @@ Letters: T subwords of a sentence.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -75,6 +76,10 @@ class TranslationModel(Model):
     def _inputs(self) -> TranslationInputs:
         assert isinstance(self.info.inputs, TranslationInputs)
         return self.info.inputs
+
+    def num_subwords(self, sentences: Sequence[str]) -> list[int]:
+        """Return how long sentences are, the end of each among its subwords."""
+        return [len(numbers) + 1 for numbers in self.subwords.encode(sentences)]
 
     def translate(self, sentence: str) -> Translation:
         """Return the translation of a sentence, by beam search; of a blank one it is empty.

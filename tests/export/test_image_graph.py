@@ -14,7 +14,7 @@ from toy_images import PLAN
 
 from nas_lib.errors import DataError
 from nas_lib.export.children import opened
-from nas_lib.export.exporter import OPSET, difference
+from nas_lib.export.exporter import OPSET, difference, too_different
 from nas_lib.export.images import ImageExporter
 from nas_lib.models.graph import Graph
 from nas_lib.models.info import ONLY, ImageInputs, Parity
@@ -132,6 +132,13 @@ def test_large_logits_agree_as_well_as_their_numbers_can(tmp_path: Path) -> None
 
     assert abs(exporter._logits(exporter._valid)).max() > 1e4
     assert exporter.misfit(parity) == ""
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_logit_that_is_no_number_agrees_with_none(odd: float) -> None:
+    far = difference(np.array([[1.0, odd]]), np.array([[1.0, 2.0]]))
+
+    assert "should differ by 0.0001 at most" in too_different(Parity(1, far, 1.0, ""))
 
 
 def test_differences_count_by_the_largest_logit_where_that_is_above_100() -> None:
