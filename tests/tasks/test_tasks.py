@@ -206,6 +206,24 @@ class TestTranslationTask(TrainedTaskContract):
     def reward(self, score: float) -> float:
         return 6 / (score * score)
 
+    def test_known_cells_beside_what_was_found_make_translators_of_as_many_parameters(
+        self, folder: Path
+    ) -> None:
+        task = task_of(self.config(folder))
+        prepared = task.prepare()
+        assert prepared is not None
+        manifest, found = prepared.manifest, NasRnnPlan.parse(f"3 layers, 100 units | {TREE}")
+
+        names = task.sized_references(("lstm", "gru"), found, manifest)
+
+        num_weights = [
+            task.num_weights(plan, manifest) for plan in (found, *map(ReferencePlan.parse, names))
+        ]
+        # 330 x 100; two layers each, not the plan's three: of 100, 100 and 200 inputs, and of 100
+        # and 200, two leaves each; the attention's 100 x 100, and 200 x 100 before the softmax
+        assert num_weights[0] == 33_000 + 200 * (700 + 5 * 100) + 30_000
+        assert num_weights[1:] == [pytest.approx(num_weights[0], rel=0.01)] * 2
+
 
 class TestOwnTask(TaskContract):
     kind = OwnTask
