@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parallel import VOCABULARY, write_parallel
 from toy_finals import RUN, do_round
 from toy_images import write_toy_images
 
@@ -59,3 +60,27 @@ def test_a_pipeline_of_searches_goes_on_with_it_just_as_well(tmp_path: Path) -> 
 
     assert manifest is not None
     assert search.config.search.kind == "transfer"
+
+
+def test_a_recurrent_cell_is_trained_for_pairs_of_sentences(tmp_path: Path) -> None:
+    search = OpenSearch(str(tmp_path / "state"))
+    overrides = {  # numbers as Kubeflow makes them
+        "task.data": {"path": str(write_parallel(tmp_path / "pairs.tsv", 100)), "parts": 5.0},
+        "task.vocabulary": float(VOCABULARY),
+        "final.size.hidden": 4.0,
+        "final.seeds": 1.0,
+        "children.batch_size": 8.0,
+        "final.children.epochs": 1.0,
+    }
+
+    prepared = pods.transfer_cells(
+        search, source="nas-cell", preset="translation", overrides=overrides, run=RUN
+    )
+    uris = pods.train_best(OpenSearch(search.uri), run=RUN)
+
+    assert prepared is not None
+    assert "different subwords" in kubeflow_artifacts.prepared_text(search, prepared)
+    assert do_round(OpenSearch(uris[0])) == 0
+    trained = OpenSearch(uris[0]).config
+    assert trained.children.kind == "translation"
+    assert trained.children.batch_size == 8  # which is left open there
