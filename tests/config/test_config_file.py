@@ -299,6 +299,11 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
             "search.stop_at_score should be bits per character, above 0, got 0",
         ),
         (
+            "{task: {kind: translation, score: bleu, data: {path: p.tsv}}, "
+            "space: {kind: enas-rnn}, search: {stop_at_score: 120}}",
+            "search.stop_at_score should be BLEU, above 0 and at most 100, got 120",
+        ),
+        (
             "{task: {kind: text, max_words: 2}, space: {kind: enas-rnn}}",
             "task.max_words should be at least 3, got 2",
         ),

@@ -13,7 +13,13 @@ import pytest
 import searches
 import torch
 from parallel import VOCABULARY, parallel_task, write_parallel
-from task_contract import SharingTaskContract, TaskContract, TrainedTaskContract, empty_store
+from task_contract import (
+    SharingTaskContract,
+    TaskContract,
+    TrainedTaskContract,
+    empty_store,
+    stored,
+)
 from toy_images import CHILD, IMAGE_SPACE, children, write_toy_images
 from toy_text import TEXT_CHILD, TEXT_SPACE, text_children, write_toy_text
 
@@ -223,6 +229,34 @@ class TestTranslationTask(TrainedTaskContract):
         # and 200, two leaves each; the attention's 100 x 100, and 200 x 100 before the softmax
         assert num_weights[0] == 33_000 + 200 * (700 + 5 * 100) + 30_000
         assert num_weights[1:] == [pytest.approx(num_weights[0], rel=0.01)] * 2
+
+    def test_children_may_be_judged_by_bleu_and_earn_it_as_a_fraction(self, folder: Path) -> None:
+        config = self.config(folder, epochs=1, reward=TextRewardConfig(last_epochs=1, power=2))
+        by_bleu = config.task.model_copy(update={"score": "bleu"})
+        task = task_of(config.model_copy(update={"task": by_bleu}))
+
+        result = task.judge(self.child, config.space.build(), stored(task)).result
+
+        assert result.status == "ok"
+        assert result.score is not None
+        assert result.score < 50
+        assert result.reward == pytest.approx((result.score / 100) ** 2)
+        assert not task.misfit(result)
+        assert task.measure.is_better(20.0, 10.0)
+        assert [task.reward(20.0), task.goodness(20.0)] == pytest.approx([0.04, 0.2])
+        assert "The reward is (BLEU / 100)^2, of the best of" in task.about_scores()[0]
+
+    def test_perplexity_is_raised_to_the_power_and_may_overflow(self, folder: Path) -> None:
+        task = task_of(self.config(folder))
+
+        assert [task.goodness(3.0), task.reward(1e200)] == [2.0, 0.0]
+        assert "The reward is 6 / perplexity^2, of the best of" in task.about_scores()[0]
+
+    def test_its_weights_are_not_shared(self, folder: Path) -> None:
+        task = task_of(self.config(folder))
+
+        with pytest.raises(ConfigError, match="kind shared is not for"):
+            task._workload(None, None, None)  # type: ignore[attr-defined]
 
 
 class TestOwnTask(TaskContract):
