@@ -386,7 +386,7 @@ class TranslationTrainingConfig(Part):
         le=MOST_LAYERS,
         description="Of encoder and decoder each; the encoder's first reads in both directions.",
     )
-    init_range: Positive = Field(0.1, description="Weights start in +- this, uniformly.")
+    init_range: Positive = Field(0.2, description="Weights start in +- this, uniformly.")
     dropout: Rate = Field(0.2, description="Of what each layer takes, and the softmax.")
     label_smoothing: Rate = Field(
         0.1, description="Share of each target that all subwords have in equal parts."
