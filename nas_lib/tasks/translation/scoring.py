@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from nas_lib.errors import MissingExtraError
 from nas_lib.records import Metric
@@ -71,10 +71,8 @@ def bleu(found: Sequence[str], wanted: Sequence[str]) -> Metric:
     Raises:
         MissingExtraError: sacrebleu is not installed.
     """
-    # for lower-cased or tokenised text it would warn of a wrong use, which it is not here
-    metric = _sacrebleu().BLEU(force=True)
-    score = metric.corpus_score(list(found), [list(wanted)]).score
-    return Metric("BLEU", float(score), str(metric.get_signature()))
+    # `force`: texts that look tokenised are not, and no reason to warn
+    return _measured("BLEU", _sacrebleu().BLEU(force=True), found, wanted)
 
 
 def chrf(found: Sequence[str], wanted: Sequence[str]) -> Metric:
@@ -83,9 +81,13 @@ def chrf(found: Sequence[str], wanted: Sequence[str]) -> Metric:
     Raises:
         MissingExtraError: sacrebleu is not installed.
     """
-    metric = _sacrebleu().CHRF()
+    return _measured("chrF", _sacrebleu().CHRF(), found, wanted)
+
+
+def _measured(name: str, metric: Any, found: Sequence[str], wanted: Sequence[str]) -> Metric:
     score = metric.corpus_score(list(found), [list(wanted)]).score
-    return Metric("chrF", float(score), str(metric.get_signature()))
+    # by rounding, that of translations without a fault may be a bit above 100
+    return Metric(name, min(float(score), 100.0), str(metric.get_signature()))
 
 
 def _sacrebleu() -> ModuleType:

@@ -37,8 +37,8 @@ def test_translations_that_are_too_short_lose() -> None:
 
 
 def test_chrf_has_its_signature_and_what_is_alike_has_all() -> None:
-    assert chrf(OTHERS, OTHERS).value == pytest.approx(100)
-    assert bleu(OTHERS * 2, OTHERS * 2).value == pytest.approx(100)
+    assert chrf(OTHERS, OTHERS).value == 100
+    assert bleu(OTHERS * 2, OTHERS * 2).value == 100  # sacrebleu has 100.00000000000004
     assert 50 < chrf(ONES, OTHERS).value < 100
     assert chrf(ONES, OTHERS).how.startswith("nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|")
 
