@@ -3,7 +3,8 @@
 `python -m benchmarks.tree_cell --json FILE`. All on one thread, in turns, by the processor's time,
 medians. Of a layer: forward and backward, the published cell (Zoph & Le 2017), some drawn at
 random, and the published one by torch's operations one after another. Of a language model of two
-layers: training, with clipping and SGD, and prediction of long texts and of the next word.
+layers: training, with clipping and SGD, and prediction of long texts and of the next word, with the
+published cell and with one that a search of ours found (`benchmarks.studies.trees`, auto 0).
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ SPACES = {
         activations=("identity", "tanh", "sigmoid", "relu", "sin"),
     ),
 }
+
+FOUND = (
+    "1 layer, 96 units | add tanh | mul identity | add identity | mul relu | add identity "
+    "| mul identity | mul sigmoid | mul tanh | add tanh | add sigmoid | add identity "
+    "| mul identity | add identity | add identity | add identity | inject add tanh into 5 "
+    "| memory of 7"
+)
 
 Step = Callable[[], None]
 
@@ -101,6 +109,7 @@ def measure_models() -> Iterator[Figure]:
     units = nearest(lambda h: WORDS * h + LAYERS * (8 * h**2 + 4 * h), target)
     plans = {
         "published": NasRnnPlan(LAYERS, HIDDEN, published()),
+        "found": NasRnnPlan(LAYERS, HIDDEN, NasRnnPlan.parse(FOUND).tree),
         f"LSTM of {units} units": LstmPlan(hidden=units, layers=LAYERS),
     }
     models = {
@@ -121,8 +130,10 @@ def measure_models() -> Iterator[Figure]:
         )
         for name, taken in seconds.items():
             yield Figure(f"{kind}, {name}: words per s", repeats * num_words / median(taken))
-        ours, lstm = seconds.values()
-        yield Figure(f"{kind}: times as fast as the LSTM", _ratio(lstm, ours))
+        *trees, lstm = seconds
+        for name in trees:
+            ratio = _ratio(seconds[lstm], seconds[name])
+            yield Figure(f"{kind}, {name}: times as fast as the LSTM", ratio)
 
 
 class _Plain(nn.Module):
