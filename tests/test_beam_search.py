@@ -69,7 +69,7 @@ def penalised(told: float, num_words: int, penalty: float) -> float:
     return told / math.pow((5 + num_words + 1) / 6, penalty)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(chains(), st.floats(0, 2))
 def test_a_beam_as_wide_as_there_are_sequences_finds_the_best_of_all(
     chain: tuple[Chain, int], penalty: float
@@ -92,7 +92,7 @@ def test_a_beam_as_wide_as_there_are_sequences_finds_the_best_of_all(
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(chains(), st.integers(1, 3), st.floats(0, 2))
 def test_what_a_narrow_beam_finds_is_as_likely_as_it_says_and_ends(
     chain: tuple[Chain, int], beam: int, penalty: float
@@ -106,7 +106,7 @@ def test_what_a_narrow_beam_finds_is_as_likely_as_it_says_and_ends(
     assert found.log_probability == pytest.approx(model.told(found.words), abs=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(chains())
 def test_a_beam_of_one_takes_the_most_likely_word_each_time(chain: tuple[Chain, int]) -> None:
     model, most = chain

@@ -168,12 +168,16 @@ class TestTranslationTrainer(TrainerContract):
     good, perfect, loss = 6.0, 1.0, math.log(5)
     diverging = {"optimizer": "sgd", "learning_rate": 1e6, "clip_norm": None}
 
-    @pytest.fixture(params=["plain", "averaged", "layers of LSTMs"])
+    @pytest.fixture(params=["plain", "layers of LSTMs, averaged"])
     def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
         settings: dict[str, dict[str, Any]] = {
             "plain": {},
-            "averaged": {"average_decay": 0.9},
-            "layers of LSTMs": {"plan": LstmPlan(6), "layers": 3, "optimizer": "sgd"},
+            "layers of LSTMs, averaged": {
+                "plan": LstmPlan(6),
+                "layers": 3,
+                "optimizer": "sgd",
+                "average_decay": 0.9,
+            },
         }
         return {"epochs": 8, **settings[request.param]}
 
