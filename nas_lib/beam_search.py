@@ -9,7 +9,7 @@ state, C candidates for what comes next, T words so far.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +86,8 @@ def beam_searches(
     The penalty is ((5 + n) / 6)^length_penalty (Wu et al. 2016, section 7), where n counts the
     words and the end. A sentence's search is over once `beam` of its hypotheses have ended, each of
     them among the `beam` best of its length. After `max_length` words nothing but the end follows.
-    With a beam of 1 it is greedy.
+    With a beam of 1 it is greedy. Where logits are not numbers a hypothesis ends without a value;
+    a sentence that has no other gets no word.
 
     Args:
         step: The model.
@@ -110,6 +111,9 @@ def beam_searches(
             break
         state_RS = state_RS[rows_R]
     return beams.best()
+
+
+_NONE: Final = Hypothesis((), -np.inf, -np.inf)
 
 
 class _Beams:
@@ -165,14 +169,19 @@ class _Beams:
 
     def best(self) -> list[Hypothesis]:
         """Return the best of those that have ended, of equal ones the shortest."""
-        return [max(ended, key=lambda each: each.score) for ended in self.ended]
+        return [max(ended, key=lambda each: each.score, default=_NONE) for ended in self.ended]
 
 
 def log_softmax(logits_RV: Floats) -> Doubles:
-    """Return the log probability of each word, `[R, V]`."""
+    """Return the log probability of each word, `[R, V]`; minus infinity for all of a row with NaN.
+
+    Some cells' states grow without bound where a translation gets longer than any that they learnt.
+    """
     log_probs_RV: Doubles = logits_RV.astype(np.float64)
-    log_probs_RV -= log_probs_RV.max(axis=1, keepdims=True)
-    log_probs_RV -= np.log(np.exp(log_probs_RV).sum(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        log_probs_RV -= log_probs_RV.max(axis=1, keepdims=True)
+        log_probs_RV -= np.log(np.exp(log_probs_RV).sum(axis=1, keepdims=True))
+    log_probs_RV[np.isnan(log_probs_RV)] = -np.inf
     return log_probs_RV
 
 

@@ -179,3 +179,24 @@ def test_a_search_is_over_as_soon_as_enough_have_ended() -> None:
 def test_of_equally_likely_words_the_first_is_taken() -> None:
     assert best_first(np.array([[1.0, 3.0, 2.0, 3.0, 2.0, 0.0]]), 3).tolist() == [[1, 3, 2]]
     assert best_first(np.array([[1.0, 1.0], [0.0, 2.0]]), 5).tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("said", [np.nan, np.inf])
+def test_a_sentence_whose_logits_become_no_numbers_gets_no_word_and_others_get_theirs(
+    beam: int, said: float
+) -> None:
+    def step(last_R: Ints, state_RS: Floats) -> tuple[Floats, Floats]:
+        is_word_R1, word, end = state_RS % 5 < 2, [0.0, 0, 0, 5], [5.0, 0, 0, 0]
+        logits_RV = np.where(is_word_R1, word, end).astype(np.float32)
+        logits_RV[state_RS[:, 0] > 5, 3] = said
+        return logits_RV, state_RS + 1
+
+    states_BS = np.array([[0], [5]], np.float32)
+    of_both = {"begin": BEGIN, "end": END, "beam": beam, "length_penalty": 1.0, "max_length": 2}
+
+    there, none = beam_searches(step, states_BS, **of_both)  # type: ignore[arg-type]
+
+    assert there.words == (3, 3)
+    assert math.isfinite(there.score)
+    assert none.words == ()

@@ -66,8 +66,13 @@ class Subwords:
             raise CorruptStateError("expected a vocabulary of sentencepiece, got nothing")
 
     @classmethod
-    def trained(cls, sentences: Iterable[str], *, size: int) -> Subwords:
-        """Return a vocabulary of so many subwords (byte pairs), a pure function of its arguments.
+    def trained(cls, sentences: Iterable[str], *, size: int, where: str) -> Subwords:
+        """Return a vocabulary of byte pairs, a pure function of its arguments.
+
+        Args:
+            sentences: To train on.
+            size: How many subwords.
+            where: Where the sentences are from, for errors.
 
         Raises:
             DataError: The sentences have not as many, or have too many characters for so few.
@@ -82,7 +87,7 @@ class Subwords:
                 **_SETTINGS,
             )
         except RuntimeError as err:
-            raise DataError(_why_not(str(err), size)) from err
+            raise DataError(f"{where}: {_why_not(str(err), size)}") from err
         return cls(written.getvalue())
 
     def __len__(self) -> int:

@@ -67,7 +67,7 @@ class Measure:
 ACCURACY = Measure("accuracy", is_fraction=True)
 PERPLEXITY = Measure("perplexity", higher_is_better=False, overflows_at=1e6)
 BITS = Measure("bits per character", higher_is_better=False, overflows_at=20.0)  # 2^20, about 1e6
-BLEU = Measure("BLEU")  # as sacrebleu has it, from 0 to 100
+BLEU = Measure("greedy BLEU")  # from 0 to 100; a test has BLEU by beam search besides
 OWN = Measure("score", is_held_out=False)
 """A user's own: nothing is known of it but that more is better."""
 

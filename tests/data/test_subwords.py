@@ -7,7 +7,7 @@ from nas_lib.data.subwords import BEGIN, END, PAD, UNKNOWN, Subwords
 from nas_lib.errors import CorruptStateError, DataError
 
 SENTENCES = [sentence for pair in pairs(200) for sentence in pair]
-SUBWORDS = Subwords.trained(SENTENCES, size=VOCABULARY)
+SUBWORDS = Subwords.trained(SENTENCES, size=VOCABULARY, where="toy")
 
 any_sentence = st.text(
     st.characters(codec="utf-8", exclude_characters="\0\u2581")  # sentencepiece's own blank
@@ -39,7 +39,7 @@ def test_it_has_as_many_as_were_asked_for_with_frequent_words_whole() -> None:
 
 
 def test_the_same_sentences_give_the_same_bytes_and_these_the_same_numbers() -> None:
-    again = Subwords.trained(iter(SENTENCES), size=VOCABULARY)
+    again = Subwords.trained(iter(SENTENCES), size=VOCABULARY, where="toy")
     assert again.data == SUBWORDS.data
     assert Subwords(again.data).encode(SENTENCES) == SUBWORDS.encode(SENTENCES)
 
@@ -55,8 +55,8 @@ def test_the_same_sentences_give_the_same_bytes_and_these_the_same_numbers() -> 
 def test_a_vocabulary_that_cannot_be_is_refused(
     sentences: list[str], size: int, message: str
 ) -> None:
-    with pytest.raises(DataError, match=message):
-        Subwords.trained(sentences, size=size)
+    with pytest.raises(DataError, match=f"^toy: expected text .*{message}"):
+        Subwords.trained(sentences, size=size, where="toy")
 
 
 @pytest.mark.parametrize("data", [b"", b"no vocabulary", SUBWORDS.data[:-7]])

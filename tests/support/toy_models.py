@@ -137,7 +137,7 @@ def word_model(place: Path | str, folder: str = "", **changes: Any) -> ModelInfo
 def figure_subwords() -> Subwords:
     """The vocabulary of the model of figures; each of their names is a subword."""
     sentences = [sentence for pair in pairs(400) for sentence in pair]
-    return Subwords.trained(sentences, size=VOCABULARY)
+    return Subwords.trained(sentences, size=VOCABULARY, where="toy")
 
 
 @cache

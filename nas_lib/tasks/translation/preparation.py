@@ -63,11 +63,17 @@ def prepare_translation(task: TranslationTaskConfig, allowance: Allowance) -> Pr
     raw = without_shared(read_parallel_text(task.data, allowance, on_error=task.on_error))
     raw = replace(raw, train=replace(raw.train, pairs=raw.train.pairs[: task.max_train]))
     check_pairs(raw)
-    subwords = Subwords.trained(_learnt(raw.train.pairs), size=task.vocabulary)
+    where = raw.train.where
+    subwords = Subwords.trained(_learnt(raw.train.pairs), size=task.vocabulary, where=where)
     numbered = [NumberedPart.of(part, subwords) for part in raw.parts]
-    notices = tuple(_on_long(numbered, task))
     train, valid, test = (each.kept(~each.is_long(task.max_length)) for each in numbered)
-    raw = replace(raw, train=train.part, valid=valid.part, test=test.part)
+    raw = replace(
+        raw,
+        train=train.part,
+        valid=valid.part,
+        test=test.part,
+        notices=(*raw.notices, *_on_long(numbered, task)),
+    )
     check_pairs(raw)
     vocabulary = {"subwords": np.frombuffer(subwords.data, np.uint8)}
     return prepared(
@@ -80,7 +86,7 @@ def prepare_translation(task: TranslationTaskConfig, allowance: Allowance) -> Pr
             num_subwords=len(subwords),
             max_length=max(each.longest for each in (train, valid, test)),
             num_train_subwords=train.num_told,
-            notices=(*raw.notices, *notices),
+            notices=raw.notices,
         ),
         search={
             **train.arrays("train", has_references=False),

@@ -13,7 +13,8 @@ OnError = Literal["refuse", "skip"]
 PARTS = ("train", "valid", "test")
 
 _SHOWN = 3  # of the numbers of wrong lines
-
+_MORE_PARTS = ": of one file, fewer task.data.parts leave more for validation and test"
+_REMEDIES = {"train": "", "valid": _MORE_PARTS, "test": _MORE_PARTS}
 
 Fault = tuple[str, str]
 """What can be counted (`line`), and the rest of what is wrong with it (` without a tab`)."""
@@ -155,9 +156,10 @@ def check_pairs(raw: RawPairs) -> None:
     Raises:
         DataError: There are too few.
     """
+    left_out = "".join(f"; {notice}" for notice in raw.notices)
     for name, part, least in zip(PARTS, raw.parts, (2, 1, 1), strict=True):
         if (num := len(part)) < least:
             raise DataError(
-                f"{raw.source}: expected at least {plural(least, 'pair')} in {name}, got {num}: of "
-                "one file, fewer task.data.parts leave more for validation and test"
+                f"{raw.source}: expected at least {plural(least, 'pair')} in {name}, got {num}"
+                f"{_REMEDIES[name]}{left_out}"
             )

@@ -160,7 +160,7 @@ def test_a_sentence_as_long_as_it_may_be_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ((1, 1, 1), "expected at least 2 pairs in train, got 1: of one file, fewer"),
+        ((1, 1, 1), "expected at least 2 pairs in train, got 1$"),
         ((2, 0, 1), r"expected at least 1 pair in valid, got 0: .* task\.data\.parts leave more"),
         ((2, 1, 0), "expected at least 1 pair in test, got 0"),
     ],
@@ -174,8 +174,19 @@ def test_each_part_needs_pairs(tmp_path: Path, parts: tuple[int, int, int], mess
         prepare_translation(parallel_task(tmp_path, on_error="skip"), AMPLE)
 
 
+def test_where_too_few_pairs_are_left_it_is_said_what_was_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("ena,wi\ndov,la\n")
+    with pytest.raises(DataError, match=r"in train, got 0; .*: 2 lines without a tab \(.* out$"):
+        prepare_translation(parallel_task(path, on_error="skip"), AMPLE)
+
+    spelled = parallel_task(lines(path), on_error="skip", vocabulary=290, max_length=2)
+    with pytest.raises(DataError, match=r"got \d; .* with a sentence of more than 2 subwords"):
+        prepare_translation(spelled, AMPLE)
+
+
 def test_a_vocabulary_that_the_text_has_not_is_refused(path: Path) -> None:
-    with pytest.raises(DataError, match=r"in 4,000 subwords, got .*: set task\.vocabulary to"):
+    with pytest.raises(DataError, match=r"pairs\.tsv: .* in 4,000 .*: set task\.vocabulary to"):
         prepare_translation(parallel_task(path, vocabulary=4000), AMPLE)
 
 
