@@ -136,7 +136,7 @@ def _scored(model: TextModel, number: int, file: FoundFile, stdin: bytes) -> Ite
 def _translated(
     model: TranslationModel, number: int, file: FoundFile, stdin: bytes
 ) -> Iterator[Answer]:
-    """Yield the translation of each line of a file, and before a notice on those that are long."""
+    """Yield the translation of each line of a file, and in the end a notice on those too long."""
     name = str(file.path)
     try:
         lines = _text(file, stdin).split("\n")
@@ -145,12 +145,14 @@ def _translated(
         return
     if not lines[-1]:
         del lines[-1]  # what is behind the end of the last line is none
-    lengths = enumerate(model.num_subwords(lines), 1)
-    longer = [line for line, length in lengths if length > model.max_length]
+    longer = []
+    for line, sentence in enumerate(lines, 1):
+        found = model.translate(sentence)
+        if found.is_longer:
+            longer.append(line)
+        yield Answer(number, name, line=line, translation=found.text)
     if longer:
         yield Answer(number, name, notice=_of_longer(name, longer, model))
-    for line, sentence in enumerate(lines, 1):
-        yield Answer(number, name, line=line, translation=model.translate(sentence).text)
 
 
 def _of_longer(name: str, lines: Sequence[int], model: TranslationModel) -> str:

@@ -6,7 +6,6 @@ Letters: T subwords of a sentence.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -21,6 +20,7 @@ from nas_lib.models.model import Model
 from nas_lib.models.translating import TranslatorNetwork, network_of
 
 _BREAKS: Final = re.compile(r"[\r\n]+")  # which a network may spell in bytes
+_HALVES: Final = re.compile(r"[\ud800-\udfff]")  # of characters, as what is no UTF-8 comes in
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,6 @@ class TranslationModel(Model):
         assert isinstance(self.info.inputs, TranslationInputs)
         return self.info.inputs
 
-    def num_subwords(self, sentences: Sequence[str]) -> list[int]:
-        """Return how long sentences are, the end of each among its subwords."""
-        return [len(numbers) + 1 for numbers in self.subwords.encode(sentences)]
-
     def translate(self, sentence: str) -> Translation:
         """Return the translation of a sentence, by beam search; of a blank one it is empty.
 
@@ -89,7 +85,7 @@ class TranslationModel(Model):
         Raises:
             DataError: It is no text.
         """
-        if not isinstance(sentence, str):
+        if not isinstance(sentence, str) or _HALVES.search(sentence):
             raise DataError(f"expected a sentence, one at a time, got {shown(sentence)}")
         sentence = sentence.strip()
         if not sentence:

@@ -122,7 +122,8 @@ def test_a_file_that_is_no_text_does_not_keep_others_from_being_translated(nas: 
 
 def test_sentences_that_are_very_long_are_said_and_translated_all_the_same(nas: Nas) -> None:
     longer = " ".join(["nul"] * 9)
-    Path("a.txt").write_text(f"dov\n{longer}\n")
+    blanks = " " * 99  # which are no part of a sentence
+    Path("a.txt").write_text(f"dov{blanks}\n{longer}\n")
     Path("b.txt").write_text(f"{longer}\n" * 7)
 
     code, output, errors = nas("predict", "figures", "a.txt", "b.txt")

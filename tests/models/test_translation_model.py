@@ -3,6 +3,8 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from re import escape
+from typing import Any
 
 import pytest
 from toy_models import FIGURE_INPUTS, figure_model, figure_subwords
@@ -75,9 +77,10 @@ def test_a_beam_of_one_is_enough_for_a_network_that_is_sure(tmp_path: Path) -> N
     assert opened(tmp_path).translate("dov").text == "la"
 
 
-def test_what_is_no_text_is_refused(model: TranslationModel) -> None:
-    with pytest.raises(DataError, match=r"^expected a sentence, one at a time, got \["):
-        model.translate(["dov"])  # type: ignore[arg-type]
+@pytest.mark.parametrize(("given", "got"), [(["dov"], '["dov"]'), ("a \udcff", r'"a \udcff"')])
+def test_what_is_no_text_is_refused(model: TranslationModel, given: Any, got: str) -> None:
+    with pytest.raises(DataError, match=f"^expected a sentence, one at a time, got {escape(got)}$"):
+        model.translate(given)
 
 
 def test_a_vocabulary_that_is_none_is_damaged(
