@@ -47,6 +47,13 @@ _AS_IN_SEARCH: Final = (
     *("batch_size", "clip_norm", "device", "threads"),
     *("max_attempts", "timeout_s", "when_all_crash", "checkpoint_every_s"),
 )
+_STEPS_AS_IN_SEARCH: Final = (
+    *_AS_IN_SEARCH,
+    *("learning_rate", "min_learning_rate", "schedule", "first_cycle"),
+    *("decay", "decay_after", "decay_every", "optimizer", "rms_decay", "rms_epsilon"),
+    *("adam_beta_1", "adam_beta_2", "adam_epsilon"),
+    *("momentum", "nesterov", "weight_decay", "average_decay"),
+)
 
 
 class ImageFinalConfig(ImageChildrenConfig):
@@ -88,13 +95,7 @@ class ImageFinalConfig(ImageChildrenConfig):
 class TextFinalConfig(TextChildrenConfig):
     """How the networks that a search recommends are trained on a text."""
 
-    as_in_search: ClassVar[tuple[str, ...]] = (
-        *_AS_IN_SEARCH,
-        *("learning_rate", "min_learning_rate", "schedule", "first_cycle"),
-        *("decay", "decay_after", "decay_every", "optimizer", "rms_decay", "rms_epsilon"),
-        *("adam_beta_1", "adam_beta_2", "adam_epsilon"),
-        *("momentum", "nesterov", "weight_decay", "average_decay", "text"),
-    )
+    as_in_search: ClassVar[tuple[str, ...]] = (*_STEPS_AS_IN_SEARCH, "text")
 
     kind: Literal["text"] = "text"
     reward: TextRewardConfig = Field(default_factory=lambda: TextRewardConfig(power=1.0))
@@ -103,10 +104,7 @@ class TextFinalConfig(TextChildrenConfig):
 class TranslationFinalConfig(TranslationChildrenConfig):
     """How the networks that a search recommends are trained to translate."""
 
-    as_in_search: ClassVar[tuple[str, ...]] = (
-        *TextFinalConfig.as_in_search[:-1],
-        "translation",
-    )
+    as_in_search: ClassVar[tuple[str, ...]] = (*_STEPS_AS_IN_SEARCH, "translation")
 
     kind: Literal["translation"] = "translation"
     reward: TextRewardConfig = Field(

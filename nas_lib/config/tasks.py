@@ -214,7 +214,8 @@ class TranslationTaskConfig(Part):
     score: Literal["perplexity", "bleu"] = Field(
         "perplexity",
         description="What children are judged by: the perplexity of subwords of the validation "
-        "data's translations, or BLEU of translating its sentences greedily.",
+        "data's translations, or BLEU of translating its sentences greedily, whose reward is "
+        "(BLEU / 100)^power, without a constant.",
     )
 
     def misfit_of_score(self, score: float) -> str:

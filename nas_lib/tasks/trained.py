@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import socket
 import time
 from abc import abstractmethod
@@ -276,11 +277,19 @@ class TrainedTask(Task, Generic[M]):
         return network
 
     def read_test(self, child: str, space: Space, store: SearchStore) -> TestReading:
-        """Return a child's score on the test data."""
+        """Return a child's score on the test data.
+
+        Raises:
+            DivergedError: It is no finite number, whatever it was on the validation data.
+        """
+        from nas_lib.training.epoch_trainer import DivergedError
+
         manifest = self._manifest(store)
         data = _fetch(store, "test", manifest.test_blob, manifest.test_shards)
         network = self.trained_network(child, space, store)
         tested = self._tested(network, manifest, data)
+        if not math.isfinite(tested.score):
+            raise DivergedError(f"the {self.measure.test_name} of {child} became {tested.score}")
         return TestReading(
             child, num_examples=manifest.num_test, created_s=time.time(), **tested._asdict()
         )

@@ -33,8 +33,8 @@ from nas_lib.records import Child, ChildResult, EpochMetrics
 from nas_lib.spaces import ChoiceSpace, PlannedSpace, Space
 from nas_lib.store import SearchStore, layout
 from nas_lib.tasks import Judged, Task, task_of
-from nas_lib.tasks.trained import TrainedTask
-from nas_lib.training.epoch_trainer import EpochTrainer
+from nas_lib.tasks.trained import Tested, TrainedTask
+from nas_lib.training.epoch_trainer import DivergedError, EpochTrainer
 from nas_lib.training.machine import memory_limit_mb
 from nas_lib.training.network_file import NetworkInfo, read_info
 
@@ -455,6 +455,19 @@ class TrainedTaskContract(TaskContract):
         # the test data are of the same kind as those that it was chosen by
         assert judged.result.score is not None
         assert reading.score == pytest.approx(judged.result.score, rel=0.3)
+
+    def test_a_test_score_that_is_no_number_is_told(
+        self,
+        task: TrainedTask[Any],
+        space: Space,
+        store: SearchStore,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(task, "trained_network", lambda *_: None)
+        monkeypatch.setattr(task, "_tested", lambda *_: Tested(math.nan))
+
+        with pytest.raises(DivergedError, match=f"test .* of {self.child.id} became nan"):
+            task.read_test(self.child.id, space, store)
 
     def test_without_its_weights_there_is_nothing_to_test(
         self, task: TrainedTask[Any], space: Space, store: SearchStore

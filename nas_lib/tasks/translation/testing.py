@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -52,7 +53,7 @@ def tested(
         Metric(each.name, each.value, f"{each.how}; {how}")
         for each in (bleu(found, test.references), chrf(found, test.references))
     ]
-    if scoring.others:
+    if scoring.others and math.isfinite(perplexity(loss)):
         metrics.append(Metric("perplexity", perplexity(loss)))
     score = scoring.score(loss, lambda: greedy_bleu(model, test, subwords, max_length))
     return Tested(score, metrics=tuple(metrics), samples=tuple(_samples(test, subwords, found)))

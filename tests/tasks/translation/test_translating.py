@@ -144,3 +144,17 @@ def test_where_bleu_is_the_score_it_is_greedy_and_the_perplexity_is_told_besides
     assert found.score == greedy_bleu(network, test, Subwords(vocabulary), 9)
     assert [each.name for each in found.metrics] == ["BLEU", "chrF", "perplexity"]
     assert found.metrics[2].value == pytest.approx(perplexity(translation_loss(network, test)))
+
+
+def test_a_network_whose_numbers_are_none_tells_nothing(
+    prepared: tuple[PairRows, bytes, int],
+) -> None:
+    test, vocabulary, num_subwords = prepared
+    network = untrained(num_subwords, init_range=0.5)
+    torch.nn.init.constant_(network.telling, torch.inf)
+
+    found = testing.tested(network, test, vocabulary, SCORINGS["bleu"], TRAINING, max_length=9)
+
+    assert found.score == 0
+    assert [(each.name, each.value) for each in found.metrics] == [("BLEU", 0), ("chrF", 0)]
+    assert {each.found for each in found.samples} == {""}
