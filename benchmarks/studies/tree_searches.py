@@ -18,9 +18,10 @@ from benchmarks.studies.study import RUNS
 from nas_lib.config import SearchConfig, SizeConfig
 from nas_lib.config_file import parse_config
 from nas_lib.engine import SearchHandle
-from nas_lib.results.final import Contender, outcome
+from nas_lib.results.final import Contender, best_of_each, outcome, ranked
 
 _VALID_WORDS = 10_000  # judging by all would take as long as training
+_RATES = (2e-3, 5e-3, 1e-2, 2e-2, 4e-2)  # bounded outputs want large ones, some cells small ones
 _RANKS = {"learning_rate": 1e-2, "entropy_weight": 0.1, "rewards": "rank", "repeats": "mutate"}
 _MORE: Mapping[str, Any] = {
     "combinations": ["add", "mul", "max"],
@@ -98,11 +99,11 @@ LEVELS: Mapping[str, Level] = {
         final_task={"max_words": 2000, "max_train": 150_000},
         final_hidden=96,
         final={
-            "grid": {"learning_rate": [2e-3, 5e-3], "text.output_dropout": [0.1, 0.3]},
+            "grid": {"learning_rate": _RATES},
             "children": {
                 "epochs": 5,
                 "batch_size": 20,
-                "text": {**_TEXT, "bptt": 35, "input_dropout": 0.1},
+                "text": {**_TEXT, "bptt": 35, "input_dropout": 0.1, "output_dropout": 0.1},
             },
         },
         arms=tuple(ARMS),
@@ -121,7 +122,7 @@ LEVELS: Mapping[str, Level] = {
         final_task={"level": "characters", "max_train": 500_000},
         final_hidden=96,
         final={
-            "grid": {"learning_rate": [2e-3, 5e-3]},
+            "grid": {"learning_rate": _RATES},
             "children": {"epochs": 3, "batch_size": 20, "text": {**_TEXT, "bptt": 50}},
         },
         arms=("auto", "random"),
@@ -232,7 +233,8 @@ def trained(
         store=store(level, "final", name),
         workers=1,
     )
-    for final in handle.view.finals:
-        is_beside = final.config.space.kind == "text-references"
-        for contender in outcome(final).best_of_each:
-            yield contender.network.partition(" ")[0] if is_beside else name, contender
+    # of all grids by which they were trained here
+    found = [each for final in handle.view.finals for each in outcome(final).contenders]
+    for contender in best_of_each(ranked(found, handle.view.measure)):
+        is_beside = contender.origin in beside
+        yield contender.network.partition(" ")[0] if is_beside else name, contender
