@@ -144,7 +144,7 @@ class TranslationTask(TrainedTask[TranslationManifest]):
 
     def _tested(self, network: nn.Module, manifest: TranslationManifest, data: LocalData) -> Tested:
         from nas_lib.tasks.translation.batches import load_test_pairs, load_vocabulary
-        from nas_lib.tasks.translation.testing import tested
+        from nas_lib.tasks.translation.metrics import tested
 
         return tested(
             cast("Translator", network),
