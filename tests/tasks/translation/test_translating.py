@@ -15,7 +15,7 @@ from nas_lib.config import TranslationTrainingConfig
 from nas_lib.data.subwords import BEGIN, END, Subwords
 from nas_lib.networks.translator import Translator
 from nas_lib.results.measure import perplexity
-from nas_lib.tasks.translation import testing, translating
+from nas_lib.tasks.translation import metrics, translating
 from nas_lib.tasks.translation.batches import (
     PairRows,
     evaluation_batches,
@@ -113,7 +113,7 @@ def test_a_test_has_bleu_and_chrf_of_beam_search_and_some_translations(
     test, vocabulary, num_subwords = prepared
     network, subwords = untrained(num_subwords, init_range=0.5), Subwords(vocabulary)
 
-    found = testing.tested(
+    found = metrics.tested(
         network, test, vocabulary, SCORINGS["perplexity"], TRAINING, max_length=9
     )
 
@@ -139,7 +139,7 @@ def test_where_bleu_is_the_score_it_is_greedy_and_the_perplexity_is_told_besides
     test, vocabulary, num_subwords = prepared
     network = untrained(num_subwords, init_range=0.5)
 
-    found = testing.tested(network, test, vocabulary, SCORINGS["bleu"], TRAINING, max_length=9)
+    found = metrics.tested(network, test, vocabulary, SCORINGS["bleu"], TRAINING, max_length=9)
 
     assert found.score == greedy_bleu(network, test, Subwords(vocabulary), 9)
     assert [each.name for each in found.metrics] == ["BLEU", "chrF", "perplexity"]
@@ -153,7 +153,7 @@ def test_a_network_whose_numbers_are_none_tells_nothing(
     network = untrained(num_subwords, init_range=0.5)
     torch.nn.init.constant_(network.telling, torch.inf)
 
-    found = testing.tested(network, test, vocabulary, SCORINGS["bleu"], TRAINING, max_length=9)
+    found = metrics.tested(network, test, vocabulary, SCORINGS["bleu"], TRAINING, max_length=9)
 
     assert found.score == 0
     assert [(each.name, each.value) for each in found.metrics] == [("BLEU", 0), ("chrF", 0)]
