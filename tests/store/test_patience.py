@@ -192,6 +192,8 @@ def test_who_may_do_without_does_not_wait(store: ObjectStore, proxy: FaultyProxy
 
 def interrupt_after(seconds: float) -> None:
     """Let Ctrl-C come, of which the main thread is told."""
+    # a shell has what it starts in the background ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main = threading.main_thread().ident
     threading.Timer(seconds, signal.pthread_kill, [main, signal.SIGINT]).start()
 
