@@ -8,6 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
+from benchmarks.machine import facts
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -59,3 +63,13 @@ def write_figures(figures: Iterable[Figure], machine: Mapping[str, object], path
     """Write figures as JSON, with the machine that they are of."""
     results = {"machine": machine, "figures": [figure.as_dict() for figure in figures]}
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def tell_figures(figures: Iterable[Figure], output: Path | None) -> None:
+    """Print figures as they come, and write them, too, where a file is named."""
+    machine, told = facts(), []  # of the machine before it is at work
+    for figure in figures:
+        click.echo(f"{figure.name}: {figure.text} {figure.target}".rstrip())
+        told.append(figure)
+    if output is not None:
+        write_figures(told, machine, output)

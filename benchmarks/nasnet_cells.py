@@ -23,8 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.figure import Figure, write_figures
-from benchmarks.machine import facts
+from benchmarks.figure import Figure, tell_figures
 from nas_lib.networks import build_network
 from nas_lib.spaces import find_published
 from nas_lib.spaces.cells import Edge, in_order, unused
@@ -166,13 +165,7 @@ def _target(peer: str) -> float | None:
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Also write JSON.")
 def main(output: Path | None) -> None:
     """Compare with nni."""
-    machine = facts()
-    figures = []
-    for figure in measure():
-        click.echo(f"{figure.name}: {figure.text}")
-        figures.append(figure)
-    if output is not None:
-        write_figures(figures, machine, output)
+    tell_figures(measure(), output)
 
 
 if __name__ == "__main__":

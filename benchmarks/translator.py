@@ -18,8 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.figure import Figure, write_figures
-from benchmarks.machine import facts
+from benchmarks.figure import Figure, tell_figures
 from benchmarks.nasnet_cells import seconds_in_turn
 from nas_lib.config import TranslationTrainingConfig
 from nas_lib.networks.translator import Pairs, Translator, count_translator
@@ -153,12 +152,7 @@ def _is_within(words_TB: Tensor, lengths_B: Tensor) -> Tensor:
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Also write JSON.")
 def main(output: Path | None) -> None:
     """Compare with torch's LSTMs."""
-    machine, figures = facts(), []
-    for figure in measure():
-        click.echo(f"{figure.name}: {figure.text} {figure.target}")
-        figures.append(figure)
-    if output is not None:
-        write_figures(figures, machine, output)
+    tell_figures(measure(), output)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
@@ -18,8 +19,7 @@ import click
 import torch
 from torch import Tensor, nn
 
-from benchmarks.figure import Figure, write_figures
-from benchmarks.machine import facts
+from benchmarks.figure import Figure, tell_figures
 from benchmarks.nasnet_cells import seconds_in_turn
 from nas_lib.config import NasRnnSpaceConfig, TextTrainingConfig
 from nas_lib.networks import build_language_model
@@ -210,13 +210,7 @@ def main(output: Path | None) -> None:
     """Compare with torch's LSTM."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    machine, figures = facts(), []
-    for measure in (measure_layers, measure_models):
-        for figure in measure():
-            click.echo(f"{figure.name}: {figure.text} {figure.target}")
-            figures.append(figure)
-    if output is not None:
-        write_figures(figures, machine, output)
+    tell_figures(chain(measure_layers(), measure_models()), output)
 
 
 if __name__ == "__main__":
