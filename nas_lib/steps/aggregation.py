@@ -60,6 +60,7 @@ def aggregate_rewards(search: OpenSearch, *, children: Sequence[str], run: str) 
             return RoundSummary(which.replica, which.round, missing, None)
         found = tuple(row for row in rows if row is not None)
         best = _best(search, which.replica, found)
+        _delete_checkpoints(search, found)
         fresh = Rewarded(which.replica, which.round, run, found, best, created_s=time.time())
         rewarded = store.settle(key, fresh)
         store.let_go(rewarded)
@@ -128,8 +129,19 @@ def _best_again(rows: Sequence[ChildRow]) -> list[ChildRow]:
     return list(best.values())
 
 
+def _delete_checkpoints(search: OpenSearch, rows: Sequence[ChildRow]) -> None:
+    """Delete what a kill may have left of children that have their results.
+
+    Before the round is closed: after it, a run that was killed here would leave them for good.
+    """
+    if search.task.trains:
+        for row in rows:
+            if not row.is_repeat:
+                search.store.delete_checkpoints(layout.checkpoints_folder(row.id))
+
+
 def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:
-    """Delete the round's checkpoints, and weights of its and earlier children that are not kept."""
+    """Delete the weights of the round's and earlier children that are not kept."""
     if not search.task.trains:
         return  # no child has either
     kept = {row.id for row in rewarded.best}
@@ -138,8 +150,6 @@ def _clean_up(search: OpenSearch, rewarded: Rewarded) -> None:
     if rewarded.round > 0:
         key = layout.round_state(rewarded.replica, rewarded.round - 1, "rewarded")
         earlier = search.store.read(Rewarded, key).best
-    for row in trained:  # a kill may have left some there
-        search.store.delete_checkpoints(layout.checkpoints_folder(row.id))
     for row in (*trained, *earlier):
         if row.id not in kept:
             search.store.objects.delete(layout.child_weights(row.id))

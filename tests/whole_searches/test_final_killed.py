@@ -106,6 +106,22 @@ def killed_once_there_is(pattern: str, state: Path) -> None:
         os.waitpid(process, 0)
 
 
+def died_in(method: str, state: Path) -> None:
+    """Train in a process of its own, which ends where it calls this of its store."""
+
+    def die(store: SearchStore, *_: object) -> None:
+        store.objects.keys("")  # all that was created before is there
+        os._exit(9)
+
+    process = os.fork()
+    if process == 0:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SearchStore, method, die)
+            train_best(state)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+
+
 def check_equal(state: Path, undisturbed: SearchStore) -> None:
     """Require that one that was killed came to the same, and did nothing twice."""
     (note,) = SearchStore.open(str(state)).finals()
@@ -126,6 +142,19 @@ def test_killed_at_many_points_it_comes_to_the_same_networks_bit_by_bit(
 
     for pattern in KILLS:
         killed_once_there_is(pattern, state)
+    train_best(state)
+
+    check_equal(state, undisturbed)
+
+
+def test_what_one_kill_left_is_deleted_though_the_next_comes_as_the_round_is_closed(
+    undisturbed: SearchStore, tmp_path: Path
+) -> None:
+    state = begun(undisturbed, tmp_path)
+
+    died_in("delete_checkpoints", state)  # a child has its result, and its checkpoint still
+    died_in("let_go", state)
+    print([str(p) for p in state.glob("final/*/checkpoints/*/*")])  # its round is stored as closed
     train_best(state)
 
     check_equal(state, undisturbed)
