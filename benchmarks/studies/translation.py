@@ -3,7 +3,9 @@
 `python -m benchmarks.studies.translation --data FILE --found SEARCH`: a file of pairs, with columns
 for source, document, sentence and translation, split by document; and a finished search of a
 language model's cell, such as the study of trees leaves. All translators have about as many
-parameters, learn by the same settings for as many steps, and are judged by the test's sentences.
+parameters and learn by the same settings for as many steps; of the learning rates that are given
+each cell and seed takes the one that is best on the validation. They are judged by the test's
+sentences.
 
 Several processes may share the work: `--only` and `--seed` say which part is one's own. Called with
 neither it trains what is left, and tells.
@@ -31,6 +33,7 @@ FOUND = "found"
 BESIDE = ("lstm", "gru")
 SEEDS = range(3)
 NUM_SAMPLES = 20
+RATE = "learning_rate"
 
 
 class Size(NamedTuple):
@@ -41,12 +44,20 @@ class Size(NamedTuple):
         epochs: Passes over the pairs.
         pairs: At most so many of them; all where it is None.
         vocabulary: Subwords.
+        rates: Learning rates to choose from.
     """
 
     parameters: int
     epochs: int
     pairs: int | None
     vocabulary: int
+    rates: tuple[float, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where the trainings lie."""
+        pairs = "all" if self.pairs is None else self.pairs
+        return RUNS / "translation" / f"{self.parameters}-{pairs}-{self.epochs}"
 
 
 class Translated(NamedTuple):
@@ -56,6 +67,8 @@ class Translated(NamedTuple):
         name: Of its cell.
         seed: Which one.
         network: As text.
+        rate: The learning rate that was best for it.
+        by_rate: Perplexity on the validation by the rate, without those that diverged.
         num_parameters: Its weights.
         seconds: What its training took.
         valid: Perplexity of the validation's subwords.
@@ -67,6 +80,8 @@ class Translated(NamedTuple):
     name: str
     seed: int
     network: str
+    rate: float
+    by_rate: Mapping[float, float]
     num_parameters: int
     seconds: float
     valid: float
@@ -75,8 +90,17 @@ class Translated(NamedTuple):
     samples: tuple[Sample, ...]
 
     @classmethod
-    def of(cls, name: str, seed: int, contender: Contender) -> Translated:
-        """Return the plain figures of a contender that was trained by one seed."""
+    def of(
+        cls, name: str, seed: int, contender: Contender, others: Iterable[Contender]
+    ) -> Translated:
+        """Return the plain figures of a contender that was trained by one seed.
+
+        Args:
+            name: Of its cell.
+            seed: Which one.
+            contender: At its best rate.
+            others: At all rates that did not diverge.
+        """
         (row,), (reading,) = contender.rows, contender.test
         assert row.score is not None
         assert row.num_parameters is not None
@@ -84,6 +108,8 @@ class Translated(NamedTuple):
             name,
             seed,
             contender.network,
+            contender.point[RATE],
+            {each.point[RATE]: each.valid.scores[0] for each in others},
             row.num_parameters,
             row.seconds,
             row.score,
@@ -122,15 +148,14 @@ def config(seed: int, data: Path, size: Size, *, beside: Sequence[str] = ()) -> 
             "seeds": 1,  # others are other processes' affair, perhaps
             "retrain": False,
             "references": beside,
+            "grid": {RATE: size.rates},
             "children": {"kind": "translation", "epochs": size.epochs},
         },
     }
     return parse_config(document, source="study")
 
 
-def trained(
-    name: str, source: str, seed: int, data: Path, size: Size, folder: Path
-) -> Iterator[Translated]:
+def trained(name: str, source: str, seed: int, data: Path, size: Size) -> Iterator[Translated]:
     """Train the translator of a cell, unless that is done, and what stands beside it."""
     beside = BESIDE if name == PUBLISHED else ()
     handle = nas_lib.transfer(
@@ -138,14 +163,16 @@ def trained(
         config(seed, data, size, beside=beside),
         top=1,
         size=SizeConfig(parameters=size.parameters),
-        store=folder / f"{name}-{seed}",
+        store=size.folder / f"{name}-{seed}",
         workers=1,
     )
     for final in handle.view.finals:
         is_beside = final.config.space.kind == "text-references"
-        for contender in outcome(final).best_of_each:
+        found = outcome(final)
+        for contender in found.best_of_each:
             of_cell = contender.network.partition(" ")[0] if is_beside else name
-            yield Translated.of(of_cell, seed, contender)
+            others = [each for each in found.ranked if each.network == contender.network]
+            yield Translated.of(of_cell, seed, contender, others)
 
 
 def told(found: Sequence[Translated]) -> dict[str, list[Translated]]:
@@ -169,6 +196,11 @@ def beyond(ones: Sequence[float], others: Sequence[float]) -> str:
     return f"{difference:+.2f}{ends}"
 
 
+def at_rate(group: Iterable[Translated], rate: float) -> str:
+    """Return the seeds' perplexities at a rate, which fewer have where some diverged."""
+    return ", ".join(f"{each.by_rate[rate]:.2f}" for each in group if rate in each.by_rate)
+
+
 def tell(found: Sequence[Translated]) -> None:
     """Print the tables, and some sentences of each cell's first seed beside each other."""
     cells = told(found)
@@ -180,11 +212,12 @@ def tell(found: Sequence[Translated]) -> None:
 
     print_table(
         "translators, means over seeds and 95 %",
-        ["cell", "parameters", "validation", "test", *names, "seconds"],
+        ["cell", "parameters", "rates", "validation", "test", *names, "seconds"],
         [
             [
                 name,
                 f"{group[0].num_parameters:,}",
+                ", ".join(f"{each.rate:g}" for each in group),
                 with_interval([each.valid for each in group]),
                 with_interval([each.test for each in group]),
                 *(with_interval(values(group, each)) for each in names),
@@ -201,6 +234,12 @@ def tell(found: Sequence[Translated]) -> None:
             for name, group in cells.items()
             if name != BESIDE[0]
         ],
+    )
+    rates = sorted({rate for each in found for rate in each.by_rate})
+    print_table(
+        "perplexity on the validation, by the rate",
+        ["cell", *(f"{rate:g}" for rate in rates)],
+        [[name, *(at_rate(group, rate) for rate in rates)] for name, group in cells.items()],
     )
     for metric in found[0].metrics:
         print(f"\n{metric.name}: {metric.how}")
@@ -237,6 +276,9 @@ def plain(found: Sequence[Translated]) -> list[dict[str, Any]]:
 @click.option("--epochs", default=8, show_default=True)
 @click.option("--pairs", type=int, help="Learn from so many at most.")
 @click.option("--vocabulary", default=4000, show_default=True, help="Subwords.")
+@click.option(
+    "--rate", "rates", default=[5e-3], multiple=True, show_default=True, help="One of the rates."
+)
 @click.option("--only", type=click.Choice([PUBLISHED, FOUND]), help="Only this one's part.")
 @click.option("--seed", "seeds", multiple=True, type=int, help="Only these.")
 def main(
@@ -246,11 +288,12 @@ def main(
     epochs: int,
     pairs: int | None,
     vocabulary: int,
+    rates: tuple[float, ...],
     only: str | None,
     seeds: tuple[int, ...],
 ) -> None:
     """Train what there is not yet; with no part of it asked for, tell what came of it."""
-    size = Size(parameters, epochs, pairs, vocabulary)
+    size = Size(parameters, epochs, pairs, vocabulary, rates)
     sources = {PUBLISHED: PUBLISHED, **({FOUND: found} if found else {})}
     if only is not None and only not in sources:
         raise click.UsageError("--found says where that cell was found")
@@ -259,7 +302,7 @@ def main(
         for seed in seeds or SEEDS
         for name, source in sources.items()
         if only in (None, name)
-        for each in trained(name, source, seed, data, size, RUNS / "translation")
+        for each in trained(name, source, seed, data, size)
     ]
     if only is None and not seeds:
         tell(translators)
