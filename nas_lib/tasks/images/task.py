@@ -135,11 +135,12 @@ class ImageTask(TrainedTask[ImageManifest]):
 
     def _tested(self, network: nn.Module, manifest: ImageManifest, data: LocalData) -> Tested:
         from nas_lib.tasks.images.batches import check_images, load_test_images
-        from nas_lib.tasks.images.trainer import predicted
+        from nas_lib.tasks.images.trainer import all_logits
 
         images = check_images("test", load_test_images(data), manifest, manifest.num_test)
-        classes = predicted(network, images, mean=manifest.mean, std=manifest.std)
-        pairs = Counter(zip(images.labels.tolist(), classes.tolist(), strict=True))
+        logits_NK = all_logits(network, images, mean=manifest.mean, std=manifest.std)
+        classes_N = logits_NK.argmax(dim=1).tolist()
+        pairs = Counter(zip(images.labels.tolist(), classes_N, strict=True))
         num_right = sum(num for (true, other), num in pairs.items() if true == other)
         confusion = tuple((*pair, pairs[pair]) for pair in sorted(pairs))
         return Tested(num_right / len(images.labels), confusion)

@@ -204,17 +204,17 @@ def evaluate(
 
 
 @torch.inference_mode()
-def predicted(
+def all_logits(
     network: nn.Module, images: ImageTensors, *, mean: Sequence[float], std: Sequence[float]
 ) -> Tensor:
-    """Return for each image the class that a network takes it for; otherwise as `evaluate`."""
+    """Return a network's logits for each image, `[N, K]` on its device; otherwise as `evaluate`."""
     network.eval()
     here = images.to(next(network.parameters()).device)
     logits = (
         network(x_BCHW.contiguous(memory_format=torch.channels_last))
         for x_BCHW, _ in _unchanged(here, mean, std)
     )
-    return torch.cat([logits_BK.argmax(dim=1) for logits_BK in logits])
+    return torch.cat(list(logits))
 
 
 def _unchanged(

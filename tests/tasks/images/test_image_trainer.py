@@ -19,7 +19,7 @@ from nas_lib.records import EpochMetrics
 from nas_lib.spaces import MicroPlan, RnnPlan
 from nas_lib.tasks.images import batches
 from nas_lib.tasks.images.batches import ImageSplits, ImageTensors
-from nas_lib.tasks.images.trainer import ImageTrainer, evaluate, predicted
+from nas_lib.tasks.images.trainer import ImageTrainer, all_logits, evaluate
 from nas_lib.training.epoch_trainer import DivergedError
 
 CELLS = MicroPlan.parse(
@@ -355,7 +355,8 @@ class TestEvaluation:
         loss, accuracy = evaluate(network, images, mean=[1.0], std=[2.0])
 
         assert accuracy == 0.75
-        assert predicted(network, images, mean=[1.0], std=[2.0]).tolist() == [1] * 400
+        logits_NK = all_logits(network, images, mean=[1.0], std=[2.0])
+        assert logits_NK.argmax(dim=1).tolist() == [1] * 400
         assert loss == pytest.approx(0.75 * math.log(4 / 3) + 0.25 * math.log(4))
 
     def test_batch_normalisation_uses_its_statistics_and_keeps_them(self) -> None:
