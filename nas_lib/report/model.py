@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from rich.table import Table
 
+_MOST_NAMED = 5  # networks in a sentence
 _OTHERS: tuple[Verdict, ...] = ("not told apart", "worse", "too few seeds")
 
 
@@ -50,6 +51,7 @@ def final_lines(final: Outcome) -> Iterator[str]:
     view, best, measure = final.view, final.winner, final.view.measure
     if not view.finished:
         yield _progress_line(final)
+    yield from _edge_lines(final)
     if best is None or view.is_of_references:
         return
     num_seeds = len(best.valid.scores)
@@ -65,6 +67,18 @@ def final_lines(final: Outcome) -> Iterator[str]:
             f"{_spread_text(final)}."
         )
     yield from _measured_lines(best, final.reading)
+
+
+def _edge_lines(final: Outcome) -> Iterator[str]:
+    """Yield where the best that was tried lies at an end of the grid."""
+    for setting, found in final.at_edges.items():
+        named = [f"{name_of(each)} {each.point[setting]:g}" for each in found[:_MOST_NAMED]]
+        if len(found) > _MOST_NAMED:
+            named.append(f"{len(found) - _MOST_NAMED:,} more")
+        yield (
+            f"The best {setting} is the first or last that was tried, so one beyond it may be "
+            f"better: {', '.join(named)}; see final.grid."
+        )
 
 
 def _measured_lines(best: Contender, retrained: TestReading | None) -> Iterator[str]:

@@ -119,6 +119,21 @@ class Outcome:
         return tuple(best_of_each(self.ranked))
 
     @property
+    def at_edges(self) -> dict[str, tuple[Contender, ...]]:
+        """The networks whose best point has the smallest or largest number of a grid's setting.
+
+        By the setting, once all are trained: beyond what was tried they may be better.
+        """
+        if self.winner is None:
+            return {}
+        ends = {name: _ends(values) for name, values in self.settings.grid.items()}
+        found = {
+            name: tuple(each for each in self.best_of_each if each.point[name] in values)
+            for name, values in ends.items()
+        }
+        return {name: best for name, best in found.items() if best}
+
+    @property
     def handed_on(self) -> ChildRow | None:
         """The child whose network is handed on: trained on all data, or else its best seed.
 
@@ -141,6 +156,16 @@ class Outcome:
         scores = {row: score for row in contender.rows if (score := score_of(row)) is not None}
         best = self.view.measure.best(scores.values())
         return next(row for row, score in scores.items() if score == best)
+
+
+def _ends(values: Iterable[object]) -> tuple[float, ...]:
+    """Return the smallest and the largest of different numbers, but for 0, which nothing is below.
+
+    None where there are fewer than two: then the setting was not tried, or has no order.
+    """
+    numbers = {each for each in values if isinstance(each, int | float) and type(each) is not bool}
+    ends = (min(numbers), max(numbers)) if len(numbers) > 1 else ()
+    return tuple(each for each in ends if each != 0)
 
 
 def trials(settings: FinalsConfig) -> list[Trial]:

@@ -189,6 +189,15 @@ class TestTables:
         assert "a (learning_rate 0.05, dropout 0)" in page.texts[at:]
         assert "a (learning_rate 0.1, dropout 0)" in page.texts[at:]
 
+    def test_a_best_point_at_an_end_of_the_grid_is_told(self) -> None:
+        grid = {"learning_rate": [0.1, 0.05, 0.2]}
+        page = page_with(final_view([0.7, 0.7], [0.8, 0.8], [0.9, 0.9], names=["a"], grid=grid))
+
+        assert (
+            "The best learning_rate is the first or last that was tried, so one beyond it may be "
+            "better: a 0.2; see final.grid." in page.texts
+        )
+
     def test_json_has_all_of_it(self) -> None:
         form = leaderboard_json(search_with(FOUND, REFERENCES), 1)
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from synthetic import final_view
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import FinalsConfig
 from nas_lib.records import ChildId, ChildRow
 from nas_lib.results import ACCURACY, PERPLEXITY
-from nas_lib.results.final import best_contender, best_of_each, contenders, ranked, trials
+from nas_lib.results.final import (
+    best_contender,
+    best_of_each,
+    contenders,
+    outcome,
+    ranked,
+    trials,
+)
 
 TWO_BY_TWO = FinalsConfig(
     networks=("a", "b"), origins=("r000-000000-01",), seeds=3, grid={"dropout": [0.0, 0.5]}
@@ -123,3 +131,28 @@ def test_children_that_are_missing_and_the_winners_last_training_count_for_none(
 
     assert [len(each.rows) for each in found] == [2, 3, 3, 3]
     assert {score for each in found for score in each.valid.scores} == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("values", "scores", "edges"),
+    [
+        ([0.1, 0.2, 0.4], [0.7, 0.9, 0.8], {}),  # the one in the middle is best
+        ([0.1, 0.2, 0.4], [0.7, 0.8, 0.9], {"learning_rate": [0.4]}),
+        ([0.4, 0.1, 0.2], [0.7, 0.9, 0.8], {"learning_rate": [0.1]}),  # in any order
+        ([0.4, 0.4], [0.8, 0.9], {}),  # nothing else was tried
+    ],
+)
+def test_a_best_point_at_an_end_of_the_grid_is_told(
+    values: list[float], scores: list[float], edges: dict[str, list[float]]
+) -> None:
+    final = outcome(final_view(*([score] for score in scores), grid={"learning_rate": values}))
+
+    found = {name: [each.point[name] for each in best] for name, best in final.at_edges.items()}
+    assert found == edges
+
+
+def test_nothing_is_below_zero_and_as_long_as_not_all_is_trained_nobody_knows() -> None:
+    best_at_0 = final_view([0.9], [0.8], grid={"weight_decay": [0.0, 1e-3]})
+    open_yet = final_view([0.7], [0.8], [0.9], grid={"dropout": [0.1, 0.2, 0.3]}, done=False)
+
+    assert outcome(best_at_0).at_edges == outcome(open_yet).at_edges == {}
