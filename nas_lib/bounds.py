@@ -76,6 +76,19 @@ Colour = Annotated[
     str, Field(max_length=7), _like(r"white|black|#[0-9a-fA-F]{6}", "white, black or #rrggbb")
 ]
 
+
+def _is_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError) as err:
+        why = {"why": str(err)}
+        raise PydanticCustomError("pattern", "a regular expression: {why}", why) from err
+    return text
+
+
+Pattern = Annotated[str, Field(max_length=1000), AfterValidator(_is_pattern)]
+"""A regular expression of Python's."""
+
 Device = Annotated[
     str,
     Field(max_length=8),

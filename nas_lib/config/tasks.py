@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nas_lib.bounds import Colour, Fraction, Many, Side, Text
+from nas_lib.bounds import Colour, Fraction, Many, Pattern, Side, Text
 from nas_lib.part import MAY_CHANGE, Part
 
 
@@ -16,16 +16,44 @@ class DigitsData(Part):
     format: Literal["digits"] = "digits"
 
 
-class ImageFolderData(Part):
-    """A folder with one subfolder of images per class."""
+Fit = Literal["stretch", "pad", "crop"]
+"""How a picture becomes one of other proportions."""
 
-    format: Literal["image_folder"] = "image_folder"
-    path: Text = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
+
+class PicturesPart(Part):
+    """Picture files of any size, which become images of one size."""
+
+    format: str
+    path: Text = Field(description="Where they lie.", json_schema_extra=MAY_CHANGE)
     size: Side = Field(32, description="Images are resized to size x size pixels.")
     grey: bool = Field(False, description="Read as grey instead of RGB.")
     background: Colour = Field(
         "white",
-        description="Seen through what is transparent: white, black or #rrggbb.",
+        description="Seen through what is transparent, and beside padded pictures: white, black or "
+        "#rrggbb.",
+    )
+    fit: Fit = Field(
+        "stretch",
+        description="How a picture becomes a square: stretched; or with its proportions kept, "
+        "padded with background, or cropped to its middle.",
+    )
+    on_error: Literal["refuse", "skip"] = Field(
+        "refuse",
+        description="Pictures that cannot be read stop the search (refuse), or are left out and "
+        "counted (skip).",
+    )
+
+
+class ImageFolderData(PicturesPart):
+    """A folder with one subfolder of images per class."""
+
+    format: Literal["image_folder"] = "image_folder"
+    path: Text = Field(description="The folder.", json_schema_extra=MAY_CHANGE)
+    group: Pattern | None = Field(
+        None,
+        description="A regular expression: files in whose names it finds the same (its group in "
+        "parentheses, where it has one) are of one thing, and stay on one side of the split. "
+        "'^(.*)_[0-9]+' has mug_1.jpg and mug_2.jpg together.",
     )
 
 
@@ -75,7 +103,8 @@ class Cifar10Data(Part):
 
 
 DataConfig = Annotated[
-    DigitsData | ImageFolderData | NpzData | IdxData | Cifar10Data, Field(discriminator="format")
+    DigitsData | ImageFolderData | NpzData | IdxData | Cifar10Data,
+    Field(discriminator="format"),
 ]
 
 

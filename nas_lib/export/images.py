@@ -19,12 +19,14 @@ from onnx import helper
 from PIL import Image
 from torch import Tensor
 
+from nas_lib.config import Fit
 from nas_lib.export.exporter import Exporter, difference, too_different
 from nas_lib.export.graphs import FLOAT, UINT8, Array, constant, node, packed, traced, value
 from nas_lib.models.graph import Graphs
 from nas_lib.models.info import ONLY, ImageInputs, Parity
 from nas_lib.tasks.images.batches import check_images, evaluation_batches, load_images
 from nas_lib.tasks.images.preparation import ImageManifest
+from nas_lib.tasks.images.readers.fitting import fill, padded, resized
 
 _MIN_AGREEMENT = 0.995
 _NUM_PICTURES = 400
@@ -50,6 +52,7 @@ class ImageExporter(Exporter[ImageManifest]):
             found.std,
             background=getattr(self._task.data, "background", None),
             range_32=found.range_32,
+            fit=getattr(self._task.data, "fit", "stretch"),
         )
 
     @property
@@ -68,10 +71,13 @@ class ImageExporter(Exporter[ImageManifest]):
         mean_C11, std_C11 = (
             (np.array(each, np.float32) * unit)[:, None, None] for each in (inputs.mean, inputs.std)
         )
+        empty_C11 = np.zeros_like(mean_C11)
+        if inputs.fit == "pad":
+            empty_C11 = fill(inputs.background or "white", channels).astype(np.float32)
         classes: list[int | str] = ["N", len(self.labels)]
         graph = helper.make_graph(
             [
-                *_preprocessing(),
+                *_preprocessing(inputs.fit),
                 *network.node,
                 node("Softmax", ["logits"], ["probabilities"], axis=1),
             ],
@@ -81,8 +87,9 @@ class ImageExporter(Exporter[ImageManifest]):
             [
                 *network.initializer,
                 constant("size", size),
-                constant("mean", mean_C11),
+                constant("mean", mean_C11 - empty_C11),
                 constant("std", std_C11),
+                *_constants(inputs.fit, empty_C11),
             ],
         )
         return {ONLY: packed(graph, name=self.name, task="images", labels=self.labels)}
@@ -96,7 +103,7 @@ class ImageExporter(Exporter[ImageManifest]):
         ]
         pictures = list(_enlarged(images_NHWC))
         told = [graph.run({"images": each[None]})["logits"].argmax() for each in pictures]
-        small_NHWC = np.stack([_resized(each, images_NHWC.shape[1:3]) for each in pictures])
+        small_NHWC = np.stack([self._fitted(each) for each in pictures])
         trained = np.concatenate([self._logits(some) for some in _batches(small_NHWC)])
         return Parity(
             len(pictures),
@@ -106,6 +113,19 @@ class ImageExporter(Exporter[ImageManifest]):
             f"pictures, which are these enlarged up to {_ENLARGED} times and stretched up to "
             f"{_STRETCHED} times, by the graph and by Pillow's bilinear filter with torch",
         )
+
+    def _fitted(self, image_HWC: Array) -> Array:
+        """Return what Pillow makes of an image, which treats each channel by itself."""
+        inputs = self.inputs
+        wanted = inputs.width, inputs.height
+        planes = [
+            np.asarray(resized(Image.fromarray(image_HWC[:, :, c]), wanted, inputs.fit))
+            for c in range(inputs.channels)
+        ]
+        if inputs.fit != "pad":
+            return np.stack(planes, axis=2)
+        fill_C11 = fill(inputs.background or "white", inputs.channels)
+        return padded(np.stack(planes), wanted, fill_C11).transpose(1, 2, 0)
 
     def misfit(self, parity: Parity) -> str:
         """Say which of the two is missed."""
@@ -139,28 +159,92 @@ class ImageExporter(Exporter[ImageManifest]):
         return torch.cat([cast(Tensor, self._network(x)) for x, _ in batches]).numpy()
 
 
-def _preprocessing() -> list[onnx.NodeProto]:
+def _preprocessing(fit: Fit) -> list[onnx.NodeProto]:
     """Return what makes standardised pixels of images; its numbers are constants of the graph."""
     return [
         node("Transpose", ["images"], ["planes"], perm=[0, 3, 1, 2]),
         # sizes of all axes: onnxruntime 1.32 mistakes those of two, behind a Transpose
         node("Shape", ["planes"], ["number"], start=0, end=2),
-        node("Concat", ["number", "size"], ["sizes"], axis=0),
+        *{"stretch": [], "pad": _sizes_within(), "crop": _middle()}[fit],
+        node("Concat", ["number", "inner" if fit == "pad" else "size"], ["sizes"], axis=0),
         # Whole levels in, whole levels out, as Pillow has them; excluding what lies outside
         # is what it does at the edges.
         node(
             "Resize",
-            ["planes", "", "", "sizes"],
+            ["middle" if fit == "crop" else "planes", "", "", "sizes"],
             ["small"],
             mode="linear",
             antialias=1,
             exclude_outside=1,
             coordinate_transformation_mode="half_pixel",
         ),
-        node("Cast", ["small"], ["levels"], to=FLOAT),
+        node("Cast", ["small"], ["small_levels" if fit == "pad" else "levels"], to=FLOAT),
+        *(_padding() if fit == "pad" else []),
         node("Sub", ["levels", "mean"], ["centred"]),
         node("Div", ["centred", "std"], ["pixels"]),
     ]
+
+
+# In whole pixels, as `nas_lib/tasks/images/readers/fitting.py` has it: two sizes, height and width,
+# at a time; `crossed` are what each would be for the other, in the wanted proportions.
+
+
+def _sizes_within() -> list[onnx.NodeProto]:
+    """Return what computes `inner`, the size of pictures that fit into the wanted one."""
+    return [
+        node("Shape", ["planes"], ["given"], start=2),
+        node("Gather", ["given", "swap"], ["given_swapped"]),
+        node("Gather", ["size", "swap"], ["size_swapped"]),
+        *_rounded("given", "size_swapped", "given_swapped"),
+        node("Min", ["crossed", "size"], ["at_most"]),
+        node("Max", ["at_most", "one"], ["inner"]),
+    ]
+
+
+def _middle() -> list[onnx.NodeProto]:
+    """Return what cuts out `middle`, in the wanted proportions."""
+    return [
+        node("Shape", ["planes"], ["given"], start=2),
+        node("Gather", ["given", "swap"], ["given_swapped"]),
+        node("Gather", ["size", "swap"], ["size_swapped"]),
+        *_rounded("given_swapped", "size", "size_swapped"),
+        node("Min", ["crossed", "given"], ["at_most"]),
+        node("Max", ["at_most", "one"], ["kept"]),
+        node("Sub", ["given", "kept"], ["beside"]),
+        node("Div", ["beside", "two"], ["first"]),
+        node("Add", ["first", "kept"], ["last"]),
+        node("Slice", ["planes", "first", "last", "axes"], ["middle"]),
+    ]
+
+
+def _rounded(number: str, factor: str, divisor: str) -> list[onnx.NodeProto]:
+    """Return what computes `crossed`, number x factor / divisor, rounded."""
+    return [
+        node("Mul", [number, factor], ["product"]),
+        node("Div", [divisor, "two"], ["half"]),
+        node("Add", ["product", "half"], ["raised"]),
+        node("Div", ["raised", divisor], ["crossed"]),
+    ]
+
+
+def _padding() -> list[onnx.NodeProto]:
+    """Return what pads `small_levels` to `levels`, less the background, so that that is zero."""
+    return [
+        node("Sub", ["small_levels", "background"], ["without"]),
+        node("Sub", ["size", "inner"], ["beside"]),
+        node("Div", ["beside", "two"], ["before"]),
+        node("Sub", ["beside", "before"], ["behind"]),
+        node("Concat", ["before", "behind"], ["pads"], axis=0),
+        node("Pad", ["without", "pads", "", "axes"], ["levels"]),
+    ]
+
+
+def _constants(fit: Fit, empty_C11: Array) -> list[onnx.TensorProto]:
+    if fit == "stretch":
+        return []
+    found = {"swap": [1, 0], "one": [1], "two": [2], "axes": [2, 3]}
+    of_pad = [constant("background", empty_C11)] if fit == "pad" else []
+    return [*(constant(name, value) for name, value in found.items()), *of_pad]
 
 
 def _batches(images_NHWC: Array) -> Iterator[Array]:

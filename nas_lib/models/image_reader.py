@@ -20,7 +20,7 @@ from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_file
 from nas_lib.errors import DataError, one_line
 from nas_lib.models.info import ImageInputs
-from nas_lib.tasks.images.readers.pictures import Picture, PictureReader, to_bytes
+from nas_lib.tasks.images.readers.pictures import Picture, PictureReader
 from nas_lib.training.machine import memory_limit_mb, num_cpus
 
 Array = npt.NDArray[Any]
@@ -166,19 +166,21 @@ class ImageReader:
             (inputs.channels, inputs.height, inputs.width),
             background=inputs.background or "white",
             allowance=Allowance(_SHARE * self._memory // 2),
+            fit=inputs.fit,
         )
 
     def _pixels(self, picture: Picture | None, where: str) -> Array:
         if picture is None:
             raise NoPictureError(f"{where}: expected an image, got a file of no known format")
-        pixels = picture.pixels.transpose(1, 2, 0)
+        pixels_CHW = picture.pixels
         if picture.facts.bits == 32:
             if self._inputs.range_32 is None:
                 raise DataError(
                     f"{where}: has values of 32 bits, of which a file alone does not tell the "
                     "range: give it as an array of the model's own type"
                 )
-            pixels = to_bytes(pixels, self._inputs.range_32).repeat(self.num_channels, axis=2)
+            pixels_CHW = self._picture_reader.bytes_of(picture, self._inputs.range_32)
+        pixels = pixels_CHW.transpose(1, 2, 0)
         if self._inputs.dtype == "uint8":
             return pixels
         return pixels.astype(np.float32) / np.float32(255)

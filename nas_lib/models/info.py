@@ -27,7 +27,7 @@ from pydantic_core import from_json
 
 from nas_lib.architecture import Architecture
 from nas_lib.bounds import Colour, Name, Side
-from nas_lib.config import TextLevel
+from nas_lib.config import Fit, TextLevel
 from nas_lib.data import BlobInfo
 from nas_lib.errors import CorruptStateError, one_line
 from nas_lib.records import STRICT, Count, Metric, Seconds, Speed, first_error
@@ -65,7 +65,8 @@ class ImageInputs:
     """Pictures. The graph takes `images` `[N, H, W, C]` of any N, H and W.
 
     It resizes them to what the network was trained on (as Pillow's bilinear filter does), scales
-    and standardises them; nobody else does. It gives `logits` and `probabilities`, `[N, K]`.
+    and standardises them; nobody else does. Where pictures were padded or cropped, it does that,
+    too. It gives `logits` and `probabilities`, `[N, K]`.
 
     Attributes:
         height: Of what the network sees.
@@ -76,6 +77,7 @@ class ImageInputs:
         std: Likewise.
         background: Seen through what is transparent; None where the data were no picture files.
         range_32: Of pictures of 32 bits, what becomes 0 to 255; None where the data had none.
+        fit: How images of other proportions become as high and wide as the network sees them.
     """
 
     graphs: ClassVar[tuple[str, ...]] = (ONLY,)
@@ -89,6 +91,7 @@ class ImageInputs:
     std: tuple[float, ...]
     background: Colour | None = None
     range_32: tuple[float, float] | None = None
+    fit: Fit = "stretch"
     kind: Literal["images"] = "images"
 
     @property

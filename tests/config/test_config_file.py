@@ -696,6 +696,24 @@ def test_a_path_is_no_identity_but_its_data_is() -> None:
     assert identity(here, "data") == identity(there, "data")
 
 
+def test_a_folder_stored_before_pictures_could_be_padded_or_grouped_is_the_same_search() -> None:
+    before = "format: image_folder, path: /photos, size: 32, grey: false, background: white"
+    more = "fit: stretch, on_error: refuse, group: null"
+    stored, now = (parse(f"task: {{data: {{{each}}}}}") for each in (before, f"{before}, {more}"))
+
+    assert stored == now
+    assert differences(stored, now) == []
+    padded = parse(f"task: {{data: {{{before}, fit: pad}}}}")
+    assert differences(stored, padded) == ['task.data.fit is "stretch" there and "pad" here']
+
+
+@pytest.mark.parametrize("pattern", ["(", "*", "[a-"])
+def test_a_group_that_is_no_regular_expression_is_refused(pattern: str) -> None:
+    document = {"task": {"data": {"format": "image_folder", "path": "p", "group": pattern}}}
+    with pytest.raises(ConfigError, match=r"task\.data\.group.*a regular expression"):
+        parse_config(document, source="x.yaml")
+
+
 def test_differences_are_told_in_words() -> None:
     assert differences(preset("digits"), changed("children.epochs=99")) == [
         "children.epochs is 15 there and 99 here"

@@ -8,16 +8,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from allowances import AMPLE
 from exports import CLASSES, NUM_VALID, image_exporter
 from PIL import Image
 from toy_images import PLAN
 
+from nas_lib.config import Fit, ImageFolderData, ImageTaskConfig
 from nas_lib.errors import DataError
 from nas_lib.export.children import opened
 from nas_lib.export.exporter import OPSET, difference, too_different
 from nas_lib.export.images import ImageExporter
 from nas_lib.models.graph import Graph
 from nas_lib.models.info import ONLY, ImageInputs, Parity
+from nas_lib.tasks.images.readers.pictures import PictureReader
 
 SIZE = 8, 10
 
@@ -49,6 +52,32 @@ def test_pictures_of_any_size_are_resized_as_pillow_does_it(
     wanted = exporter._logits(np.array(by_pillow)[np.newaxis])
     # where a level is rounded otherwise, a pixel is 1 / 255 / 0.2 deviations off
     np.testing.assert_allclose(found["logits"], wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+def test_pictures_are_padded_or_cropped_as_those_of_training_were(
+    tmp_path: Path, fit: Fit, channels: int
+) -> None:
+    data = ImageFolderData(path=".", fit=fit, background="#205080")
+    shape = (channels, *SIZE)
+    exporter = image_exporter(tmp_path, PLAN, shape=shape, task=ImageTaskConfig(data=data))
+    graph = opened(exporter.graphs())[ONLY]
+    reader = PictureReader(shape, background="#205080", allowance=AMPLE, fit=fit)
+    mode = "L" if channels == 1 else "RGB"
+
+    for size in ((10, 8), (17, 31), (40, 5), (3, 3), (1, 30), (90, 201)):
+        pixels = exporter._valid[0].squeeze()
+        picture = Image.fromarray(pixels, mode).resize(size, Image.Resampling.BICUBIC)
+        array = np.asarray(picture).reshape(1, *size[::-1], channels)
+        found = graph.run({"images": array})["logits"]
+        trained = reader.read_image(picture, "picture").pixels.transpose(1, 2, 0)[None]
+        # where a level is rounded otherwise, a pixel is 1 / 255 / 0.2 deviations off
+        np.testing.assert_allclose(found, exporter._logits(trained.copy()), atol=0.02)
+
+    parity = exporter.parity({ONLY: graph})
+    assert exporter.misfit(parity) == ""
+    assert exporter.inputs.fit == fit
 
 
 def test_probabilities_are_the_softmax_of_the_logits(graph: Graph, exporter: ImageExporter) -> None:

@@ -15,7 +15,7 @@ from toy_models import (
     probabilities,
 )
 
-from nas_lib.config import ImageFolderData
+from nas_lib.config import Fit, ImageFolderData
 from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
 from nas_lib.models import ImageModel, open_model
@@ -238,10 +238,11 @@ def pictures(folder: Path) -> list[Path]:
     return sorted(paths)
 
 
-def test_a_file_goes_exactly_the_way_of_training(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+def test_a_file_goes_exactly_the_way_of_training(tmp_path: Path, fit: Fit) -> None:
     paths = pictures(tmp_path / "pictures")
-    model = model_of(tmp_path, height=8, width=8, background="black")
-    config = ImageFolderData(path=str(tmp_path / "pictures"), size=8, background="black")
+    model = model_of(tmp_path, height=8, width=8, background="#102030", fit=fit)
+    config = ImageFolderData(path=str(tmp_path / "pictures"), size=8, background="#102030", fit=fit)
     trained = read_image_folder(config, Allowance(2**30)).train.images.transpose(0, 2, 3, 1)
 
     from_files, from_bytes = (
@@ -254,15 +255,17 @@ def test_a_file_goes_exactly_the_way_of_training(tmp_path: Path) -> None:
     np.testing.assert_array_equal(from_bytes, trained)
 
 
-def test_pictures_of_32_bits_are_scaled_as_those_of_training_were(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+def test_pictures_of_32_bits_are_scaled_as_those_of_training_were(tmp_path: Path, fit: Fit) -> None:
     ramp = np.linspace(0, 700, 72, dtype=np.float32).reshape(9, 8)
     paths = [tmp_path / "pictures" / name / "a.tif" for name in ("dim", "lit")]
     for path, factor in zip(paths, (0.1, 1), strict=True):
         path.parent.mkdir(parents=True)
         Image.fromarray(factor * ramp).save(path)
-    config = ImageFolderData(path=str(tmp_path / "pictures"), size=8)
+    config = ImageFolderData(path=str(tmp_path / "pictures"), size=8, fit=fit)
     raw = read_image_folder(config, Allowance(2**30))
-    model = model_of(tmp_path, height=8, width=8, range_32=raw.range_32)
+    told = {"range_32": raw.range_32, "fit": fit, "background": config.background}
+    model = model_of(tmp_path, height=8, width=8, **told)
 
     (found,) = model.reader.batches(paths)
 

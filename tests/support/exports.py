@@ -17,6 +17,7 @@ from toy_text import TEXT, TEXT_MANIFEST, text_children
 from nas_lib.config import (
     EnasRnnSpaceConfig,
     FinalConfig,
+    ImageTaskConfig,
     RandomConfig,
     SearchConfig,
     TextTaskConfig,
@@ -47,7 +48,12 @@ NUM_VALID = 40
 
 
 def image_exporter(
-    folder: Path, plan: Plan, *, shape: tuple[int, int, int] = (3, 8, 8), dtype: str = "uint8"
+    folder: Path,
+    plan: Plan,
+    *,
+    shape: tuple[int, int, int] = (3, 8, 8),
+    dtype: str = "uint8",
+    task: ImageTaskConfig = ImageTaskConfig(),  # noqa: B008
 ) -> ImageExporter:
     """Return the exporter of a network that has seen a batch of smooth images."""
     torch.manual_seed(0)
@@ -78,7 +84,8 @@ def image_exporter(
     network.train()
     with torch.no_grad():  # so that BatchNorm's averages are not those it begins with
         network(torch.randn(8, *shape))
-    return ImageExporter(network.eval(), manifest, LocalData(blob), SearchConfig(name="toy"))
+    config = SearchConfig(name="toy", task=task)
+    return ImageExporter(network.eval(), manifest, LocalData(blob), config)
 
 
 def smooth_images(num: int, shape: tuple[int, int, int]) -> torch.Tensor:

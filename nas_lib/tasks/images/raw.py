@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from nas_lib.data.rows import Indices, Rows, chosen, pieces
-from nas_lib.errors import DataError, one_line
+from nas_lib.errors import DataError, one_line, plural
 
 Labels = npt.NDArray[np.int64]
+Names = npt.NDArray[Any]
+"""Texts, as objects; or whole numbers."""
 P = TypeVar("P", bound=str)
 
 _LONGEST_LABEL = 40
+_NO_NAMES: Names = np.empty(0, object)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +30,40 @@ class LabelledImages:
         images: uint8 in [0, 255], or float32 of any range, `[N, C, H, W]`. Large ones are read a
             piece at a time.
         labels: Index of each image's class, `[N]`.
+        names: What to call each image, `[N]`: a path, a line of a table; or else which one of its
+            part it is, from 0.
+        groups: Of images of which several show one thing, the index of that, `[N]`: those of one
+            group stay on one side of a split. None where each image stands for itself.
     """
 
     images: Rows
     labels: Labels
+    names: Names | None = None
+    groups: Labels | None = None
+
+    def __post_init__(self) -> None:
+        """Give images numbers where they have no names."""
+        if self.names is None:
+            object.__setattr__(self, "names", np.arange(len(self.labels)))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: Indices) -> LabelledImages:
         """Return these examples, in this order."""
-        return LabelledImages(chosen(self.images, indices), self.labels[indices])
+        assert self.names is not None
+        return LabelledImages(
+            chosen(self.images, indices),
+            self.labels[indices],
+            self.names[indices],
+            None if self.groups is None else self.groups[indices],
+        )
+
+    def name(self, index: int) -> str:
+        """Return what to call an image in a sentence."""
+        assert self.names is not None
+        found = self.names[index]
+        return one_line(found) if isinstance(found, str) else f"image {found}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +78,7 @@ class RawImages:
         valid: The data set's own validation images, None where it has none.
         notices: A sentence without full stop on each thing that a user would not guess.
         range_32: Of pictures of 32 bits, what became 0 to 255; None where there were none.
+        group_names: In the order of the groups' indices; none where there are no groups.
     """
 
     source: str
@@ -60,6 +88,7 @@ class RawImages:
     valid: LabelledImages | None = None
     notices: tuple[str, ...] = ()
     range_32: tuple[float, float] | None = None
+    group_names: Names = field(default_factory=_NO_NAMES.copy)
 
 
 def number_classes(
@@ -93,7 +122,7 @@ def check_images(raw: RawImages) -> None:
     Raises:
         DataError: Fewer than two classes; no images; images and labels of different length;
             a label without a class; NaN or infinity; validation or test images of another shape
-            or type.
+            or type; images of one group in two parts.
     """
     num_classes = len(raw.class_names)
     if num_classes < 2:
@@ -105,6 +134,22 @@ def check_images(raw: RawImages) -> None:
         if _kind(part) != wanted:
             raise DataError(
                 f"{raw.source}: {name} images are {_kind(part)}, training images {wanted}"
+            )
+    _check_groups(raw)
+
+
+def _check_groups(raw: RawImages) -> None:
+    """Refuse images of one thing on two sides of the split that the data set comes with."""
+    for (name, part), (other_name, other) in combinations(_parts(raw), 2):
+        if part.groups is None or other.groups is None:
+            continue
+        both = np.intersect1d(part.groups, other.groups)
+        if both.size:
+            shown = one_line(raw.group_names[both[0]], _LONGEST_LABEL)
+            raise DataError(
+                f"{raw.source}: {plural(both.size, 'group')} (task.data.group) with images among "
+                f"both the {name} and the {other_name} images, such as {shown!r}: a group has to "
+                "be on one side of the split"
             )
 
 

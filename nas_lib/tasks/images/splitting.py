@@ -5,7 +5,8 @@ shuffled. And stratified: a part has as many images as its fraction of all says,
 each class its share of them, by largest remainder. Before that, every class with enough images
 gets one: a single image is trained on, of two one is for validation, and from three on each part
 has one, unless it is smaller than there are classes. So what a class has is the same for every
-seed; a class without images in a part is said.
+seed; a class without images in a part is said. Images of groups are taken by groups, as near to
+that as whole groups come.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import numpy.typing as npt
 
 from nas_lib.config import ImageTaskConfig
 from nas_lib.data.rows import pieces
-from nas_lib.errors import DataError, one_line
+from nas_lib.errors import DataError, one_line, plural
 from nas_lib.seeds import Stream, seed_for
+from nas_lib.tasks.images.group_splitting import held_out
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
 
 _Counts = npt.NDArray[np.int64]
@@ -60,6 +62,7 @@ def split_images(raw: RawImages, task: ImageTaskConfig, *, seed: int) -> Split:
         task,
         has_valid=raw.valid is not None,
         has_test=raw.test is not None,
+        groups_N=None if raw.train.groups is None else raw.train.groups[order],
     )
     train, valid, test = (raw.train.take(order[part]) for part in indices)
     split = Split(
@@ -72,7 +75,12 @@ def split_images(raw: RawImages, task: ImageTaskConfig, *, seed: int) -> Split:
 
 
 def split_indices(
-    labels_N: npt.NDArray[np.int64], task: ImageTaskConfig, *, has_valid: bool, has_test: bool
+    labels_N: _Counts,
+    task: ImageTaskConfig,
+    *,
+    has_valid: bool,
+    has_test: bool,
+    groups_N: _Counts | None = None,
 ) -> tuple[_Indices, _Indices, _Indices]:
     """Return which of these images are for training, validation and test, each in their order.
 
@@ -83,7 +91,11 @@ def split_indices(
         task: How large the parts are.
         has_valid: The data set has validation images of its own: none are taken from these.
         has_test: Likewise.
+        groups_N: The groups of the images, each of which stays in one part; None where there are
+            none.
     """
+    if groups_N is not None:
+        return _split_groups(labels_N, groups_N, task, has_valid=has_valid, has_test=has_test)
     held_out_from = 1 if has_valid else 2  # parts that a class needs an image for before the test
     has_C = np.bincount(labels_N)
     num_test = 0 if has_test else round(task.test_fraction * len(labels_N))
@@ -100,6 +112,55 @@ def split_indices(
     is_train_N = ~is_test_N & ~is_valid_N & (rank_N < pool_C[labels_N])
     train, valid, test = map(np.flatnonzero, (is_train_N, is_valid_N, is_test_N))
     return train, valid, test
+
+
+def _split_groups(
+    labels_N: _Counts,
+    groups_N: _Counts,
+    task: ImageTaskConfig,
+    *,
+    has_valid: bool,
+    has_test: bool,
+) -> tuple[_Indices, _Indices, _Indices]:
+    """Return what `split_indices` does, of images in groups.
+
+    What `task.max_train` leaves out may be a part of a group.
+    """
+    rest = np.arange(len(labels_N))
+    keep = 1 if has_valid else 2
+    rest, test = _whole_groups(
+        rest, labels_N, groups_N, 0.0 if has_test else task.test_fraction, keep=keep
+    )
+    train, valid = _whole_groups(
+        rest, labels_N, groups_N, 0.0 if has_valid else task.valid_fraction, keep=1
+    )
+    if task.max_train is not None and task.max_train < len(rest):
+        num_valid = 0 if has_valid else min(len(valid), round(task.valid_fraction * task.max_train))
+        valid = _some(valid, labels_N, num_valid)
+        train = _some(train, labels_N, task.max_train - num_valid)
+    return train, valid, test
+
+
+def _whole_groups(
+    images: _Indices, labels_N: _Counts, groups_N: _Counts, fraction: float, *, keep: int
+) -> tuple[_Indices, _Indices]:
+    """Return which of these images are left, and which are held out: about this fraction."""
+    labels, groups = labels_N[images], groups_N[images]
+    has_C = np.bincount(labels, minlength=int(labels_N.max(initial=-1)) + 1)
+    total = round(fraction * len(images))
+    if not total:
+        return images, images[:0]
+    wanted_C = _allot(has_C, total, least_C=has_C > keep, most_C=has_C - 1)
+    is_held = np.isin(groups, held_out(groups, labels, wanted_C, keep=keep))
+    return images[~is_held], images[is_held]
+
+
+def _some(images: _Indices, labels_N: _Counts, total: int) -> _Indices:
+    """Return so many of these images, of each class its share."""
+    labels = labels_N[images]
+    has_C = np.bincount(labels)
+    part_C = _allot(has_C, total, least_C=has_C > 0, most_C=has_C)
+    return images[_rank_within_class(labels) < part_C[labels]]
 
 
 def _allot(has_C: _Counts, total: int, *, least_C: npt.NDArray[Any], most_C: _Counts) -> _Counts:
@@ -141,12 +202,12 @@ def _rank_within_class(labels_N: npt.NDArray[np.int64]) -> _Indices:
 
 def _by_content(part: LabelledImages) -> _Indices:
     """Return the indices of images in an order that only images and labels determine, `[N]`."""
+    digests = np.empty((len(part), 2), ">u8")  # as numbers they are in order as their bytes are
     images = (image for piece in pieces(part.images) for image in piece)
-    keys = [
-        (hashlib.blake2b(image.tobytes(), digest_size=16).digest(), label)
-        for image, label in zip(images, part.labels.tolist(), strict=True)
-    ]
-    return np.array(sorted(range(len(keys)), key=keys.__getitem__), np.intp)
+    for index, image in enumerate(images):
+        digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        digests[index] = np.frombuffer(digest, ">u8")
+    return np.lexsort((part.labels, digests[:, 1], digests[:, 0]))
 
 
 def _check(split: Split, raw: RawImages, task: ImageTaskConfig) -> None:
@@ -159,9 +220,11 @@ def _check(split: Split, raw: RawImages, task: ImageTaskConfig) -> None:
     sizes = [len(split.train), len(split.valid), len(split.test)]
     if 0 in sizes:
         limit = f", at most {task.max_train} to train on," if task.max_train else ""
+        groups = raw.train.groups
+        things = "" if groups is None else f" of {plural(len(np.unique(groups)), 'group')}"
         raise DataError(
-            f"{raw.source}: {len(raw.train)} images{limit} are too few for these fractions and "
-            f"{len(raw.class_names)} classes: training, validation and test would get "
+            f"{raw.source}: {len(raw.train)} images{things}{limit} are too few for these fractions "
+            f"and {len(raw.class_names)} classes: training, validation and test would get "
             f"{', '.join(map(str, sizes))}"
         )
 

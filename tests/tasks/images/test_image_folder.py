@@ -91,6 +91,43 @@ class TestFiles:
         (folder / "b" / "2.jfif").write_bytes(HEIC)
         assert str(folder / "b" / "2.jfif") in refused(folder)
 
+    def test_broken_files_are_all_told_in_one_go(self, folder: Path) -> None:
+        for number in range(3, 8):
+            (folder / "b" / f"{number}.png").write_text("no picture")
+        assert refused(folder) == (
+            f"image folder {folder}: 5 files cannot be read: b/3.png, b/4.png, b/5.png and 2 more; "
+            f"the first one: {folder}/b/3.png: expected an image, but it cannot be read: it is of "
+            "no known format; task.data.on_error: skip leaves out what cannot be read"
+        )
+
+    def test_broken_files_are_left_out_by_option_and_counted(self, folder: Path) -> None:
+        (folder / "a" / "1.png").write_bytes((folder / "a" / "1.png").read_bytes()[:40])
+        (folder / "b" / "2.jpg").write_text("no picture")
+        (folder / "b" / "notes.txt").write_text("no picture, and none by its name")
+        config = ImageFolderData(path=str(folder), size=4, on_error="skip")
+        raw = read_images(config, AMPLE)
+        assert raw.train.names.tolist() == ["a/2.png", "b/1.png"]
+        assert raw.train.labels.tolist() == [0, 1]
+        assert raw.notices == (
+            "1 of 5 files were left out: 1 .txt",
+            "2 of 5 files were left out, which cannot be read: a/1.png, b/2.jpg",
+        )
+
+    def test_a_class_of_broken_files_alone_is_refused(self, folder: Path) -> None:
+        (folder / "b" / "1.png").write_text("no picture")
+        with pytest.raises(DataError, match=r"/b: expected images, got 1 file that cannot be read"):
+            read_images(ImageFolderData(path=str(folder), size=4, on_error="skip"), AMPLE)
+
+    def test_no_memory_for_a_picture_is_not_its_fault(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: object, **options: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(Image.Image, "resize", fail)
+        with pytest.raises(DataError, match="there is no memory left to read it"):
+            read_images(ImageFolderData(path=str(folder), size=4, on_error="skip"), AMPLE)
+
     def test_a_class_without_a_picture_says_what_it_has(self, folder: Path) -> None:
         write(folder, "c/deeper/1.png")
         assert refused(folder).endswith(
@@ -139,8 +176,33 @@ class TestParts:
     def test_validation_images_beside_classes_are_not_ignored(self, folder: Path) -> None:
         write(folder, "val/a/1.png", "val/b/1.png")
         assert refused(folder).endswith(
-            "/val: expected images, got subfolders with 2 files, which are not read"
+            "photos: expected one subfolder of images per class, or train, val (or valid) and test "
+            "with such subfolders in each, got none of training images: there are a (2 files), b "
+            "(1 file), val (2 folders); move away, or rename, what is neither"
         )
+
+    @pytest.mark.parametrize(
+        ("names", "got"),
+        [
+            (["train/a/1.png", "train/b/1.png", "a/1.png"], "got a beside train: there are a (1 f"),
+            (["train/a/1.png", "train/b/1.png", "more/b/1.png"], "got more beside train: there ar"),
+            (["train/1.png", "test/1.png"], "got no subfolders in train: there are test (1 file)"),
+            (["train/1.png", "val/a/1.png"], "got no subfolders in train: there are train (1 fil"),
+            (["train/1.png", "test/1.png", "car/1.png"], "got no subfolders in train: there are c"),
+            (["train/1.png"], "got no subfolders in train: there are train (1 file)"),
+            (["test/1.png", "car/1.png"], "got none of training images: there are car (1 file), t"),
+            (["valid/1.png", "test/1.png"], "got none of training images: there are test (1 file)"),
+        ],
+    )
+    def test_any_other_mixture_is_refused_with_what_lies_there(
+        self, tmp_path: Path, names: list[str], got: str
+    ) -> None:
+        write(tmp_path, *names)
+        assert got in refused(tmp_path)
+
+    def test_a_class_may_be_called_train(self, tmp_path: Path) -> None:
+        write(tmp_path, "car/1.png", "plane/1.png", "train/1.png")
+        assert read(tmp_path).class_names == ("car", "plane", "train")
 
     def test_a_test_folder_without_classes_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path, "train/a/1.png", "train/b/1.png", "test/1.png")

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final, Literal
 
 from nas_lib.data.paths import entries, file_within, folder_within, is_of_a_system
-from nas_lib.errors import DataError, one_line
+from nas_lib.errors import DataError, one_line, plural
+from nas_lib.tasks.images.readers.pictures import picture_suffixes
 
 PartName = Literal["train", "valid", "test"]
 
-_PARTS: Final[dict[str, PartName]] = {
+PARTS: Final[dict[str, PartName]] = {
     "train": "train",
     "training": "train",
     "val": "valid",
@@ -27,6 +28,11 @@ _PARTS: Final[dict[str, PartName]] = {
 }
 """What folders with the parts of a data set are called."""
 _LONGEST_NAME = 40
+_MOST_NAMED = 6  # folders in a sentence
+_EXPECTED = (
+    "expected one subfolder of images per class, or train, val (or valid) and test with such "
+    "subfolders in each"
+)
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,13 @@ class ClassFolder:
     Attributes:
         path: The folder.
         class_name: Its name in Unicode's composed form: some systems store `é` as two characters.
-        files: In it, pictures or not.
+        files: Their names in it, pictures or not.
         num_deeper: Files in its subfolders.
     """
 
     path: Path
     class_name: str
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     num_deeper: int
 
 
@@ -69,8 +75,9 @@ def find_class_folders(root: Path) -> ClassFolders:
     Nothing of what systems leave in folders is looked at.
 
     Raises:
-        DataError: There are no classes; a part is there twice; a folder cannot be listed; or there
-            is anything but files and folders of this image folder (a pipe, a link out of it).
+        DataError: There are no classes; a part is there twice; it is a mixture of both; a folder
+            cannot be listed; or there is anything but files and folders of this image folder (a
+            pipe, a link out of it).
     """
     folders, files = _entries(root, root)
     part_folders = _part_folders(root, folders)
@@ -89,10 +96,32 @@ def find_class_folders(root: Path) -> ClassFolders:
 
 
 def _part_folders(root: Path, folders: list[Path]) -> dict[PartName, Path]:
-    """Return the folder of each part; none where the folders themselves are classes."""
+    """Return the folder of each part; none where the folders themselves are classes.
+
+    "train" may be a class: cars, planes, trains. It is one where it has files, and no subfolders,
+    beside other folders, none of which is called as another part is.
+    """
+    found = _called_as_parts(root, folders)
+    others = [folder for folder in folders if folder not in found.values()]
+    if not found:
+        return {}
+    if "train" not in found:
+        raise _mixture(root, folders, "none of training images")
+    has_classes = bool(_entries(root, found["train"])[0])
+    if not has_classes and others and len(found) == 1:
+        return {}
+    if not has_classes:
+        raise _mixture(root, folders, f"no subfolders in {found['train'].name}")
+    if mixed := _like_classes(root, found, others):
+        name = one_line(mixed.name, _LONGEST_NAME)
+        raise _mixture(root, folders, f"{name} beside {found['train'].name}")
+    return found
+
+
+def _called_as_parts(root: Path, folders: list[Path]) -> dict[PartName, Path]:
     found: dict[PartName, Path] = {}
     for folder in folders:
-        part = _PARTS.get(folder.name.lower())
+        part = PARTS.get(folder.name.lower())
         if part is None:
             continue
         if part in found:
@@ -101,9 +130,38 @@ def _part_folders(root: Path, folders: list[Path]) -> dict[PartName, Path]:
                 f"and {folder.name}"
             )
         found[part] = folder
-    if "train" in found and _entries(root, found["train"])[0]:
-        return found
-    return {}  # "train" may be a class: cars, planes, trains
+    return found
+
+
+def _like_classes(root: Path, parts: dict[PartName, Path], others: list[Path]) -> Path | None:
+    """Return a folder beside those of parts that has pictures, or classes of theirs, in it."""
+    classes = {folder.name for part in parts.values() for folder in _entries(root, part)[0]}
+    for folder in others:
+        folders, files = _entries(root, folder)
+        if any(file.suffix.lower() in picture_suffixes() for file in files):
+            return folder
+        if any(each.name in classes for each in folders):
+            return folder
+    return None
+
+
+def _mixture(root: Path, folders: list[Path], what: str) -> DataError:
+    """Return the error for folders that are neither all classes nor all parts."""
+    shown = [_described(root, folder) for folder in folders[:_MOST_NAMED]]
+    more = len(folders) - len(shown)
+    got = ", ".join([*shown, f"{more:,} more"] if more else shown)
+    return DataError(
+        f"{one_line(root)}: {_EXPECTED}, got {what}: there are {got}; move away, or rename, what "
+        "is neither"
+    )
+
+
+def _described(root: Path, folder: Path) -> str:
+    folders, files = _entries(root, folder)
+    name = one_line(folder.name, _LONGEST_NAME)
+    has = [plural(len(folders), "folder")] if folders else []
+    has += [plural(len(files), "file")] if files or not folders else []
+    return f"{name} ({' and '.join(has)})"
 
 
 def _class_folders(root: Path, part: Path, found: ClassFolders) -> Iterator[ClassFolder]:
@@ -115,7 +173,8 @@ def _class_folders(root: Path, part: Path, found: ClassFolders) -> Iterator[Clas
     for folder in folders:
         deeper, within = _entries(root, folder)
         num_deeper = sum(map(_num_files, deeper))
-        yield ClassFolder(folder, _class_name(folder), tuple(within), num_deeper)
+        names = tuple(file.name for file in within)
+        yield ClassFolder(folder, _class_name(folder), names, num_deeper)
 
 
 def _class_name(folder: Path) -> str:

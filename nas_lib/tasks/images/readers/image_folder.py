@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
+import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePath
 from typing import Final
 
 import numpy as np
@@ -14,20 +14,17 @@ import numpy.typing as npt
 
 from nas_lib.config import ImageFolderData
 from nas_lib.data.allowance import Allowance
-from nas_lib.data.copies import require_space
 from nas_lib.data.paths import existing_folder
-from nas_lib.data.rows import chosen, is_large, on_disk
-from nas_lib.errors import DataError, one_line
-from nas_lib.tasks.images.raw import LabelledImages, RawImages
+from nas_lib.errors import DataError, one_line, plural
+from nas_lib.tasks.images.raw import LabelledImages, Labels, Names, RawImages
 from nas_lib.tasks.images.readers.class_folders import (
     ClassFolder,
     ClassFolders,
     find_class_folders,
 )
-from nas_lib.tasks.images.readers.pictures import Facts, PictureReader, to_bytes
+from nas_lib.tasks.images.readers.decoding import Decoded, FilesInFolder, decode
+from nas_lib.tasks.images.readers.grouping import grouped, groups_notice
 
-_RANGES: Final = ((0.0, 1.0), (0.0, 255.0), (0.0, 65_535.0))
-"""What values of 32 bits usually lie in."""
 _MOST_NAMED: Final = 5  # kinds of files in a notice
 _LONGEST_SUFFIX: Final = 12
 
@@ -54,135 +51,137 @@ def read_image_folder(config: ImageFolderData, allowance: Allowance) -> RawImage
             raise DataError(
                 f"{one_line(folder.path)}: class {name!r} has no folder of training images"
             )
-    files = [path for folder in found for path in folder.files]
-    decoded = _decode(files, config, allowance, source)
-    for folder in found.parts["train"]:
-        _check_not_empty(folder, decoded)
-    parts = {
-        part: _labelled(folders, decoded, class_names) for part, folders in found.parts.items()
-    }
+    names = _names(root, found)
+    group_names, groups = _groups(config, names, source)
+    decoded = decode(FilesInFolder(root, names), config, allowance, source)
+    _check_not_empty(found, decoded)
+    number = {name: index for index, name in enumerate(class_names)}
+    labels = np.repeat(
+        [number[folder.class_name] for folder in found], [len(folder.files) for folder in found]
+    )
+    whole = LabelledImages(decoded.images, labels, names, groups)
+    parts = dict(_parts(found, whole, decoded.is_picture))
+    notices = [*_notices(found, names, decoded), *decoded.notices]
+    if groups is not None:
+        notices += [*_without_group(config, names), groups_notice(groups, labels)]
     return RawImages(
         source,
         class_names,
         parts["train"],
         test=parts.get("test"),
         valid=parts.get("valid"),
-        notices=tuple(_notices(found, decoded)),
+        notices=tuple(notices),
         range_32=decoded.range_32,
+        group_names=group_names,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Decoded:
-    """What became of the files in the folders of classes; N of them.
-
-    Attributes:
-        images: uint8 `[N, C, size, size]`, of no meaning where a file is no picture.
-        facts: On each file that is one.
-        index: Of each such file, among the images.
-        others: Files that are none.
-        range_32: What became 0 to 255 where pictures are of 32 bits; None where none is.
-    """
-
-    images: npt.NDArray[np.uint8]
-    facts: dict[Path, Facts]
-    index: dict[Path, int]
-    others: tuple[Path, ...]
-    range_32: tuple[float, float] | None
+def _names(root: Path, found: ClassFolders) -> Names:
+    """Return the paths of all files of classes from the data's folder on, `[N]`."""
+    listed: list[str] = []
+    for folder in found:
+        place = str(folder.path.relative_to(root))
+        listed += [f"{place}{os.sep}{name}" for name in folder.files]
+    return np.array(listed, object)
 
 
-def _decode(
-    files: Sequence[Path], config: ImageFolderData, allowance: Allowance, source: str
-) -> _Decoded:
-    shape = (1 if config.grey else 3, config.size, config.size)
-    reader = PictureReader(shape, background=config.background, allowance=allowance)
-    images = _new_images((len(files), *shape), allowance, source)
-    facts = {}
-    for index, picture in enumerate(reader.read_all(files)):
-        if picture is None:
-            continue
-        facts[files[index]] = picture.facts
-        if picture.facts.bits < 32:
-            images[index] = picture.pixels
-    deep = [index for index, path in enumerate(files) if path in facts and facts[path].bits == 32]
-    range_32 = _range([facts[files[index]].limits for index in deep]) if deep else None
-    pictures = reader.read_all([files[index] for index in deep])  # again, now that all are known
-    for index, picture in zip(deep, pictures, strict=True):
-        if picture is None or range_32 is None:
-            raise DataError(f"{one_line(files[index])}: became another file while it was read")
-        images[index] = to_bytes(picture.pixels, range_32)
-    others = tuple(path for path in files if path not in facts)
-    return _Decoded(images, facts, {path: i for i, path in enumerate(files)}, others, range_32)
+def _parts(
+    found: ClassFolders, whole: LabelledImages, is_picture_N: npt.NDArray[np.bool_]
+) -> Iterator[tuple[str, LabelledImages]]:
+    """Yield the pictures of each part: files lie in the order of parts and their folders."""
+    first = 0
+    for part, folders in found.parts.items():
+        end = first + sum(len(folder.files) for folder in folders)
+        yield part, whole.take(first + np.flatnonzero(is_picture_N[first:end]))
+        first = end
 
 
-def _new_images(shape: tuple[int, ...], allowance: Allowance, source: str) -> npt.NDArray[np.uint8]:
-    """Return an array for images: in memory, or where they are large on the disk."""
-    num_bytes = math.prod(shape)
-    if is_large(num_bytes):
-        require_space(2 * num_bytes, source)  # and all of it again in shards
-        return on_disk(shape, np.uint8)
-    allowance.take(num_bytes, source)
-    return np.empty(shape, np.uint8)
+def _check_not_empty(found: ClassFolders, decoded: Decoded) -> None:
+    """Refuse a class without a picture to train on."""
+    first = 0
+    for folder in found.parts["train"]:
+        end = first + len(folder.files)
+        if not decoded.is_picture[first:end].any():
+            num_broken = int(((decoded.broken >= first) & (decoded.broken < end)).sum())
+            raise DataError(_nothing_in(folder, num_broken))
+        first = end
 
 
-def _range(limits: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return the range of values of which all files tell the limits: a usual one, or their own."""
-    lowest, highest = min(low for low, _ in limits), max(high for _, high in limits)
-    usual = (each for each in _RANGES if each[0] <= lowest and highest <= each[1])
-    return next(usual, (lowest, highest if highest > lowest else lowest + 1))
-
-
-def _check_not_empty(folder: ClassFolder, decoded: _Decoded) -> None:
-    if any(path in decoded.facts for path in folder.files):
-        return
-    got = [f"other files ({_kinds(folder.files)})"] if folder.files else []
+def _nothing_in(folder: ClassFolder, num_broken: int) -> str:
+    got = [f"other files ({_kinds(folder.files)})"] if folder.files and not num_broken else []
+    if num_broken:
+        got.append(f"{plural(num_broken, 'file')} that cannot be read")
     if folder.num_deeper:
         got.append(f"subfolders with {folder.num_deeper:,} files, which are not read")
-    raise DataError(f"{one_line(folder.path)}: expected images, got {' and '.join(got) or 'none'}")
+    return f"{one_line(folder.path)}: expected images, got {' and '.join(got) or 'none'}"
 
 
-def _labelled(
-    folders: Sequence[ClassFolder], decoded: _Decoded, class_names: Sequence[str]
-) -> LabelledImages:
-    number = {name: index for index, name in enumerate(class_names)}
-    pictures = [
-        (decoded.index[path], number[folder.class_name])
-        for folder in folders
-        for path in folder.files
-        if path in decoded.facts
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def _groups(config: ImageFolderData, names: Names, source: str) -> tuple[Names, Labels | None]:
+    """Return the groups' names, and which one each file is of; None where none are asked for."""
+    if config.group is None:
+        return np.empty(0, object), None
+    values = list(_group_values(config.group, names))
+    if len(values) and not any(values):
+        name = one_line(PurePath(names[0]).name, 40)
+        raise DataError(
+            f"{source}: task.data.group {one_line(config.group, 100)!r} is found in none of the "
+            f"{len(values):,} files' names, such as {name}"
+        )
+    return grouped(values)
+
+
+def _group_values(pattern: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield what is found in each file's name; empty where nothing is."""
+    compiled = re.compile(pattern)
+    for name in names:
+        match = compiled.search(PurePath(name).name)
+        if match is None:
+            yield ""
+        else:
+            yield "/".join(each or "" for each in match.groups()) or match[0]
+
+
+def _without_group(config: ImageFolderData, names: Names) -> Iterator[str]:
+    assert config.group is not None
+    lacking = [
+        name
+        for name, value in zip(names, _group_values(config.group, names), strict=True)
+        if not value
     ]
-    indices, labels = np.array(pictures, np.int64).reshape(-1, 2).T
-    return LabelledImages(chosen(decoded.images, indices), np.ascontiguousarray(labels))
+    if lacking:
+        yield (
+            f"task.data.group is not found in the names of {len(lacking):,} of {len(names):,} "
+            f"files, such as {one_line(lacking[0], 60)}: each is a group of its own"
+        )
 
 
-def _notices(found: ClassFolders, decoded: _Decoded) -> Iterator[str]:
-    """Yield what was left out, and what was read otherwise than a user would guess."""
+# --- what is said ---------------------------------------------------------------------------------
+
+
+def _notices(found: ClassFolders, names: Names, decoded: Decoded) -> Iterator[str]:
+    """Yield what was left out, but for broken files."""
+    is_other = ~decoded.is_picture
+    is_other[decoded.broken] = False
+    others = names[is_other]
     num_deeper = sum(folder.num_deeper for folder in found)
     places = [(f"{num_deeper:,} in subfolders of classes", num_deeper)]
     places += [(f"{num:,} {where}", num) for where, num in found.num_beside.items()]
-    num_left = len(decoded.others) + sum(num for _, num in places)
+    num_left = len(others) + sum(num for _, num in places)
     if num_left:
-        parts = [_kinds(decoded.others)] if decoded.others else []
+        parts = [_kinds(others)] if len(others) else []
         parts += [text for text, num in places if num]
-        total = num_left + len(decoded.facts)
+        total = num_left + len(names) - len(others)
         yield f"{num_left:,} of {total:,} files were left out: {', '.join(parts)}"
-    if cut := [path for path, each in decoded.facts.items() if each.has_more]:
-        name = one_line(cut[0].name, 40)
-        yield f"only the first picture was read of {len(cut):,} files with several, such as {name}"
-    for bits, limits in ((16, (0.0, 65_535.0)), (32, decoded.range_32)):
-        of_these = [each for each in decoded.facts.values() if each.bits == bits]
-        if of_these and limits:
-            highest = max(each.limits[1] for each in of_these)
-            yield (
-                f"{len(of_these):,} images of {bits} bits were scaled to 8: {limits[0]:,g} to "
-                f"{limits[1]:,g} became 0 to 255, and the highest value is {highest:,g}"
-            )
 
 
-def _kinds(files: Sequence[Path]) -> str:
+def _kinds(files: Sequence[str] | Names) -> str:
     """Return how many files there are of each suffix, such as `10 .heic, 1 without suffix`."""
     counts = Counter(
-        one_line(path.suffix.lower(), _LONGEST_SUFFIX) or "without suffix" for path in files
+        one_line(PurePath(name).suffix.lower(), _LONGEST_SUFFIX) or "without suffix"
+        for name in files
     )
     most = counts.most_common(_MOST_NAMED)
     named = [f"{num:,} {suffix}" for suffix, num in most]

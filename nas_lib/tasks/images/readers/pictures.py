@@ -10,7 +10,7 @@ import os
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -22,8 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
+from nas_lib.config import Fit
 from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError, one_line
+from nas_lib.tasks.images.readers.fitting import fill, padded, resized
 from nas_lib.training.machine import num_cpus
 
 A = TypeVar("A")
@@ -57,6 +59,23 @@ _TURNS: Final = {
 _ON_ITS_SIDE: Final = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
 
 
+class BrokenPictureError(DataError):
+    """What should be a picture cannot be read, is damaged, or has too many pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What is in a picture file that lies somewhere else, such as in a table.
+
+    Attributes:
+        data: The content.
+        name: What to call it in errors.
+    """
+
+    data: bytes
+    name: str
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a user might want to know of a picture.
@@ -78,7 +97,7 @@ class Picture:
 
     Attributes:
         pixels: uint8 `[C, H, W]`; float32 `[1, H, W]` where they are of 32 bits, whose range no
-            file tells.
+            file tells, and NaN what was padded: `PictureReader.bytes_of` takes that away.
         facts: On the picture.
     """
 
@@ -90,33 +109,53 @@ class PictureReader:
     """Decodes pictures as the user's settings have them."""
 
     def __init__(
-        self, shape: tuple[int, int, int], *, background: str, allowance: Allowance
+        self,
+        shape: tuple[int, int, int],
+        *,
+        background: str,
+        allowance: Allowance,
+        fit: Fit = "stretch",
     ) -> None:
         """Take what pictures are to become.
 
         Args:
             shape: C (1 for grey, 3 for RGB), H and W.
-            background: Seen through what is transparent.
+            background: Seen through what is transparent, and beside padded pictures.
             allowance: What even a single picture may not exceed.
+            fit: How pictures of other proportions become one of these.
         """
         self.num_channels, self._height, self._width = shape
         self._mode = "L" if self.num_channels == 1 else "RGB"
+        self._fit = fit
         self._background = background
+        self._fill_C11 = fill(background, self.num_channels)
         self._allowance = allowance
         self._one_at_a_time = threading.Lock()
 
-    def read_all(self, paths: Sequence[Path]) -> Iterator[Picture | None]:
-        """Yield what `read` returns for each path; what libraries warn of is not shown."""
+    def read_all(
+        self, items: Iterable[Path | Content]
+    ) -> Iterator[Picture | BrokenPictureError | None]:
+        """Yield what `read` returns for each, or what is wrong with it; no warnings are shown."""
+
+        def read(item: Path | Content) -> Picture | BrokenPictureError | None:
+            try:
+                if isinstance(item, Content):
+                    return self.read_bytes(item.data, item.name)
+                return self.read(item)
+            except BrokenPictureError as err:
+                return err
+
         with warnings.catch_warnings(), ThreadPoolExecutor(num_cpus()) as threads:
             warnings.simplefilter("ignore")
-            yield from _in_order(threads, self.read, paths)  # Pillow decodes outside Python's lock
+            yield from _in_order(threads, read, items)  # Pillow decodes outside Python's lock
 
     def read(self, path: Path) -> Picture | None:
         """Return the picture in a file, None where there is none.
 
         Raises:
-            DataError: The file cannot be read, is a picture by its name and not by its content, is
-                damaged, or too large.
+            BrokenPictureError: The file cannot be read, is a picture by its name and not by its
+                content, is damaged, or too large.
+            DataError: It takes more memory than there is for it.
         """
         with _readable_picture(path), path.open("rb") as file:
             return self._read(file, path)
@@ -131,7 +170,8 @@ class PictureReader:
         """Return a picture that somebody else has opened; of a large JPEG, all pixels are taken.
 
         Raises:
-            DataError: It is damaged, or too large.
+            BrokenPictureError: It is damaged, or too large.
+            DataError: It takes more memory than there is for it.
         """
         path = Path(name)
         with _readable_picture(path):
@@ -149,7 +189,7 @@ class PictureReader:
         except Exception as err:
             if path.suffix.lower() not in suffixes:
                 return None
-            raise DataError(
+            raise BrokenPictureError(
                 f"{one_line(path)}: expected an image, but it cannot be read: it is of no known "
                 "format"
             ) from err
@@ -191,8 +231,8 @@ class PictureReader:
         if image.mode in ("I", "F") or image.mode.startswith("I;16"):
             return self._deep(image, turn, has_more)
         small = self._turned(_flat(image, self._mode, self._background), turn)
-        pixels = np.asarray(small).reshape(self._height, self._width, -1).transpose(2, 0, 1)
-        return Picture(pixels, Facts(has_more=has_more))
+        pixels = np.asarray(small).reshape(small.height, small.width, -1).transpose(2, 0, 1)
+        return Picture(self._padded(pixels, self._fill_C11), Facts(has_more=has_more))
 
     def _deep(self, image: Image.Image, turn: Image.Transpose | None, has_more: bool) -> Picture:
         """Return a picture of more than 8 bits, which is grey."""
@@ -202,14 +242,25 @@ class PictureReader:
         pixels = np.asarray(self._turned(Image.fromarray(values), turn))[np.newaxis]
         limits = (float(values.min()), float(values.max()))
         if not image.mode.startswith("I;16"):
-            return Picture(pixels, Facts(32, limits, has_more))
+            none = np.full((1, 1, 1), np.nan, np.float32)
+            return Picture(self._padded(pixels, none), Facts(32, limits, has_more))
         pixels = to_bytes(pixels, (0, 2**16 - 1)).repeat(self.num_channels, axis=0)
-        return Picture(pixels, Facts(16, limits, has_more))
+        return Picture(self._padded(pixels, self._fill_C11), Facts(16, limits, has_more))
+
+    def bytes_of(self, picture: Picture, range_32: tuple[float, float]) -> npt.NDArray[np.uint8]:
+        """Return a picture of 32 bits as uint8 `[C, H, W]`, once the range of all is known."""
+        is_padding_HW = np.isnan(picture.pixels[0])
+        pixels = to_bytes(np.nan_to_num(picture.pixels), range_32).repeat(self.num_channels, axis=0)
+        pixels[:, is_padding_HW] = self._fill_C11[:, 0]
+        return pixels
+
+    def _padded(self, pixels_CHW: npt.NDArray[Any], fill_C11: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return padded(pixels_CHW, (self._width, self._height), fill_C11)
 
     def _turned(self, image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
         is_on_its_side = turn in _ON_ITS_SIDE
         size = (self._height, self._width) if is_on_its_side else (self._width, self._height)
-        small = image.resize(size, Image.Resampling.BILINEAR)
+        small = resized(image, size, self._fit)
         return small if turn is None else small.transpose(turn)
 
 
@@ -256,6 +307,11 @@ def _flat(image: Image.Image, mode: str, background: str) -> Image.Image:
     return image.convert(mode)
 
 
+def picture_suffixes() -> frozenset[str]:
+    """Return the suffixes that files with pictures usually have."""
+    return _readable()[1]
+
+
 @contextmanager
 def _readable_picture(path: Path) -> Iterator[None]:
     """Turn what is raised for a picture that cannot be read into a sentence."""
@@ -265,8 +321,10 @@ def _readable_picture(path: Path) -> Iterator[None]:
         raise _too_large(path, f"more than {2 * MAX_PIXELS / 1e6:.0f}") from err
     except DataError:
         raise
+    except MemoryError as err:  # which is not the picture's fault
+        raise DataError(f"{one_line(path)}: there is no memory left to read it") from err
     except Exception as err:  # decoders raise what they like at bytes they do not expect
-        raise DataError(
+        raise BrokenPictureError(
             f"{one_line(path)}: expected an image, but it cannot be read: {one_line(err)}"
         ) from err
 
@@ -277,8 +335,8 @@ def _check_size(path: Path, image: Image.Image) -> None:
         raise _too_large(path, f"{width * height / 1e6:.0f} ({width:,}x{height:,})")
 
 
-def _too_large(path: Path, megapixels: str) -> DataError:
-    return DataError(
+def _too_large(path: Path, megapixels: str) -> BrokenPictureError:
+    return BrokenPictureError(
         f"{one_line(path)}: expected a picture of at most {MAX_PIXELS / 1e6:.0f} megapixels, got "
         f"{megapixels}"
     )
