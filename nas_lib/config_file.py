@@ -16,7 +16,7 @@ from nas_lib.config import SearchConfig
 from nas_lib.config.following import followers, following
 from nas_lib.config.sections import TAGS, section_paths
 from nas_lib.document import MOST_BYTES, check_document, place_text, shown
-from nas_lib.errors import ConfigError, one_line
+from nas_lib.errors import ConfigError, one_line, visible
 from nas_lib.part import MAY_CHANGE
 from nas_lib.presets import PRESETS, preset
 from nas_lib.wrong_settings import explain
@@ -210,12 +210,17 @@ def dotted(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield prefix + key, value
 
 
-def to_yaml(config: SearchConfig) -> str:
+def to_yaml(config: SearchConfig, *, why: Mapping[str, str] | None = None) -> str:
     """Return the whole configuration as YAML, each setting with its description beside it.
 
     Reading it gives the same configuration.
+
+    Args:
+        config: The configuration.
+        why: By the place of a setting, such as `children.epochs`: a comment above it. That at the
+            empty place comes first; it may have several lines.
     """
-    return "\n".join(_yaml_lines(config, indent="")) + "\n"
+    return "\n".join(_yaml_lines(config, why or {})) + "\n"
 
 
 def identity(config: SearchConfig, data_hash: str) -> str:
@@ -261,15 +266,26 @@ def differences(stored: SearchConfig, given: SearchConfig) -> list[str]:
     ]
 
 
-def _yaml_lines(part: BaseModel, indent: str) -> Iterator[str]:
+def _yaml_lines(
+    part: BaseModel, why: Mapping[str, str], path: tuple[str, ...] = ()
+) -> Iterator[str]:
+    indent = "  " * len(path)
+    if not path:
+        yield from _comments(why.get("", ""), indent)
     for name, field in type(part).model_fields.items():
         value = getattr(part, name)
+        yield from _comments(why.get(".".join((*path, name)), ""), indent)
         if isinstance(value, BaseModel):
             yield f"{indent}{name}:"
-            yield from _yaml_lines(value, indent + "  ")
+            yield from _yaml_lines(value, why, (*path, name))
         else:
             comment = f"  # {field.description}" if field.description else ""
             yield f"{indent}{name}: {_inline(value)}{comment}"
+
+
+def _comments(text: str, indent: str) -> Iterator[str]:
+    for line in text.splitlines():
+        yield f"{indent}# {visible(line)}"
 
 
 def _inline(value: object) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nas_lib.cli.addresses import WITH_TORCH_MB, require_addresses
 from nas_lib.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from nas_lib.config import SearchConfig
+    from nas_lib.starting_documents import StartingDocument
 
 set_option = click.option(
     "--set",
@@ -29,6 +31,17 @@ transfer_option = click.option(
     "source",
     metavar="SEARCH|CELL",
     help="In place of a search, the transfer of these networks to CONFIG's task (nas transfer).",
+)
+hours_option = click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True, max=10_000),
+    help="With data: search and final training are to fit into so many hours here; by default 1.",
+)
+format_option = click.option(
+    "--format",
+    "format_name",
+    metavar="FORMAT",
+    help="With data: which format they are of (task.data.format), where that cannot be told.",
 )
 config_argument = click.argument("config", metavar="CONFIG")
 
@@ -107,16 +120,34 @@ def presets(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("preset_name", metavar="PRESET")
+@click.argument("preset_name", metavar="[PRESET]", required=False)
+@click.option("--data", metavar="PATH", help="Look at these data, and propose a search of them.")
+@hours_option
+@format_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file.")
 @set_option
-def init(preset_name: str, output: Path | None, overrides: tuple[str, ...]) -> None:
-    """Write a PRESET as a YAML file to edit, every setting explained."""
-    from nas_lib.config_file import apply_overrides, parse_config, to_yaml
-    from nas_lib.presets import preset
+def init(
+    preset_name: str | None,
+    data: str | None,
+    hours: float | None,
+    format_name: str | None,
+    output: Path | None,
+    overrides: tuple[str, ...],
+) -> None:
+    """Write a PRESET as a YAML file to edit, every setting explained.
 
-    document = preset(preset_name).model_dump(mode="json")
-    text = to_yaml(parse_config(apply_overrides(document, overrides), source=preset_name))
+    Or with --data a document for data of your own: they are looked at, and each choice says why.
+    """
+    if data is None and preset_name is None:
+        raise click.UsageError("name a PRESET to begin with, or --data of your own")
+    if data is not None and preset_name is not None:
+        raise ConfigError("a PRESET and --data both say what to begin with: choose one")
+    if data is None:
+        refuse_for_data_only(hours, format_name)
+        text, said = _preset_yaml(str(preset_name), overrides), ""
+    else:
+        document = propose(data, hours, format_name, overrides)
+        text, said = document.yaml(), "".join(f"{fact}\n" for fact in document.facts)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -125,7 +156,39 @@ def init(preset_name: str, output: Path | None, overrides: tuple[str, ...]) -> N
             file.write(text)
     except OSError as err:
         raise ConfigError(f"cannot write {one_line(output)}: {err.strerror}") from err
-    click.echo(f"{output} is written: edit it, then `nas search {output}`")
+    click.echo(f"{said}{output} is written: edit it, then `nas search {output}`")
+
+
+def _preset_yaml(name: str, overrides: tuple[str, ...]) -> str:
+    from nas_lib.config_file import apply_overrides, parse_config, to_yaml
+    from nas_lib.presets import preset
+
+    document = preset(name).model_dump(mode="json")
+    return to_yaml(parse_config(apply_overrides(document, overrides), source=name))
+
+
+def propose(
+    path: str, hours: float | None, format_name: str | None, overrides: tuple[str, ...]
+) -> StartingDocument:
+    """Return a document for data that are looked at, as large as fits into some hours here."""
+    require_addresses(WITH_TORCH_MB)  # steps are timed
+    from nas_lib.starting_documents import DEFAULT_HOURS, starting_document
+
+    return starting_document(
+        path,
+        hours=DEFAULT_HOURS if hours is None else hours,
+        format_name=format_name,
+        overrides=overrides,
+    )
+
+
+def refuse_for_data_only(hours: float | None, format_name: str | None) -> None:
+    """Refuse what shapes a document for data, where there is one already."""
+    for name, value in (("--hours", hours), ("--format", format_name)):
+        if value is not None:
+            raise ConfigError(
+                f"{name} is for data of your own: what is begun with here says all settings itself"
+            )
 
 
 @click.command()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from statistics import fmean
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import FinalsConfig, SearchConfig
-from nas_lib.config.final import at_point, points
 from nas_lib.controllers import draw_uniformly
 from nas_lib.data import Manifest
 from nas_lib.errors import OutOfMemoryError, plural
@@ -22,12 +19,7 @@ from nas_lib.results.final import trials
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.spaces import Plan, planned
 from nas_lib.steps import prepare_data, settled_size, sized, sizes_text, view_search
-from nas_lib.tasks import Task
-
-_TRIALS = 3
-_STEPS = 3
-_PATIENCE_S = 10.0  # after that, what was timed is enough
-_BYTES = 8  # of a weight and its gradient
+from nas_lib.steps.timing import final_s, first_plans, mean_step_s
 
 
 def preview(config: SearchConfig) -> dict[str, str]:
@@ -124,15 +116,10 @@ def _final_time(
 ) -> str:
     """Return how long these trainings take, whose children's settings are those of the config."""
     try:
-        step_s = _mean_step_s(search.task_of(config), plans, manifest)
+        step_s = mean_step_s(search.task_of(config), plans, manifest)
     except OutOfMemoryError as err:
         return f"for an unknown time: {err}"
-    children = [at_point(config.children, point) for point in points(settings.grid)]
-    tasks = [search.task_of(config.model_copy(update={"children": each})) for each in children]
-    each_s = [step_s * task.num_steps(manifest) for task in tasks]
-    all_s = sum(each_s) * len(settings.networks) * settings.seeds
-    again_s = max(each_s) if settings.retrain else 0.0
-    total_s = max(all_s / workers, max(each_s)) + again_s
+    total_s = final_s(search.task_of, config, settings, manifest, step_s=step_s, workers=workers)
     return f"about {duration_text(total_s)} with {workers} worker(s) on CPUs here"
 
 
@@ -141,8 +128,9 @@ def _time(search: OpenSearch, manifest: Manifest, found: Preview) -> str:
     from nas_lib.training.machine import num_cpus
 
     config = search.config
+    plans = first_plans(planned(search.space), seed=config.seed)
     try:
-        child_s = search.task.num_steps(manifest) * _step_s(search, manifest)
+        child_s = search.task.num_steps(manifest) * mean_step_s(search.task, plans, manifest)
     except OutOfMemoryError as err:
         return f"unknown: {err}"
     workers = max(1, num_cpus() // config.children.threads)
@@ -154,59 +142,3 @@ def _time(search: OpenSearch, manifest: Manifest, found: Preview) -> str:
         f"{before}about {duration_text(child_s)} for a {found.child} on one CPU worker; "
         f"{duration_text(search_s)} for the search with {workers} worker(s) here"
     )
-
-
-def _step_s(search: OpenSearch, manifest: Manifest) -> float:
-    """Return the mean seconds of a training step of some random children of the first depth.
-
-    Raises:
-        OutOfMemoryError: One of them takes more memory than there is.
-    """
-    config, space = search.config, planned(search.space)
-    decisions = space.decisions(space.depth(0))
-    seed = seed_for(config.seed, Stream.PREVIEW)
-    sequences = draw_uniformly(decisions, num=_TRIALS, seed=seed)
-    return _mean_step_s(search.task, [*map(space.plan, sequences)], manifest)
-
-
-def _mean_step_s(task: Task, plans: Sequence[Plan], manifest: Manifest) -> float:
-    """Return the mean seconds of a training step of the first of these networks."""
-    import torch
-
-    torch.set_num_threads(task.config.children.threads)
-    seconds: list[float] = []
-    for plan in plans[:_TRIALS]:
-        seconds.append(_child_step_s(task, plan, manifest))
-        if sum(seconds) > _PATIENCE_S:
-            break
-    return fmean(seconds)
-
-
-def _child_step_s(task: Task, plan: Plan, manifest: Manifest) -> float:
-    """Return the mean seconds of a training step of a child, of the first one if that is long."""
-    from nas_lib.training.epoch_trainer import is_out_of_memory
-
-    _check_memory(task.num_weights(plan, manifest))
-    try:
-        step = task.timed_step(plan, manifest)
-        num, started_s, spent_s = 0, time.perf_counter(), 0.0
-        while num < _STEPS and spent_s <= _PATIENCE_S:
-            step()
-            num, spent_s = num + 1, time.perf_counter() - started_s
-    except (RuntimeError, MemoryError) as err:
-        if not is_out_of_memory(err):
-            raise
-        raise OutOfMemoryError("a child takes more memory than there is here") from err
-    return spent_s / num
-
-
-def _check_memory(num_weights: int) -> None:
-    """Refuse to build a network that could not be: the kernel would end this process for it."""
-    from nas_lib.training.machine import memory_limit_mb
-
-    needed_mb, limit_mb = _BYTES * num_weights // 2**20, memory_limit_mb()
-    if needed_mb > limit_mb:
-        raise OutOfMemoryError(
-            f"the weights of a child and their gradients take {needed_mb:,} MiB, "
-            f"and there are {limit_mb:,} MiB here"
-        )

@@ -6,12 +6,21 @@ import os
 
 import click
 
-from nas_lib.cli.configuring import load, load_stored, print_json, set_option, workers_option
+from nas_lib.cli.beginning import beginning
+from nas_lib.cli.configuring import (
+    format_option,
+    hours_option,
+    print_json,
+    set_option,
+    workers_option,
+)
 
 
 @click.command()
-@click.argument("config", metavar="[CONFIG]", required=False)
+@click.argument("config", metavar="[CONFIG|PATH]", required=False)
 @click.option("--store", help="Where the state lies; by default the folder runs/<name>.")
+@hours_option
+@format_option
 @click.option("--rounds", type=click.IntRange(min=1), help="Do at most so many rounds now.")
 @workers_option
 @click.option(
@@ -27,6 +36,8 @@ from nas_lib.cli.configuring import load, load_stored, print_json, set_option, w
 def search(
     config: str | None,
     store: str | None,
+    hours: float | None,
+    format_name: str | None,
     rounds: int | None,
     workers: int | None,
     replicas: tuple[int, ...],
@@ -36,17 +47,15 @@ def search(
 ) -> None:
     """Run the search of a CONFIG (a YAML file, or a preset's name), or go on with it.
 
+    Or that of data of your own at a PATH: a document is proposed for them, as nas init --data does,
+    and followed. A PATH where a search lies goes on with that.
+
     With final.follows it goes on with the final training (nas train) once it is finished.
 
     Ctrl-C or a crash loses nothing that is finished: the same command continues. Without CONFIG,
     the search in --store goes on, for instance with --set search.max_children=500.
     """
-    if config is not None:
-        settings = load(config, overrides)
-    elif store is not None:
-        settings = load_stored(store, overrides)
-    else:
-        raise click.UsageError("name a CONFIG to search, or the --store of a search to go on with")
+    settings, store = beginning(config, store, hours, format_name, overrides)
 
     from nas_lib import engine
     from nas_lib.cli.progress import progress

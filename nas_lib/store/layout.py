@@ -9,6 +9,7 @@ from nas_lib.records import ChildId
 from nas_lib.store.row import Row
 
 SEARCH = "search.json"
+DOCUMENT = "search.yaml"  # what was proposed for data, with reasons; for people, never read
 START = "start.json"  # known architectures, which are the first children
 PROBE = "store-check"  # is created again and again, see `create_only`
 DATA_MANIFEST = "data/manifest.json"

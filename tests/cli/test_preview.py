@@ -100,7 +100,7 @@ def test_children_that_no_memory_holds_are_not_built() -> None:
 
 
 def test_a_long_step_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nas_lib.cli.preview._PATIENCE_S", 0.0)
+    monkeypatch.setattr("nas_lib.steps.timing._PATIENCE_S", 0.0)
     steps: list[object] = []
     monkeypatch.setattr(ImageTask, "timed_step", lambda _, plan, __: lambda: steps.append(plan))
 

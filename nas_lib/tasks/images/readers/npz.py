@@ -50,7 +50,7 @@ def read_npz(config: NpzData, allowance: Allowance) -> RawImages:
     path = existing_file(config.path)
     source = f"npz file {one_line(path)}"
     archive = NpzArchive(path, source, allowance)
-    names = _names(archive, config, source)
+    names = array_names(archive, config, source)
     labels = {
         part: labels_of(f"{source}: {name}", archive.read(name))
         for part, (_, name) in names.items()
@@ -75,8 +75,12 @@ def read_npz(config: NpzData, allowance: Allowance) -> RawImages:
     )
 
 
-def _names(archive: NpzArchive, config: NpzData, source: str) -> _Names:
-    """Return the arrays' names of each part that there is."""
+def array_names(archive: NpzArchive, config: NpzData, source: str) -> _Names:
+    """Return the names of images and of labels, of each part that there is.
+
+    Raises:
+        DataError: One of them is missing.
+    """
     found: _Names = {}
     for part, settings in _SETTINGS.items():
         names = [_found_name(archive, getattr(config, setting)) for setting in settings]

@@ -1,0 +1,193 @@
+"""A document for images in classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar, Final
+
+from nas_lib.config import ImageTaskConfig, SearchConfig
+from nas_lib.data import BlobInfo, Manifest
+from nas_lib.starting_documents.seen_images import SeenImages
+from nas_lib.starting_documents.starter import Choice, Length, Starter
+from nas_lib.tasks.images.preparation import ImageManifest
+
+_SIZES: Final = (8, 12, 16, 24, 32, 48, 64, 96, 128)
+_LEAST_MAP: Final = 8  # pixels that the last layers see, about
+_POOLS: Final = {
+    0: ((), 4),
+    1: ((3,), 6),
+    2: ((2, 5), 8),
+    3: ((2, 4, 7), 10),
+    4: ((2, 4, 6, 9), 12),
+}
+"""By how often images are halved: after which layers, and how many layers there are."""
+_MANY: Final = 10_000
+_SOME: Final = 2_000
+_FEW: Final = 500
+
+
+class ImageStarter(Starter):
+    """A document for images in classes."""
+
+    example = "image"
+    lengths: ClassVar[tuple[Length, ...]] = (
+        Length(20, 96, 60, 3, 3),
+        Length(15, 64, 60, 3, 3),
+        Length(15, 40, 45, 3, 3),
+        Length(10, 32, 40, 3, 2),
+        Length(8, 24, 30, 2, 2),
+        Length(5, 16, 20, 2, 2),
+        Length(3, 16, 12, 2, 2),
+        Length(2, 8, 6, 2, 1),
+    )
+
+    def __init__(self, seen: SeenImages) -> None:
+        """Take what was seen."""
+        self.seen = seen
+        self.what, self.path = seen.what, str(seen.data["path"])
+        self.prepare_s = seen.prepare_s
+        self.num_train = seen.num("train")
+        if seen.shape is None:
+            self.sizes = self._sizes()
+
+    def _sizes(self) -> tuple[int, ...]:
+        """Return the sides to choose from: none larger than what pictures have."""
+        side = self.seen.side
+        if self.seen.all_square and side <= 32:
+            return (side,)
+        found = [size for size in _SIZES if size <= side] or [_SIZES[0]]
+        return tuple(size for size in found if size >= min(32, found[-1]))
+
+    def choices(self, size: int) -> Iterator[Choice]:
+        """Yield all settings but those that a `Length` has."""
+        yield from self._data(size)
+        yield from self._split()
+        yield from self._space(size)
+        yield from self._children(size)
+        yield Choice("search.children_per_round", 8)
+        yield Choice("final.size.more_filters", 16, "The best are trained again a little wider.")
+
+    def _data(self, size: int) -> Iterator[Choice]:
+        seen = self.seen
+        for name, value in seen.data.items():
+            yield Choice(f"task.data.{name}", value, seen.why.get(name, ""))
+        if seen.shape is not None:
+            return
+        yield Choice("task.data.size", size, self._why_size(size))
+        looked = f"the {seen.num_looked_at:,} pictures that were opened"
+        grey = (
+            f"None of {looked} has a colour." if seen.is_grey else f"Of {looked} some have colours."
+        )
+        yield Choice("task.data.grey", seen.is_grey, grey)
+
+    def _why_size(self, size: int) -> str:
+        side = self.seen.side
+        if self.seen.all_square and size == side:
+            return f"All pictures that were opened have {side} x {side} pixels."
+        if size == self.sizes[-1]:
+            more = ", and larger ones take longer" if side > size else ""
+            return f"The shorter side of a picture has {side:,} pixels (the median){more}."
+        return (
+            f"Of {side:,} pixels (the median of the shorter sides), as many as the time allows: "
+            "twice the side takes four times as long."
+        )
+
+    def _split(self) -> Iterator[Choice]:
+        for part, noun in (("valid", "for the reward"), ("test", "for the test")):
+            own = self.seen.num(part)  # type: ignore[arg-type]
+            fraction = 0.1 if self.num_train >= _MANY else 0.2
+            why = (
+                f"Not used: the data have {own:,} images of their own {noun}."
+                if own
+                else f"Of {self.num_train:,} images, enough {noun} and for training."
+            )
+            yield Choice(f"task.{part}_fraction", fraction, why)
+
+    def _space(self, size: int) -> Iterator[Choice]:
+        side = self._side(size)
+        num_pools = min(4, max(0, round(math.log2(side / _LEAST_MAP))))
+        pools, depth = _POOLS[num_pools]
+        yield Choice("space.kind", "cnn", "Convolutional networks, each trained from scratch.")
+        small = [1, 3, 5]
+        yield Choice("space.filter_heights", small)
+        yield Choice("space.filter_widths", small)
+        is_small = num_pools < 2
+        filters = [8, 16, 24, 32] if is_small else [16, 24, 32, 48]
+        few = "Few, as the images are small." if is_small else "More, as the images are halved."
+        yield Choice("space.num_filters", filters, few)
+        left = side // 2**num_pools
+        why = f"After {num_pools} of them {side} x {side} pixels are {left} x {left}."
+        yield Choice(
+            "space.pool_layers", list(pools), why if pools else "Images are small already."
+        )
+        yield Choice("space.depth.start", depth, "Few layers, so that many networks can be tried.")
+        yield Choice("space.depth.step", 0)
+        yield Choice("space.depth.max", depth)
+
+    def _side(self, size: int) -> int:
+        return size or min(self.seen.shape[1:])  # type: ignore[index]
+
+    def _children(self, size: int) -> Iterator[Choice]:
+        num = self.num_train
+        batch = 16 if num < _FEW else 32 if num < _SOME else 64
+        yield Choice("children.batch_size", batch, f"For {num:,} training images.")
+        if num < _SOME:
+            why = "With so few images an epoch goes through them until it has so many steps."
+            yield Choice("children.min_steps", 10, why)
+        yield Choice("children.learning_rate", 0.1)
+        yield Choice("children.schedule", "cosine", "The rate falls to 0 within the few epochs.")
+        pad = max(1, self._side(size) // 8)
+        yield Choice(
+            "children.augment.pad", pad, "An eighth of the side, up and down, left and right."
+        )
+        yield Choice("children.augment.flip", *self._flip())
+
+    def _flip(self) -> tuple[bool, str]:
+        """Return whether images are flipped left to right, and why: nobody can know."""
+        names = self.seen.class_names
+        if all(len(name) == 1 and name.isalnum() for name in names) and not self._may_be_numbers():
+            return (
+                False,
+                "The classes are named like digits or letters, which have a left and right.",
+            )
+        if self._is_grey() and self._may_be_numbers():
+            return False, "Grey images without names may be digits or letters: true for others."
+        return True, "Set it to false where left and right matter, as in letters or arrows."
+
+    def _may_be_numbers(self) -> bool:
+        """Say whether the classes have no names: in arrays they are numbers, whatever they mean."""
+        return self.seen.shape is not None
+
+    def _is_grey(self) -> bool:
+        shape = self.seen.shape
+        return shape[0] == 1 if shape else self.seen.is_grey
+
+    def notes(self, config: SearchConfig) -> Iterator[str]:
+        """Yield sentences on classes with few images, and what else was seen."""
+        yield from self.seen.imbalance()
+        yield from self.seen.notes
+
+    def manifest(self, config: SearchConfig) -> Manifest:
+        """Return what would be prepared, as far as times depend on it."""
+        task = config.task
+        assert isinstance(task, ImageTaskConfig)
+        shape = self.seen.shape
+        if shape is None:
+            size, grey = task.data.size, task.data.grey  # type: ignore[union-attr]
+            shape = (1 if grey else 3, size, size)
+        num_train, num_valid, num_test = self.seen.split(task)
+        return ImageManifest(
+            content_hash="",
+            source=self.what,
+            class_names=self.seen.class_names,
+            image_shape=shape,
+            dtype="uint8",
+            num_train=num_train,
+            num_valid=num_valid,
+            num_test=num_test,
+            mean=(0.0,) * shape[0],
+            std=(1.0,) * shape[0],
+            search_blob=BlobInfo.of(b"-"),
+            test_blob=BlobInfo.of(b"-"),
+        )

@@ -1,0 +1,216 @@
+"""What lies at a path is told, whatever format it is of; and what cannot be told is said."""
+
+from __future__ import annotations
+
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from own_data import (
+    write_cifar10,
+    write_grey,
+    write_idx,
+    write_npz,
+    write_pairs,
+    write_photos,
+    write_texts,
+)
+from PIL import Image
+
+from nas_lib.config import DataConfig, TextDataConfig
+from nas_lib.data.allowance import Allowance
+from nas_lib.errors import ConfigError, DataError
+from nas_lib.starting_documents import FORMATS, is_data
+from nas_lib.starting_documents.formats import look
+from nas_lib.starting_documents.image_starter import ImageStarter
+from nas_lib.starting_documents.starter import Starter
+
+ALLOWANCE = Allowance(2**28)
+MADE: dict[str, Callable[[Path], Path]] = {
+    "image_folder": lambda path: write_photos(path / "photos"),
+    "npz": lambda path: write_npz(path / "x.npz", x_train=(9, 8, 8), y_train=9),
+    "idx": lambda path: write_idx(path / "mnist"),
+    "cifar10": lambda path: write_cifar10(path / "cifar"),
+    "text_files": lambda path: write_texts(path / "text"),
+    "parallel_text": lambda path: write_pairs(path / "pairs.tsv"),
+}
+
+
+def looked_at(path: Path, name: str | None = None) -> Starter:
+    return look(str(path), ALLOWANCE, format_name=name)
+
+
+def data_of(path: Path) -> dict[str, object]:
+    """Return the settings of `task.data` that are proposed."""
+    starter = looked_at(path)
+    plain = starter.config(starter.sizes[-1]).task.data.model_dump(mode="json")
+    return dict(plain)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_each_format_is_known_by_what_lies_there(name: str, tmp_path: Path) -> None:
+    path = MADE[name](tmp_path)
+
+    data = data_of(path)
+
+    assert (data["format"], data["path"]) == (name, str(path))
+    assert is_data(str(path))
+
+
+def test_every_format_that_a_document_may_have_is_looked_for() -> None:
+    readable = {
+        part.model_fields["format"].default
+        for union in (DataConfig, TextDataConfig)
+        for part in get_args(get_args(union)[0])
+    }
+    with_path = readable - {"digits", "pydoc_topics"} | {"parallel_text"}
+
+    assert {each.name for each in FORMATS} == with_path == MADE.keys()
+
+
+def test_an_archive_of_known_files_is_one_of_its_format(tmp_path: Path) -> None:
+    folder = write_cifar10(tmp_path / "cifar")
+    with tarfile.open(tmp_path / "cifar.tar.gz", "w:gz") as archive:
+        archive.add(folder, "cifar-10-batches-bin")
+
+    assert data_of(tmp_path / "cifar.tar.gz")["format"] == "cifar10"
+
+
+def seen_of(path: Path) -> ImageStarter:
+    starter = looked_at(path)
+    assert isinstance(starter, ImageStarter)
+    return starter
+
+
+def test_pictures_are_counted_by_class_and_measured(tmp_path: Path) -> None:
+    write_photos(tmp_path / "train", size=(100, 40))
+    write_photos(tmp_path / "val", {"cat": 2, "dog": 1})
+
+    seen = seen_of(tmp_path).seen
+
+    assert seen.counts == {"train": {"cat": 12, "dog": 6}, "valid": {"cat": 2, "dog": 1}}
+    assert (seen.side, seen.is_grey, seen.all_square) == (40, False, False)
+    assert seen.what == "21 pictures in 2 classes, a folder each, with folders for train and valid"
+
+
+def test_grey_pictures_are_known_however_they_are_stored(tmp_path: Path) -> None:
+    assert seen_of(write_grey(tmp_path, {"a": 4, "b": 4}, size=8)).seen.is_grey
+
+    Image.new("RGB", (8, 8), (200, 10, 10)).save(tmp_path / "a/red.png")
+    assert not seen_of(tmp_path).seen.is_grey
+
+
+def test_many_pictures_are_counted_and_a_few_of_them_opened(tmp_path: Path) -> None:
+    first = write_grey(tmp_path / "a", {"a": 1, "b": 1}, size=8)
+    for name in "ab":
+        for index in range(3_000):
+            (first / name / f"link-{index}.png").hardlink_to(first / name / "0.png")
+    started_s = time.process_time()
+
+    seen = seen_of(first).seen
+
+    assert seen.num("train") == 6_002
+    assert seen.num_looked_at == 200
+    assert time.process_time() - started_s < 2
+
+
+@pytest.mark.parametrize(
+    ("arrays", "named"),
+    [
+        ({"x_train": (9, 8, 8, 3), "y_train": 9}, ("x_train", "y_train", "x_test")),
+        (
+            {"train_images": (9, 8, 8), "train_labels": 9},
+            ("train_images", "train_labels", "x_test"),
+        ),
+        ({"data": (9, 8, 8), "target": 9}, ("data", "target", "x_test")),
+        (
+            {"X": (9, 3, 8, 8), "y": 9, "X_test": (6, 3, 8, 8), "y_test": 6},
+            ("X", "y", "X_test"),
+        ),
+    ],
+)
+def test_arrays_of_images_and_labels_are_found(
+    arrays: dict[str, tuple[int, ...] | int], named: tuple[str, str, str], tmp_path: Path
+) -> None:
+    starter = seen_of(write_npz(tmp_path / "own.npz", **arrays))
+    config = starter.config(0)
+    data = config.task.data.model_dump()
+
+    assert (data["images"], data["labels"], data["test_images"]) == named
+    assert starter.seen.counts["train"] == {"0": 3, "1": 3, "2": 3}
+    assert starter.seen.shape in ((1, 8, 8), (3, 8, 8))
+
+
+def test_arrays_that_may_be_anything_are_listed(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "odd.npz", left=(9, 8, 8), right=(9, 8, 8), labels=9)
+
+    with pytest.raises(DataError, match=r"got left \[9, 8, 8\] uint8, .*: name them, as --set"):
+        looked_at(path)
+
+
+def test_a_text_without_blanks_is_told_by_characters(tmp_path: Path) -> None:
+    words = "".join(chr(0x4E00 + number % 50) for number in range(60))
+
+    starter = looked_at(write_texts(tmp_path / "text", words))
+
+    assert starter.config(0).task.level == "characters"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({}, "data: expected a folder with one subfolder of images per class, .*: is empty"),
+        ({"a.png": b"", "b.png": b""}, r"found pictures in no folder of a class, such as a\.png"),
+        (
+            {"book.txt": b"It was"},
+            r"found text in book\.txt: expected for a language model a folder",
+        ),
+        ({"a.bin": b"\0"}, r"expected .*: got a\.bin; --format says which it is"),
+        ({"photos/cat/1.png": b"", "photos/dog/1.png": b""}, "one folder with folders in it: try "),
+        ({"cat/1.png": b"", "dog/1.png": b""}, "1.png: expected an image, but it cannot be read"),
+    ],
+)
+def test_what_is_no_data_is_said_with_what_could_be_done(
+    files: dict[str, bytes], sentence: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+    with pytest.raises(DataError, match=sentence):
+        looked_at(folder)
+
+
+def test_a_book_is_no_pairs_and_is_said_to_be_a_text(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("It was a dark night.\nAnd so on.\n")
+
+    with pytest.raises(DataError, match=r"found text in .*three parts of it; for translations"):
+        looked_at(tmp_path / "book.txt")
+
+
+def test_of_two_formats_the_user_says_which(tmp_path: Path) -> None:
+    write_photos(tmp_path / "both")
+    write_texts(tmp_path / "both/text")
+
+    with pytest.raises(
+        DataError, match=r"may be a folder with one .* and train.txt, .*: say which"
+    ):
+        looked_at(tmp_path / "both")
+    assert looked_at(tmp_path / "both", "text_files").config(0).task.kind == "text"
+    with pytest.raises(ConfigError, match="--format tiff: expected one of image_folder, npz"):
+        looked_at(tmp_path / "both", "tiff")
+
+
+def test_a_document_and_what_is_not_there_are_no_data(tmp_path: Path) -> None:
+    (tmp_path / "search.yaml").write_text("seed: 1")
+    np.save(tmp_path / "x.npy", np.zeros(3))
+
+    assert not is_data(str(tmp_path / "search.yaml"))
+    assert not is_data(str(tmp_path / "nothing.npz"))
+    assert not is_data(str(tmp_path / "x.npy"))
