@@ -165,4 +165,3 @@ def _has_colour(pixels_CHW: np.ndarray) -> bool:
         return False
     spread = pixels_CHW.max(axis=0).astype(int) - pixels_CHW.min(axis=0)
     return bool(spread.max() > _COLOUR)
-

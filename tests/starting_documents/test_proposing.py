@@ -64,7 +64,7 @@ def test_photos_have_a_document_with_a_line_above_each_choice(steps_as_of: None)
         config.task.model_dump() | {"max_train": None}
         == ImageTaskConfig.model_validate(
             {
-                "data": {"format": "image_folder", "path": "my Pets", "size": 32},
+                "data": {"format": "image_folder", "path": "my Pets", "size": 32, "fit": "pad"},
                 "valid_fraction": 0.2,
                 "test_fraction": 0.2,
             }
@@ -78,6 +78,17 @@ def test_photos_have_a_document_with_a_line_above_each_choice(steps_as_of: None)
     # 60 / 12 = 5
     assert "the largest has 60 images, 5 times those of 'dog'" in lines[2]
     assert "1 of 2 classes has fewer than 20 images ('dog' 12)" in lines[1]
+
+
+def test_broken_pictures_are_left_out_where_there_are_some(steps_as_of: None) -> None:
+    write_photos(Path("pets"), size=(40, 40))
+    Path("pets/cat/broken.png").write_bytes(b"no picture")
+
+    document = starting_document("pets")
+
+    data = whole(document).task.data.model_dump()
+    assert (data["on_error"], data["fit"]) == ("skip", "stretch")
+    assert document.why["task.data.on_error"].startswith("1 of 19 cannot be read, such as pets/cat")
 
 
 def test_small_grey_pictures_stay_as_they_are(steps_as_of: None) -> None:
