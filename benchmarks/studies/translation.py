@@ -1,11 +1,11 @@
-"""Cells in a translator on two cores: LSTM, GRU, the published tree and one that was found.
+"""Cells in a translator on two cores: LSTM, GRU, the published tree and those that were found.
 
 `python -m benchmarks.studies.translation --data FILE --found SEARCH`: a file of pairs, with columns
 for source, document, sentence and translation, split by document; and a finished search of a
-language model's cell, such as the study of trees leaves. All translators have about as many
-parameters and learn by the same settings for as many steps; of the learning rates that are given
-each cell and seed takes the one that is best on the validation. They are judged by the test's
-sentences.
+language model's cell, such as the study of trees leaves. Another cell is searched here, by small
+translators that learn the data's beginning. All translators have about as many parameters and learn
+by the same settings for as many steps; of the learning rates that are given each cell takes the one
+that is best on the validation for the first seed. They are judged by the test's sentences.
 
 Several processes may share the work: `--only` and `--seed` say which part is one's own. Called with
 neither it trains what is left, and tells.
@@ -25,11 +25,12 @@ from benchmarks.studies.study import RUNS, Spread, print_table, write_result
 from nas_lib.config import SearchConfig, SizeConfig
 from nas_lib.config_file import parse_config
 from nas_lib.records import Metric, Sample
-from nas_lib.results.final import Contender, outcome
+from nas_lib.results.final import Contender, best_of_each, outcome, ranked
 from nas_lib.results.intervals import of_difference, over_seeds
 
 PUBLISHED = "nas-cell"
 FOUND = "found"
+OWN = "found-by-translating"
 BESIDE = ("lstm", "gru")
 SEEDS = range(3)
 NUM_SAMPLES = 20
@@ -124,25 +125,48 @@ class Translated(NamedTuple):
         return {metric.name: metric.value for metric in self.metrics}
 
 
+def _task(data: Path, vocabulary: int, pairs: int | None) -> dict[str, Any]:
+    return {
+        "kind": "translation",
+        "data": {
+            "format": "parallel_text",
+            "path": str(data),
+            "source": 3,
+            "target": 4,
+            "split_by": [1, 2],
+            "parts": 40,
+        },
+        "vocabulary": vocabulary,
+        "on_error": "skip",
+        "max_train": pairs,
+    }
+
+
+def searched(data: Path) -> str:
+    """Search for a cell by small translators, unless that is done; return where it lies."""
+    document = {
+        "name": "translation-search",
+        "task": _task(data, 2000, 6000),
+        "space": {"kind": "nas-rnn", "child": {"layers": 1, "hidden": 32}},
+        "children": {
+            "kind": "translation",
+            "epochs": 1,
+            "batch_size": 32,
+            "learning_rate": 1e-2,
+            "keep": 1,
+        },
+        "search": {"max_children": 64, "confirm": {"networks": 4, "trainings": 2}},
+    }
+    store = RUNS / "translation" / "search"
+    return nas_lib.search(parse_config(document, source="study"), store=store, workers=1).uri
+
+
 def config(seed: int, data: Path, size: Size, *, beside: Sequence[str] = ()) -> SearchConfig:
     """Return the document of a transfer, the same for all cells of a seed."""
     document: Mapping[str, Any] = {
         "name": f"translation-{seed}",
         "seed": seed,
-        "task": {
-            "kind": "translation",
-            "data": {
-                "format": "parallel_text",
-                "path": str(data),
-                "source": 3,
-                "target": 4,
-                "split_by": [1, 2],
-                "parts": 40,
-            },
-            "vocabulary": size.vocabulary,
-            "on_error": "skip",
-            "max_train": size.pairs,
-        },
+        "task": _task(data, size.vocabulary, size.pairs),
         "space": {"kind": "nas-rnn"},
         "final": {
             "seeds": 1,  # others are other processes' affair, perhaps
@@ -166,13 +190,29 @@ def trained(name: str, source: str, seed: int, data: Path, size: Size) -> Iterat
         store=size.folder / f"{name}-{seed}",
         workers=1,
     )
-    for final in handle.view.finals:
-        is_beside = final.config.space.kind == "text-references"
-        found = outcome(final)
-        for contender in found.best_of_each:
-            of_cell = contender.network.partition(" ")[0] if is_beside else name
-            others = [each for each in found.ranked if each.network == contender.network]
-            yield Translated.of(of_cell, seed, contender, others)
+    outcomes = [outcome(final) for final in handle.view.finals]  # there may be several grids
+    found = ranked((each for final in outcomes for each in final.ranked), handle.view.measure)
+    for contender in best_of_each(found):
+        kind = contender.network.partition(" ")[0]
+        others = [each for each in found if each.network == contender.network]
+        yield Translated.of(kind if kind in BESIDE else name, seed, contender, others)
+
+
+def of_seeds(
+    name: str, source: str, seeds: Iterable[int], data: Path, size: Size
+) -> Iterator[Translated]:
+    """Yield the translators of a cell and what stands beside it; the first seed finds the rates.
+
+    A cell with which the first one learned nothing is not trained again.
+    """
+    firsts = [*trained(name, source, SEEDS[0], data, size)]
+    best = size._replace(rates=tuple(sorted({each.rate for each in firsts})))
+    has_learned = min(each.valid for each in firsts) < size.vocabulary
+    for seed in seeds:
+        if seed == SEEDS[0]:
+            yield from firsts
+        elif has_learned:
+            yield from trained(name, source, seed, data, best)
 
 
 def told(found: Sequence[Translated]) -> dict[str, list[Translated]]:
@@ -279,7 +319,14 @@ def plain(found: Sequence[Translated]) -> list[dict[str, Any]]:
 @click.option(
     "--rate", "rates", default=[5e-3], multiple=True, show_default=True, help="One of the rates."
 )
-@click.option("--only", type=click.Choice([PUBLISHED, FOUND]), help="Only this one's part.")
+@click.option(
+    "--own-rate",
+    "own_rates",
+    multiple=True,
+    type=float,
+    help="For the cell searched here, instead.",
+)
+@click.option("--only", type=click.Choice([PUBLISHED, FOUND, OWN]), help="Only this one's part.")
 @click.option("--seed", "seeds", multiple=True, type=int, help="Only these.")
 def main(
     data: Path,
@@ -289,20 +336,28 @@ def main(
     pairs: int | None,
     vocabulary: int,
     rates: tuple[float, ...],
+    own_rates: tuple[float, ...],
     only: str | None,
     seeds: tuple[int, ...],
 ) -> None:
     """Train what there is not yet; with no part of it asked for, tell what came of it."""
     size = Size(parameters, epochs, pairs, vocabulary, rates)
-    sources = {PUBLISHED: PUBLISHED, **({FOUND: found} if found else {})}
-    if only is not None and only not in sources:
+    if only == FOUND and found is None:
         raise click.UsageError("--found says where that cell was found")
+    sources = {PUBLISHED: PUBLISHED, **({FOUND: found} if found else {})}
+    if only in (None, OWN):
+        sources[OWN] = searched(data)
     translators = [
         each
-        for seed in seeds or SEEDS
         for name, source in sources.items()
         if only in (None, name)
-        for each in trained(name, source, seed, data, size)
+        for each in of_seeds(
+            name,
+            source,
+            seeds or SEEDS,
+            data,
+            size._replace(rates=own_rates) if own_rates and name == OWN else size,
+        )
     ]
     if only is None and not seeds:
         tell(translators)
