@@ -57,6 +57,41 @@ class ImageFolderData(PicturesPart):
     )
 
 
+class ImageTableData(PicturesPart):
+    """A table of pictures and their classes: CSV, Parquet or JSON lines, by its content."""
+
+    format: Literal["image_table"] = "image_table"
+    path: Text = Field(
+        description="The table; or a folder with one, or with one for each part (train.csv, "
+        "valid.csv, test.csv).",
+        json_schema_extra=MAY_CHANGE,
+    )
+    root: Text | None = Field(
+        None,
+        description="The folder that paths in the table are relative to, and never lead out of; "
+        "unset: where the table lies.",
+        json_schema_extra=MAY_CHANGE,
+    )
+    image: Text | None = Field(
+        None,
+        description="The column of the pictures: paths, or what is in their files (in CSV and "
+        "JSON lines as base64); unset: image, path, file, filename and the like.",
+    )
+    label: Text | None = Field(
+        None, description="The column of their classes; unset: label, class, target and the like."
+    )
+    split: Text | None = Field(
+        None,
+        description="The column that says of which part each is: train, val, test; unset: split, "
+        "subset or the like, if there is one; empty: none.",
+    )
+    group: Text | None = Field(
+        None,
+        description="The column that says of what each is a picture: those of one thing stay on "
+        "one side of the split; unset: group or group_id, if there is one; empty: none.",
+    )
+
+
 class NpzData(Part):
     """A numpy archive with images [N, H, W], [N, H, W, C] or [N, C, H, W] and labels [N]."""
 
@@ -103,7 +138,7 @@ class Cifar10Data(Part):
 
 
 DataConfig = Annotated[
-    DigitsData | ImageFolderData | NpzData | IdxData | Cifar10Data,
+    DigitsData | ImageFolderData | ImageTableData | NpzData | IdxData | Cifar10Data,
     Field(discriminator="format"),
 ]
 

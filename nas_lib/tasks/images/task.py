@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from nas_lib.config import ImageChildrenConfig, ImageTaskConfig, SharedConfig
+from nas_lib.config import (
+    ImageChildrenConfig,
+    ImageTableData,
+    ImageTaskConfig,
+    SharedConfig,
+)
 from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.errors import ConfigError
 from nas_lib.records import Child
 from nas_lib.results.measure import ACCURACY
 from nas_lib.spaces import Plan, SpacePart
 from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
+from nas_lib.tasks.images.readers.image_table import named_files_hash
 from nas_lib.tasks.trained import Tested, TrainedTask
 
 if TYPE_CHECKING:
@@ -40,6 +47,13 @@ class ImageTask(TrainedTask[ImageManifest]):
         return prepare_images(
             cast(ImageTaskConfig, self.config.task), self.config.seed, self.allowance()
         )
+
+    def files_hash(self) -> str:
+        """Return a hash of the user's files, those that a table names among them."""
+        found, data = super().files_hash(), cast(ImageTaskConfig, self.config.task).data
+        if not found or not isinstance(data, ImageTableData):
+            return found
+        return hashlib.sha256(f"{found} {named_files_hash(data)}".encode()).hexdigest()
 
     def check_space(self, space: SpacePart, manifest: Manifest) -> None:
         """Refuse images with fewer pixels than the networks of a space make one of."""

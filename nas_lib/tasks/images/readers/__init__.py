@@ -11,6 +11,7 @@ from nas_lib.config import (
     DigitsData,
     IdxData,
     ImageFolderData,
+    ImageTableData,
     NpzData,
 )
 from nas_lib.data.allowance import Allowance
@@ -19,6 +20,7 @@ from nas_lib.tasks.images.readers.cifar10 import read_cifar10
 from nas_lib.tasks.images.readers.digits import read_digits
 from nas_lib.tasks.images.readers.idx import read_idx
 from nas_lib.tasks.images.readers.image_folder import read_image_folder
+from nas_lib.tasks.images.readers.image_table import read_image_table
 from nas_lib.tasks.images.readers.npz import read_npz
 
 __all__ = ["read_images"]
@@ -28,6 +30,7 @@ _READERS: dict[type[Any], Callable[[Any, Allowance], RawImages]] = {
     DigitsData: read_digits,
     IdxData: read_idx,
     ImageFolderData: read_image_folder,
+    ImageTableData: read_image_table,
     NpzData: read_npz,
 }
 
