@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,11 @@ def _document(config: str) -> tuple[Any, str]:
 
     if config in PRESETS and not Path(config).is_file():
         return preset(config).model_dump(mode="json"), f"preset {config}"
+    if Path(config).is_dir():
+        raise ConfigError(
+            f"{one_line(config)}: expected a document, got a folder; of data, nas init --data "
+            f"{one_line(shlex.quote(config))} -o search.yaml writes one"
+        )
     return read_document(config), one_line(config)
 
 

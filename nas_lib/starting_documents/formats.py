@@ -110,7 +110,7 @@ def _unknown(listing: Listing) -> str:
         return f"{listing.where}: is an archive of pictures: unpack it, and give the folder"
     if listing.pictures:
         return (
-            f"{listing.where}: found pictures in no folder of a class, such as "
+            f"{listing.where}: found pictures that are not in several folders, such as "
             f"{one_line(listing.pictures[0], 60)}: expected a subfolder for each class, with its "
             "pictures in it"
         )

@@ -106,3 +106,12 @@ def test_a_mistake_is_one_sentence(nas: Nas, arguments: list[str], sentence: str
 
     assert code == 2
     assert sentence in errors.splitlines()[-1]
+
+
+def test_a_folder_in_the_place_of_a_document_is_told_what_makes_one_of_it(nas: Nas) -> None:
+    assert nas("check", "pets") == (
+        2,
+        "",
+        "nas: pets: expected a document, got a folder; of data, nas init --data pets -o "
+        "search.yaml writes one\n",
+    )

@@ -164,7 +164,10 @@ def test_a_text_without_blanks_is_told_by_characters(tmp_path: Path) -> None:
     ("files", "sentence"),
     [
         ({}, "data: expected a folder with one subfolder of images per class, .*: is empty"),
-        ({"a.png": b"", "b.png": b""}, r"found pictures in no folder of a class, such as a\.png"),
+        (
+            {"a.png": b"", "b.png": b""},
+            r"found pictures that are not in several folders, such as a\.png",
+        ),
         (
             {"book.txt": b"It was"},
             r"found text in book\.txt: expected for a language model a folder",
