@@ -10,7 +10,7 @@ from nas_lib.data.allowance import Allowance
 from nas_lib.data.archives import SUFFIXES
 from nas_lib.data.paths import is_there, kind_of, user_path
 from nas_lib.errors import ConfigError, DataError, one_line
-from nas_lib.starting_documents import arrays, folders, npz, texts
+from nas_lib.starting_documents import arrays, folders, npz, tables, texts
 from nas_lib.starting_documents.listing import Listing
 from nas_lib.starting_documents.starter import Starter
 
@@ -39,6 +39,13 @@ FORMATS: Final = (
         "a folder with one subfolder of images per class",
         folders.knows,
         folders.look,
+    ),
+    Format(
+        "image_table",
+        "a table of pictures and their classes",
+        tables.knows,
+        tables.look,
+        tables.SUFFIXES,
     ),
     Format("npz", "a numpy archive", npz.knows, npz.look, (".npz",)),
     Format("idx", "the idx files of MNIST's family", arrays.knows_idx, arrays.look_idx, SUFFIXES),

@@ -17,6 +17,7 @@ from own_data import (
     write_npz,
     write_pairs,
     write_photos,
+    write_table,
     write_texts,
 )
 from PIL import Image
@@ -32,6 +33,7 @@ from nas_lib.starting_documents.starter import Starter
 ALLOWANCE = Allowance(2**28)
 MADE: dict[str, Callable[[Path], Path]] = {
     "image_folder": lambda path: write_photos(path / "photos"),
+    "image_table": lambda path: write_table(path / "table"),
     "npz": lambda path: write_npz(path / "x.npz", x_train=(9, 8, 8), y_train=9),
     "idx": lambda path: write_idx(path / "mnist"),
     "cifar10": lambda path: write_cifar10(path / "cifar"),
@@ -61,7 +63,7 @@ def test_each_format_is_known_by_what_lies_there(name: str, tmp_path: Path) -> N
     assert is_data(str(path))
 
 
-def test_every_format_that_is_looked_for_is_one_that_a_document_may_have() -> None:
+def test_every_format_that_a_document_may_have_is_looked_for() -> None:
     readable = {
         part.model_fields["format"].default
         for union in (DataConfig, TextDataConfig)
@@ -69,7 +71,7 @@ def test_every_format_that_is_looked_for_is_one_that_a_document_may_have() -> No
     }
     with_path = readable - {"digits", "pydoc_topics"} | {"parallel_text"}
 
-    assert MADE.keys() == {each.name for each in FORMATS} <= with_path
+    assert MADE.keys() == {each.name for each in FORMATS} == with_path
 
 
 def test_an_archive_of_known_files_is_one_of_its_format(tmp_path: Path) -> None:
@@ -102,6 +104,18 @@ def test_grey_pictures_are_known_however_they_are_stored(tmp_path: Path) -> None
 
     Image.new("RGB", (8, 8), (200, 10, 10)).save(tmp_path / "a/red.png")
     assert not seen_of(tmp_path).seen.is_grey
+
+
+def test_a_table_in_a_folder_or_by_itself_says_classes_and_parts(tmp_path: Path) -> None:
+    folder = write_table(tmp_path / "table")
+
+    for path in (folder, folder / "labels.csv"):
+        seen = seen_of(path).seen
+        assert seen.data["path"] == str(path)
+        # of 24, every third is a dog; 18 to 23 are for the test
+        assert seen.counts == {"train": {"dog": 6, "cat": 12}, "test": {"dog": 2, "cat": 4}}
+        assert (seen.side, seen.num_looked_at) == (40, 24)
+    assert is_data(str(folder / "labels.csv"))
 
 
 def test_many_pictures_are_counted_and_a_few_of_them_opened(tmp_path: Path) -> None:
@@ -206,7 +220,7 @@ def test_of_two_formats_the_user_says_which(tmp_path: Path) -> None:
     ):
         looked_at(tmp_path / "both")
     assert looked_at(tmp_path / "both", "text_files").config(0).task.kind == "text"
-    with pytest.raises(ConfigError, match="--format tiff: expected one of image_folder, npz"):
+    with pytest.raises(ConfigError, match="--format tiff: expected one of image_folder, image_table"):
         looked_at(tmp_path / "both", "tiff")
 
 

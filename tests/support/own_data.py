@@ -37,6 +37,17 @@ def write_grey(folder: Path, counts: Mapping[str, int], *, size: int) -> Path:
     return folder
 
 
+def write_table(folder: Path) -> Path:
+    """Write pictures in one folder, and a table of them with a column that says their part."""
+    write_photos(folder, {"images": 24})
+    rows = [
+        f"images/{n}.png,{'cat' if n % 3 else 'dog'},{'test' if n > 17 else 'train'}"
+        for n in range(24)
+    ]
+    (folder / "labels.csv").write_text("path,label,split\n" + "\n".join(rows) + "\n")
+    return folder
+
+
 def write_npz(path: Path, **arrays: tuple[int, ...] | int) -> Path:
     """Write arrays: a shape is that of random pixels, a number that of labels of three classes."""
     rng = np.random.default_rng(1)
