@@ -220,7 +220,9 @@ def test_of_two_formats_the_user_says_which(tmp_path: Path) -> None:
     ):
         looked_at(tmp_path / "both")
     assert looked_at(tmp_path / "both", "text_files").config(0).task.kind == "text"
-    with pytest.raises(ConfigError, match="--format tiff: expected one of image_folder, image_table"):
+    with pytest.raises(
+        ConfigError, match="--format tiff: expected one of image_folder, image_table"
+    ):
         looked_at(tmp_path / "both", "tiff")
 
 
