@@ -207,6 +207,11 @@ class TestFolder:
             "is a group of its own"
         )
 
+    def test_files_that_are_no_pictures_do_not_count_as_any(self, folder: Path) -> None:
+        (folder / "a" / "a0_notes.txt").write_text("no picture")
+        (folder / "a" / "z9_0.txt").write_text("no picture")
+        assert self.read(folder).notices[-1].startswith("36 images are 12 groups (task.data.group)")
+
     def test_a_pattern_that_no_file_has_is_refused(self, folder: Path) -> None:
         with pytest.raises(DataError, match="is found in none of the 36 files' names, such as a0_"):
             self.read(folder, "session")

@@ -63,7 +63,8 @@ def read_image_folder(config: ImageFolderData, allowance: Allowance) -> RawImage
     parts = dict(_parts(found, whole, decoded.is_picture))
     notices = [*_notices(found, names, decoded), *decoded.notices]
     if groups is not None:
-        notices += [*_without_group(config, names), groups_notice(groups, labels)]
+        read = decoded.is_picture
+        notices += [*_without_group(config, names), groups_notice(groups[read], labels[read])]
     return RawImages(
         source,
         class_names,

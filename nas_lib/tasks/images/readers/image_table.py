@@ -35,8 +35,8 @@ def read_image_table(config: ImageTableData, allowance: Allowance) -> RawImages:
     class_names = _class_names({*labels[listed.parts == 0]})
     number = {name: index for index, name in enumerate(class_names)}
     classes = np.array([number[label] for label in labels], np.int64)
-    read = np.bincount(classes[decoded.is_picture & (listed.parts == 0)], minlength=len(number))
-    for name, num in zip(class_names, read, strict=True):
+    nums = np.bincount(classes[decoded.is_picture & (listed.parts == 0)], minlength=len(number))
+    for name, num in zip(class_names, nums, strict=True):
         if not num:
             raise DataError(f"{source}: class {one_line(name, 40)!r} has no picture to train on")
     group_names, groups = grouped(listed.groups)
@@ -50,7 +50,8 @@ def read_image_table(config: ImageTableData, allowance: Allowance) -> RawImages:
     }
     notices = [*listed.notices, *decoded.notices]
     if whole.groups is not None:
-        notices.append(groups_notice(groups, classes))
+        read = decoded.is_picture
+        notices.append(groups_notice(groups[read], classes[read]))
     return RawImages(
         source,
         class_names,
