@@ -6,8 +6,9 @@ of what a child does by a factor, and the begin of each training and of the whol
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nas_lib.config import FinalsConfig, RoundsConfig, SearchConfig
@@ -34,11 +35,14 @@ class Pace:
         child_s: Of a child.
         final_s: Of a network of the final training.
         workers: How many train at once.
+        busy: How many times longer steps took than their computing alone: above 1 where the
+            machine has other work.
     """
 
     child_s: float
     final_s: float
     workers: int
+    busy: float = 1.0
 
     @classmethod
     def of(cls, config: SearchConfig, starter: Starter) -> Pace:
@@ -47,15 +51,16 @@ class Pace:
         small = planned(config.space.build())
         large = planned(config.space.at_size(final.size).build())
         finally_ = config.model_copy(update={"children": final.children})
-        return cls(
-            mean_step_s(task_of(config), first_plans(small, seed=config.seed), manifest),
-            mean_step_s(task_of(finally_), first_plans(large, seed=config.seed), manifest),
-            default_workers(config),
-        )
+        started_s, computed_s = time.perf_counter(), time.process_time()
+        child_s = mean_step_s(task_of(config), first_plans(small, seed=config.seed), manifest)
+        large_s = mean_step_s(task_of(finally_), first_plans(large, seed=config.seed), manifest)
+        computed_s = time.process_time() - computed_s
+        busy = (time.perf_counter() - started_s) / max(computed_s, 1e-3)
+        return cls(child_s, large_s, default_workers(config), busy)
 
     def slower(self, factor: float) -> Pace:
         """Return the pace at which a step takes so many times longer."""
-        return Pace(factor * self.child_s, factor * self.final_s, self.workers)
+        return replace(self, child_s=factor * self.child_s, final_s=factor * self.final_s)
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,14 @@ class Estimate:
         final_s: Its final training.
         begin_s: What comes before: data are prepared.
         workers: How many train at once.
+        busy: How many times longer steps took than their computing alone.
     """
 
     search_s: float
     final_s: float
     begin_s: float
     workers: int
+    busy: float = 1.0
 
     @property
     def total_s(self) -> float:
@@ -104,6 +111,7 @@ def estimated(config: SearchConfig, starter: Starter, pace: Pace) -> Estimate:
         final_s=(steps_s + _TRAINING_S * num_final) if final.follows else 0.0,
         begin_s=_BEGIN_S + starter.prepare_s,
         workers=workers,
+        busy=pace.busy,
     )
 
 

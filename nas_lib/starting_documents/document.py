@@ -20,6 +20,7 @@ from nas_lib.training.machine import memory_limit_mb
 
 DEFAULT_HOURS: Final = 1.0
 _HOUR_S: Final = 3600.0
+_BUSY: Final = 2.0  # times as long as alone
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def starting_document(
         raise ConfigError(
             f"{one_line(path)}: the shortest search of {starter.what} takes about "
             f"{duration_text(fitted.estimate.total_s)} here: expected more than --hours {hours:g}"
+            f"{_on_others(fitted.estimate)}"
         )
     config = fitted.config
     return StartingDocument(
@@ -93,7 +95,17 @@ def _facts(starter: Starter, fitted: Fitted, hours: float) -> Iterator[str]:
         f"time: at most about {duration_text(estimate.total_s)} here with {estimate.workers} "
         f"worker(s), by training steps that were timed: {duration_text(estimate.search_s)} to "
         f"search by {config.search.max_children} networks, "  # type: ignore[union-attr]
-        f"{duration_text(estimate.final_s)} to train the best{more}"
+        f"{duration_text(estimate.final_s)} to train the best{more}{_on_others(estimate)}"
+    )
+
+
+def _on_others(estimate: Estimate) -> str:
+    """Say that the machine has other work to do, where that is why it takes so long."""
+    if estimate.busy < _BUSY:
+        return ""
+    return (
+        f"; the machine is busy with other work, and steps took {estimate.busy:.0f} times as long "
+        "as they would alone"
     )
 
 

@@ -176,6 +176,16 @@ def test_a_time_in_which_nothing_can_be_done_is_refused(steps_as_of: None) -> No
         starting_document("us", hours=0.001)
 
 
+def test_a_busy_machine_is_said_to_be_why_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget.Pace, "of", lambda *_: Pace(0.1, 0.2, workers=2, busy=7.2))
+    write_photos(Path("us"))
+
+    busy = "the machine is busy with other work, and steps took 7 times as long"
+    assert busy in starting_document("us").facts[-1]
+    with pytest.raises(ConfigError, match=f"more than --hours 0.01; {busy}"):
+        starting_document("us", hours=0.01)
+
+
 def test_what_the_user_sets_counts_and_has_no_reason_of_ours(steps_as_of: None) -> None:
     write_photos(Path("us"))
 
