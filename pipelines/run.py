@@ -13,6 +13,7 @@ from kfp_nas.pipelines.state import (
     RUN,
     named,
     with_data_resources,
+    with_raw_data,
     with_small_resources,
     with_state,
 )
@@ -47,7 +48,7 @@ def planned_run(
         What the plan says, by the names of its outputs: ticks, and what children's pods may use.
     """
     prepared = prepare_data(search_uri=search_uri, preset=preset, overrides=overrides, run=RUN)
-    with_data_resources(with_state(prepared, **store))
+    with_raw_data(with_data_resources(with_state(prepared, **store)))
     return planned_after(
         prepared, search_uri, replica=replica, ticks_per_run=ticks_per_run, store=store
     ).outputs

@@ -18,6 +18,8 @@ RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
 TASK_TIMEOUT_S = 24 * 3600  # of one pod: a child that hangs must not hold its round for ever
 ROUND_TIMEOUT_S = 7 * TASK_TIMEOUT_S  # where one pod has to do with all children of a round
 DATA_MEMORY = os.environ.get("NAS_DATA_MEMORY") or "8Gi"  # of pods that read all data
+DATA_CLAIM = os.environ.get("NAS_DATA_CLAIM") or ""  # PersistentVolumeClaim with data of the user's
+DATA_FOLDER = "/data"  # where its files lie in the pod that reads them
 _WEEK_S = 7 * 24 * 3600
 KEPT = dsl.PipelineConfig(  # what Kubernetes has of a run: its pods and their logs
     ttl_seconds_after_finished=_WEEK_S,
@@ -113,3 +115,11 @@ def with_data_resources(task: PipelineTask) -> PipelineTask:
     """
     task.set_cpu_request("500m").set_memory_request("1Gi")
     return task.set_cpu_limit("4").set_memory_limit(DATA_MEMORY)
+
+
+def with_raw_data(task: PipelineTask) -> PipelineTask:
+    """Let a task read the user's own files, where they lie in a claim: all others read the store.
+
+    Which claim, no argument of a run can say: a pod that mounts none is another pod.
+    """
+    return kubernetes.mount_pvc(task, DATA_CLAIM, DATA_FOLDER) if DATA_CLAIM else task

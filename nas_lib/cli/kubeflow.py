@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,21 @@ FAN_OUTS = ("tasks", "jobs", "pod")
 """Those of `FanOut`, which takes a while to import."""
 FAMILIES = ("nas-search", "enas-search", "transfer")
 """Those of `nas_lib.cluster.package`, likewise."""
+
+
+def _compile_with_claim(context: object, parameter: object, claim: str | None) -> None:
+    if claim is not None:
+        os.environ["NAS_DATA_CLAIM"] = claim  # read when the pipelines are imported
+
+
+data_claim_option = click.option(
+    "--data-claim",
+    envvar="NAS_DATA_CLAIM",
+    show_envvar=True,
+    expose_value=False,
+    callback=_compile_with_claim,
+    help="PersistentVolumeClaim with your data: what prepares them finds its files at /data.",
+)
 
 
 @click.command()
@@ -53,6 +69,7 @@ def prepare(config: str, store: str, source: str | None, overrides: tuple[str, .
     "each.",
 )
 @click.option("--image", help="The image that all tasks run in; by default NAS_IMAGE.")
+@data_claim_option
 @click.option(
     "--kubernetes", is_flag=True, help="Write Pipeline and PipelineVersion for kubectl apply."
 )

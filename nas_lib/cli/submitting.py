@@ -15,6 +15,7 @@ from nas_lib.cli.configuring import (
     set_option,
     transfer_option,
 )
+from nas_lib.cli.kubeflow import data_claim_option
 from nas_lib.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ _SUBMIT_OPTIONS = (
         "training, by default 10.",
     ),
     click.option("--image", help="The image that all tasks run in; by default NAS_IMAGE."),
+    data_claim_option,
     click.option("--service-account", help="Of the pods; by default Kubeflow's own."),
     click.option("--store-secret", help="Secret with the store's keys, if not nas-store."),
     click.option("--store-settings", help="ConfigMap with the store's address, if not nas-store."),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nas_lib import __version__
 from nas_lib.config import MOST_TASKS, FanOut, SearchConfig
@@ -14,6 +15,7 @@ from nas_lib.procedures import PipelineForm, pipeline_form, pipeline_forms, proc
 
 FAMILIES = tuple(form.name for form in pipeline_forms())
 """Of pipelines: one for each procedure, in which every fan-out is a pipeline."""
+_CLAIM: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 def pipeline_name(family: str, fanout: FanOut) -> str:
@@ -108,16 +110,28 @@ def _compile(
 ) -> None:
     if image is not None:
         os.environ["NAS_IMAGE"] = image  # read when the components are imported
+    claim = os.environ.get("NAS_DATA_CLAIM") or ""  # as is this one
+    if claim and not _CLAIM.fullmatch(claim):
+        raise ConfigError(
+            "NAS_DATA_CLAIM or --data-claim should name a PersistentVolumeClaim, in small "
+            f"letters, digits, dots and dashes, got {one_line(repr(claim), 100)}"
+        )
     try:
         from kfp.compiler import Compiler
         from kfp.compiler.compiler_utils import KubernetesManifestOptions
         from kfp_nas import pipelines
         from kfp_nas.components.image import IMAGE
+        from kfp_nas.pipelines.state import DATA_CLAIM
     except ModuleNotFoundError as err:
         what = "compiling needs Kubeflow Pipelines' SDK"
         raise MissingExtraError(what, "kubeflow", err) from err
     if image not in (None, IMAGE):
         raise ConfigError(f"this process compiles for {IMAGE} already, and cannot for {image}")
+    if claim != DATA_CLAIM:
+        raise ConfigError(
+            f"this process compiles for the claim {DATA_CLAIM or 'of no name'} already, and cannot "
+            f"for {claim or 'none'}"
+        )
     try:
         found = pipelines.find(pipeline)
     except ValueError as err:

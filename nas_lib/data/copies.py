@@ -112,6 +112,8 @@ def written(path: Path) -> Iterator[None]:
     """Turn what a disk refuses into a sentence that says how to name another one."""
     try:
         yield
+    except StoreError:  # it is one of ours already
+        raise
     except OSError as err:
         raise StoreError(
             f"cannot write {path} (set NAS_CACHE to another folder): {err.strerror}"

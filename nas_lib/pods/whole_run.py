@@ -19,6 +19,7 @@ from nas_lib.results import SearchView
 from nas_lib.steps import Plan
 from nas_lib.store import layout, lease
 from nas_lib.store.lease import IsAlive
+from nas_lib.store.open import is_in_bucket
 
 
 def prepare_data(
@@ -79,12 +80,8 @@ def _prepared(
     step: str,
 ) -> Manifest | None:
     """Create or continue a search of a configuration, or what is stored."""
-    if config is not None and stored is None and not search.task_of(config).has_data():
-        path = getattr(config.task.data, "path", "")
-        raise ConfigError(
-            f"nothing lies at task.data.path in this pod ({path}): if it lies "
-            "on your own machine, store it from there with `nas prepare`"
-        )
+    if config is not None and stored is None:
+        _require_data(search, config)
 
     def warn(message: str) -> None:
         search.store.note_problem(run=run, step=step, message=message)
@@ -96,6 +93,17 @@ def _prepared(
     for notice in manifest.notices if manifest else ():
         say(f"data: {notice}")
     return manifest
+
+
+def _require_data(search: OpenSearch, config: SearchConfig) -> None:
+    """Refuse a path at which nothing lies; of a bucket, whoever reads it says what is wrong."""
+    path = getattr(config.task.data, "path", "")
+    if not is_in_bucket(path) and not search.task_of(config).has_data():
+        raise ConfigError(
+            f"nothing lies at task.data.path in this pod ({path}): if it lies on your own machine, "
+            "store it from there with `nas prepare`, or put it into a bucket; if in a claim, "
+            "compile the pipeline with --data-claim"
+        )
 
 
 def plan_rounds(

@@ -15,6 +15,7 @@ from nas_lib.errors import (
     CorruptStateError,
     DataError,
     SearchMismatchError,
+    StoreError,
     one_line,
 )
 from nas_lib.open_search import OpenSearch
@@ -169,12 +170,20 @@ def _check_data(
     Files that were found to be the right ones before are not read again.
     """
     task = search.task_of(config)
-    if not task.trains or not task.has_data():
-        return  # moved to a machine without it: what is stored is all it takes
+    if not task.trains:
+        return
     moved = config.task.data != search.store.config().task.data
     if not moved and not search.store.objects.keys(layout.DATA_FILES):
         return  # it needs no files, or was read by a release that did not note which
-    files_hash = task.files_hash()
+    try:
+        if not task.has_data():
+            return  # moved to a machine without it: what is stored is all it takes
+        files_hash = task.files_hash()
+    except (ConfigError, DataError, StoreError) as err:  # of a bucket, one that may not be read
+        if moved:
+            raise
+        warn(f"{_where(config)} cannot be looked at: it goes on with what it stored ({err})")
+        return
     if search.store.find(_Known, layout.data_files(files_hash)) is not None:
         return
     try:
@@ -193,11 +202,14 @@ def _check_data(
 
 
 def _changed(config: SearchConfig, why: str = "") -> str:
-    path = one_line(getattr(config.task.data, "path", ""))
     return (
-        f"the data at {path} is not what this search stored{why}: it goes on with what it stored; "
+        f"{_where(config)} is not what this search stored{why}: it goes on with what it stored; "
         "to search on the new data start another search in another folder"
     )
+
+
+def _where(config: SearchConfig) -> str:
+    return f"the data at {one_line(getattr(config.task.data, 'path', ''))}"
 
 
 def _note_files(search: OpenSearch, files_hash: str, prepared: Prepared) -> None:

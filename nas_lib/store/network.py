@@ -13,13 +13,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import cache, partial, wraps
+from itertools import islice
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import obstore
 
 from nas_lib.errors import ConfigError, ObjectNotFoundError, StoreAwayError, StoreError
 from nas_lib.store.environment import check_secrets, patience_s, timeout_s
 from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key, shown
-from nas_lib.store.obstores import ObstoreStore
+from nas_lib.store.obstores import ObstoreStore, info_of
 from nas_lib.store.patience import at_once, is_being_stopped, patience_with
 
 if TYPE_CHECKING:
@@ -174,6 +177,36 @@ class NetworkStore(ObstoreStore):
     def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         """Return several objects, in the order of the keys, fetched at the same time."""
         return at_once(partial(self.get, at_most=at_most), keys, num=self.concurrency)
+
+    @_patient
+    @_persistent(_BROKE_OFF)
+    def first(self, num: int) -> list[ObjectInfo]:
+        """Return so many of all objects at most, sorted by key; no more of them are listed."""
+        with explained("list", "", self.uri):
+            pages = obstore.list(self._client, chunk_size=1000)
+            metas = islice((meta for page in pages for meta in page), num)
+            return sorted(map(info_of, metas), key=lambda info: info.key)
+
+    @_patient
+    def find(self, key: str) -> ObjectInfo | None:
+        """Return what a listing would say of the object, None where there is none."""
+        with explained("read", key, self.uri):
+            try:
+                return info_of(obstore.head(self._client, check_key(key)))
+            except FileNotFoundError:
+                return None
+
+    @_patient
+    @_persistent(_BROKE_OFF)
+    def part(self, key: str, begin: int, end: int) -> tuple[bytes, ObjectInfo]:
+        """Return the bytes of an object from one to before another, and what it was just then.
+
+        Raises:
+            ObjectNotFoundError: There is no such object.
+        """
+        with explained("read", key, self.uri):
+            found = obstore.get(self._client, check_key(key), options={"range": (begin, end)})
+            return bytes(found.bytes()), info_of(found.meta)
 
     @property
     def _client(self) -> Client:

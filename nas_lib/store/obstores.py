@@ -17,6 +17,7 @@ from nas_lib.store.failures import explained
 from nas_lib.store.objects import ObjectInfo, check_key, check_size
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ObjectStore as Client
 
 
@@ -83,16 +84,7 @@ class ObstoreStore(ABC):
                 offset=after or None,
                 chunk_size=1000,
             )
-            infos = [
-                ObjectInfo(
-                    key=meta["path"],
-                    size=meta["size"],
-                    version=meta["e_tag"] or "",
-                    modified_s=meta["last_modified"].timestamp(),
-                )
-                for page in pages
-                for meta in page
-            ]
+            infos = [info_of(meta) for page in pages for meta in page]
         return iter(sorted(infos, key=lambda info: info.key))
 
     def leftovers(self) -> Sequence[ObjectInfo]:
@@ -102,6 +94,16 @@ class ObstoreStore(ABC):
     def get_many(self, keys: Sequence[str], *, at_most: int | None = None) -> Sequence[bytes]:
         """Return several objects, in the order of the keys."""
         return [self.get(key, at_most=at_most) for key in keys]
+
+
+def info_of(meta: ObjectMeta) -> ObjectInfo:
+    """Return what obstore tells of an object, as an entry of a listing."""
+    return ObjectInfo(
+        key=meta["path"],
+        size=meta["size"],
+        version=meta["e_tag"] or "",
+        modified_s=meta["last_modified"].timestamp(),
+    )
 
 
 class MemoryStore(ObstoreStore):

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Final
 from urllib.parse import unquote
 
 from nas_lib.errors import ConfigError
 from nas_lib.store.clouds import AzureStore, GCSStore, S3Store
 from nas_lib.store.folder import FolderStore
+from nas_lib.store.network import NetworkStore
 from nas_lib.store.objects import ObjectStore, shown
 from nas_lib.store.obstores import MemoryStore
 
-_CLOUDS = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
+_CLOUDS: Final[dict[str, Callable[[str], NetworkStore]]] = {
+    "s3": S3Store,
+    "gs": GCSStore,
+    "az": AzureStore,
+}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?=/)|(s3|gs|az|file|memory):", re.IGNORECASE)
 """How a URI begins, also one that has lost a slash or two."""
 
@@ -29,9 +36,9 @@ def open_store(uri: str) -> ObjectStore:
         StoreError: The credentials in the environment are none.
     """
     _check_letters(uri)
+    if is_in_bucket(uri):
+        return open_bucket(uri)
     scheme, separator, rest = uri.partition("://")
-    if separator and scheme in _CLOUDS:
-        return _CLOUDS[scheme](uri)
     if separator and scheme == "memory" and rest:
         return MemoryStore(rest)
     if separator and scheme == "file" and rest.startswith("/"):
@@ -42,6 +49,18 @@ def open_store(uri: str) -> ObjectStore:
         "a store is a folder, file:///folder, s3://bucket/prefix, gs://bucket/prefix, "
         f"az://container/prefix or memory://name, got {shown(uri)}"
     )
+
+
+def is_in_bucket(uri: str) -> bool:
+    """Say whether this is an address in a cloud's store, such as `s3://bucket/prefix`."""
+    scheme, separator, _ = uri.partition("://")
+    return bool(separator) and scheme in _CLOUDS
+
+
+def open_bucket(uri: str) -> NetworkStore:
+    """Return the store at such an address; see `open_store`."""
+    _check_letters(uri)
+    return _CLOUDS[uri.partition("://")[0]](uri)
 
 
 def _folder(path: str, uri: str) -> FolderStore:

@@ -10,8 +10,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
+from nas_lib import buckets
 from nas_lib.blame import blamed_on_the_child
-from nas_lib.data import BlobInfo, LocalData, Manifest, cached_blobs
+from nas_lib.data import BlobInfo, LocalData, Manifest, Prepared, cached_blobs
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import files_hash, is_there
 from nas_lib.errors import CorruptStateError
@@ -70,6 +71,14 @@ class TrainedTask(Task, Generic[M]):
     # --- what each task has of its own ---------------------------------------------------------
 
     @abstractmethod
+    def _prepared(self, task: Any) -> Prepared:
+        """Read, check, split and serialise data whose files lie on this machine.
+
+        Args:
+            task: The section of the search's configuration that says what they are, and where.
+        """
+
+    @abstractmethod
     def trainer(
         self, child: Child, plan: Plan, manifest: M, data: LocalData, device: torch.device
     ) -> EpochTrainer:
@@ -117,12 +126,25 @@ class TrainedTask(Task, Generic[M]):
     def has_data(self) -> bool:
         """Say whether there is anything at the path of the user's data, or it needs none."""
         path = self._path()
-        return path is None or is_there(path)
+        if path is None:
+            return True
+        return buckets.is_there(path) if buckets.is_in_bucket(path) else is_there(path)
 
     def files_hash(self) -> str:
         """Return a hash of names, sizes and times of the user's files; empty without files."""
         path = self._path()
-        return "" if path is None else files_hash(path)
+        if path is None:
+            return ""
+        return buckets.listed(path).hash() if buckets.is_in_bucket(path) else files_hash(path)
+
+    def prepare(self) -> Prepared:
+        """Read, check, split and serialise the data; what lies in a bucket is fetched first."""
+        task, path = self.config.task, self._path()
+        if path is None or not buckets.is_in_bucket(path):
+            return self._prepared(task)
+        with buckets.fetched(path) as copy:
+            data = task.data.model_copy(update={"path": str(copy.path)})
+            return copy.named(self._prepared(task.model_copy(update={"data": data})))
 
     def allowance(self) -> Allowance:
         """Return how much memory the user's data may take unpacked; each reading has its own."""

@@ -3,7 +3,7 @@ from kfp_nas.components.transfer_cells import transfer_cells
 from kfp_nas.pipelines.fan_out import a_job_each
 from kfp_nas.pipelines.final_training import REPLICA, final_training, trainings_pipeline
 from kfp_nas.pipelines.run import ended_by_report, planned_after
-from kfp_nas.pipelines.state import KEPT, RUN, with_data_resources, with_state
+from kfp_nas.pipelines.state import KEPT, RUN, with_data_resources, with_raw_data, with_state
 
 _trainings = trainings_pipeline(a_job_each)
 
@@ -40,6 +40,6 @@ def transfer_jobs(
         prepared = transfer_cells(
             search_uri=search_uri, source=source, preset=preset, overrides=overrides, run=RUN
         )
-        with_data_resources(with_state(prepared, **store))
+        with_raw_data(with_data_resources(with_state(prepared, **store)))
         planned = planned_after(prepared, search_uri, replica=REPLICA, ticks_per_run=1, store=store)
         final_training(search_uri, _trainings, after=planned, plan=planned.outputs, store=store)

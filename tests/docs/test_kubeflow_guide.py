@@ -152,9 +152,11 @@ def test_tasks_have_the_artifacts_where_results_are_said_to_be() -> None:
 
 @pytest.mark.parametrize("block", code_blocks("json"))
 def test_the_examples_of_overrides_are_settings(block: str) -> None:
-    config = resolve_config("digits", json.loads(block), stored=None)
+    name = "photos" if "task.data.path" in block else "digits"
 
-    assert config != preset("digits")
+    config = resolve_config(name, json.loads(block), stored=None)
+
+    assert config != preset(name)
 
 
 def test_each_fan_out_has_its_pipeline() -> None:

@@ -36,14 +36,14 @@ class SmallServer(BaseHTTPRequestHandler):
         self.answer(status, f"<Error><Code>{code}</Code></Error>".encode())
 
     def answer_object(self, data: bytes, headers: Mapping[str, str]) -> None:
-        """Answer with the object, or with what a client that was cut off lacks of it."""
-        first = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
-        if first is None:
+        """Answer with the object, or with the part that is asked for, to its end where none is."""
+        wanted = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+        if wanted is None:
             self.answer(200, data, headers)
             return
-        begin = int(first[1])
-        part = {"Content-Range": f"bytes {begin}-{len(data) - 1}/{len(data)}"}
-        self.answer(206, data[begin:], {**headers, **part})
+        begin, end = int(wanted[1]), min(int(wanted[2] or len(data)) + 1, len(data))
+        part = {"Content-Range": f"bytes {begin}-{end - 1}/{len(data)}"}
+        self.answer(206, data[begin:end], {**headers, **part})
 
     def answer(
         self, status: int, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS

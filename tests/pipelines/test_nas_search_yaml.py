@@ -359,6 +359,38 @@ def test_memory_for_data_that_is_none_is_one_sentence(
         compiled_text("nas-search", tmp_path)
 
 
+@pytest.mark.usefixtures("wired_anew")
+def test_a_claim_with_data_is_mounted_where_they_are_prepared_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAS_DATA_CLAIM", "photos")
+    monkeypatch.setattr(state, "DATA_CLAIM", "photos")
+
+    platform = Compiled(compiled_text("nas-search", tmp_path)).platform
+    pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+    (claim,) = pods.pop("exec-prepare-data")["pvcMount"]
+    assert claim["pvcNameParameter"] == {"runtimeValue": {"constant": "photos"}}
+    assert claim["mountPath"] == "/data"
+    assert not any("pvcMount" in each for each in pods.values())
+
+
+@pytest.mark.parametrize(
+    ("claim", "sentence"),
+    [
+        ("My photos", "should name a PersistentVolumeClaim, in small letters, .*, got 'My photos'"),
+        ("photos", "this process compiles for the claim of no name already, and cannot for photos"),
+    ],
+)
+def test_a_claim_that_cannot_be_compiled_is_one_sentence(
+    claim: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAS_DATA_CLAIM", claim)
+
+    with pytest.raises(ConfigError, match=sentence):
+        compiled_text("nas-search", tmp_path)
+
+
 def test_all_tasks_run_in_one_image_that_installs_nothing(compiled: Compiled) -> None:
     images = {each["image"] for each in compiled.executors().values()}
 

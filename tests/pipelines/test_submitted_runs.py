@@ -8,13 +8,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import kfp_server_api as kfp
+import numpy as np
 import pytest
 import yaml
+from bucket_files import put_files
 from kfp import components, local
 from kfp_server import FakeKubeflow, running_kubeflow
 from nas_command import Nas
+from PIL import Image
 from searches import account, tabular
 
+from nas_lib.cluster.kubeflow import Kubeflow
+from nas_lib.cluster.kubeflow_api import KubeflowApi
 from nas_lib.config import RandomConfig
 from nas_lib.config_file import to_yaml
 from nas_lib.engine import search
@@ -92,3 +98,61 @@ def test_two_replicas_are_two_runs_of_one_search_that_a_laptop_finishes(
     undisturbed = account(search(config, store=str(tmp_path / "undisturbed"), workers=1))
     view = view_search(OpenSearch(s3_uri))
     assert [(row.id, row.architecture.config, row.reward) for row in view.rows] == undisturbed
+
+
+def started_in_the_form(server: FakeKubeflow, **fields: object) -> str:
+    """Upload the pipeline and start a run as the form does, which sends every field."""
+    api = KubeflowApi(server.url)
+    kubeflow = Kubeflow(api)
+    version = kubeflow.version("nas-search-pod")
+    spec = server.versions[version.id].pipeline_spec["pipeline_spec"]
+    inputs = spec["root"]["inputDefinitions"]["parameters"]
+    assert set(fields) <= set(inputs)
+    shown = {name: each["defaultValue"] for name, each in inputs.items()}
+    shown |= {name: int(value) for name, value in shown.items() if isinstance(value, float)}
+    run = kfp.V2beta1Run(
+        display_name="Run of nas-search-pod",
+        experiment_id=kubeflow.experiment("Default"),
+        pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
+            pipeline_id=version.pipeline_id, pipeline_version_id=version.id
+        ),
+        runtime_config=kfp.V2beta1RuntimeConfig(parameters=shown | fields),
+    )
+    return api.runs.run_service_create_run(run).run_id
+
+
+@pytest.mark.usefixtures("warm")
+def test_the_form_alone_searches_on_photos_in_a_bucket(
+    server: FakeKubeflow, s3_uri: str, tmp_path: Path
+) -> None:
+    """From nothing to a report: nothing is on this machine but what the pods fetch."""
+    generator = np.random.default_rng(0)
+    for number in range(40):
+        name = ("cat", "dog")[number % 2]
+        (tmp_path / name).mkdir(exist_ok=True)
+        pixels = generator.integers(0, 128, (12, 12, 3)) + 120 * (name == "cat")
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name / f"{number}.png")
+    for name in ("cat", "dog"):
+        put_files(tmp_path / name, f"{s3_uri}/photos/{name}")
+    small = {
+        "task.data.size": 8,
+        "space": {"num_filters": [4], "pool_layers": [2], "depth": {"start": 3, "max": 3}},
+        "children.epochs": 1,
+        "search": {"max_children": 2, "children_per_round": 2},
+    }
+
+    run = started_in_the_form(
+        server,
+        search_uri=f"{s3_uri}/search",
+        preset="photos",
+        overrides={"task.data.path": f"{s3_uri}/photos", **small},
+    )
+    execute(server, run)
+
+    view = view_search(OpenSearch(f"{s3_uri}/search"))
+    assert view.problems == ()
+    assert [row.status for row in view.rows][:2] == ["ok", "ok"]
+    ((learned, *_),) = [view.learned]
+    key = layout.report(learned.run, "report.html")
+    page = SearchStore.open(f"{s3_uri}/search").objects.get(key).decode()
+    assert f"image folder {s3_uri}/photos" in page

@@ -42,11 +42,8 @@ class ImageTask(TrainedTask[ImageManifest]):
     preload = (*TrainedTask.preload, "nas_lib.tasks.images.trainer")
     manifest_class = ImageManifest
 
-    def prepare(self) -> Prepared:
-        """Read, check, split and serialise the images."""
-        return prepare_images(
-            cast(ImageTaskConfig, self.config.task), self.config.seed, self.allowance()
-        )
+    def _prepared(self, task: ImageTaskConfig) -> Prepared:
+        return prepare_images(task, self.config.seed, self.allowance())
 
     def files_hash(self) -> str:
         """Return a hash of the user's files, those that a table names among them."""

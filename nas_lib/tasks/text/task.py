@@ -38,9 +38,8 @@ class TextTask(TrainedTask[TextManifest]):
         self.scoring = SCORINGS[self._task.level]
         self.measure, self.example = self.scoring.measure, self.scoring.token
 
-    def prepare(self) -> Prepared:
-        """Read, check, number and serialise the text."""
-        return prepare_text(self._task, self.allowance())
+    def _prepared(self, task: TextTaskConfig) -> Prepared:
+        return prepare_text(task, self.allowance())
 
     def describe(self, manifest: Manifest) -> str:
         """Say in a sentence what was prepared."""

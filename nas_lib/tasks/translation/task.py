@@ -38,9 +38,8 @@ class TranslationTask(TrainedTask[TranslationManifest]):
         self.scoring = SCORINGS[self._task.score]
         self.measure = self.scoring.measure
 
-    def prepare(self) -> Prepared:
-        """Read, check, split, number and serialise the pairs."""
-        return prepare_translation(self._task, self.allowance())
+    def _prepared(self, task: TranslationTaskConfig) -> Prepared:
+        return prepare_translation(task, self.allowance())
 
     def describe(self, manifest: Manifest) -> str:
         """Say in a sentence what was prepared."""
