@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from nas_lib.report import (
 )
 from nas_lib.report.model import model_lines
 from nas_lib.results import SearchView
+from nas_lib.results.confusion import matrix, most_confused
 from nas_lib.results.rivals import found_by
 from nas_lib.steps import RoundSummary
 from nas_lib.store import SearchStore, layout
@@ -139,31 +139,15 @@ def confusion_matrix(stored: StoredModel) -> dict[str, Any]:
 
 
 def _shown(confusion: Confusion, labels: Sequence[str]) -> dict[str, Any]:
-    kept = _most_confused(confusion, len(labels))
-    place = {label: number for number, label in enumerate(kept)}
+    kept = most_confused(confusion, len(labels), most=_MOST_CLASSES)
     names = [one_line(labels[label]) for label in kept]
     if len(kept) < len(labels):
         names.append(f"{len(labels) - len(kept)} others")
-    rows = [[0] * len(names) for _ in names]
-    for true, predicted, num in confusion:
-        rows[place.get(true, len(kept))][place.get(predicted, len(kept))] += num
+    rows = matrix(confusion, kept, len(labels))
     return {
         "annotationSpecs": [{"displayName": name} for name in names],
         "rows": [{"row": row} for row in rows],
     }
-
-
-def _most_confused(confusion: Confusion, num_classes: int) -> list[int]:
-    """Return the classes that are shown by themselves, in order."""
-    if num_classes <= _MOST_CLASSES:
-        return list(range(num_classes))
-    wrong: Counter[int] = Counter()
-    for true, predicted, num in confusion:
-        if true != predicted:
-            wrong[true] += num
-            wrong[predicted] += num
-    by_errors = sorted(range(num_classes), key=lambda each: (-wrong[each], each))
-    return sorted(by_errors[: _MOST_CLASSES - 1])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -26,6 +26,8 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0, le=1e11)]
 """Also since 1970: what is a date."""
 
+MAX_PICTURE: Final = 10_240
+"""Characters of a picture in a record."""
 Confusion = tuple[tuple[Count, Count, Count], ...]
 """Which class was taken for which: the true one, the predicted one, and how many examples of it.
 
@@ -405,6 +407,23 @@ class Sample:
 
 
 @checked_dataclass(frozen=True, config=STRICT)
+class Mistake:
+    """An example of the test set that a network took for another class, and was sure of it.
+
+    Attributes:
+        true: Its class, by its index.
+        found: What the network took it for.
+        confidence: The probability that it gave to that.
+        picture: What the network saw, as a small PNG in base64.
+    """
+
+    true: Count
+    found: Count
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    picture: Annotated[str, Field(max_length=MAX_PICTURE, pattern=r"^[A-Za-z0-9+/]+=*$")]
+
+
+@checked_dataclass(frozen=True, config=STRICT)
 class TestReading:
     """What a network came to on the test set, read once.
 
@@ -416,6 +435,7 @@ class TestReading:
         confusion: Which classes were taken for which; empty where nothing is classified.
         metrics: By other measures.
         samples: What became of some examples, where people can read that.
+        mistakes: Those of which the network was most sure, where people can see that.
     """
 
     __test__ = False  # for pytest, which takes the name for a class of tests
@@ -427,6 +447,7 @@ class TestReading:
     confusion: Confusion = ()
     metrics: tuple[Metric, ...] = ()
     samples: tuple[Sample, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
 
 
 @checked_dataclass(frozen=True, config=STRICT)

@@ -46,13 +46,14 @@ def report(search: str, output: Path, as_json: bool) -> None:
     """Write one self-contained HTML page on a SEARCH."""
     from nas_lib.open_search import OpenSearch
     from nas_lib.report import leaderboard_json, search_page
-    from nas_lib.steps import view_search
+    from nas_lib.steps import view_for_page, view_search
 
-    view = view_search(OpenSearch(search))
+    opened = OpenSearch(search)
+    view = view_search(opened)
     if as_json:
         print_json(leaderboard_json(view, None))
     else:
-        write_page(output, search_page(view))
+        write_page(output, search_page(view_for_page(opened, view)))
 
 
 def print_results(view: SearchView, top: int) -> None:

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from nas_lib.errors import one_line, plural
+from nas_lib.report.colours import AXIS, FAINT, GRID, LINES, PAPER, TEXT, ZERO
 from nas_lib.report.markup import join, tag
 
-COLOURS = ("#0b62a4", "#c4500a", "#00735a", "#9a3a80", "#5c5c5c")
-"""Okabe and Ito's, darkened until each has a contrast of at least 4.5 on white."""
-
 _DASHES = (None, "7 3", "2 3", "9 3 2 3", "14 4")  # so that a line is known without its colour
-_WIDTH, _HEIGHT = 560, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 32, 46  # margins
+_WIDTH, _HEIGHT = 400, 270  # as wide as a phone: there letters are as high as beside them
+_FONT_SIZE = 13
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 12, 32, 48  # margins
 _MAX_POINTS = 400  # of a line: more than can be told apart
 _FEW_DOTS = 200
-_LEGEND_CHARACTER = 6.4  # mean width
+_CHARACTER = 6.9  # mean width
+_LEGEND_LEFT = 10
+_MOST_CHARACTERS = 48  # of a name in the legend: more have no room beside each other
 _LEGEND_LINE = 18
 _TITLE_LINE = 32
 _ABREAST = 3
@@ -39,6 +41,7 @@ class Series:
         spread: Half the height of a band around each point, empty for no band.
         dots: Draw points, not a line.
         squares: Draw points as squares, to be known from others without their colour.
+        faint: Draw a thin line in the background: many of them, with a gap between two.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Series:
     spread: Sequence[float | None] = ()
     dots: bool = False
     squares: bool = False
+    faint: bool = False
 
 
 def line_chart(
@@ -63,12 +67,15 @@ def line_chart(
     if not series:
         return Markup()
     frame = _Frame.around([point for line in series for point in _extent(line)])
-    drawn = [_draw(line, frame, number) for number, line in enumerate(series)]
+    drawn = [
+        _draw(line, frame, number) for line, number in zip(series, _numbers(series), strict=True)
+    ]
     legend, num_more = _legend(series)
     above = _LEGEND_LINE * num_more
     return tag(
         "svg",
         tag("title", f"{y_label} over {x_label}: {', '.join(line.name for line in series)}"),
+        tag("desc", " ".join(map(_in_words, series))),
         _axes(frame, x_label=x_label, y_label=y_label, counts=counts),
         *drawn,
         legend,
@@ -76,8 +83,19 @@ def line_chart(
         viewBox=f"0 {-above} {_WIDTH} {_HEIGHT + above}",
         role="img",
         font_family="system-ui, sans-serif",
-        font_size=12,
+        font_size=_FONT_SIZE,
     )
+
+
+def _in_words(line: Series) -> str:
+    """Say where a line goes, for those who do not see it."""
+    points = [(x, y) for x, y in line.points if y is not None]
+    low, high = (pick(y for _, y in points) for pick in (min, max))
+    what = f"{line.name}: {plural(len(points), 'point')}, from {low:.4g} to {high:.4g}"
+    if line.dots or line.faint:
+        return f"{what}."
+    (first, at_first), (last, at_last) = points[0], points[-1]
+    return f"{what}; {at_first:.4g} at {first:,.6g}, {at_last:.4g} at {last:,.6g}."
 
 
 @dataclass(frozen=True)
@@ -109,7 +127,7 @@ def plot(panels: Iterable[Panel]) -> Markup:
     of_chart = _HEIGHT + _LEGEND_LINE * max(_legend(panel.series)[1] for panel, _ in shown)
     of_row = _TITLE_LINE + of_chart
     width, height = _WIDTH * min(_ABREAST, len(shown)), of_row * -(-len(shown) // _ABREAST)
-    parts = [tag("rect", width=width, height=height, fill="#fff")]
+    parts = [tag("rect", width=width, height=height, fill=PAPER)]
     for number, (panel, chart) in enumerate(shown):
         row, column = divmod(number, _ABREAST)
         left, top = _WIDTH * column, of_row * row
@@ -126,6 +144,7 @@ def plot(panels: Iterable[Panel]) -> Markup:
         height=height,
         font_family="system-ui, sans-serif",
         font_size=14,
+        fill=TEXT,
     )
 
 
@@ -181,21 +200,31 @@ def _extent(line: Series) -> Iterator[tuple[float, float]]:
 def _axes(frame: _Frame, *, x_label: str, y_label: str, counts: bool) -> Markup:
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
     centre, middle = (_LEFT + right) / 2, (_TOP + bottom) / 2
-    x_ticks = nice_ticks(frame.x_low, frame.x_high)
+    x_ticks = [x for x in nice_ticks(frame.x_low, frame.x_high) if x.is_integer() or not counts]
     return tag(
         "g",
         *(_y_tick(frame, y) for y in nice_ticks(frame.y_low, frame.y_high)),
-        *(_x_tick(frame, x) for x in x_ticks if x.is_integer() or not counts),
-        tag("path", d=f"M{_LEFT} {bottom}H{right}", stroke="#555"),
+        *(_x_tick(frame, x) for x in _with_room(x_ticks)),
+        tag("path", d=f"M{_LEFT} {bottom}H{right}", stroke=AXIS),
         _label(x_label, left=centre, top=_HEIGHT - 8.0),
         _label(y_label, left=14.0, top=middle, transform=f"rotate(-90 14 {middle:g})"),
-        fill="#333",
+        fill=TEXT,
     )
+
+
+def _with_room(ticks: Sequence[float]) -> Sequence[float]:
+    """Return those that are marked on the x axis: every second one where all have no room."""
+    taken = sum(_CHARACTER * (len(_x_text(x)) + 2) for x in ticks)
+    return ticks if taken <= _WIDTH - _LEFT else ticks[::2]
+
+
+def _x_text(x: float) -> str:
+    return f"{x:,.12g}"
 
 
 def _y_tick(frame: _Frame, y: float) -> Markup:
     top = frame.top(y)
-    colour = "#888" if y == 0 else "#e3e6ea"
+    colour = ZERO if y == 0 else GRID
     line = tag("path", d=f"M{_LEFT} {top:.1f}H{_WIDTH - _RIGHT}", stroke=colour)
     text = f"{y:.6g}" if abs(y) < 1e5 else f"{y / 1000:.6g}k"
     return join(line, _label(text, left=_LEFT - 7.0, top=top + 4, text_anchor="end"))
@@ -203,8 +232,8 @@ def _y_tick(frame: _Frame, y: float) -> Markup:
 
 def _x_tick(frame: _Frame, x: float) -> Markup:
     left, bottom = frame.left(x), _HEIGHT - _BOTTOM
-    line = tag("path", d=f"M{left:.1f} {bottom}v5", stroke="#555")
-    return join(line, _label(f"{x:,.12g}", left=left, top=bottom + 18.0))
+    line = tag("path", d=f"M{left:.1f} {bottom}v5", stroke=AXIS)
+    return join(line, _label(_x_text(x), left=left, top=bottom + 18.0))
 
 
 def _label(
@@ -231,25 +260,34 @@ def _label(
 def _legend(series: Sequence[Series]) -> tuple[Markup, int]:
     """Return the names of the lines, and how many lines of text they take above the first one."""
     places: list[tuple[float, int]] = []
-    left, row = float(_LEFT), 0
-    for line in series:
-        width = 26 + _LEGEND_CHARACTER * len(line.name)
+    left, row = float(_LEGEND_LEFT), 0
+    names = [one_line(line.name, _MOST_CHARACTERS) for line in series]
+    for name in names:
+        width = 26 + _CHARACTER * len(name)
         if places and left + width > _WIDTH:
-            left, row = float(_LEFT), row + 1
+            left, row = float(_LEGEND_LEFT), row + 1
         places.append((left, row))
         left += width + 18
     entries = []
-    for number, (line, (left, at)) in enumerate(zip(series, places, strict=True)):
+    placed = zip(series, names, places, _numbers(series), strict=True)
+    for line, name, (left, at), number in placed:
         top = 14 - _LEGEND_LINE * (row - at)
         end = "h0" if line.dots else "h20"
         entries.append(_stroke(f"M{left + 10 * line.dots:g} {top}{end}", line, number))
-        entries.append(tag("text", line.name, x=round(left + 26), y=top + 4, fill="#222"))
+        entries.append(tag("text", name, x=round(left + 26), y=top + 4, fill=TEXT))
     return join(*entries), row
+
+
+def _numbers(series: Sequence[Series]) -> list[int]:
+    """Return which look each line has: what is in the background takes none from the others."""
+    return [sum(not other.faint for other in series[:place]) for place in range(len(series))]
 
 
 def _draw(line: Series, frame: _Frame, number: int) -> Markup:
     if line.dots:
         return _stroke(_dots_path(line.points, frame), line, number)
+    if line.faint:  # thinned by whoever puts many into one
+        return _stroke(_line_path(line.points, frame), line, number)
     step = max(1, math.ceil(len(line.points) / _MAX_POINTS))
     shown = sorted({*range(0, len(line.points), step), len(line.points) - 1})
     curve = _stroke(_line_path((line.points[i] for i in shown), frame), line, number)
@@ -261,22 +299,24 @@ def _stroke(path: str, line: Series, number: int) -> Markup:
         "path",
         d=path,
         fill="none",
-        stroke=COLOURS[number % len(COLOURS)],
-        stroke_width=5 if line.dots else 2,
+        stroke=FAINT if line.faint else LINES[number % len(LINES)],
+        stroke_width=5 if line.dots else 1 if line.faint else 2,
         stroke_opacity=_opacity(line),
         stroke_linecap="square" if line.squares else "round",
         stroke_linejoin="round",
-        stroke_dasharray=None if line.dots else _dashes(number),
+        stroke_dasharray=None if line.dots or line.faint else _dashes(number),
     )
 
 
 def _dashes(number: int) -> str | None:
     """Return those of a line: of two lines of one colour they differ."""
-    return _DASHES[(number + number // len(COLOURS)) % len(_DASHES)]
+    return _DASHES[(number + number // len(LINES)) % len(_DASHES)]
 
 
 def _opacity(line: Series) -> float | None:
     """Return that of dots: where there are many, one sees how dense they are."""
+    if line.faint:
+        return 0.6
     if not line.dots:
         return None
     return 0.4 if len(line.points) > _FEW_DOTS else 0.85
@@ -307,5 +347,5 @@ def _band(line: Series, frame: _Frame, number: int) -> Markup:
     ]
     upper = [f"{frame.left(x):.1f},{frame.top(y + half):.1f}" for x, y, half in known]
     lower = [f"{frame.left(x):.1f},{frame.top(y - half):.1f}" for x, y, half in reversed(known)]
-    colour = COLOURS[number % len(COLOURS)]
+    colour = LINES[number % len(LINES)]
     return tag("polygon", points=" ".join(upper + lower), fill=colour, fill_opacity=0.15)

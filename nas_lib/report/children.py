@@ -153,7 +153,7 @@ def best_children(view: SearchView) -> Markup:
         (Number(f"{rank}", rank), *_cells(view, each.row, standing_score(view, each)))
         for rank, each in best
     )
-    return table((Number("#"), *_head(view)), rows)
+    return table((Number("#"), *_head(view)), rows, caption="The best children")
 
 
 def all_children(view: SearchView) -> tuple[str, Markup]:
@@ -161,9 +161,9 @@ def all_children(view: SearchView) -> tuple[str, Markup]:
     rows = by_time(view.rows)
     shown = rows[-_MAX_ROWS:]
     which = "All" if len(shown) == len(rows) else f"The last {len(shown):,} of"
-    return f"{which} {len(rows):,} children", table(
-        _head(view), (_cells(view, row, child_score(view, row)) for row in shown)
-    )
+    title = f"{which} {len(rows):,} children"
+    cells = (_cells(view, row, child_score(view, row)) for row in shown)
+    return title, table(_head(view), cells, caption=title)
 
 
 def _head(view: SearchView) -> tuple[object, ...]:

@@ -169,7 +169,7 @@ def _searches(comparison: Comparison) -> Markup:
         )
         for entry in comparison.entries
     ]
-    return table(head, rows)
+    return table(head, rows, caption="The searches")
 
 
 def _controllers(comparison: Comparison) -> Markup:
@@ -185,7 +185,8 @@ def _controllers(comparison: Comparison) -> Markup:
         (difference.label, Number(""), *_cells(difference.means, comparison))
         for difference in comparison.differences
     ]
-    return table(("Controller", Number("Searches"), *_heads(comparison)), rows)
+    head = ("Controller", Number("Searches"), *_heads(comparison))
+    return table(head, rows, caption="The controllers")
 
 
 def _heads(comparison: Comparison) -> Iterator[Number]:

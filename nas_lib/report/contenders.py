@@ -153,7 +153,7 @@ def range_text(measure: Measure, interval: Interval) -> str:
 # --- tables --------------------------------------------------------------------------------------
 
 
-def page_table(lines: Sequence[Line]) -> Markup:
+def page_table(lines: Sequence[Line], *, caption: str) -> Markup:
     """Return the lines as a table of a page."""
     example, others = _example(lines), other_measures(lines)
     names = (
@@ -171,7 +171,7 @@ def page_table(lines: Sequence[Line]) -> Markup:
         + (line.verdict,) * has_verdicts
         for line in lines
     )
-    return table(head, rows)
+    return table(head, rows, caption=caption)
 
 
 def other_measures(lines: Iterable[Line]) -> list[str]:

@@ -177,7 +177,8 @@ def _pairs(measure: Measure, rows: Sequence[DerivedRow]) -> list[Point]:
 def _agreement_table(derived: Derivation, modes: Modes) -> Markup:
     rows = (_agreement_row(*each) for each in _agreements(derived, modes))
     numbers = map(Number, ("Networks", "Kendall's tau", "By chance"))
-    return table(("Over", "Scores", *numbers, "In words"), rows)
+    head = ("Over", "Scores", *numbers, "In words")
+    return table(head, rows, caption="How alike both ways of training rank networks")
 
 
 def _agreement_row(name: str, mode: str, correlation: Correlation) -> tuple[object, ...]:
@@ -204,7 +205,7 @@ def _networks_table(view: SearchView, derived: Derivation, modes: Modes) -> Mark
     )
     has_running = bool(modes[1])
     rows = (_network_row(view, row, has_running=has_running) for row in derived.rows)
-    return table(head, rows)
+    return table(head, rows, caption="Every derived network")
 
 
 def _network_row(view: SearchView, row: DerivedRow, *, has_running: bool) -> tuple[object, ...]:

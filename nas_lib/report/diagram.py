@@ -12,12 +12,9 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from nas_lib.report.colours import BLUE, END, FAINT, GREY, ORANGE, TEXT, WEAK_TEXT
 from nas_lib.report.markup import join, tag
 
-CONV, POOL, END = "#dcebf9", "#fbe6c6", "#e9ecef"
-"""Fills of boxes: what has weights, what has none, where data comes in and goes out."""
-
-OUTLINE = "#8a94a0"
 _BOX_WIDTH, _BOX_HEIGHT, _ROW = 252, 30, 44
 _MARGIN = 14
 _LONGEST_BAR = 40
@@ -26,9 +23,9 @@ _PORT = 6  # arcs leave a box this far below its middle, and arrive this far abo
 
 EdgeKind = Literal["skip", "image", "output"]
 _STROKES: dict[EdgeKind, dict[str, object]] = {
-    "skip": {"stroke": "#0b62a4"},
-    "image": {"stroke": "#6b7280", "stroke_dasharray": "2 3"},
-    "output": {"stroke": "#c4500a", "stroke_dasharray": "6 3"},
+    "skip": {"stroke": BLUE},
+    "image": {"stroke": GREY, "stroke_dasharray": "2 3"},
+    "output": {"stroke": ORANGE, "stroke_dasharray": "6 3"},
 }
 
 
@@ -104,6 +101,7 @@ def picture(drawing: Drawing, *, title: str) -> Markup:
         role="img",
         font_family="system-ui, sans-serif",
         font_size=13,
+        fill=TEXT,
     )
 
 
@@ -174,19 +172,19 @@ def _draw_box(box: Box, place: int, left: int) -> Markup:
         height=_BOX_HEIGHT,
         rx=5,
         fill=box.fill,
-        stroke=OUTLINE,
+        stroke=FAINT,
     )
     text_left = left + 32 if box.number else left + _BOX_WIDTH // 2
     anchor = None if box.number else "middle"
     return join(
         outline,
-        tag("text", box.number, x=left + 22, y=top + 19, text_anchor="end", fill="#555"),
-        tag("text", box.text, x=text_left, y=top + 19, text_anchor=anchor, fill="#111"),
+        tag("text", box.number, x=left + 22, y=top + 19, text_anchor="end", fill=WEAK_TEXT),
+        tag("text", box.text, x=text_left, y=top + 19, text_anchor=anchor, fill=TEXT),
         Markup() if box.size is None else _draw_size(box.size, box.share, top, left),
     )
 
 
 def _draw_size(size: int, share: float, top: int, left: int) -> Markup:
     right, length = left + _BOX_WIDTH - 10, round(_LONGEST_BAR * share)
-    bar = tag("rect", x=right - length, y=top + 22, width=length, height=3, fill="#0b62a4")
+    bar = tag("rect", x=right - length, y=top + 22, width=length, height=3, fill=BLUE)
     return join(tag("text", size, x=right, y=top + 17, text_anchor="end"), bar)

@@ -99,7 +99,7 @@ class FinalReporter(Reporter):
         """Return all networks with their seeds, and the curves."""
         return {
             "search": self._search,
-            "contenders": page_table(self._lines) if self._lines else "",
+            "contenders": page_table(self._lines, caption="Every network") if self._lines else "",
             "curves": join(
                 learning_curves(self._lines, title="Learning curves"),
                 *(seed_curves(line, title="Seed by seed") for line in self._lines[:1]),

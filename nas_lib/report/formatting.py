@@ -68,6 +68,12 @@ def duration_text(seconds: float) -> str:
     return f"{hours} h {rest_min} min" if hours else f"{minutes} min {rest_s} s"
 
 
+def hours_text(seconds: float) -> str:
+    """Return a duration in hours, such as `2.08 h`."""
+    hours = seconds / 3600
+    return f"{hours:,.0f} h" if hours >= 100 else f"{hours:.3g} h"
+
+
 def rate_text(rate: float) -> str:
     """Return how often something happens, such as `1,234` or `0.25`."""
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"

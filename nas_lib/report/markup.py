@@ -63,6 +63,8 @@ def render(template: str, **values: object) -> Markup:
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
+    from nas_lib.report import colours
+
     environment = Environment(
         loader=PackageLoader("nas_lib.report"),
         autoescape=True,
@@ -73,6 +75,7 @@ def _environment() -> Environment:
         finalize=_clean,
     )
     environment.filters["shell"] = shlex.quote
+    environment.globals["colours"] = colours
     return environment
 
 
@@ -93,27 +96,39 @@ class Figure:
     note: str
 
 
-def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
-    """Return a table that sorts by the column whose head is clicked.
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, caption: str) -> Markup:
+    """Return a table that sorts by the column whose head is chosen.
 
     Args:
         head: The names of the columns, as `Number` where numbers stand below.
-        rows: The cells of each row.
+        rows: The cells of each row. The first that is no number says what the row is about.
+        caption: What the table shows, for those who do not see it; no two of a page are alike.
     """
-    body = tag("tbody", *(_row("td", row) for row in rows))
-    whole = tag("table", tag("thead", _row("th", head)), body, class_="sortable")
-    return tag("div", whole, class_="scroll")
+    name = next((at for at, each in enumerate(head) if not isinstance(each, Number)), -1)
+    body = tag("tbody", *(_row(row, name) for row in rows))
+    titles = tag("tr", *(_cell("th", each, scope="col") for each in head))
+    hidden = tag("caption", caption, class_="unseen")
+    return scrolled(tag("table", hidden, tag("thead", titles), body, class_="sortable"), caption)
 
 
-def _row(cell: str, values: Sequence[object]) -> Markup:
-    return tag("tr", *(_cell(cell, value) for value in values))
+def scrolled(content: Markup, name: str, *, class_: str = "scroll") -> Markup:
+    """Return what may be wider than the page in a box of its own, which keys can scroll too."""
+    return tag("div", content, class_=class_, role="region", aria_label=name, tabindex=0)
 
 
-def _cell(cell: str, value: object) -> Markup:
+def _row(values: Sequence[object], name: int) -> Markup:
+    cells = (
+        _cell("th", value, scope="row") if at == name else _cell("td", value)
+        for at, value in enumerate(values)
+    )
+    return tag("tr", *cells)
+
+
+def _cell(cell: str, value: object, *, scope: str | None = None) -> Markup:
     if isinstance(value, Number):
         key = None if value.value is None else f"{value.value:.10g}"
-        return tag(cell, value.text, class_="n", data_value=key)
-    return tag(cell, value)
+        return tag(cell, value.text, scope=scope, class_="n", data_value=key)
+    return tag(cell, value, scope=scope)
 
 
 def chart_figure(title: str, explanation: str, chart: Markup) -> Markup:

@@ -26,6 +26,7 @@ from nas_lib.report.contenders import (
     terminal_measures,
     terminal_table,
 )
+from nas_lib.report.curves import best_charts
 from nas_lib.report.formatting import score_text
 from nas_lib.report.markup import join
 from nas_lib.report.samples import page_samples, terminal_samples
@@ -259,11 +260,11 @@ def model_parts(view: SearchView) -> dict[str, Any]:
             *_newer_lines(found),
             *rival_lines(found, *_OTHERS),
         ],
-        "table": page_table(lines) if lines else "",
+        "table": page_table(lines, caption="The model") if lines else "",
         "curves": "" if final is None else _curves(final, lines),
         "samples": "" if final is None else page_samples(final.score_handed_on),
         "every_title": "What the grid came to" if has_grid else "All that were trained",
-        "every": page_table(every) if len(every) > 1 else "",
+        "every": page_table(every, caption="All that were trained") if len(every) > 1 else "",
         "uses": list(uses(view)) if view.best or view.finals else [],
         "how_to_train": f"{how_to_train(view)} --references",
     }
@@ -273,7 +274,10 @@ def _curves(final: Outcome, lines: list[Line]) -> Markup:
     """Return curves of the networks beside each other; of the contenders, where it is them only."""
     best = [line_of(final.view, each) for each in final.best_of_each]
     beside = learning_curves(lines, title="Beside known networks") if len(lines) > 2 else ""
-    return join(learning_curves(best, title="Learning curves"), beside)
+    first = next((final.best_seed(each) for each in final.ranked), None)
+    return join(
+        learning_curves(best, title="Learning curves"), beside, best_charts(final.view, first)
+    )
 
 
 def model_json(view: SearchView) -> dict[str, Any]:

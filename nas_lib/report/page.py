@@ -18,23 +18,29 @@ from nas_lib.report.children import (
     seeds_text,
     standing_score,
 )
+from nas_lib.report.classes import class_parts
 from nas_lib.report.contenders import numbers
+from nas_lib.report.curves import children_charts
 from nas_lib.report.formatting import (
     NONE,
     duration_text,
+    hours_text,
     score_text,
     status_text,
     time_text,
     titled,
 )
-from nas_lib.report.markup import Figure, Number, render, table, tag
+from nas_lib.report.markup import Figure, Number, render, scrolled, table, tag
 from nas_lib.report.model import model_parts
 from nas_lib.report.pictures import network_picture, picture_key
 from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.report.summary import reading_size
 from nas_lib.results import SearchView
+from nas_lib.results.shared_progress import shared_progress
+from nas_lib.results.throughput import work_done
 
 _MAX_PROBLEMS = 100
+_PROBLEMS = "Steps that could not do their work"
 
 
 def search_page(view: SearchView) -> str:
@@ -48,7 +54,7 @@ def search_page(view: SearchView) -> str:
         view=view,
         config=view.config,
         run_sentence=reporter.run_sentence() if view.run else "",
-        run_problems=_problems(view.run_problems),
+        run_problems=_problems(view.run_problems, caption="What this run could not do"),
         lost_runs=[reporter.lost_run_sentence(plan) for plan in view.lost_runs[-_MAX_PROBLEMS:]],
         figures=list(_figures(view, reporter, best)),
         winner=None if best is None else _winner(view, reporter, best),
@@ -59,6 +65,8 @@ def search_page(view: SearchView) -> str:
         all_children=children,
         configuration=to_yaml(view.config),
         model=model_parts(view) if _has_model(view, reporter) else None,
+        learning=children_charts(view, best),
+        **_classes(view, best, reporter.final_reading()),
         **reporter.page_parts(),
     )
 
@@ -81,8 +89,7 @@ def _figures(view: SearchView, reporter: Reporter, best: ChildRow | None) -> Ite
         yield _test_figure(view, best, reporter.final_reading())
     yield Figure("Children", f"{len(view.judged):,}", children_note(view))
     yield from reporter.key_figures()
-    seconds = sum(row.seconds for row in view.rows)
-    yield Figure("Training time", duration_text(seconds), "all children together")
+    yield _cost(view)
     left_s = None if view.finished else reporter.time_left_s()
     if left_s is not None:
         note = f"{reporter.time_left_of}at the recent pace"
@@ -99,22 +106,58 @@ def _best_score(view: SearchView, best: ChildRow | None) -> str:
 
 def _test_figure(view: SearchView, best: ChildRow | None, final: TestReading | None) -> Figure:
     name = titled(view.measure.test_name)
-    if final is not None:
-        score = score_text(view.measure, final.score)
-        return Figure(name, score, f"the final network, {reading_size(view, final)}")
-    if not view.test:
+    whose, reading = _shown_reading(view, best, final)
+    if reading is None:
         return Figure(name, NONE, "not read yet")
-    of_best = [reading for reading in view.test if best and reading.child == best.id]
-    reading = (of_best or view.test)[-1]
-    whose = "the best child" if of_best else reading.child
     score = score_text(view.measure, reading.score)
     return Figure(name, score, f"{whose}, {reading_size(view, reading)}")
+
+
+def _shown_reading(
+    view: SearchView, best: ChildRow | None, final: TestReading | None
+) -> tuple[str, TestReading | None]:
+    """Return which reading of the test stands for the search, and whose network it is of."""
+    if final is not None:
+        return "the final network", final
+    if not view.test:
+        return "", None
+    of_best = [reading for reading in view.test if best and reading.child == best.id]
+    reading = (of_best or view.test)[-1]
+    return "the best child" if of_best else reading.child, reading
+
+
+def _classes(
+    view: SearchView, best: ChildRow | None, final: TestReading | None
+) -> dict[str, object]:
+    """Return the test class by class, by name, and whose network it is of."""
+    whose, reading = _shown_reading(view, best, final)
+    names = () if view.data is None else view.data.class_names
+    return {"whose": f"This is {whose}.", "classes": class_parts(reading, names)}
+
+
+def _cost(view: SearchView) -> Figure:
+    """Return the hours that all trainings took together, and how many of them were the search's."""
+    children_s = sum(row.seconds for row in view.rows)
+    shared = shared_progress(view)
+    parts = {
+        "shared weights": shared.training_s + shared.controller_s + (shared.deriving_s or 0.0),
+        "children": children_s,
+        "final trainings": sum(row.seconds for final in view.finals for row in final.rows),
+    }
+    took = [f"{name} {duration_text(seconds)}" for name, seconds in parts.items() if seconds]
+    marks = work_done(view.learned, view.began_s)
+    if marks and marks[-1].active_s:
+        took.append(f"the search took {duration_text(marks[-1].active_s)} by the clock")
+    note = f"of training: {', '.join(took)}" if took else "of training"
+    return Figure("Cost", hours_text(sum(parts.values())), note)
 
 
 def _winner(view: SearchView, reporter: Reporter, best: ChildRow) -> dict[str, object]:
     plan = view.plan(best.architecture)
     return {
-        "picture": network_picture(best.architecture, plan),
+        "picture": scrolled(
+            network_picture(best.architecture, plan), "Picture of the network", class_="picture"
+        ),
         "picture_key": picture_key(plan),
         "facts": list(_winner_facts(view, reporter, best)),
         "config": best.architecture.config,
@@ -161,10 +204,11 @@ def _failures(failed: Sequence[ChildRow]) -> Markup:
         )
         for kind, count in counts.most_common(_MAX_PROBLEMS)
     ]
-    return table(("What happened", "Message", Number("How many"), "For example"), rows)
+    head = ("What happened", "Message", Number("How many"), "For example")
+    return table(head, rows, caption="Children that failed")
 
 
-def _problems(problems: Sequence[Problem]) -> Markup:
+def _problems(problems: Sequence[Problem], *, caption: str = _PROBLEMS) -> Markup:
     """Return what runs could not do, nothing where they could do all."""
     if not problems:
         return Markup()
@@ -172,7 +216,7 @@ def _problems(problems: Sequence[Problem]) -> Markup:
         (time_text(problem.created_s), problem.run, problem.step, problem.message)
         for problem in problems[-_MAX_PROBLEMS:]
     ]
-    return table(("When", "Run", "Step", "Message"), rows)
+    return table(("When", "Run", "Step", "Message"), rows, caption=caption)
 
 
 def _needs_python(view: SearchView) -> bool:

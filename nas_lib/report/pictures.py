@@ -15,11 +15,8 @@ from typing import Any
 from markupsafe import Markup
 
 from nas_lib.architecture import Architecture
+from nas_lib.report.colours import CONV, END, FAINT, POOL, TEXT
 from nas_lib.report.diagram import (
-    CONV,
-    END,
-    OUTLINE,
-    POOL,
     Box,
     Drawing,
     Edge,
@@ -238,10 +235,9 @@ def _rnn_edges(plan: RnnPlan) -> Iterator[Edge]:
 def _text_box(text: str) -> Markup:
     lines = textwrap.wrap(text, width=44, max_lines=20, placeholder=" ...")
     height = 20 * len(lines) + 20
-    outline = tag("rect", x=1, y=1, width=358, height=height - 2, rx=5, fill=END, stroke=OUTLINE)
+    outline = tag("rect", x=1, y=1, width=358, height=height - 2, rx=5, fill=END, stroke=FAINT)
     written = (
-        tag("text", line, x=14, y=26 + 20 * number, fill="#111")
-        for number, line in enumerate(lines)
+        tag("text", line, x=14, y=26 + 20 * number, fill=TEXT) for number, line in enumerate(lines)
     )
     return picture(Drawing(join(outline, *written), 360, height), title="An architecture")
 

@@ -36,7 +36,7 @@ def replicas_line(summaries: Sequence[ReplicaSummary], num_rounds: int) -> str:
 def page_replicas(summaries: Sequence[ReplicaSummary]) -> Markup:
     """Return the replicas as a table for the page."""
     rows = ((*_figures(each), each.holder or NONE) for each in summaries)
-    return table((*map(Number, _FIGURES), "At work"), rows)
+    return table((*map(Number, _FIGURES), "At work"), rows, caption="The replicas")
 
 
 def terminal_replicas(summaries: Sequence[ReplicaSummary], num_rounds: int) -> Table:

@@ -21,7 +21,8 @@ def page_samples(reading: TestReading | None) -> Markup:
     """Return them as a table of a page, nothing where there is none."""
     if reading is None or not reading.samples:
         return Markup()
-    return table(_HEAD, ((each.given, each.found, each.wanted) for each in reading.samples))
+    rows = ((each.given, each.found, each.wanted) for each in reading.samples)
+    return table(_HEAD, rows, caption="Some examples of the test")
 
 
 def terminal_samples(reading: TestReading | None) -> Iterator[Table]:

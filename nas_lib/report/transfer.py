@@ -74,7 +74,7 @@ class TransferReporter(Reporter):
             (Number(str(number), number), origin, tag("code", text))
             for number, origin, text in self._networks()
         ]
-        networks = table((Number("#"), "Found as", "Architecture"), rows)
+        networks = table((Number("#"), "Found as", "Architecture"), rows, caption="The networks")
         return {"search": self._search, "networks": networks}
 
     def time_left_s(self) -> float | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from nas_lib.report.diagram import CONV, POOL, Box, Edge, diagram, picture
+from nas_lib.report.colours import CONV, POOL
+from nas_lib.report.diagram import Box, Edge, diagram, picture
 from nas_lib.spaces import NasRnnPlan
 from nas_lib.spaces.nas_rnn import Tree, TreeCombination, TreeNode
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -44,12 +44,19 @@ class Work:
         return self.num_rounds / self.active_s if self.active_s > 0 else None
 
 
-def work_done(learned: Iterable[Learned]) -> list[Work]:
-    """Return what was done by each update of the controller, in order of time."""
+def work_done(
+    learned: Iterable[Learned], began_s: Mapping[tuple[int, int], float] | None = None
+) -> list[Work]:
+    """Return what was done by each update of the controller, in order of time.
+
+    Args:
+        learned: The updates, in any order.
+        began_s: When a run's first rounds began, by replica and round, where anybody asked.
+    """
     done = Work()
     marks = []
     num_under_way, before_s = 0, 0.0
-    for at_s, change in sorted(_changes(learned)):
+    for at_s, change in sorted(_changes(learned, began_s or {})):
         passed_s = at_s - before_s if num_under_way else 0.0
         done = Work(done.num_rounds + (change < 0), done.active_s + passed_s)
         num_under_way, before_s = num_under_way + change, at_s
@@ -58,15 +65,18 @@ def work_done(learned: Iterable[Learned]) -> list[Work]:
     return marks
 
 
-def _changes(learned: Iterable[Learned]) -> Iterator[tuple[float, int]]:
+def _changes(
+    learned: Iterable[Learned], began_s: Mapping[tuple[int, int], float]
+) -> Iterator[tuple[float, int]]:
     """Yield when a round began (1) or ended (-1), and an update whose beginning is unknown (0)."""
     last_s: dict[tuple[str, int], float] = {}
     for entry in sorted(learned, key=lambda entry: entry.created_s):
-        began_s = last_s.get((entry.run, entry.replica))
+        known_s = began_s.get((entry.replica, entry.round))
+        start_s = last_s.get((entry.run, entry.replica), known_s)
         last_s[entry.run, entry.replica] = entry.created_s
-        if began_s is not None:
-            yield began_s, 1
-        yield entry.created_s, 0 if began_s is None else -1
+        if start_s is not None:
+            yield start_s, 1
+        yield entry.created_s, 0 if start_s is None else -1
 
 
 def children_per_hour(pace: float, a_round: float) -> float:

@@ -42,6 +42,7 @@ class DataSummary:
         sentence: What was prepared, in words.
         example: What one example is called, such as `image`.
         dtype: What numbers its images are, empty where there are none.
+        class_names: In the order of the class indices, empty where nothing is classified.
         notices: A sentence on each thing in it that a user would not guess.
     """
 
@@ -49,6 +50,7 @@ class DataSummary:
     sentence: str
     example: str
     dtype: str = ""
+    class_names: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
 
@@ -80,7 +82,9 @@ class SearchView:
         models: The ids of the models that it has exported.
         retrained: In a final training, the child that is the winner, trained once more; empty where
             there is none.
-        curves: Of a final training, what each epoch of a child came to, by the child's id.
+        curves: What each epoch of a child came to, by the child's id: of a final training, and in a
+            report of those that it shows.
+        began_s: On a page, when a replica's first round in a run began, by replica and round.
         speeds: Of a final training, how fast a child's network is, by the child's id.
         lost_runs: What runs on Kubeflow planned that ended before they could report, oldest first.
         run_plan: What the run that asks planned, None where it did not, or no run asks.
@@ -111,6 +115,7 @@ class SearchView:
     models: tuple[str, ...] = ()
     retrained: str = ""
     curves: Mapping[str, tuple[EpochMetrics, ...]] = field(default_factory=dict)
+    began_s: Mapping[tuple[int, int], float] = field(default_factory=dict)
     speeds: Mapping[str, Speed] = field(default_factory=dict)
     lost_runs: tuple[RunPlan, ...] = ()
     run_plan: RunPlan | None = None

@@ -16,7 +16,7 @@ from nas_lib.steps.export_model import NothingToExportError, export_model, requi
 from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
 from nas_lib.steps.prepare import prepare_data, require_same
-from nas_lib.steps.reporting import REPORT, view_search, write_report
+from nas_lib.steps.reporting import REPORT, view_for_page, view_search, write_report
 from nas_lib.steps.run_account import note_what_is_missing
 from nas_lib.steps.sampling import sample_architectures
 from nas_lib.steps.sizing import settled_size, sized, sizes_text
@@ -59,6 +59,7 @@ __all__ = [
     "train_shared_weights",
     "transferred",
     "update_controller",
+    "view_for_page",
     "view_search",
     "write_report",
 ]

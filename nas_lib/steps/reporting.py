@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from nas_lib.config import FinalsConfig
 from nas_lib.open_search import OpenSearch
@@ -13,7 +14,9 @@ from nas_lib.procedures.proposals import proposed_child
 from nas_lib.records import (
     ChildResult,
     ChildRow,
+    EpochMetrics,
     Learned,
+    Proposed,
     Rewarded,
     RunPlan,
     Speed,
@@ -21,8 +24,12 @@ from nas_lib.records import (
 )
 from nas_lib.report import search_page
 from nas_lib.results import DataSummary, SearchView
+from nas_lib.results.curves import with_curve
 from nas_lib.steps.lost_runs import lost_runs
 from nas_lib.store import History, layout, lease
+from nas_lib.store.patience import at_once
+
+T = TypeVar("T")
 
 REPORT = "report.html"
 
@@ -36,6 +43,7 @@ def write_report(search: OpenSearch, *, run: str) -> SearchView:
     view = view_search(search, run=run)
     if view.finished and _test_winners(search, view):
         view = view_search(search, run=run)
+    view = view_for_page(search, view)
     search.store.objects.replace(layout.report(run, REPORT), search_page(view).encode())
     return view
 
@@ -98,6 +106,42 @@ def _of_final(search: OpenSearch, view: SearchView) -> dict[str, Any]:
     }
 
 
+def view_for_page(search: OpenSearch, view: SearchView) -> SearchView:
+    """Return the view with what only pages show: how children learned, when runs began."""
+    curves = _curves(search, view) if search.task.trains else {}
+    return replace(view, curves={**view.curves, **curves}, began_s=_began(search, view))
+
+
+def _curves(search: OpenSearch, view: SearchView) -> dict[str, tuple[EpochMetrics, ...]]:
+    """Return the epochs of children that a page shows and nobody has read yet."""
+    keys = [layout.child_result(child) for child in with_curve(view) if child not in view.curves]
+    results = _found(search, ChildResult, keys)
+    return {each.id: each.epochs for each in results if each.epochs}
+
+
+def _began(search: OpenSearch, view: SearchView) -> dict[tuple[int, int], float]:
+    """Return when each replica's first round in a run began, where that run proposed it."""
+    first: dict[tuple[str, int], Learned] = {}
+    for entry in sorted(view.learned, key=lambda each: each.created_s):
+        first.setdefault((entry.run, entry.replica), entry)
+    keys = [layout.round_state(each.replica, each.round, "proposed") for each in first.values()]
+    rounds = {(run, replica, each.round) for (run, replica), each in first.items()}
+    return {
+        (each.replica, each.round): each.created_s
+        for each in _found(search, Proposed, keys)
+        if (each.run, each.replica, each.round) in rounds
+    }
+
+
+def _found(search: OpenSearch, kind: type[T], keys: Sequence[str]) -> list[T]:
+    """Return what there is of these records."""
+    if not keys:
+        return []
+    find = partial(search.store.find, kind)
+    found = at_once(find, keys, num=search.store.objects.concurrency)
+    return [each for each in found if each is not None]
+
+
 def _data(search: OpenSearch) -> DataSummary | None:
     manifest = search.task.find_manifest(search.store)
     if manifest is None:
@@ -108,6 +152,7 @@ def _data(search: OpenSearch) -> DataSummary | None:
         sentence,
         search.task.example,
         dtype=getattr(manifest, "dtype", ""),
+        class_names=getattr(manifest, "class_names", ()),
         notices=manifest.notices,
     )
 

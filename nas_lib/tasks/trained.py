@@ -22,6 +22,7 @@ from nas_lib.records import (
     Confusion,
     EpochMetrics,
     Metric,
+    Mistake,
     Sample,
     Status,
     TestReading,
@@ -50,6 +51,7 @@ class Tested(NamedTuple):
     confusion: Confusion = ()
     metrics: tuple[Metric, ...] = ()
     samples: tuple[Sample, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
 
 
 class TrainedTask(Task, Generic[M]):

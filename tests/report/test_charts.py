@@ -26,23 +26,23 @@ class TestPlot:
         svg = ET.fromstring(
             plot([Panel("few", few, "x", "y"), none, Panel("many", many, "x", "y")])
         )
-        # two of three, 560 wide; 300 and a legend's second line of 18 high, below a title of 32
+        # two of three, 400 wide; 270 and a legend's second line of 18 high, below a title of 32
         assert (svg.get("viewBox"), svg.get("width"), svg.get("height")) == (
-            *("0 0 1120 350", "1120", "350"),
+            *("0 0 800 320", "800", "320"),
         )
         placed = [
             (each.get("x"), each.get("y"), each.get("height")) for each in svg if each.get("y")
         ]
-        assert [each for each in placed if each[2]] == [("0", "32", "318"), ("560", "32", "318")]
+        assert [each for each in placed if each[2]] == [("0", "32", "288"), ("400", "32", "288")]
         assert {"few", "many"} <= set(texts(Markup(ET.tostring(svg, encoding="unicode"))))
 
     def test_a_fourth_chart_begins_a_second_row(self) -> None:
         panel = Panel("a chart", [Series("a", [(1, 2.0), (2, 3.0)])], "x", "y")
         svg = ET.fromstring(plot([panel] * 4))
-        # three of 560 wide; two rows of 300 below a title of 32 each
-        assert svg.get("viewBox") == "0 0 1680 664"
+        # three of 400 wide; two rows of 270 below a title of 32 each
+        assert svg.get("viewBox") == "0 0 1200 604"
         placed = [(each.get("x"), each.get("y")) for each in svg if each.tag == f"{SVG}svg"]
-        assert placed == [("0", "32"), ("560", "32"), ("1120", "32"), ("0", "364")]
+        assert placed == [("0", "32"), ("400", "32"), ("800", "32"), ("0", "334")]
 
     def test_of_charts_without_a_point_there_is_no_plot(self) -> None:
         assert plot([Panel("nothing", [Series("a", [])], "x", "y")]) == ""
@@ -63,10 +63,10 @@ class TestChart:
         lines = [Series(f"a network of the name {n}", [(1, 2.0), (2, 3.0)]) for n in range(4)]
         svg = ET.fromstring(line_chart(lines, x_label="", y_label=""))
         shown = [each for each in svg.iter(f"{SVG}text") if (each.text or "").startswith("a net")]
-        right = [float(each.get("x", "")) + 6.4 * len(each.text or "") for each in shown]
-        assert max(right) <= 560
+        right = [float(each.get("x", "")) + 6.9 * len(each.text or "") for each in shown]
+        assert max(right) <= 400
         assert [each.get("y") for each in shown] == ["0", "0", "18", "18"]
-        assert svg.get("viewBox") == "0 -18 560 318"
+        assert svg.get("viewBox") == "0 -18 400 288"
 
     def test_of_two_lines_of_one_colour_the_dashes_differ(self) -> None:
         lines = [Series(f"{n}", [(1, 2.0), (2, 3.0)]) for n in range(10)]
@@ -130,7 +130,7 @@ class TestChart:
         svg = line_chart([long], x_label="x", y_label="y")
         assert len(svg) < 20_000
         line = max((p.get("d", "") for p in ET.fromstring(svg).iter(f"{SVG}path")), key=len)
-        assert line.split("L")[-1].startswith("546.0 ")  # 560 wide, less a margin of 14
+        assert line.split("L")[-1].startswith("388.0 ")  # 400 wide, less a margin of 12
 
     def test_a_band_surrounds_its_line(self) -> None:
         line = Series("a", [(1, 1.0), (2, None), (3, 2.0)], spread=[0.5, None, 0.25])

@@ -225,6 +225,7 @@ class TestPage:
             "validation accuracy, % over epoch: r000-000003-01, r000-000007-02",
             "validation accuracy, % over epoch: found: r000-000003-01, resnet-20, "
             "densenet-bc-100-12, plain-cnn",
+            "validation accuracy, % over epoch: validation accuracy",  # of the best seed alone
         ]
 
     def test_the_test_score_at_the_top_is_that_of_the_final_network(self) -> None:

@@ -1,6 +1,10 @@
-// A click on a column's head sorts the table by it; a second click turns the order round.
-for (const head of document.querySelectorAll("table.sortable th")) {
-  head.addEventListener("click", () => {
+// The head of a column is a button that sorts the table by it; once more turns the order round.
+for (const head of document.querySelectorAll("table.sortable thead th")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.append(...head.childNodes);
+  head.append(button);
+  button.addEventListener("click", () => {
     const body = head.closest("table").tBodies[0];
     const ascending = head.getAttribute("aria-sort") !== "ascending";
     for (const other of head.parentNode.children) other.removeAttribute("aria-sort");
@@ -14,3 +18,11 @@ for (const head of document.querySelectorAll("table.sortable th")) {
     body.append(...(ascending ? rows : rows.reverse()));
   });
 }
+// A box that has nothing to scroll is no stop of the Tab key.
+const boxes = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const box of document.querySelectorAll("[role=region][tabindex]")) boxes.observe(box);

@@ -146,6 +146,7 @@ class ImageTask(TrainedTask[ImageManifest]):
 
     def _tested(self, network: nn.Module, manifest: ImageManifest, data: LocalData) -> Tested:
         from nas_lib.tasks.images.batches import check_images, load_test_images
+        from nas_lib.tasks.images.mistakes import surest_mistakes
         from nas_lib.tasks.images.trainer import all_logits
 
         images = check_images("test", load_test_images(data), manifest, manifest.num_test)
@@ -154,7 +155,8 @@ class ImageTask(TrainedTask[ImageManifest]):
         pairs = Counter(zip(images.labels.tolist(), classes_N, strict=True))
         num_right = sum(num for (true, other), num in pairs.items() if true == other)
         confusion = tuple((*pair, pairs[pair]) for pair in sorted(pairs))
-        return Tested(num_right / len(images.labels), confusion)
+        mistakes = surest_mistakes(logits_NK, images)
+        return Tested(num_right / len(images.labels), confusion, mistakes=mistakes)
 
     def _workload(
         self, manifest: ImageManifest, data: LocalData, device: torch.device
