@@ -66,6 +66,7 @@ class ImageFinalConfig(ImageChildrenConfig):
     as_in_search: ClassVar[tuple[str, ...]] = (
         *_AS_IN_SEARCH,
         *("dropout", "drop_path", "auxiliary_weight", "augment"),
+        *("class_weights", "sampling"),
     )
 
     kind: Literal["images"] = "images"

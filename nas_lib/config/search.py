@@ -113,6 +113,9 @@ class SearchConfig(Part):
             )
 
     def _misfits_of_score(self) -> Iterator[Misfit]:
+        if self.search.kind == "shared" and isinstance(self.task, ImageTaskConfig):
+            for sentence in self.task.misfits_of_batches():
+                yield Misfit(("search", "task"), sentence)
         score = getattr(self.search, "stop_at_score", None)
         if score is not None and (wanted := self.children.misfit_of_score(score, self.task)):
             yield Misfit(

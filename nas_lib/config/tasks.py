@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -143,6 +144,19 @@ DataConfig = Annotated[
 ]
 
 
+ImageScore = Literal["accuracy", "balanced_accuracy", "macro_f1", "top_5", "auc"]
+_IMAGE_SCORES: dict[ImageScore, str] = {
+    "accuracy": "an accuracy",
+    "balanced_accuracy": "a balanced accuracy",
+    "macro_f1": "a macro F1",
+    "top_5": "a top-5 accuracy",
+    "auc": "an AUC",
+}
+"""What a score is."""
+_OF_BATCHES: tuple[ImageScore, ...] = ("accuracy", "top_5")
+"""Those that are means over images, which a mini-batch of them can tell."""
+
+
 class ImageTaskConfig(Part):
     """Images in classes."""
 
@@ -159,6 +173,25 @@ class ImageTaskConfig(Part):
         None,
         description="Use at most this many training images (validation included), stratified.",
     )
+    score: ImageScore = Field(
+        "accuracy",
+        description="What children are judged by: accuracy; balanced_accuracy or macro_f1, in "
+        "which rare classes count as much as common ones; top_5 (of 6 classes or more); or auc. A "
+        "test has the others beside it.",
+    )
+
+    def misfit_of_score(self, score: float) -> str:
+        """Say what a score should be, if this can be none; empty if it can."""
+        noun = _IMAGE_SCORES[self.score]
+        return "" if 0 < score <= 1 else f"{noun}, a fraction above 0 and at most 1"
+
+    def misfits_of_batches(self) -> Iterator[str]:
+        """Yield why mini-batches cannot tell such scores, if they cannot."""
+        if self.score not in _OF_BATCHES:
+            yield (
+                f"task.score should be {' or '.join(_OF_BATCHES)} for search.kind shared, whose "
+                f"mini-batches have too few images of a class for others, got {self.score}"
+            )
 
 
 class PydocTopicsData(Part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, cast
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -15,17 +15,24 @@ from nas_lib.bounds import (
     Device,
     Epochs,
     Few,
+    Label,
     Positive,
     Rate,
     Seconds,
     Text,
     Weight,
 )
-from nas_lib.config.tasks import TaskConfig, TextTaskConfig, TranslationTaskConfig
+from nas_lib.config.tasks import (
+    ImageTaskConfig,
+    TaskConfig,
+    TextTaskConfig,
+    TranslationTaskConfig,
+)
 from nas_lib.part import MAY_CHANGE, Part
 from nas_lib.spaces import SpacePart
 
 Schedule = Literal["constant", "cosine", "cosine_restarts", "exponential"]
+Sampling = Literal["shuffle", "balanced"]
 Initialisation = Literal[
     "kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform", "orthogonal"
 ]
@@ -187,7 +194,33 @@ class TextRewardConfig(RewardConfig):
 
 
 _YEAR_S = 365 * 24 * 3600
+_MOST_CLASSES = 100_000
 _LimitSeconds = Annotated[float, Field(gt=0, le=_YEAR_S)]
+
+
+def _class_weights(value: object) -> object:
+    """Refuse in one sentence what is none of three things."""
+    if value is None or value == "balanced" or _are_weights(value):
+        return value
+    raise PydanticCustomError(
+        "form", "null, balanced, or a weight above 0 and up to a million by the names of classes"
+    )
+
+
+def _are_weights(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and 0 < len(value) <= _MOST_CLASSES
+        and all(
+            isinstance(each, int | float) and not isinstance(each, bool) and 0 < each <= 1e6
+            for each in value.values()
+        )
+    )
+
+
+ClassWeights = Annotated[
+    dict[Label, Positive] | Literal["balanced"] | None, BeforeValidator(_class_weights)
+]
 
 
 def _time_limit(value: object) -> object:
@@ -324,6 +357,17 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         description="Each batch is mixed with itself in another order, by a weight from "
         "Beta(mixup, mixup); 0 for not.",
     )
+    class_weights: ClassWeights = Field(
+        None,
+        description="Of each image's loss, by its class: balanced, so that all classes weigh the "
+        "same however many images they have; or {cat: 3.0}, where classes that are not named have "
+        "1; null for none. Their mean over the images of an epoch is made 1.",
+    )
+    sampling: Sampling = Field(
+        "shuffle",
+        description="An epoch has each image once (shuffle), or as many images of each class "
+        "(balanced): those of rare classes several times, of common ones a part.",
+    )
     norm_epsilon: float | None = Field(
         None, gt=0, le=1, description="Added to variances by every BatchNorm; null as the network."
     )
@@ -351,8 +395,8 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         yield from self.strays("children", space)
 
     def misfit_of_score(self, score: float, task: TaskConfig) -> str:
-        """Say what a child's score should be, if this is no accuracy."""
-        return "" if 0 < score <= 1 else "an accuracy, a fraction above 0 and at most 1"
+        """Say what a child's score should be, if this is none of such images."""
+        return task.misfit_of_score(score) if isinstance(task, ImageTaskConfig) else ""
 
 
 class TextChildrenConfig(TrainedChildrenPart, TextTraining):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nas_lib.errors import one_line
 from nas_lib.models.info import MeasureInfo, ModelInfo, Score, TextInputs
+from nas_lib.records import Metric
+from nas_lib.results.measure import measure_named
 from nas_lib.tasks.text.scoring import SCORINGS
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def card(info: ModelInfo) -> bytes:
             example=_example(info),
             settings=list(_settings(info.training.settings)),
             score_words=partial(_score_words, info.measure),
+            metric_words=_metric_words,
         )
     )
     return text.encode()
@@ -107,6 +110,10 @@ def _had_a_part(name: str, settings: Mapping[str, Any]) -> bool:
         return True
     setting, users = _ONLY_OF[name]
     return settings[setting] in users
+
+
+def _metric_words(metric: Metric) -> str:
+    return MeasureInfo.of(measure_named(metric.name)).text(metric.value)
 
 
 def _score_words(measure: MeasureInfo, score: Score) -> str:

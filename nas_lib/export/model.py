@@ -176,7 +176,7 @@ def _data(manifest: Manifest) -> Data:
 def _score(measure: Measure, value: float | None, num_examples: int) -> Score | None:
     if value is None:
         return None
-    sure = over_examples(value, num_examples) if measure.is_fraction else None
+    sure = over_examples(value, num_examples) if measure.is_share else None
     return Score(value, num_examples, None if sure is None else (sure.low, sure.high))
 
 

@@ -19,6 +19,7 @@ from nas_lib.report.markup import Number, chart_figure, table
 from nas_lib.results import Measure, SearchView
 from nas_lib.results.final import Contender, Outcome
 from nas_lib.results.intervals import Interval, Seeds
+from nas_lib.results.measure import measure_named
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -73,7 +74,9 @@ def line_of(view: SearchView, contender: Contender, *, name: str = "", verdict: 
         rows=contender.rows,
         view=view,
         verdict=verdict,
-        measured={name: _seeds(Measure(name), each) for name, each in contender.measured.items()},
+        measured={
+            name: _seeds(measure_named(name), each) for name, each in contender.measured.items()
+        },
     )
 
 
@@ -97,7 +100,7 @@ def retrained_line(final: Outcome) -> Line:
 def numbers(reading: TestReading) -> dict[str, Number]:
     """Return what was read by other measures than the task's, by their names."""
     return {
-        each.name: Number(score_text(Measure(each.name), each.value), each.value)
+        each.name: Number(score_text(measure_named(each.name), each.value), each.value)
         for each in reading.metrics
     }
 

@@ -34,6 +34,7 @@ from nas_lib.report.using import uses
 from nas_lib.results import Measure, SearchView
 from nas_lib.results.final import Contender, Outcome
 from nas_lib.results.intervals import Interval, over_examples
+from nas_lib.results.measure import measure_named
 from nas_lib.results.rivals import Found, Rival, Verdict, found_by
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _measured_lines(best: Contender, retrained: TestReading | None) -> Iterator[
     for name, seeds in best.measured.items():
         once_more = f", and {again[name].text} trained once more" if name in again else ""
         how = f" ({hows[name]})" if hows[name] else ""
-        yield f"Mean test {name} {seeds_text(Measure(name), seeds)}{once_more}{how}."
+        yield f"Mean test {name} {seeds_text(measure_named(name), seeds)}{once_more}{how}."
 
 
 def _progress_line(final: Outcome) -> str:
@@ -116,7 +117,7 @@ def _spread_text(final: Outcome) -> str:
     reading, view = final.reading, final.view
     assert reading is not None
     examples = plural(reading.num_examples, "example" if view.data is None else view.data.example)
-    sure = over_examples(reading.score, reading.num_examples) if view.measure.is_fraction else None
+    sure = over_examples(reading.score, reading.num_examples) if view.measure.is_share else None
     if sure is None:
         return f" on {examples}"
     return f" on {examples} (95 % interval over these: {range_text(view.measure, sure)})"

@@ -43,9 +43,10 @@ def _whole(row: ChildRow) -> str:
 
 def test_lines(view: SearchView) -> list[str]:
     """Return what was read of the test set, a sentence each."""
+    of = "of" if view.measure.is_share else "on"
     return [
         f"{titled(view.measure.test_name)} of {reading.child}: "
-        f"{score_text(view.measure, reading.score)} of {reading_size(view, reading)} that the "
+        f"{score_text(view.measure, reading.score)} {of} {reading_size(view, reading)} that the "
         "search never saw"
         + "".join(f"; {name} {number.text}" for name, number in numbers(reading).items())
         for reading in view.test

@@ -15,6 +15,8 @@ class Measure:
         noun: What it is called, such as `accuracy`.
         higher_is_better: Whether the best score is the highest one.
         is_fraction: Whether it lies in [0, 1] and is written in percent.
+        is_share: Whether it is the share of examples that are right, one counting as the other: by
+            their number alone it is known how sure it is.
         is_held_out: Whether it is taken on validation data; a user's own measure is what it is.
         overflows_at: Scores from here on are those of numbers that overflowed, or nearly.
     """
@@ -22,6 +24,7 @@ class Measure:
     noun: str
     higher_is_better: bool = True
     is_fraction: bool = False
+    is_share: bool = False
     is_held_out: bool = True
     overflows_at: float = math.inf
 
@@ -64,12 +67,23 @@ class Measure:
         return self.scale * score
 
 
-ACCURACY = Measure("accuracy", is_fraction=True)
+ACCURACY = Measure("accuracy", is_fraction=True, is_share=True)
+BALANCED_ACCURACY = Measure("balanced accuracy", is_fraction=True)
+MACRO_F1 = Measure("macro F1", is_fraction=True)
+TOP_5 = Measure("top-5 accuracy", is_fraction=True, is_share=True)
+AUC = Measure("AUC", is_fraction=True)
 PERPLEXITY = Measure("perplexity", higher_is_better=False, overflows_at=1e6)
 BITS = Measure("bits per character", higher_is_better=False, overflows_at=20.0)  # 2^20, about 1e6
 BLEU = Measure("greedy BLEU")  # from 0 to 100; a test has BLEU by beam search besides
 OWN = Measure("score", is_held_out=False)
 """A user's own: nothing is known of it but that more is better."""
+
+_FRACTIONS = {each.noun: each for each in (ACCURACY, BALANCED_ACCURACY, MACRO_F1, TOP_5, AUC)}
+
+
+def measure_named(noun: str) -> Measure:
+    """Return the measure that a metric is of, which says how its values are written."""
+    return _FRACTIONS.get(noun) or Measure(noun)
 
 
 def perplexity(loss: float) -> float:

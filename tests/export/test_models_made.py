@@ -215,9 +215,12 @@ def test_the_code_in_the_card_of_a_translator_works_without_this_library(tmp_pat
 def test_a_card_says_what_else_was_measured_on_the_test() -> None:
     bleu = Metric("BLEU", 23.456, "nrefs:1|case:mixed")
 
-    text = card(replace(model_info(TRANSLATION), test_metrics=(bleu,))).decode()
+    text = card(
+        replace(model_info(TRANSLATION), test_metrics=(bleu, Metric("AUC", 0.98765)))
+    ).decode()
 
     assert "- Test BLEU: 23.46 (nrefs:1|case:mixed)\n" in text
+    assert "- Test AUC: 98.77 %\n" in text
     assert "nas serve" not in text
 
 

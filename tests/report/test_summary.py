@@ -120,7 +120,7 @@ class TestReadings:
     def test_a_perplexity_is_no_percentage(self) -> None:
         view = replace(self.view_of(98.765, 1), measure=PERPLEXITY, data=WORDS)
         assert lines_on_tests(view) == [
-            "Test perplexity of r000-000000-00: 98.765 of 1 word that the search never saw"
+            "Test perplexity of r000-000000-00: 98.765 on 1 word that the search never saw"
         ]
 
     def test_json_has_them_by_child(self) -> None:

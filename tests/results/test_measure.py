@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nas_lib.results import ACCURACY, OWN, PERPLEXITY, Measure
+from nas_lib.results.measure import AUC, measure_named
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,9 @@ def test_an_overflowed_score_has_no_place_on_a_chart() -> None:
     assert ACCURACY.on_chart(0.5) == 50.0
     assert PERPLEXITY.on_chart(1e7) is None
     assert PERPLEXITY.on_chart(None) is None
+
+
+def test_a_metric_is_written_as_the_measure_of_its_name() -> None:
+    assert measure_named("AUC") is AUC
+    assert measure_named("accuracy").is_fraction
+    assert measure_named("BLEU") == Measure("BLEU")

@@ -582,7 +582,7 @@ def without_times(judged: Judged) -> tuple[ChildResult, bytes | None]:
 def failing(error: Exception | None) -> Callable[..., None]:
     """Return a method that raises, or takes more memory than there is."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         if error is not None:
             raise error
         torch.empty(2**50)

@@ -13,6 +13,7 @@ import pytest
 import searches
 import torch
 from parallel import VOCABULARY, parallel_task, write_parallel
+from sklearn.metrics import balanced_accuracy_score, f1_score
 from task_contract import (
     SharingTaskContract,
     TaskContract,
@@ -43,6 +44,7 @@ from nas_lib.data import BlobInfo, Manifest
 from nas_lib.errors import ChildFailedError, ConfigError, DataError
 from nas_lib.records import Child
 from nas_lib.spaces import CnnPlan, NasRnnPlan, Plan, ReferencePlan, RnnPlan
+from nas_lib.store import layout
 from nas_lib.tasks import ImageTask, OwnTask, Task, TextTask, TranslationTask, task_of
 from nas_lib.tasks.images.trainer import ImageTrainer
 from nas_lib.tasks.text.trainer import TextTrainer
@@ -81,6 +83,32 @@ class TestImageTask(SharingTaskContract):
         # 90 images are 6 batches of at most 16: twice through all
         assert prepared is not None
         assert task.num_steps(prepared.manifest) == 2 * self.num_steps
+
+    def test_a_child_is_judged_by_the_score_and_a_test_has_the_others_beside_it(
+        self, folder: Path
+    ) -> None:
+        config = self.config(folder)
+        by_f1 = config.task.model_copy(update={"score": "macro_f1"})
+        task = task_of(config.model_copy(update={"task": by_f1}))
+        store, space = stored(task), task.config.space.build()
+
+        judged = task.judge(CHILD, space, store)
+        assert judged.weights is not None
+        store.objects.create(layout.child_weights(CHILD.id), judged.weights)
+        reading = task.read_test(CHILD.id, space, store)
+
+        result = judged.result
+        assert result.score == max(each.score for each in result.epochs[-3:])
+        assert result.reward == pytest.approx(self.reward(result.score))
+        pairs = [pair for *pair, num in reading.confusion for _ in range(num)]
+        true, told = zip(*pairs, strict=True)
+        assert reading.score == pytest.approx(f1_score(true, told, average="macro"))
+        found = {each.name: each.value for each in reading.metrics}
+        assert [*found] == ["accuracy", "balanced accuracy", "AUC"]  # top-5 of six classes or more
+        assert found["accuracy"] == sum(one == other for one, other in pairs) / 60
+        assert found["balanced accuracy"] == pytest.approx(balanced_accuracy_score(true, told))
+        for sentence in ("best validation macro F1", "their test macro F1", "precision and recall"):
+            assert sentence in " ".join(task.about_scores())
 
     def description(self, folder: Path) -> str:
         return (

@@ -74,6 +74,8 @@ class TestImageTrainer(TrainerContract):
             "augment": AugmentConfig(pad=1, flip=True, cutout=2),
             "mixup": 0.5,
             "label_smoothing": 0.1,
+            "class_weights": {"rows": 2.0},
+            "sampling": "balanced",
             "norm_epsilon": 0.01,
             "norm_momentum": 0.2,
             "initialisation": "orthogonal",

@@ -17,6 +17,7 @@ from torch.nn.functional import one_hot
 from torch.nn.functional import pad as pad_images
 
 from nas_lib.config import AugmentConfig
+from nas_lib.config.training import Sampling
 from nas_lib.data import LocalData
 from nas_lib.data.tensors import (
     MappedRows,
@@ -28,6 +29,7 @@ from nas_lib.data.tensors import (
 )
 from nas_lib.errors import CorruptStateError
 from nas_lib.store import layout
+from nas_lib.tasks.images.imbalance import balanced_order
 from nas_lib.tasks.images.preparation import ImageManifest
 from nas_lib.training.ahead import made_ahead
 
@@ -126,6 +128,7 @@ def training_batches(
     std: Sequence[float],
     generator: Generator,
     flipped_N: Tensor | None = None,
+    sampling: Sampling = "shuffle",
 ) -> Iterator[Batch]:
     """Yield one epoch in random order.
 
@@ -141,8 +144,12 @@ def training_batches(
         std: Likewise.
         generator: The only source of randomness; it may be on the CPU wherever the images are.
         flipped_N: Which images are flipped in this epoch, where that is alternating.
+        sampling: Whether it has each image once, or as many of each class.
     """
-    order_N = torch.randperm(len(labels_N), generator=generator, device=generator.device)
+    if sampling == "balanced":
+        order_N = balanced_order(labels_N, generator)
+    else:
+        order_N = torch.randperm(len(labels_N), generator=generator, device=generator.device)
     order_N = order_N[: _num_used(len(labels_N), batch_size)]
     in_files = isinstance(images_NCHW, MappedRows)
     rows_N = order_N.cpu() if in_files else order_N.to(labels_N.device)  # no waiting per batch

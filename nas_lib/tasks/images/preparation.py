@@ -14,10 +14,12 @@ from nas_lib.config import ImageTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.rows import Rows, num_bytes_of, pieces
+from nas_lib.errors import DataError
 from nas_lib.records import STRICT
-from nas_lib.tasks.images.raw import LabelledImages
+from nas_lib.tasks.images.raw import LabelledImages, RawImages
 from nas_lib.tasks.images.readers import read_images
-from nas_lib.tasks.images.splitting import split_images
+from nas_lib.tasks.images.scoring import SCORINGS
+from nas_lib.tasks.images.splitting import Split, split_images
 
 _CHUNK = 1024  # images in float64 at a time
 _MOST_AT_ONCE = 256 * 2**20  # bytes of all images; of more, fewer at a time
@@ -64,6 +66,7 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
     """
     raw = read_images(task.data, allowance)
     split = split_images(raw, task, seed=seed)
+    _check_score(split, task, raw)
     mean, std = channel_statistics(split.train.images)
     _, channels, height, width = split.train.images.shape
     manifest = partial(
@@ -87,6 +90,20 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
         names=raw.class_names,
         cut=("train_images", "valid_images", "test_images"),
     )
+
+
+def _check_score(split: Split, task: ImageTaskConfig, raw: RawImages) -> None:
+    """Refuse a score that says nothing of these classes, or of the images held out.
+
+    Raises:
+        DataError: It is one.
+    """
+    scoring, num_classes = SCORINGS[task.score], len(raw.class_names)
+    for name, part in (("validation", split.valid), ("test", split.test)):
+        num_there = len(np.unique(part.labels))
+        wrong = scoring.misfit(name, num_classes=num_classes, num_there=num_there)
+        if wrong:
+            raise DataError(f"{raw.source}: task.score {task.score}: {wrong}")
 
 
 def _arrays(name: str, part: LabelledImages) -> dict[str, Rows]:

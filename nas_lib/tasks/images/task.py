@@ -1,4 +1,4 @@
-"""ImageTask: images in classes, judged by accuracy."""
+"""ImageTask: images in classes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from nas_lib.config import (
     ImageChildrenConfig,
     ImageTableData,
     ImageTaskConfig,
+    SearchConfig,
     SharedConfig,
 )
 from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.errors import ConfigError
 from nas_lib.records import Child
-from nas_lib.results.measure import ACCURACY
 from nas_lib.spaces import Plan, SpacePart
+from nas_lib.tasks.images.imbalance import check_class_weights
 from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
 from nas_lib.tasks.images.readers.image_table import named_files_hash
+from nas_lib.tasks.images.scoring import SCORINGS, other_metrics
+from nas_lib.tasks.task import Evaluate
 from nas_lib.tasks.trained import Tested, TrainedTask
 
 if TYPE_CHECKING:
@@ -37,17 +40,28 @@ if TYPE_CHECKING:
 class ImageTask(TrainedTask[ImageManifest]):
     """Images in classes."""
 
-    measure = ACCURACY
     example = "image"
     preload = (*TrainedTask.preload, "nas_lib.tasks.images.trainer")
     manifest_class = ImageManifest
 
+    def __init__(self, config: SearchConfig, *, evaluate: Evaluate | None = None) -> None:
+        """Take what is to be learnt; see `Task`."""
+        super().__init__(config, evaluate=evaluate)
+        self.scoring = SCORINGS[self._task.score]
+        self.measure = self.scoring.measure
+
     def _prepared(self, task: ImageTaskConfig) -> Prepared:
-        return prepare_images(task, self.config.seed, self.allowance())
+        prepared = prepare_images(task, self.config.seed, self.allowance())
+        assert isinstance(prepared.manifest, ImageManifest)
+        parts = {"children": self.config.children, "final.children": self.config.final.children}
+        for where, part in parts.items():
+            if isinstance(part, ImageChildrenConfig):
+                check_class_weights(part, prepared.manifest.class_names, where=where)
+        return prepared
 
     def files_hash(self) -> str:
         """Return a hash of the user's files, those that a table names among them."""
-        found, data = super().files_hash(), cast(ImageTaskConfig, self.config.task).data
+        found, data = super().files_hash(), self._task.data
         if not found or not isinstance(data, ImageTableData):
             return found
         return hashlib.sha256(f"{found} {named_files_hash(data)}".encode()).hexdigest()
@@ -85,7 +99,9 @@ class ImageTask(TrainedTask[ImageManifest]):
         from nas_lib.tasks.images.trainer import ImageTrainer
 
         images = _images(data, manifest)
-        return ImageTrainer(child, plan, self._children, images, manifest, device)
+        return ImageTrainer(
+            child, plan, self._children, images, manifest, device, scoring=self.scoring
+        )
 
     def network(self, plan: Plan, manifest: ImageManifest) -> nn.Module:
         """Return the network of a plan for these images."""
@@ -108,21 +124,22 @@ class ImageTask(TrainedTask[ImageManifest]):
         return cast("ImageTrainer", trainer).kept()
 
     def goodness(self, score: float) -> float:
-        """Return the accuracy itself."""
+        """Return the score itself: a fraction."""
         return score
 
     def about_scores(self) -> tuple[str, ...]:
         """Return paragraphs on rewards, and on the images they are taken on."""
-        reward = self._children.reward
+        reward, measure = self._children.reward, self.measure
+        about = f"{self.scoring.about} " if self.scoring.about else ""
         return (
-            f"The reward is the best validation accuracy of a child's last {reward.last_epochs} "
+            f"{about}The reward is the best {measure.name} of a child's last {reward.last_epochs} "
             f"epochs, as a fraction, to the power of {reward.power:g}. A power above 1 makes more "
             "of small differences among good networks.",
             "Validation images are held out: no child of a search is trained on them. Still, the "
             "winner is the best of many on exactly these images, so part of its lead is luck and "
-            "its validation accuracy flatters it. The test images are used for nothing but one "
-            "reading of the networks that the search recommends: their test accuracy is what to "
-            "expect on new images.",
+            f"its {measure.name} flatters it. The test images are used for nothing but one "
+            f"reading of the networks that the search recommends: their {measure.test_name} is "
+            "what to expect on new images.",
         )
 
     def timed_step(self, plan: Plan, manifest: Manifest) -> Callable[[], object]:
@@ -153,10 +170,14 @@ class ImageTask(TrainedTask[ImageManifest]):
         logits_NK = all_logits(network, images, mean=manifest.mean, std=manifest.std)
         classes_N = logits_NK.argmax(dim=1).tolist()
         pairs = Counter(zip(images.labels.tolist(), classes_N, strict=True))
-        num_right = sum(num for (true, other), num in pairs.items() if true == other)
         confusion = tuple((*pair, pairs[pair]) for pair in sorted(pairs))
-        mistakes = surest_mistakes(logits_NK, images)
-        return Tested(num_right / len(images.labels), confusion, mistakes=mistakes)
+        metrics = tuple(other_metrics(self._task.score, logits_NK, images.labels))
+        return Tested(
+            self.scoring.of(logits_NK, images.labels),
+            confusion,
+            metrics,
+            mistakes=surest_mistakes(logits_NK, images),
+        )
 
     def _workload(
         self, manifest: ImageManifest, data: LocalData, device: torch.device
@@ -167,8 +188,18 @@ class ImageTask(TrainedTask[ImageManifest]):
         shared = cast(SharedConfig, config.search)
         images = _images(data, manifest)
         return ImageWorkload(
-            config.space, shared, images, manifest, seed=config.seed, device=device
+            config.space,
+            shared,
+            images,
+            manifest,
+            seed=config.seed,
+            device=device,
+            scoring=self.scoring,
         )
+
+    @property
+    def _task(self) -> ImageTaskConfig:
+        return cast(ImageTaskConfig, self.config.task)
 
     @property
     def _children(self) -> ImageChildrenConfig:

@@ -12,7 +12,6 @@ from torch import Generator, Tensor
 from nas_lib.config import AugmentConfig, ImageWeightsConfig, SharedConfig
 from nas_lib.named_objects import imported
 from nas_lib.networks import Regularisation
-from nas_lib.results.measure import ACCURACY
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.shared_weights.image_layers import ImageSuperNetwork
 from nas_lib.shared_weights.norm import (
@@ -33,19 +32,19 @@ from nas_lib.tasks.images.batches import (
     training_batches,
 )
 from nas_lib.tasks.images.preparation import ImageManifest
+from nas_lib.tasks.images.scoring import SCORINGS, Scoring
 
 _UNCHANGED = AugmentConfig(pad=0, flip=False, cutout=0)
 
 
 class ImageWorkload:
-    """The `Workload` of images; scores are accuracies.
+    """The `Workload` of images; scores are accuracies, or other means over images.
 
     The validation images are cut into batches of nearly equal size, none smaller than in training:
     so the rest of a division is no batch of its own, with a score that says little.
     """
 
     has_batch_norm = True
-    measure = ACCURACY
 
     def __init__(
         self,
@@ -56,6 +55,7 @@ class ImageWorkload:
         *,
         seed: int,
         device: torch.device,
+        scoring: Scoring = SCORINGS["accuracy"],
     ) -> None:
         """Build the network, with weights from torch's own generator, and move all to the device.
 
@@ -66,7 +66,9 @@ class ImageWorkload:
             manifest: What they are.
             seed: The search's: of the order of images and their random changes.
             device: Where to compute.
+            scoring: What architectures are judged by: a mean over images.
         """
+        self.measure, self._told = scoring.measure, scoring.told
         assert isinstance(shared.weights, ImageWeightsConfig)
         self._weights = shared.weights
         self.network = build_super_network(
@@ -112,7 +114,7 @@ class ImageWorkload:
 
     @torch.inference_mode()
     def quick_score(self, tokens: Tokens, *, number: int) -> float:
-        """Return an architecture's accuracy on one validation mini-batch.
+        """Return an architecture's score on one validation mini-batch.
 
         Numbers that follow each other go through all validation images in random order, then
         through all of them again in another one.
@@ -127,7 +129,7 @@ class ImageWorkload:
 
     @torch.inference_mode()
     def score(self, tokens: Tokens, *, mode: BatchNormMode) -> float:
-        """Return an architecture's accuracy on all validation images.
+        """Return an architecture's score on all validation images.
 
         To refit, every architecture is given the same training images.
         """
@@ -154,7 +156,7 @@ class ImageWorkload:
         return Fitted(fitting.moments)
 
     def _num_right(self, index_B: Tensor, tokens: Tokens, statistics: Statistics) -> Tensor:
-        """Return how many of these validation images are classified correctly, a scalar."""
+        """Return how many of these validation images are told rightly, a scalar."""
         self._set_training(False)
         ((x_BCHW, y_B),) = evaluation_batches(
             self._valid.images[index_B],
@@ -163,7 +165,7 @@ class ImageWorkload:
             mean=self._manifest.mean,
             std=self._manifest.std,
         )
-        return (self._logits(x_BCHW, tokens, statistics).argmax(dim=1) == y_B).sum()
+        return self._told(self._logits(x_BCHW, tokens, statistics), y_B).sum()
 
     def _training_batches(
         self,

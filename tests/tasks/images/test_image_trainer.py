@@ -161,6 +161,19 @@ def test_smoothed_labels_are_what_is_learnt() -> None:
     assert weight.flatten().tolist() == pytest.approx([0.98, 1.02])
 
 
+def test_losses_count_by_the_weight_of_their_class() -> None:
+    weights = {"1": 3.0}
+    one, metrics = one_step(
+        LinearPlan(), momentum=0, nesterov=False, weight_decay=0, class_weights=weights
+    )
+
+    # Weights 1 and 3 have the mean 2, and become 1/2 and 3/2. Gradient of weight 0, as above:
+    # (1/2 x (1/2 - 1) x 1 + 3/2 x (1/2 - 0) x 2) / 2 = 0.625
+    weight = next(one.network.parameters())
+    assert weight.flatten().tolist() == pytest.approx([1 - 0.0625, 1 + 0.0625])
+    assert metrics.train_loss == pytest.approx(math.log(2))
+
+
 def test_mixed_images_are_learnt_with_mixed_targets() -> None:
     one, _ = one_step(LinearPlan(), seed=7, momentum=0, nesterov=False, weight_decay=0, mixup=1.0)
     ((x_BCHW, targets_BK),) = one._batches(1)
