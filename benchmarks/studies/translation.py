@@ -206,13 +206,12 @@ def of_seeds(
     A cell with which the first one learned nothing is not trained again.
     """
     firsts = [*trained(name, source, SEEDS[0], data, size)]
-    best = size._replace(rates=tuple(sorted({each.rate for each in firsts})))
     has_learned = min(each.valid for each in firsts) < size.vocabulary
     for seed in seeds:
-        if seed == SEEDS[0]:
-            yield from firsts
-        elif has_learned:
-            yield from trained(name, source, seed, data, best)
+        found = firsts if seed == SEEDS[0] else []
+        for rate in sorted({each.rate for each in firsts}) if has_learned and not found else ():
+            found = [*trained(name, source, seed, data, size._replace(rates=(rate,)))]
+        yield from found  # of all rates so far
 
 
 def told(found: Sequence[Translated]) -> dict[str, list[Translated]]:
