@@ -13,7 +13,7 @@ COPY pyproject.toml /
 RUN python3 -c 'import tomllib; \
         project = tomllib.load(open("/pyproject.toml", "rb"))["project"]; \
         extras = project["optional-dependencies"]; \
-        names = ("digits", "forest", "kubeflow", "models", "serve", "tables", "translation"); \
+        names = ("digits", "forest", "kubeflow", "mlflow", "models", "serve", "tables", "translation"); \
         asked = [each for name in names for each in extras[name]]; \
         print(*dict.fromkeys([*project["dependencies"], *asked]), sep="\n")' \
         > /requirements.txt

@@ -21,7 +21,7 @@ help: ## List the targets
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[bench,digits,forest,kubeflow,models,serve,tables,translation,dev]'
+		--constraint constraints.txt --editable '.[bench,digits,forest,kubeflow,mlflow,models,serve,tables,translation,dev]'
 	touch $@
 
 .PHONY: setup
@@ -134,7 +134,7 @@ generated: $(READY) ## Write compiled pipelines and the components' READMEs agai
 
 # What a release's images hold: each file by its hash, for Linux on x86-64 and Python 3.11.
 LOCK = $(PYTHON) -m pip --isolated install --quiet --dry-run --ignore-installed --report - \
-	--constraint constraints.txt '.[digits,forest,kubeflow,models,serve,tables,translation]' setuptools
+	--constraint constraints.txt '.[digits,forest,kubeflow,mlflow,models,serve,tables,translation]' setuptools
 TORCH_FOR_CPUS = $(shell grep '^torch==' constraints.txt)+cpu
 .PHONY: locks
 locks: SHELL := bash

@@ -24,6 +24,7 @@ from nas_lib.config.final import (
     TextFinalConfig,
     TranslationFinalConfig,
 )
+from nas_lib.config.notify import MlflowConfig, NotifyConfig
 from nas_lib.config.procedures import (
     ConfirmConfig,
     DeriveConfig,
@@ -134,9 +135,11 @@ __all__ = [
     "ImageWeightsConfig",
     "LayersConfig",
     "LocalSearchConfig",
+    "MlflowConfig",
     "NasNetSpaceConfig",
     "NasPolicyConfig",
     "NasRnnSpaceConfig",
+    "NotifyConfig",
     "NpzData",
     "OwnChildrenConfig",
     "ParallelTextData",

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from nas_lib.bounds import Name
 from nas_lib.config.controllers import AutoConfig, ControllerConfig
 from nas_lib.config.final import FinalConfig
+from nas_lib.config.notify import NotifyConfig
 from nas_lib.config.procedures import ProcedureConfig, RoundsConfig
 from nas_lib.config.resources import ResourcesConfig
 from nas_lib.config.tasks import ImageTaskConfig, TaskConfig
@@ -55,12 +56,17 @@ class SearchConfig(Part):
     resources: ResourcesConfig = Field(
         default_factory=ResourcesConfig, json_schema_extra=MAY_CHANGE
     )
+    notify: NotifyConfig = Field(default_factory=NotifyConfig, json_schema_extra=MAY_CHANGE)
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         """Show what is searched for in a line; `nas_lib.config_file.to_yaml` shows all."""
         yield "name", self.name
         for section in ("space", "controller", "search"):
             yield section, getattr(self, section).kind
+
+    def shown(self) -> SearchConfig:
+        """Return this as people may see it, without what may be secret in addresses."""
+        return self.model_copy(update={"notify": self.notify.shown()})
 
     def chosen(self, controller: ControllerConfig) -> ControllerConfig:
         """Return a controller for such a search, with the choice made if it is `auto`."""

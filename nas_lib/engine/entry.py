@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 
 from nas_lib import steps
 from nas_lib.blame import shortage_told
@@ -21,6 +22,7 @@ from nas_lib.procedures import Listener, procedure_of
 from nas_lib.spaces import Space
 from nas_lib.store.lease import IsAlive
 from nas_lib.tasks import Evaluate
+from nas_lib.tracking import end_told
 
 
 @shortage_told()
@@ -87,12 +89,15 @@ def search(
         problems=problems,
         is_alive=is_alive,
     )
-    handle = SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
-    if not (config.final.follows and handle.view.finished):
-        return handle
-    from nas_lib.engine.final import follow  # which has this module imported
+    view_of = partial(steps.view_search, opened, run=engine.run_id)
+    with end_told(opened, run=engine.run_id, say=listener.warned, view_of=view_of) as told:
+        handle = SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
+        if config.final.follows and handle.view.finished:
+            from nas_lib.engine.final import follow  # which has this module imported
 
-    return follow(opened, handle, workers=workers, listener=listener, is_alive=is_alive)
+            handle = follow(opened, handle, workers=workers, listener=listener, is_alive=is_alive)
+        told(handle.view)
+    return handle
 
 
 def checked(config: object) -> SearchConfig:

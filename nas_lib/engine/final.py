@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from nas_lib import steps
 from nas_lib.blame import shortage_told
@@ -17,6 +19,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
 from nas_lib.store import layout
 from nas_lib.store.lease import IsAlive
+from nas_lib.tracking import end_told
 
 
 @shortage_told()
@@ -53,19 +56,19 @@ def train_best(
     """
     require_fork()
     search = OpenSearch(os.fspath(uri))
-    return _train_best(
+    listener = listener or Listener()
+    finals = steps.opened_finals(
         search,
-        steps.opened_finals(
-            search,
-            settings=settings,
-            top=top,
-            networks=networks,
-            check=_fits_here(search, workers),
-        ),
-        workers=workers,
-        listener=listener or Listener(),
-        is_alive=is_alive,
+        settings=settings,
+        top=top,
+        networks=networks,
+        check=_fits_here(search, workers),
     )
+    run, view_of = secrets.token_hex(4), partial(steps.view_search, search)
+    with end_told(search, run=run, say=listener.warned, view_of=view_of) as told:
+        handle = _train_best(search, finals, workers=workers, listener=listener, is_alive=is_alive)
+        told(handle.view)
+    return handle
 
 
 def follow(

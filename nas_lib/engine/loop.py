@@ -30,6 +30,7 @@ from nas_lib.records import ChildId
 from nas_lib.results import SearchView
 from nas_lib.store import lease
 from nas_lib.store.lease import IsAlive
+from nas_lib.tracking import AFTER_STOP_S, Closing, Tracker, closing_of
 
 
 class Engine:
@@ -65,6 +66,7 @@ class Engine:
         self._replicas = replicas
         self._problems = problems
         self._is_alive = is_alive
+        self._tracker = Tracker(search, self.run_id, listener.warned)
 
     def run(self, rounds: int | None = None) -> SearchView:
         """Do what is left of the search, at most so many rounds of each replica.
@@ -82,6 +84,7 @@ class Engine:
         except KeyboardInterrupt as err:
             with suppress(StoreError):  # it may have been waited for, and is not any more
                 steps.write_report(search, run=run)
+            self._tracker.end(Closing("KILLED"), within_s=AFTER_STOP_S)
             raise InterruptedSearchError(
                 f"stopped; everything finished is in {search.uri}, and the same command continues "
                 "there"
@@ -91,8 +94,11 @@ class Engine:
         except Exception as err:
             with suppress(NasError):  # the store itself may be what is wrong
                 search.store.note_problem(run=run, step="search", message=sentence_of(err))
+            self._tracker.end(Closing("FAILED"))
             raise
-        return steps.write_report(search, run=run)
+        view = steps.write_report(search, run=run)
+        self._tracker.end(closing_of(view))
+        return view
 
     def _do(self, rounds: int | None) -> None:
         with self._planned(rounds) as replicas:
@@ -100,6 +106,7 @@ class Engine:
                 self._search.store.note_problem(
                     run=self.run_id, step="prepare_data", message=problem
                 )
+            self._tracker.begin(self._numbers)
             num_rounds = sum(replica.num_rounds for replica in replicas.values())
             self._listener.opened(self._search, num_rounds=num_rounds, workers=self._num_workers)
             if num_rounds:
@@ -124,12 +131,17 @@ class Engine:
                 beat_s=self._search.config.search.lease_s / 4,
             )
 
+    @property
+    def _numbers(self) -> Sequence[int]:
+        """The replicas to work on."""
+        if self._replicas is None:
+            return range(self._search.config.search.replicas)
+        return self._replicas
+
     @contextmanager
     def _planned(self, rounds: int | None) -> Iterator[dict[int, _Replica]]:
         """Hold the leases of the replicas that have anything to do; yield those."""
-        numbers = self._replicas
-        if numbers is None:
-            numbers = range(self._search.config.search.replicas)
+        numbers = self._numbers
         busy = list(numbers)  # until the plans say otherwise
         try:
             plans = dict(zip(numbers, self._plans(numbers, rounds), strict=True))

@@ -11,12 +11,14 @@ from nas_lib.models.stored import StoredModel
 from nas_lib.open_search import OpenSearch
 from nas_lib.pods.log import say
 from nas_lib.pods.notes import note_plan, tell
+from nas_lib.pods.telling import tell_round
 from nas_lib.procedures import procedure_of
 from nas_lib.procedures.final import REPLICA
 from nas_lib.records import RunPlan
 from nas_lib.steps import RoundSummary
 from nas_lib.store import SearchStore, layout, lease
 from nas_lib.store.lease import IsAlive
+from nas_lib.tracking import closing_of
 
 _SPARE = 1  # rounds that a run may do for what gets lost in the others
 
@@ -77,8 +79,11 @@ def _is_exported(search: OpenSearch, final: OpenSearch) -> bool:
 def round_to_learn_from(search: OpenSearch, summary: RoundSummary) -> int:
     """Return a round's number; -1 where it was the last of a final training that has a winner.
 
-    That is one number, as `kfp.local` finds no condition on one of several.
+    That is one number, as `kfp.local` finds no condition on one of several. A tracking server is
+    told of the round first.
     """
+    if summary.rewarded is not None:
+        tell_round(search, summary.replica, run=summary.rewarded.run)
     key = layout.final_key(search.uri)
     if not key or summary.rewarded is None:
         return summary.round
@@ -131,7 +136,7 @@ def _close(search: OpenSearch, final: OpenSearch, run: str) -> None:
         message = f"in final training {layout.final_key(final.uri)}: {problem.message}"
         if problem.run == run and message not in known:
             search.store.note_problem(run=run, step=problem.step, message=message)
-    steps.write_report(final, run=run)
+    tell_round(final, REPLICA, closing_of(steps.write_report(final, run=run)), run=run)
 
 
 def _note_if_not_begun(search: OpenSearch, run: str) -> None:

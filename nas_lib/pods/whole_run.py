@@ -14,6 +14,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.pods.final_training import close_finals
 from nas_lib.pods.log import say
 from nas_lib.pods.notes import note_plan, tell
+from nas_lib.pods.telling import tell_end
 from nas_lib.presets import preset as preset_named
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
@@ -158,4 +159,6 @@ def write_report(search: OpenSearch, *, replica: int, run: str) -> SearchView | 
         return None
     lease.release(search.store, replica, run)
     close_finals(search, run=run)
-    return steps.write_report(search, run=run)
+    view = steps.write_report(search, run=run)
+    tell_end(search, view, replica=replica, run=run)
+    return view

@@ -63,7 +63,7 @@ def search_page(view: SearchView) -> str:
         needs_python=_needs_python(view),
         all_children_title=title,
         all_children=children,
-        configuration=to_yaml(view.config),
+        configuration=to_yaml(view.config.shown()),
         model=model_parts(view) if _has_model(view, reporter) else None,
         learning=children_charts(view, best),
         **_classes(view, best, reporter.final_reading()),

@@ -158,6 +158,7 @@ def _final_config(
         "children": {**children, "keep": _KEEP},
         "search": search.model_dump(mode="json"),
         "resources": config.resources.model_dump(mode="json"),
+        "notify": config.notify.model_dump(mode="json"),
     }
     return parse_config(document, source="final")
 

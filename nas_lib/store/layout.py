@@ -35,6 +35,7 @@ SHARED_SCORES = "shared/scores"  # of the samples, in chunks, while they are mad
 DERIVED = "shared/derived.json"
 SHARED_CHECKPOINTS = "checkpoints/shared"
 MODELS = "models"  # what is handed on
+TRACKING = "tracking"  # what a tracking server has been told
 
 FINALS = Row("finals", ".json", first=1, digits=8)  # which final trainings there are
 FINAL = "final"  # ... each a search of its own
@@ -45,6 +46,26 @@ State = Literal["proposed", "rewarded", "learned"]
 
 _KEY = "[0-9a-f]{8}"  # of a final training
 _FINAL_URI = re.compile(rf"/final/({_KEY})$", re.ASCII)
+
+
+def tracked_search(server: str) -> str:
+    """Return the key of what a tracking server knows the search by."""
+    return f"{TRACKING}/{server}/search.json"
+
+
+def tracked_run(server: str) -> str:
+    """Return the key of which run there is the search itself."""
+    return f"{TRACKING}/{server}/run.json"
+
+
+def tracked_rounds(server: str, replica: int) -> Row:
+    """Return the notes of how many of a replica's rounds a tracking server has."""
+    return Row(f"{TRACKING}/{server}/r{replica:03d}", ".json", first=1, digits=8)
+
+
+def told(event: str) -> str:
+    """Return the key of the note that somebody was told of an event."""
+    return f"{TRACKING}/told/{event}.json"
 
 
 def settings(number: int) -> str:

@@ -13,7 +13,7 @@ from nas_lib.part import MAY_CHANGE, Part
 
 CHILDREN = {"keep", "max_attempts", "timeout_s", "when_all_crash"}
 OF_SEARCH = {
-    "SearchConfig": {"name", "final", "resources"},
+    "SearchConfig": {"name", "final", "resources", "notify"},
     "ImageFolderData": {"path"},
     "NpzData": {"path"},
     "IdxData": {"path"},

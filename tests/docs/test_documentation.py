@@ -30,6 +30,7 @@ WITH_COMMANDS = (
 WITH_SETTINGS = (
     *WITH_COMMANDS,
     "docs/models.md",
+    "docs/tracking.md",
     "docs/translation.md",
     *(f"docs/decisions/{x.name}" for x in ROOT.glob("docs/decisions/*")),
 )
@@ -70,7 +71,7 @@ def test_the_how_to_on_own_spaces_prints_what_it_says(
     assert f"`{printed}`" in (ROOT / "docs/own-space.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("document", ["docs/own-space.md", "README.md"])
+@pytest.mark.parametrize("document", ["docs/own-space.md", "docs/tracking.md", "README.md"])
 def test_yaml_in_documents_is_a_configuration(document: str) -> None:
     for block in code_blocks(document, "yaml"):
         parse_config(yaml.safe_load(block), source=document)
