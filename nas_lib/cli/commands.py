@@ -21,6 +21,7 @@ from nas_lib.cli.stores import gc, store
 from nas_lib.cli.submitting import schedule, submit
 from nas_lib.cli.training import train
 from nas_lib.cli.transferring import transfer
+from nas_lib.cli.watching import watch
 
 __all__ = ["cli", "run"]
 
@@ -74,6 +75,7 @@ for command in (
     transfer,
     top,
     report,
+    watch,
     compare,
     export,
     predict,
