@@ -6,7 +6,15 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.pods.log import say
 from nas_lib.procedures import procedure_of
 from nas_lib.results import SearchView
-from nas_lib.tracking import Closing, Tracker, closing_of, is_over, tell_failed, tell_finished
+from nas_lib.tracking import (
+    STEPS,
+    Closing,
+    Tracker,
+    closing_of,
+    is_over,
+    tell_failed,
+    tell_finished,
+)
 
 _GOES_ON = Closing("")
 
@@ -32,7 +40,7 @@ def tell_end(search: OpenSearch, view: SearchView, *, replica: int, run: str) ->
 
 def _failure(search: OpenSearch, view: SearchView) -> str:
     """Say what kept the run from what it set out to do; empty where nothing did."""
-    problems = [each.message for each in view.run_problems]
+    problems = [each.message for each in view.run_problems if each.step not in STEPS]
     plan = view.run_plan
     if plan is not None and not view.finished:
         is_behind = procedure_of(search.config).is_behind(search, plan)

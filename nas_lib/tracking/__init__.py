@@ -5,6 +5,7 @@ That somebody is away, hangs or refuses is noted and said, and never stops or ho
 
 from nas_lib.tracking.ending import (
     AFTER_STOP_S,
+    STEPS,
     closing_of,
     end_told,
     is_over,
@@ -16,6 +17,7 @@ from nas_lib.tracking.work import Closing
 
 __all__ = [
     "AFTER_STOP_S",
+    "STEPS",
     "Closing",
     "Tracker",
     "closing_of",

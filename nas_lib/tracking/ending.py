@@ -12,6 +12,7 @@ from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError
 from nas_lib.open_search import OpenSearch
 from nas_lib.results import SearchView
 from nas_lib.store import layout
+from nas_lib.tracking import work
 from nas_lib.tracking.outcome import End, Event, numbers_of, tests_of
 from nas_lib.tracking.records import Told
 from nas_lib.tracking.webhook import WITHIN_S, post
@@ -19,6 +20,9 @@ from nas_lib.tracking.work import Closing
 
 STEP: Final = "webhook"
 """By which problems are noted."""
+
+STEPS: Final = (STEP, work.STEP)
+"""By which it is noted that somebody was not told: no failure of a run."""
 
 AFTER_STOP_S: Final = 5.0
 """Who stops a run by hand waits no longer for anybody to be told."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from nas_lib.errors import ConfigError, MissingExtraError
-from nas_lib.tracking.addresses import filled, place
+from nas_lib.tracking.addresses import filled
 from nas_lib.tracking.entries import Entry
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ class Server:
         if any(letter.isspace() for letter in uri):
             raise ConfigError(f"{_SETTING}: expected an address, got one with blanks in it")
         mlflow.set_tracking_uri(uri)
-        self.place = place(uri)
         self._client = MlflowClient(tracking_uri=uri)
         self._name = experiment
         self._experiment = ""
