@@ -30,7 +30,7 @@ class Said(Listener):
 
 
 def tracked(server: Mlflow, config: SearchConfig | None = None, **mlflow: object) -> SearchConfig:
-    settings = MlflowConfig(uri=server.url, **mlflow)
+    settings = MlflowConfig(uri=server.url, **{"wait_s": 170.0, **mlflow})
     config = config or tabular(max_children=8, confirm=None)
     return config.model_copy(update={"notify": NotifyConfig(mlflow=settings)})
 
