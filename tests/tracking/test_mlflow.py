@@ -18,8 +18,6 @@ from nas_lib.pods import telling
 from nas_lib.records import ChildResult
 from nas_lib.store import layout
 
-pytest.importorskip("mlflow")
-
 
 class Said(Listener):
     def __init__(self) -> None:
