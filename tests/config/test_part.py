@@ -15,6 +15,7 @@ CHILDREN = {"keep", "max_attempts", "timeout_s", "when_all_crash"}
 OF_SEARCH = {
     "SearchConfig": {"name", "final", "resources", "notify"},
     "ImageFolderData": {"path"},
+    "ImageTableData": {"path", "root"},
     "NpzData": {"path"},
     "IdxData": {"path"},
     "Cifar10Data": {"path"},
