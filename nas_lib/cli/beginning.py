@@ -41,7 +41,7 @@ def beginning(
     Raises:
         NasError: There is no such thing, or it is not what it should be.
     """
-    if what is not None and _is_data(what):
+    if what is not None and is_data_path(what):
         return _of_data(what, store, hours, format_name, overrides)
     refuse_for_data_only(hours, format_name)
     if what is None:
@@ -49,7 +49,7 @@ def beginning(
             message = "name a CONFIG to search, or the --store of a search to go on with"
             raise click.UsageError(message)
         return Beginning(load_stored(store, overrides), store)
-    if _is_search(what):
+    if is_search(what):
         if store is not None:
             raise ConfigError(
                 f"{one_line(what)} is a search, whose state lies there: leave out --store"
@@ -59,18 +59,18 @@ def beginning(
     return Beginning(load(what, overrides), store)
 
 
-def _is_data(what: str) -> bool:
+def is_data_path(what: str) -> bool:
     """Say whether it is a path of data: no preset's name, no document, and no search."""
     from nas_lib.presets import PRESETS
 
-    if not what or what in PRESETS or "://" in what or _is_search(what):
+    if not what or what in PRESETS or "://" in what or is_search(what):
         return False
     from nas_lib.starting_documents import is_data
 
     return is_data(what)
 
 
-def _is_search(what: str) -> bool:
+def is_search(what: str) -> bool:
     """Say whether a search lies there."""
     from nas_lib.presets import PRESETS
     from nas_lib.store import SearchStore

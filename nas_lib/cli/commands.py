@@ -8,6 +8,7 @@ import click
 
 from nas_lib import __version__
 from nas_lib.cli.addresses import WITH_TORCH_MB, require_addresses
+from nas_lib.cli.checking_data import data
 from nas_lib.cli.comparing import compare
 from nas_lib.cli.configuring import check, init, presets
 from nas_lib.cli.exporting import export
@@ -25,7 +26,7 @@ from nas_lib.cli.watching import watch
 
 __all__ = ["cli", "run"]
 
-_WITH_TORCH = ("search", "train", "transfer", "export", "check", "prepare", "train-child")
+_WITH_TORCH = ("search", "train", "transfer", "export", "check", "data", "prepare", "train-child")
 _WITH_MODEL = ("predict", "serve")
 _ADDRESSES_MB = dict.fromkeys(_WITH_TORCH, WITH_TORCH_MB) | dict.fromkeys(_WITH_MODEL, 640)
 _AT_LEAST_MB = 192
@@ -70,6 +71,7 @@ for command in (
     presets,
     init,
     check,
+    data,
     search,
     train,
     transfer,

@@ -4,6 +4,7 @@ from nas_lib.starting_documents.document import (
     DEFAULT_HOURS,
     StartingDocument,
     starting_document,
+    untimed_config,
 )
 from nas_lib.starting_documents.formats import FORMATS, is_data
 from nas_lib.starting_documents.names import begun_on, is_on
@@ -16,4 +17,5 @@ __all__ = [
     "is_data",
     "is_on",
     "starting_document",
+    "untimed_config",
 ]

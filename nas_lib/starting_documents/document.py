@@ -63,7 +63,7 @@ def starting_document(
         DataError: There are no data that could be learnt.
         ConfigError: The time is too short, or the user wants what cannot be.
     """
-    starter = look(path, Allowance(memory_limit_mb() // 2 * 2**20), format_name=format_name)
+    starter = look(path, _allowance(), format_name=format_name)
     name = Choice("name", free_name(path), "Of the path; its state lies in runs/, by this name.")
     fitted = Budget(starter, hours * _HOUR_S, overrides, common=(name,)).fitted()
     if not fitted.fits and not overrides:
@@ -80,6 +80,28 @@ def starting_document(
         dict(_reasons(config, fitted.choices)),
         fitted.estimate,
     )
+
+
+def untimed_config(
+    path: str, *, format_name: str | None = None, overrides: Sequence[str] = ()
+) -> SearchConfig:
+    """Return a configuration for data that are looked at: of their smallest size, not timed.
+
+    Args:
+        path: Where they lie.
+        format_name: Which format they are of, where that cannot be told.
+        overrides: What the user wants in any case.
+
+    Raises:
+        DataError: There are no data that could be learnt.
+        ConfigError: The user wants what cannot be.
+    """
+    starter = look(path, _allowance(), format_name=format_name)
+    return starter.config(starter.sizes[0], overrides=overrides)
+
+
+def _allowance() -> Allowance:
+    return Allowance(memory_limit_mb() // 2 * 2**20)
 
 
 def _facts(starter: Starter, fitted: Fitted, hours: float) -> Iterator[str]:

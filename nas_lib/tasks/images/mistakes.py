@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from nas_lib.records import MAX_PICTURE, Mistake
 from nas_lib.tasks.images.batches import ImageTensors
+from nas_lib.tasks.images.shown import as_picture
 
 _MOST: Final = 24
 _LONGEST_SIDE: Final = 64  # pixels: what a page shows of each
@@ -49,12 +49,8 @@ def surest_mistakes(logits_NK: Tensor, images: ImageTensors) -> tuple[Mistake, .
 
 
 def small_picture(image_CHW: NDArray[np.generic]) -> str:
-    """Return an image as a PNG in base64, shrunk until it has room in a record.
-
-    Three channels are colours; any other number is shown as the mean of all, in grey. Of numbers
-    that are no bytes the image's lowest is black and its highest white.
-    """
-    picture = _as_picture(image_CHW)
+    """Return an image as a PNG in base64, shrunk until it has room in a record."""
+    picture = as_picture(image_CHW)
     side = min(_LONGEST_SIDE, max(picture.size))
     while True:
         picture.thumbnail((side, side))
@@ -64,12 +60,3 @@ def small_picture(image_CHW: NDArray[np.generic]) -> str:
         if len(text) <= MAX_PICTURE:
             return text
         side = int(_SMALLER * side)
-
-
-def _as_picture(image_CHW: NDArray[np.generic]) -> Image.Image:
-    values = image_CHW if len(image_CHW) == 3 else image_CHW.mean(axis=0, keepdims=True)
-    if image_CHW.dtype != np.uint8:
-        low, high = float(values.min()), float(values.max())
-        values = (values.astype(np.float64) - low) * (255 / (high - low) if high > low else 0.0)
-    pixels_HWC = values.round().astype(np.uint8).transpose(1, 2, 0)
-    return Image.fromarray(pixels_HWC if len(values) == 3 else pixels_HWC[:, :, 0])

@@ -79,6 +79,7 @@ class RawImages:
         notices: A sentence without full stop on each thing that a user would not guess.
         range_32: Of pictures of 32 bits, what became 0 to 255; None where there were none.
         group_names: In the order of the groups' indices; none where there are no groups.
+        broken: A sentence on each picture that was left out because it cannot be read.
     """
 
     source: str
@@ -89,6 +90,7 @@ class RawImages:
     notices: tuple[str, ...] = ()
     range_32: tuple[float, float] | None = None
     group_names: Names = field(default_factory=_NO_NAMES.copy)
+    broken: tuple[str, ...] = ()
 
 
 def number_classes(

@@ -17,13 +17,15 @@ from nas_lib.config import (
 from nas_lib.data.allowance import Allowance
 from nas_lib.tasks.images.raw import RawImages, check_images
 from nas_lib.tasks.images.readers.cifar10 import read_cifar10
+from nas_lib.tasks.images.readers.decoding import PictureFiles
 from nas_lib.tasks.images.readers.digits import read_digits
 from nas_lib.tasks.images.readers.idx import read_idx
-from nas_lib.tasks.images.readers.image_folder import read_image_folder
+from nas_lib.tasks.images.readers.image_folder import folder_files, read_image_folder
 from nas_lib.tasks.images.readers.image_table import read_image_table
 from nas_lib.tasks.images.readers.npz import read_npz
+from nas_lib.tasks.images.readers.table_rows import listed_pictures
 
-__all__ = ["read_images"]
+__all__ = ["picture_files", "read_images"]
 
 _READERS: dict[type[Any], Callable[[Any, Allowance], RawImages]] = {
     Cifar10Data: read_cifar10,
@@ -48,3 +50,18 @@ def read_images(config: DataConfig, allowance: Allowance) -> RawImages:
     raw = _READERS[type(config)](config, allowance)
     check_images(raw)
     return raw
+
+
+def picture_files(config: DataConfig) -> PictureFiles | None:
+    """Return the files that a data set's pictures are in; None where they are arrays.
+
+    Raises:
+        DataError: They cannot be listed.
+    """
+    match config:
+        case ImageFolderData():
+            return folder_files(config)
+        case ImageTableData():
+            return listed_pictures(config).files
+        case _:
+            return None

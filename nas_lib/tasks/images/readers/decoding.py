@@ -67,6 +67,7 @@ class Decoded:
         images: uint8 `[N, C, size, size]`, of no meaning where a file is no picture.
         is_picture: Whether each file is one, `[N]`.
         broken: Which files should be and cannot be read, in order; they are left out.
+        errors: What is wrong with each of those.
         range_32: What became 0 to 255 where pictures are of 32 bits; None where none is.
         notices: On what was read otherwise than a user would guess, or left out as broken.
     """
@@ -74,6 +75,7 @@ class Decoded:
     images: npt.NDArray[np.uint8]
     is_picture: npt.NDArray[np.bool_]
     broken: Indices
+    errors: tuple[str, ...]
     range_32: tuple[float, float] | None
     notices: tuple[str, ...]
 
@@ -116,7 +118,8 @@ def decode(
             raise DataError(f"{source}: {name}: became another file while it was read")
         images[index] = reader.bytes_of(picture, range_32)
     broken = np.array(found.broken, np.intp)
-    return Decoded(images, found.bits_N > 0, broken, range_32, tuple(found.notices(range_32)))
+    notices = tuple(found.notices(range_32))
+    return Decoded(images, found.bits_N > 0, broken, tuple(found.errors), range_32, notices)
 
 
 class _Found:
@@ -127,7 +130,7 @@ class _Found:
         self.bits_N = np.zeros(len(names), np.uint8)  # 0: no picture
         self.limits: dict[int, tuple[float, float]] = {}
         self.broken: list[int] = []
-        self.errors: list[str] = []  # of the first ones
+        self.errors: list[str] = []  # of each of those
         self._num_cut = 0
         self._first_cut = ""
 
@@ -135,9 +138,8 @@ class _Found:
         """Note what became of a file, and return what is known of its picture, if it has one."""
         if isinstance(picture, BrokenPictureError) or (picture is None and self._are_all_pictures):
             self.broken.append(index)
-            if len(self.errors) < _MOST_NAMED:
-                none = f"{one_line(self._names[index])}: expected an image, got none"
-                self.errors.append(none if picture is None else str(picture))
+            none = f"{one_line(self._names[index])}: expected an image, got none"
+            self.errors.append(none if picture is None else str(picture))
             return None
         if picture is None:
             return None

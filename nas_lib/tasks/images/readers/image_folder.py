@@ -73,8 +73,19 @@ def read_image_folder(config: ImageFolderData, allowance: Allowance) -> RawImage
         valid=parts.get("valid"),
         notices=tuple(notices),
         range_32=decoded.range_32,
+        broken=decoded.errors,
         group_names=group_names,
     )
+
+
+def folder_files(config: ImageFolderData) -> FilesInFolder:
+    """Return all files of classes, pictures or not, in the order in which they are read.
+
+    Raises:
+        DataError: There are no folders of classes.
+    """
+    root = existing_folder(config.path)
+    return FilesInFolder(root, _names(root, find_class_folders(root)))
 
 
 def _names(root: Path, found: ClassFolders) -> Names:

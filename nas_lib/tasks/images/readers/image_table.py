@@ -60,6 +60,7 @@ def read_image_table(config: ImageTableData, allowance: Allowance) -> RawImages:
         valid=parts.get("valid"),
         notices=tuple(notices),
         range_32=decoded.range_32,
+        broken=decoded.errors,
         group_names=group_names if whole.groups is not None else np.empty(0, object),
     )
 

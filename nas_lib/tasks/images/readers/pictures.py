@@ -307,6 +307,11 @@ def _flat(image: Image.Image, mode: str, background: str) -> Image.Image:
     return image.convert(mode)
 
 
+def picture_formats() -> tuple[str, ...]:
+    """Return the formats that are read, as Pillow calls them."""
+    return _readable()[0]
+
+
 def picture_suffixes() -> frozenset[str]:
     """Return the suffixes that files with pictures usually have."""
     return _readable()[1]

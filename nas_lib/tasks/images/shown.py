@@ -1,0 +1,24 @@
+"""Images as people see them.
+
+Shapes: C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def as_picture(image_CHW: NDArray[np.generic]) -> Image.Image:
+    """Return an image as a picture.
+
+    Three channels are colours; any other number is shown as the mean of all, in grey. Of numbers
+    that are no bytes the image's lowest is black and its highest white.
+    """
+    values = image_CHW if len(image_CHW) == 3 else image_CHW.mean(axis=0, keepdims=True)
+    if image_CHW.dtype != np.uint8:
+        low, high = float(values.min()), float(values.max())
+        values = (values.astype(np.float64) - low) * (255 / (high - low) if high > low else 0.0)
+    pixels_HWC = values.round().astype(np.uint8).transpose(1, 2, 0)
+    return Image.fromarray(pixels_HWC if len(values) == 3 else pixels_HWC[:, :, 0])
