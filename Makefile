@@ -108,6 +108,19 @@ check-timm: $(READY) $(TIMM) ## Compare NASNet-A with timm's, the large one too
 	$(TIMM)/python tests/networks/timm_outputs.py build/timm.json --large
 	$(BIN)/pytest -m timm tests/networks/test_as_timm.py
 
+# Beside .venv, not in it: playwright brings a Node.js of 120 MB, which nothing else wants.
+DRIVER := .venv-driver
+$(DRIVER): | $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $@ \
+		playwright==1.65.2 pyee==13.0.1 axe-playwright-python==0.1.8 || { rm -rf $@; exit 1; }
+
+.PHONY: test-report
+test-report: export NAS_CHROMIUM ?= $(shell command -v chromium || command -v google-chrome)
+test-report: $(DRIVER) ## Look at the pages of reports in Chromium: three widths, dark, on paper
+	@test -x "$$NAS_CHROMIUM" || { echo "NAS_CHROMIUM should name a Chromium, where none is on the" \
+		"path: apt-get install chromium brings one"; exit 1; }
+	PYTHONPATH=$(DRIVER) $(BIN)/pytest -m browser tests/report/test_in_browser.py
+
 .PHONY: test-faults
 test-faults: $(READY) ## Break searches in every way known, at length (minutes)
 	$(BIN)/pytest -m '' tests/faults --account benchmarks/results/faults.json

@@ -1,0 +1,112 @@
+"""Pages of every kind: of small searches that were run, and of long ones that are made up."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+from searches import SMALL_DIGITS, SMALL_SHARED
+from synthetic import IMAGES, START_S, four_shared, replicas_view, search_view, update
+
+import nas_lib
+from nas_lib import steps
+from nas_lib.config import RandomConfig, RoundsConfig, SearchConfig
+from nas_lib.config_file import resolve_config
+from nas_lib.open_search import OpenSearch
+from nas_lib.records import Mistake, Problem, TestReading
+from nas_lib.report import compare_page, problem_page, search_page
+from nas_lib.results import SearchView, compare, winner
+
+KINDS = (
+    *("search", "final", "transfer", "shared", "text"),
+    *("compare", "replicas", "many classes", "problem"),
+)
+_NUM_CLASSES = 60
+
+
+def written_pages(folder: Path) -> dict[str, Path]:
+    """Write a page of each kind into a folder; return where each of them lies."""
+    paths = {}
+    for kind, page in {**_of_searches(folder), **_made_up()}.items():
+        paths[kind] = folder / f"{kind.replace(' ', '-')}.html"
+        paths[kind].write_text(page, encoding="utf-8")
+    return paths
+
+
+def _of_searches(folder: Path) -> dict[str, str]:
+    """Run a small search of each procedure, and of each kind of data."""
+    from toy_text import TEXT_SPACE, text_children, write_toy_text  # imports torch
+
+    final = {"final.follows": True, "final.top": 2, "final.seeds": 2, "final.children.epochs": 3}
+    children = {"children": {"epochs": 3, "keep": 2}}
+    digits = resolve_config("digits", {**SMALL_DIGITS, **children, **final}, stored=None)
+    text = SearchConfig(
+        name="text",
+        task=write_toy_text(folder / "text"),
+        space=TEXT_SPACE,
+        controller=RandomConfig(),
+        children=text_children(epochs=2),
+        search=RoundsConfig(max_children=2, children_per_round=2),
+    )
+    found = {
+        "search": nas_lib.search(digits, store=folder / "digits", workers=1),
+        "shared": nas_lib.search(
+            resolve_config("enas-macro-digits", SMALL_SHARED, stored=None),
+            store=folder / "shared",
+            workers=1,
+        ),
+        "text": nas_lib.search(text, store=folder / "words", workers=1),
+        "transfer": nas_lib.transfer(folder / "digits", digits, store=folder / "other", workers=1),
+    }
+    opened = {kind: OpenSearch(handle.uri) for kind, handle in found.items()}
+    opened["final"] = opened["search"].finals()[-1]
+    return {kind: _page(search) for kind, search in opened.items()}
+
+
+def _page(search: OpenSearch) -> str:
+    return search_page(steps.view_for_page(search, steps.view_search(search)))
+
+
+def _made_up() -> dict[str, str]:
+    """Return pages of what would take long to run."""
+    several = [update(replica, number) for replica in range(3) for number in range(5)]
+    return {
+        "compare": compare_page(compare(four_shared())),
+        "replicas": search_page(replicas_view(*several, replicas=3, open_rounds={1: 2})),
+        "many classes": search_page(_many_classes()),
+        "problem": problem_page(
+            "runs/photos", [Problem("run-1", "prepare_data", "There are no such files.", START_S)]
+        ),
+    }
+
+
+def _many_classes() -> SearchView:
+    """Return a search whose best child takes some of many classes for others."""
+    view = search_view(70, num_layers=14, grows=True)
+    best = winner(view.rows)
+    assert best is not None
+    rng = random.Random(1)
+    labels = range(_NUM_CLASSES)
+    confusion = {(label, label): rng.randrange(5, 99) for label in labels}
+    confusion |= {(rng.choice(labels), rng.choice(labels)): rng.randrange(1, 9) for _ in labels}
+    reading = TestReading(
+        best.id,
+        0.9,
+        sum(confusion.values()),
+        START_S,
+        tuple((*pair, num) for pair, num in sorted(confusion.items())),
+        mistakes=tuple(_mistake(rng) for _ in range(24)),
+    )
+    names = tuple(f"a class whose name is of some length, {label}" for label in labels)
+    return replace(view, test=(reading,), data=replace(IMAGES, class_names=names))
+
+
+def _mistake(rng: random.Random) -> Mistake:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 24), tuple(rng.randrange(256) for _ in range(3))).save(file, "PNG")
+    true, found = rng.sample(range(_NUM_CLASSES), 2)
+    return Mistake(true, found, rng.uniform(0.5, 1), base64.b64encode(file.getvalue()).decode())
