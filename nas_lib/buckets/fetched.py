@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,9 +67,18 @@ def fetched(uri: str) -> Iterator[Fetched]:
 
 @contextmanager
 def _held(folder: Path, uri: str) -> Iterator[None]:
-    """Wait until no other process has the copy; a process that dies lets go of it."""
+    """Wait until no other process has the copy; a process that dies lets go of it.
+
+    Where there are no such locks, on Windows, nothing keeps two processes apart.
+    """
     with written(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with written(folder):
         lock = (folder / "lock").open("w")
     with lock:
         with written(folder):

@@ -52,7 +52,7 @@ def test_the_first_steps_of_the_readme_lead_to_a_model(
         assert code == 0, errors
         printed[" ".join(words)] = output
 
-    assert len(shown) == 7
+    assert len(shown) == 8
     assert re.search("cat|dog", printed["predict runs/pets picture.jpg"])
     assert read_config("search.yaml").name == "pets-2"
     assert Path("report.html").exists()
