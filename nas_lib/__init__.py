@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nas_lib.architecture import Architecture
     from nas_lib.config import SearchConfig
     from nas_lib.config_file import read_config
-    from nas_lib.engine import SearchHandle, compare, open, search, train_best, transfer
+    from nas_lib.engine import SearchHandle, compare, open, refresh, search, train_best, transfer
     from nas_lib.errors import NasError
     from nas_lib.presets import preset
     from nas_lib.spaces import ChoiceSpace
@@ -29,6 +29,7 @@ __all__ = [
     "open",
     "preset",
     "read_config",
+    "refresh",
     "search",
     "train_best",
     "transfer",
@@ -44,6 +45,7 @@ _HOMES = {
     "open": "nas_lib.engine",
     "preset": "nas_lib.presets",
     "read_config": "nas_lib.config_file",
+    "refresh": "nas_lib.engine",
     "search": "nas_lib.engine",
     "train_best": "nas_lib.engine",
     "transfer": "nas_lib.engine",

@@ -41,13 +41,16 @@ def planned_run(
     replica: int,
     ticks_per_run: int,
     store: Store,
+    fresh: Any = False,
 ) -> Dict[str, Any]:
     """Prepare the search and plan what this run may do.
 
     Returns:
         What the plan says, by the names of its outputs: ticks, and what children's pods may use.
     """
-    prepared = prepare_data(search_uri=search_uri, preset=preset, overrides=overrides, run=RUN)
+    prepared = prepare_data(
+        search_uri=search_uri, preset=preset, overrides=overrides, run=RUN, fresh=fresh
+    )
     with_raw_data(with_data_resources(with_state(prepared, **store)))
     return planned_after(
         prepared, search_uri, replica=replica, ticks_per_run=ticks_per_run, store=store

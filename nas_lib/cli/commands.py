@@ -14,6 +14,7 @@ from nas_lib.cli.configuring import check, init, presets
 from nas_lib.cli.exporting import export
 from nas_lib.cli.kubeflow import compile_pipeline, prepare, train_child
 from nas_lib.cli.predicting import predict
+from nas_lib.cli.refreshing import refresh
 from nas_lib.cli.results import report, top
 from nas_lib.cli.runs import cancel, logs, runs
 from nas_lib.cli.searching import search
@@ -26,7 +27,17 @@ from nas_lib.cli.watching import watch
 
 __all__ = ["cli", "run"]
 
-_WITH_TORCH = ("search", "train", "transfer", "export", "check", "data", "prepare", "train-child")
+_WITH_TORCH = (
+    "search",
+    "train",
+    "transfer",
+    "refresh",
+    "export",
+    "check",
+    "data",
+    "prepare",
+    "train-child",
+)
 _WITH_MODEL = ("predict", "serve")
 _ADDRESSES_MB = dict.fromkeys(_WITH_TORCH, WITH_TORCH_MB) | dict.fromkeys(_WITH_MODEL, 640)
 _AT_LEAST_MB = 192
@@ -75,6 +86,7 @@ for command in (
     search,
     train,
     transfer,
+    refresh,
     top,
     report,
     watch,

@@ -36,20 +36,25 @@ def export(search: str, output: Path | None, network: str, kserve: bool) -> None
 
     It is the winner of the newest final training, or the best child where there is none. The model
     is made once and lies in the SEARCH, at models/ID, as Triton and KServe want it.
+
+    At the address of searches on fresh data (nas refresh) it is the model in use.
     """
     from nas_lib.export.kserve import inference_service
+    from nas_lib.export.stable import model_in_use
     from nas_lib.models.stored import StoredModel
     from nas_lib.open_search import OpenSearch
     from nas_lib.steps import require_model
     from nas_lib.store import layout
 
     opened = OpenSearch(search)
-    info = require_model(opened, run=secrets.token_hex(4), network=network)
-    stored = StoredModel(opened.store.objects, layout.model_folder(info.id), info)
-    service = inference_service(info, stored.uri) if kserve else ""
+    stored = None if network else model_in_use(opened.store.objects)
+    if stored is None:
+        info = require_model(opened, run=secrets.token_hex(4), network=network)
+        stored = StoredModel(opened.store.objects, layout.model_folder(info.id), info)
+    service = inference_service(stored.info, stored.uri) if kserve else ""
     if output is not None:
         stored.copy_to(output)
-    _tell(info, stored.uri if output is None else str(output))
+    _tell(stored.info, stored.uri if output is None else str(output))
     click.echo(service, nl=False)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from nas_lib.cli.configuring import (
+    load,
     load_stored,
     load_transfer,
     print_json,
@@ -121,6 +122,11 @@ def submit(
 @click.option("--cron", help="When: '0 3 * * 1' is Mondays at 3, in Kubeflow's time zone (UTC).")
 @click.option("--every", help="How often: 90m, 6h, 7d; for the first time after as long.")
 @click.option("--replace", is_flag=True, help="In place of the search's schedules until now.")
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Each time a search of its own, STORE/<time>, on the data as they are then.",
+)
 @_submit_options
 def schedule(
     host: str | None,
@@ -138,6 +144,10 @@ def schedule(
     """Let a search go on by itself, again and again, until its budget is used.
 
     Each replica has a schedule of its own, one run of which is at work at a time.
+
+    With --fresh each run is a whole search of CONFIG on the data as they are then, as nas refresh
+    does it here. It begins with the best of the one before, and the model in use, STORE/model, is
+    replaced where the new one is better on the new data.
     """
     timing = _timing(cron, every)
     kubeflow = connect(host, namespace, token)
@@ -197,13 +207,26 @@ def _submission(
     per_run: int | None,
     store_secret: str | None,
     store_settings: str | None,
+    fresh: bool = False,
 ) -> Submission:
-    from nas_lib.cluster.submission import check_reachable, new_submission, next_submission
+    from nas_lib.cluster.submission import (
+        check_reachable,
+        fresh_submission,
+        new_submission,
+        next_submission,
+    )
     from nas_lib.config_file import parse_override
 
     check_reachable(store)
     names = {"store_secret": store_secret, "store_settings": store_settings}
     options = {name: value for name, value in names.items() if value is not None}
+    if fresh:
+        if config is None or source is not None or per_run is not None:
+            raise click.UsageError(
+                "with --fresh name a CONFIG, and no --transfer or --rounds-per-run: each run is a "
+                "whole search"
+            )
+        return fresh_submission(store, load(config, overrides), options)
     if config is not None:
         return new_submission(
             store, load_transfer(source, config, overrides), options, per_run=per_run

@@ -6,15 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nas_lib import __version__
+from nas_lib import __version__, steps
 from nas_lib.cluster.package import pipeline_of
 from nas_lib.config import SearchConfig
+from nas_lib.config.final import points
 from nas_lib.config_file import as_preset
 from nas_lib.errors import ConfigError
 from nas_lib.named_objects import INLINE
-from nas_lib.procedures import pipeline_form
+from nas_lib.procedures import pipeline_form, procedure_of
+
+SCHEDULED = "[[ScheduledTime]]"
+"""In place of this, Kubeflow puts when each run of a schedule was due: 20261130030000, in UTC."""
 
 _SCHEMES = ("s3://", "gs://", "az://")
+_MOST_TASKS_OF_RUN = 120
+"""Children of a run that are a task each: of more, Argo might not hold what became of them."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,45 @@ def new_submission(
     name, overrides = as_preset(config)
     arguments = {**options, "preset": name, "overrides": overrides}
     return _submission(search_uri, config, arguments, per_run)
+
+
+def fresh_submission(base_uri: str, config: SearchConfig, options: Mapping[str, Any]) -> Submission:
+    """Return the submission of a schedule whose runs are a search each, on the data of its time.
+
+    A run does the whole search. Children are Jobs where they are too many for tasks.
+
+    Args:
+        base_uri: The address that all these searches lie below.
+        config: All settings of each search.
+        options: More arguments of the pipeline.
+
+    Raises:
+        ConfigError: Models of such searches cannot follow one another, or as for `new_submission`.
+    """
+    steps.check_fresh(config)
+    if config.search.replicas != 1:
+        raise ConfigError(
+            "of a search on fresh data one run does it all: search.replicas should be 1, got "
+            f"{config.search.replicas}"
+        )
+    uri = f"{base_uri.rstrip('/')}/{SCHEDULED}"
+    return new_submission(uri, _in_one_run(config), {**options, "fresh": True})
+
+
+def _in_one_run(config: SearchConfig) -> SearchConfig:
+    """Return settings by which a run can do a whole search and its final training."""
+    procedure, final, fanout = procedure_of(config), config.final, config.resources.fanout
+    trainings = final.top * final.seeds * len(points(final.grid)) + final.retrain
+    num = procedure.num_children + procedure.num_again(config) + trainings
+    if num <= _MOST_TASKS_OF_RUN or fanout not in (None, "tasks"):
+        return config
+    if fanout == "tasks":
+        raise ConfigError(
+            f"a run of a search on fresh data does all of it, {num:,} trainings: with "
+            f"resources.fanout tasks there may be {_MOST_TASKS_OF_RUN}; expected jobs or pod"
+        )
+    resources = config.resources.model_copy(update={"fanout": "jobs"})
+    return config.model_copy(update={"resources": resources})
 
 
 def next_submission(

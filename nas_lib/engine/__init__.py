@@ -6,6 +6,7 @@ from nas_lib.engine.final import train_best
 from nas_lib.engine.handle import FoundChild, SearchHandle, open
 from nas_lib.engine.loop import Engine
 from nas_lib.engine.one_round import train_one, train_round
+from nas_lib.engine.refreshing import refresh
 from nas_lib.engine.transferring import transfer
 from nas_lib.engine.workers import MakeWorkers, Workers, default_workers, worker_processes
 from nas_lib.procedures import Listener
@@ -20,6 +21,7 @@ __all__ = [
     "compare",
     "default_workers",
     "open",
+    "refresh",
     "search",
     "train_best",
     "train_one",

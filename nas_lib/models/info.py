@@ -55,9 +55,9 @@ def graph_folder(name: str, graph: str = ONLY) -> str:
     return "-".join(filter(None, (name, graph)))
 
 
-def onnx_file(name: str, graph: str = ONLY) -> str:
+def onnx_file(name: str, graph: str = ONLY, *, version: int = 1) -> str:
     """Return where the network of a graph lies in a model of this name."""
-    return f"{graph_folder(name, graph)}/1/model.onnx"
+    return f"{graph_folder(name, graph)}/{version}/model.onnx"
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -302,6 +302,8 @@ class ModelInfo:
         test_metrics: What it came to on the test data by other measures.
         validation_of_seeds: Of the winner of a final training, what it scored on validation data by
             each of several seeds, trained on the training data alone.
+        version: Of its graphs, as Triton counts them; above 1 where models follow one another at
+            one address.
     """
 
     id: str
@@ -321,6 +323,7 @@ class ModelInfo:
     created_s: Seconds
     validation_of_seeds: tuple[float, ...] = ()
     test_metrics: tuple[Metric, ...] = ()
+    version: Annotated[int, Field(ge=1)] = 1
     format_version: int = FORMAT_VERSION
 
     def __repr__(self) -> str:
@@ -329,7 +332,8 @@ class ModelInfo:
     @property
     def onnx(self) -> dict[str, str]:
         """Where its networks lie in the model, by the names of the graphs."""
-        return {graph: onnx_file(self.name, graph) for graph in self.inputs.graphs}
+        graphs, version = self.inputs.graphs, self.version
+        return {graph: onnx_file(self.name, graph, version=version) for graph in graphs}
 
 
 _ADAPTER = TypeAdapter(ModelInfo)

@@ -15,6 +15,7 @@ from nas_lib.pods.telling import tell_round
 from nas_lib.procedures import procedure_of
 from nas_lib.procedures.final import REPLICA
 from nas_lib.records import RunPlan
+from nas_lib.report.succession import succession_line
 from nas_lib.steps import RoundSummary
 from nas_lib.store import SearchStore, layout, lease
 from nas_lib.store.lease import IsAlive
@@ -49,11 +50,12 @@ def train_best(
     plans = {each.uri: _plan(search, each, run, is_alive) for each in reversed(finals)}
     rounds = [uri for uri, plan in plans.items() for _ in plan.ticks]
     holders = [plan.holder for plan in plans.values() if plan.holder]
-    if not rounds and not holders and not _is_exported(search, finals[0]):
+    is_handed_on = _is_exported(search, finals[0]) and steps.is_settled(search)
+    if not rounds and not holders and not is_handed_on:
         rounds = [finals[0].uri]  # of which nothing is left but that
     for holder in holders:
         tell(search, run, "train_best", f"{holder} does the final training: nothing is done here")
-    if not rounds and not holders:
+    if not rounds and not holders and steps.find_fresh(search) is None:
         tell(search, run, "train_best", end_schedule(run))
     return rounds + rounds[-1:] * _SPARE
 
@@ -96,6 +98,8 @@ def round_to_learn_from(search: OpenSearch, summary: RoundSummary) -> int:
 def export_model(search: OpenSearch, *, run: str, folder: str) -> StoredModel:
     """Read the test of the final training's winner, export it, and copy it into a folder.
 
+    Of a search on fresh data, it takes the place of the model in use where it is better on these.
+
     Raises:
         ConfigError: There is no winner yet.
     """
@@ -109,6 +113,9 @@ def export_model(search: OpenSearch, *, run: str, folder: str) -> StoredModel:
     assert stored is not None
     stored.copy_to(Path(folder))
     say(f"{info!r} lies in {stored.uri}")
+    succession = steps.settle_succession(search)
+    if succession is not None:
+        say(succession_line(succession, search.task.measure))
     return stored
 
 

@@ -24,14 +24,27 @@ from nas_lib.store.open import is_in_bucket
 
 
 def prepare_data(
-    search: OpenSearch, *, preset: str, overrides: Mapping[str, Any], run: str
+    search: OpenSearch, *, preset: str, overrides: Mapping[str, Any], run: str, fresh: bool = False
 ) -> Manifest | None:
     """Create the search from a preset and overrides, or continue it; see `steps.prepare_data`.
 
     A new budget is noted for `plan_rounds` of the same run, which finds out whether it may count.
+
+    Args:
+        search: The search.
+        preset: The named configuration to start from; empty continues what is stored.
+        overrides: Settings that differ.
+        run: This run.
+        fresh: Whether it is one of several on data that change; see `steps.begin_fresh`.
     """
     stored = _stored(search)
     config = resolve_config(preset, overrides, stored=stored)
+    if fresh and config is not None:
+
+        def warn(message: str) -> None:
+            _note(search, run, "prepare_data", message)
+
+        config = steps.begin_fresh(search, config, warn=warn)
     return _prepared(search, config, stored, run=run, step="prepare_data")
 
 
@@ -85,8 +98,7 @@ def _prepared(
         _require_data(search, config)
 
     def warn(message: str) -> None:
-        search.store.note_problem(run=run, step=step, message=message)
-        say(message)
+        _note(search, run, step, message)
 
     manifest = steps.prepare_data(search, config=config, warn=warn, settles=False)
     if config is not None and search.config != search.store.config():  # as it is wanted there
@@ -107,6 +119,11 @@ def _require_data(search: OpenSearch, config: SearchConfig) -> None:
         )
 
 
+def _note(search: OpenSearch, run: str, step: str, message: str) -> None:
+    search.store.note_problem(run=run, step=step, message=message)
+    say(message)
+
+
 def plan_rounds(
     search: OpenSearch,
     *,
@@ -121,7 +138,8 @@ def plan_rounds(
     Args:
         search: The search.
         replica: The controller replica.
-        rounds_per_run: Rounds, or ticks, that this run may do at most.
+        rounds_per_run: Rounds, or ticks, that this run may do at most; of a search on fresh data
+            a run does all.
         run: This run.
         is_alive: Is asked about a run that has the replica; see `lease.take`.
         end_schedule: Is called where there is nothing to do any more: whatever begins such runs
@@ -131,8 +149,15 @@ def plan_rounds(
     wanted = search.store.find(SearchConfig, layout.wanted_settings(run))
     if wanted is not None:
         search.want(wanted)
+    is_fresh = steps.find_fresh(search) is not None
     plan = steps.plan_rounds(
-        search, replica=replica, run=run, rounds_per_run=rounds_per_run, is_alive=is_alive, say=say
+        search,
+        replica=replica,
+        run=run,
+        rounds_per_run=None if is_fresh else rounds_per_run,
+        with_spare=is_fresh,
+        is_alive=is_alive,
+        say=say,
     )
     if plan.holder:
         sentence: str | None = (
@@ -140,7 +165,7 @@ def plan_rounds(
         )
     else:
         note_plan(search, replica, run, len(plan.ticks))
-        is_over = not plan.ticks and not search.config.final.follows
+        is_over = not plan.ticks and not search.config.final.follows and not is_fresh
         sentence = end_schedule(run) if is_over else None
     tell(search, run, "plan_rounds", sentence)
     return plan

@@ -34,6 +34,7 @@ from nas_lib.report.markup import Figure, Number, render, scrolled, table, tag
 from nas_lib.report.model import model_parts
 from nas_lib.report.pictures import network_picture, picture_key
 from nas_lib.report.reporter import Reporter, reporter_of
+from nas_lib.report.succession import succession_section
 from nas_lib.report.summary import reading_size
 from nas_lib.results import SearchView
 from nas_lib.results.shared_progress import shared_progress
@@ -67,6 +68,7 @@ def search_page(view: SearchView) -> str:
         model=model_parts(view) if _has_model(view, reporter) else None,
         learning=children_charts(view, best),
         **_classes(view, best, reporter.final_reading()),
+        succession=succession_section(view),
         **reporter.page_parts(),
     )
 

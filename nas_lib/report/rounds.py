@@ -21,6 +21,7 @@ from nas_lib.report.learning import metric_charts
 from nas_lib.report.markup import Figure, chart_figure, join
 from nas_lib.report.replicas import page_replicas, replicas_line, terminal_replicas
 from nas_lib.report.reporter import ComparisonStyle, Reporter
+from nas_lib.report.succession import succession_json, succession_lines
 from nas_lib.results import TOPS, SearchView, Staleness, replica_summaries
 from nas_lib.results.ranking import (
     best_so_far,
@@ -104,6 +105,7 @@ class RoundsReporter(Reporter):
         """Yield whether the best is a known one, and what training the best again has changed."""
         yield from self._of_known()
         yield from confirmation_lines(self.view)
+        yield from succession_lines(self.view)
 
     def _of_known(self) -> Iterator[str]:
         best, num = self.view.best, len(self.view.known)
@@ -164,6 +166,7 @@ class RoundsReporter(Reporter):
             "children_per_hour": None if pace is None else children_per_hour(pace, self._a_round),
             "updates_per_minute": None if pace is None else 60 * pace,
             "staleness": None if self._staleness is None else asdict(self._staleness),
+            **succession_json(self.view),
         }
 
     def details(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from nas_lib.records import (
 )
 from nas_lib.results.measure import ACCURACY, Measure
 from nas_lib.results.standings import Standing, standings
+from nas_lib.results.succession import FreshStart, Succession
 from nas_lib.spaces import Plan, PlannedSpace
 
 _MAX_PLANS = 4096  # kept: a page and tables show the same architectures several times
@@ -86,6 +87,8 @@ class SearchView:
             report of those that it shows.
         began_s: On a page, when a replica's first round in a run began, by replica and round.
         speeds: Of a final training, how fast a child's network is, by the child's id.
+        fresh: Of one of several searches on data that change, what it began with.
+        succession: ... and whether its model took the place of the one in use, once that is known.
         lost_runs: What runs on Kubeflow planned that ended before they could report, oldest first.
         run_plan: What the run that asks planned, None where it did not, or no run asks.
         run: The run that asks, empty where no run does.
@@ -117,6 +120,8 @@ class SearchView:
     curves: Mapping[str, tuple[EpochMetrics, ...]] = field(default_factory=dict)
     began_s: Mapping[tuple[int, int], float] = field(default_factory=dict)
     speeds: Mapping[str, Speed] = field(default_factory=dict)
+    fresh: FreshStart | None = None
+    succession: Succession | None = None
     lost_runs: tuple[RunPlan, ...] = ()
     run_plan: RunPlan | None = None
     run: str = ""

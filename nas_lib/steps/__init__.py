@@ -13,6 +13,7 @@ from nas_lib.steps.attempts import fail_attempt, stop_attempt
 from nas_lib.steps.begun import begin_step, end_step, subject_of, subject_text
 from nas_lib.steps.children import end_child, judge_at_once, train_child
 from nas_lib.steps.export_model import NothingToExportError, export_model, require_model
+from nas_lib.steps.fresh import as_fresh, begin_fresh, check_fresh, find_fresh, next_search
 from nas_lib.steps.garbage import WHY, Garbage, collect_garbage
 from nas_lib.steps.planning import Plan, plan_replicas, plan_rounds
 from nas_lib.steps.prepare import prepare_data, require_same
@@ -20,6 +21,7 @@ from nas_lib.steps.reporting import REPORT, view_for_page, view_search, write_re
 from nas_lib.steps.run_account import note_what_is_missing
 from nas_lib.steps.sampling import sample_architectures
 from nas_lib.steps.sizing import settled_size, sized, sizes_text
+from nas_lib.steps.succession import is_settled, settle_succession
 from nas_lib.steps.train_best import opened_finals
 from nas_lib.steps.transfer import Transferred, transferred
 
@@ -32,15 +34,21 @@ __all__ = [
     "RoundSummary",
     "Transferred",
     "aggregate_rewards",
+    "as_fresh",
+    "begin_fresh",
     "begin_step",
+    "check_fresh",
     "collect_garbage",
     "derive_architectures",
     "end_child",
     "end_step",
     "export_model",
     "fail_attempt",
+    "find_fresh",
+    "is_settled",
     "judge_at_once",
     "may_derive",
+    "next_search",
     "note_what_is_missing",
     "opened_finals",
     "plan_replicas",
@@ -49,6 +57,7 @@ __all__ = [
     "require_model",
     "require_same",
     "sample_architectures",
+    "settle_succession",
     "settled_size",
     "sized",
     "sizes_text",

@@ -11,6 +11,9 @@ from nas_lib.procedures import procedure_of
 from nas_lib.store import lease
 from nas_lib.store.lease import IsAlive
 
+_SPARE = 2
+_SPARE_PER = 4  # ticks
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,6 +35,7 @@ def plan_rounds(
     replica: int,
     run: str,
     rounds_per_run: int | None = None,
+    with_spare: bool = False,
     is_alive: IsAlive = lambda run: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Plan:
@@ -42,6 +46,8 @@ def plan_rounds(
         replica: The controller replica.
         run: This run.
         rounds_per_run: At most so many; None for all that are left.
+        with_spare: Whether there are some more, for rounds that get lost, and architectures that
+            come again: where no other run goes on with the search.
         is_alive: Is asked about a run that has the replica; see `lease.take`.
         say: Is told for whom is waited.
 
@@ -56,6 +62,9 @@ def plan_rounds(
         is_alive=is_alive,
         say=say,
     )
+    if with_spare and plan.ticks:
+        num = len(plan.ticks)
+        plan = Plan(tuple(range(num + max(_SPARE, num // _SPARE_PER))))
     return plan
 
 

@@ -25,6 +25,7 @@ from nas_lib.records import (
 from nas_lib.report import search_page
 from nas_lib.results import DataSummary, SearchView
 from nas_lib.results.curves import with_curve
+from nas_lib.results.succession import FreshStart, Succession
 from nas_lib.steps.lost_runs import lost_runs
 from nas_lib.store import History, layout, lease
 from nas_lib.store.patience import at_once
@@ -90,6 +91,8 @@ def _of_search_around(search: OpenSearch) -> dict[str, Any]:
     return {
         "finals": tuple(map(view_search, search.finals())),
         "models": tuple(search.store.models()),
+        "fresh": search.store.find(FreshStart, layout.FRESH),
+        "succession": search.store.find(Succession, layout.SUCCESSION),
     }
 
 

@@ -37,6 +37,14 @@ SHARED_CHECKPOINTS = "checkpoints/shared"
 MODELS = "models"  # what is handed on
 TRACKING = "tracking"  # what a tracking server has been told
 
+FRESH = "fresh.json"  # that it is one of several searches on data that change
+SUCCESSION = "succession.json"  # ... and whether its model took the place of the one in use
+
+# at the address that such searches lie below, as `<time>`
+BEGUN = Row("searches", ".json", first=1, digits=8)  # which of them there are
+IN_USE = Row("in-use", ".json", first=1, digits=8)  # whose model is in use, the newest counts
+STABLE = "model"  # where that lies
+
 FINALS = Row("finals", ".json", first=1, digits=8)  # which final trainings there are
 FINAL = "final"  # ... each a search of its own
 CHECKPOINTS = "checkpoints"  # not below the child: S3's lifecycle rules know only prefixes
@@ -45,6 +53,8 @@ AttemptEnd = Literal["", "failed", "stopped"]
 State = Literal["proposed", "rewarded", "learned"]
 
 _KEY = "[0-9a-f]{8}"  # of a final training
+TIME = "%Y%m%d%H%M%S"
+"""What a search on data that change is called: when it was begun, as Kubeflow writes that."""
 _FINAL_URI = re.compile(rf"/final/({_KEY})$", re.ASCII)
 
 
@@ -315,6 +325,12 @@ def within(uri: str, key: str) -> str:
 def around(uri: str) -> str:
     """Return the URI of the search whose final training lies at this one."""
     return uri.rsplit("/", 2)[0]
+
+
+def above(uri: str) -> tuple[str, str]:
+    """Return the address that a search lies below with others, and its name there."""
+    base, _, name = uri.rstrip("/").rpartition("/")
+    return base, name
 
 
 def final_key(uri: str) -> str:

@@ -205,6 +205,13 @@ class SearchStore:
             number += 1
         return key_of(number)
 
+    def append(self, row: Row, record: object) -> int:
+        """Store a record as the newest of a row, and return its number."""
+        data, number = to_json(record), (self.newest(row) or 0) + 1
+        while not self._is_created(row.key(number), data):
+            number += 1
+        return number
+
     def _is_created(self, key: str, data: bytes) -> bool:
         """Store an object; say whether it is ours, perhaps by a try whose answer was lost."""
         if self.objects.create(key, data):

@@ -51,6 +51,7 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
         rounds_per_run: int = 5,
         store_secret: str = "nas-store",
         store_settings: str = "nas-store",
+        fresh: bool = False,
     ):
         """Search for the neural network that fits the data, or continue the search that is stored.
 
@@ -70,6 +71,9 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
             store_secret: Secret with the store's accesskey and secretkey; without one, the pods'
                 own identity counts.
             store_settings: ConfigMap with the store's endpoint, region or account.
+            fresh: Of a schedule whose search_uri ends with [[ScheduledTime]]: each run is a search
+                of its own on the data as they are, and its model follows the one in use if it is
+                better.
         """
         store = {"store_secret": store_secret, "store_settings": store_settings}
         with ended_by_report(search_uri, replica=replica, store=store):
@@ -80,6 +84,7 @@ def search_pipeline(name: str, train: FanOut) -> BaseComponent:
                 replica=replica,
                 ticks_per_run=rounds_per_run,
                 store=store,
+                fresh=fresh,
             )
             done = rounds(search_uri=search_uri, replica=replica, **plan, **store)
             final_training(search_uri, trainings, after=done, plan=plan, store=store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -463,3 +464,77 @@ def test_a_refusal_is_one_sentence_and_exit_code_1(
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"nas: cannot list the pipelines at {server.url}: {reason}")
+
+
+FRESH = ("schedule", "digits", "--store", "s3://nas/weekly", "--every", "7d", "--fresh")
+
+
+def test_a_fresh_schedule_is_a_search_of_its_own_each_time(nas: Nas, server: FakeKubeflow) -> None:
+    code, _, error = nas(*FRESH, "--host", server.url, "--set", "search.max_children=16")
+
+    assert (code, error) == (0, "")
+    (recurring,) = server.recurring_runs.values()
+    arguments = recurring.runtime_config.parameters
+    assert (arguments["search_uri"], arguments["fresh"]) == (
+        "s3://nas/weekly/[[ScheduledTime]]",
+        True,
+    )
+    assert (recurring.max_concurrency, recurring.no_catchup) == ("1", True)
+    due = [datetime(2026, 11, day, 4, tzinfo=timezone(timedelta(hours=1))) for day in (23, 30)]
+    runs = [server.fire(recurring.recurring_run_id, when) for when in due]
+    assert [each.runtime_config.parameters["search_uri"] for each in runs] == [
+        "s3://nas/weekly/20261123030000",
+        "s3://nas/weekly/20261130030000",
+    ]
+    assert "s3://nas/weekly/20261130030000" in nas("runs", "--host", server.url, "--json")[1]
+
+
+def test_an_address_has_one_fresh_schedule(nas: Nas, server: FakeKubeflow) -> None:
+    nas(*FRESH, "--host", server.url)
+
+    code, _, error = nas(*FRESH, "--host", server.url)
+
+    assert code == 2
+    assert "has a schedule already" in error
+    assert nas(*FRESH, "--host", server.url, "--replace")[0] == 0
+    assert len(server.recurring_runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "pipeline"),
+    [
+        # with the final training's 3 networks by 3 seeds and the winner: 10 trainings more
+        (["search.max_children=110", "search.confirm=null"], "nas-search"),
+        (["search.max_children=111", "search.confirm=null"], "nas-search-jobs"),
+        (["resources.fanout=pod"], "nas-search-pod"),
+    ],
+)
+def test_a_run_that_does_a_whole_search_has_jobs_where_it_has_many_children(
+    nas: Nas, server: FakeKubeflow, changes: list[str], pipeline: str
+) -> None:
+    sets = [part for change in changes for part in ("--set", change)]
+
+    assert nas(*FRESH, "--host", server.url, *sets)[0] == 0
+
+    assert [each.display_name for each in server.pipelines.values()] == [pipeline]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--set", "search.replicas=2"], "search.replicas should be 1, got 2"),
+        (["--rounds-per-run", "3"], "each run is a whole search"),
+        (
+            ["--set", "resources.fanout=tasks", "--set", "search.max_children=1000"],
+            "with resources.fanout tasks there may be 120; expected jobs or pod",
+        ),
+    ],
+)
+def test_what_cannot_be_searched_anew_each_time_is_refused(
+    nas: Nas, server: FakeKubeflow, arguments: list[str], sentence: str
+) -> None:
+    code, _, error = nas(*FRESH, "--host", server.url, *arguments)
+
+    assert code == 2
+    assert sentence in error
+    assert not server.recurring_runs

@@ -172,6 +172,25 @@ class FakeKubeflow:
         self.recurring_runs[recurring.recurring_run_id] = recurring
         return recurring
 
+    def fire(self, recurring_id: str, due: datetime) -> kfp.V2beta1Run:
+        """Make the run of a schedule that is due: its controller writes times into texts."""
+        recurring = self.get_recurring_run(recurring_id)
+        arguments = (recurring.runtime_config and recurring.runtime_config.parameters) or {}
+        run = kfp.V2beta1Run(
+            run_id=(made := _new())[0],
+            created_at=made[1],
+            display_name=f"{recurring.display_name} {due:%m-%d}",
+            recurring_run_id=recurring_id,
+            experiment_id=recurring.experiment_id,
+            pipeline_version_reference=recurring.pipeline_version_reference,
+            runtime_config=kfp.V2beta1RuntimeConfig(
+                parameters={name: _expanded(value, due) for name, value in arguments.items()}
+            ),
+        )
+        self.runs[run.run_id] = run
+        self.enter(run, "PENDING")
+        return run
+
     def get_run(self, run_id: str, **_: Any) -> kfp.V2beta1Run:
         if run_id not in self.runs:
             raise RefusedError(404, f"Run {run_id} not found")
@@ -250,6 +269,14 @@ class FakeKubeflow:
             optional = "defaultValue" in spec or spec.get("isOptional")
             if name not in arguments and not optional:
                 raise RefusedError(400, f"parameter {name} is missing")
+
+
+def _expanded(value: Any, due: datetime) -> Any:
+    """Return an argument as a run of a schedule has it, by 2.17's parameter_formatter.go."""
+    if not isinstance(value, str):
+        return value
+    when = due.astimezone(UTC).strftime("%Y%m%d%H%M%S")
+    return re.sub(r"\[\[(ScheduledTime|CurrentTime)\]\]", when, value)
 
 
 @contextmanager

@@ -401,7 +401,7 @@ def test_all_tasks_run_in_one_image_that_installs_nothing(compiled: Compiled) ->
 def test_the_form_has_plain_defaults_of_plain_types(compiled: Compiled) -> None:
     for name, parameter in compiled.parameters().items():
         kind = parameter["parameterType"]
-        assert kind in ("STRING", "NUMBER_INTEGER", "STRUCT", "LIST"), name
+        assert kind in ("STRING", "NUMBER_INTEGER", "BOOLEAN", "STRUCT", "LIST"), name
         if kind in ("STRING", "NUMBER_INTEGER"):
             assert str(parameter["defaultValue"]), name
             assert "\n" not in str(parameter["defaultValue"]), name
@@ -412,7 +412,7 @@ def test_names_in_the_form_sort_into_groups(compiled: Compiled) -> None:
 
     seen = list(dict.fromkeys(groups))
     assert sorted(groups, key=seen.index) == groups
-    assert len(compiled.parameters()) <= 7
+    assert len(compiled.parameters()) <= 8
 
 
 def test_every_parameter_is_described(compiled: Compiled) -> None:
@@ -429,11 +429,21 @@ def test_all_three_have_the_same_form(names: list[str]) -> None:
     assert set(forms[0]) == set(inspect.signature(function).parameters)
 
 
+@pytest.mark.parametrize("name", NAS)
+def test_whether_a_search_is_on_fresh_data_is_a_field_of_the_form(name: str) -> None:
+    compiled = read(name)
+
+    assert compiled.task("prepare-data")["inputs"]["parameters"]["fresh"] == {
+        "componentInputParameter": "pipelinechannel--fresh"
+    }
+    assert compiled.parameters()["fresh"]["defaultValue"] is False
+
+
 def test_both_families_have_the_same_form_but_for_replicas_and_what_a_run_may_do() -> None:
     nas, enas = (read(name).parameters() for name in ("nas-search", "enas-search"))
     of_nas, of_enas = nas.keys() - enas.keys(), enas.keys() - nas.keys()
 
-    assert (of_nas, of_enas) == ({"replica", "rounds_per_run"}, {"ticks_per_run"})
+    assert (of_nas, of_enas) == ({"fresh", "replica", "rounds_per_run"}, {"ticks_per_run"})
     for name in (nas.keys() & enas.keys()) - {"search_uri", "preset"}:
         assert nas[name] == enas[name]
 
