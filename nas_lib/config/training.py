@@ -457,7 +457,7 @@ class TranslationChildrenConfig(TrainedChildrenPart):
         "adam",
         description="What makes the steps: SGD, RMSProp as TensorFlow has it, or Adam as torch.",
     )
-    learning_rate: Positive = Field(2e-3, description="At the start (of a cycle).")
+    learning_rate: Positive = Field(5e-3, description="At the start (of a cycle).")
     schedule: Schedule = Field("cosine", description="Learning rate over the steps.")
     nesterov: bool = Field(False, description="Of SGD.")
     weight_decay: Weight = Field(0.0, description="L2 penalty, as torch's weight_decay.")

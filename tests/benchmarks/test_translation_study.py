@@ -10,13 +10,15 @@ from benchmarks.studies import translation
 from benchmarks.studies.translation import BESIDE, Size, Translated
 from nas_lib.records import Metric, Sample
 
-SIZE = Size(parameters=1000, epochs=1, pairs=None, vocabulary=300)
+SIZE = Size(parameters=1000, epochs=1, pairs=None, vocabulary=300, rates=(0.1,))
 
 
 def translated(name: str, seed: int, bleu: float) -> Translated:
     samples = tuple(Sample(f"given {number}", f"{name} {number}", "wanted") for number in range(30))
     metrics = (Metric("BLEU", bleu, "signature"),)
-    return Translated(name, seed, f"{name} 9", 1000, 2.0, 11.0, 12.0, metrics, samples)
+    return Translated(
+        name, seed, f"{name} 9", 0.1, {0.1: 11.0}, 1000, 2.0, 11.0, 12.0, metrics, samples
+    )
 
 
 def test_all_cells_of_a_seed_are_trained_alike(tmp_path: Path) -> None:
@@ -44,8 +46,32 @@ def test_cells_are_told_with_twenty_sentences_side_by_side(
     translation.tell(found)
 
     told = capsys.readouterr().out
-    assert "| gru | 1,000 | 11.00 (11.00 to 11.00) |" in told
+    assert "| gru | 1,000 | 0.1, 0.1 | 11.00 (11.00 to 11.00) |" in told
+    assert "| gru | 11.00, 11.00 |" in told  # by the rate
     assert "BLEU: signature" in told
     assert "sentence  given 19\nreference wanted\ngru       gru 19\nlstm      lstm 19" in told
     assert "given 20" not in told
     assert [each.seed for each in translation.told(found)["gru"]] == [0, 1]
+
+
+def test_other_seeds_learn_at_the_rates_that_were_best_for_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, tuple[float, ...]]] = []
+
+    def trained(_name: str, _source: str, seed: int, _data: Path, size: Size) -> list[Translated]:
+        asked.append((seed, size.rates))
+        best = {"lstm": 0.2, "gru": 0.1} if seed == 0 else dict.fromkeys(BESIDE, size.rates[0])
+        return [
+            translated(name, seed, 10.0)._replace(rate=rate, valid=valid)
+            for name, rate in best.items()
+        ]
+
+    monkeypatch.setattr(translation, "trained", trained)
+    valid, size = 11.0, SIZE._replace(rates=(0.1, 0.2, 0.4))
+    found = [*translation.of_seeds("cell", "source", (0, 1), tmp_path, size)]
+
+    assert asked == [(0, (0.1, 0.2, 0.4)), (1, (0.1,)), (1, (0.2,))]
+    assert [(each.name, each.seed) for each in found][:3] == [("lstm", 0), ("gru", 0), ("lstm", 1)]
+    valid = 300.0  # as good as any guess of 300 subwords
+    assert {each.seed for each in translation.of_seeds("cell", "", (0, 1), tmp_path, size)} == {0}
