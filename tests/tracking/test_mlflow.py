@@ -167,7 +167,7 @@ def test_two_replicas_that_begin_at_once_have_one_run_above_them() -> None:
     with running_mlflow() as server:
         config = tracked(server, tabular(max_children=16, replicas=2, shards=2, confirm=None))
         for replica in (0, 1):
-            nas_lib.search(config, store="memory://replicas", replicas=[replica])
+            nas_lib.search(config, store="memory://told-replicas", replicas=[replica])
 
     assert len(server.searches) == 1
     assert len(server.children) == 16
