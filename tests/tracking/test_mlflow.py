@@ -98,7 +98,7 @@ def test_a_trained_childs_curve_its_decisions_and_the_winners_test_are_told(tmp_
 def test_searches_that_are_stopped_and_done_again_have_each_child_once() -> None:
     with running_mlflow() as server:
         for rounds in (1, None, None):
-            handle = nas_lib.search(tracked(server), store="memory://again", rounds=rounds)
+            handle = nas_lib.search(tracked(server), store="memory://told-again", rounds=rounds)
 
         assert sorted(server.children) == [row.id for row in handle.children]
         assert len(server.all_runs) == 9  # 8 children and the search
