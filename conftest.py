@@ -8,7 +8,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
 from s3_server import S3Server, running_s3_server
 from searches import SMALL_SHARED, tabular
 
@@ -22,9 +21,6 @@ from nas_lib.tasks import ImageTask, Task
 # Two threads on busy cores make torch's small operations many times slower. Nothing above loads it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that load onnxruntime themselves
-
-settings.register_profile("any machine", deadline=None)  # a busy one takes seconds for a moment
-settings.load_profile("any machine")
 
 _LONG = (
     "test_nas_search_runs.py",

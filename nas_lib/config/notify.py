@@ -49,7 +49,7 @@ class MlflowConfig(Part):
 
     uri: Annotated[_Address, AfterValidator(_tracking)] | None = Field(
         None,
-        description="Of an MLflow server, such as http://mlflow:5000, that is told of each child; "
+        description="The address of an MLflow server that is told of each child; "
         "$NAME is a variable of the environment.",
     )
     experiment: str | None = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -486,9 +487,8 @@ class TestTold:
         view = run(None, max_children=8).view
 
         assert [*reporter_of(view).findings()] == []
-        page = search_page(view)
-        assert "</span> known" not in page
-        assert "known architecture" not in page
+        style = re.compile(r"<style>.*?</style>", re.S)  # where a colour has this name
+        assert "known" not in style.sub("", search_page(view))
 
 
 @pytest.mark.parametrize("start_from", ["enas-micro", ["enas-micro"]])
