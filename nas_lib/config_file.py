@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,6 +28,10 @@ _GOES_WITH: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("search", "kind"): ("controller", "chosen"),
 }
 """What of another section is dropped, too, where another kind is chosen."""
+_OF_TARGET: Final[Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
+    ("task", "target"): (("task", "score"), ("final", "children", "label_smoothing")),
+}
+"""What is dropped where images are to be told something else: it has another default then."""
 
 PRESET_AND_OVERRIDES = "preset and overrides"
 """What a document is called in errors that Kubeflow's form is the source of."""
@@ -297,7 +301,8 @@ def _inline(value: object) -> str:
 def _is_no_tag(override: str) -> bool:
     """Put a `kind` or `format` first, as it drops the others of its section."""
     place = override.partition("=")[0]
-    return place != _IN_A_WORD and place.rpartition(".")[2] not in TAGS
+    is_target = tuple(place.split(".")) in _OF_TARGET
+    return not is_target and place != _IN_A_WORD and place.rpartition(".")[2] not in TAGS
 
 
 def _set(document: Any, path: Sequence[str], value: object, override: str) -> None:
@@ -319,12 +324,17 @@ def _set(document: Any, path: Sequence[str], value: object, override: str) -> No
     if path[-1] in TAGS and section.get(path[-1]) != value:
         section.clear()
         _drop(document, _GOES_WITH.get(tuple(path), ()))
+    if section.get(path[-1]) != value:
+        for other in _OF_TARGET.get(tuple(path), ()):
+            _drop(document, other)
     section[path[-1]] = value
 
 
 def _drop(document: Any, path: Sequence[str]) -> None:
     """Let a document leave out what stands at this place, if anything does."""
-    section = document.get(path[0]) if path else None
+    section = document if path else None
+    for name in path[:-1]:
+        section = section.get(name) if isinstance(section, dict) else None
     if isinstance(section, dict):
         section.pop(path[-1], None)
 

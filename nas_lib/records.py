@@ -424,6 +424,58 @@ class Mistake:
 
 
 @checked_dataclass(frozen=True, config=STRICT)
+class LabelMistake:
+    """An example of the test set that has a label which the network was sure it has not, or not.
+
+    Attributes:
+        label: Which label, by its index.
+        is_there: Whether it has it.
+        confidence: The probability that the network gave to the contrary.
+        picture: What the network saw, as a small PNG in base64.
+    """
+
+    label: Count
+    is_there: bool
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    picture: Annotated[str, Field(max_length=MAX_PICTURE, pattern=r"^[A-Za-z0-9+/]+=*$")]
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class NumberMistake:
+    """An example of the test set whose number a network told far from what it is.
+
+    Attributes:
+        true: Its number.
+        found: What the network told.
+        picture: What the network saw, as a small PNG in base64.
+    """
+
+    true: float
+    found: float
+    picture: Annotated[str, Field(max_length=MAX_PICTURE, pattern=r"^[A-Za-z0-9+/]+=*$")]
+
+
+AnyMistake = Mistake | LabelMistake | NumberMistake
+
+
+@checked_dataclass(frozen=True, config=STRICT)
+class LabelReading:
+    """How well a network tells one label of the test set, of which an example may have several.
+
+    Attributes:
+        num: Examples that have it.
+        num_told: Those of which it was told.
+        num_right: Those of which it was told rightly.
+        average_precision: Over all thresholds; None where no example has it.
+    """
+
+    num: Count
+    num_told: Count
+    num_right: Count
+    average_precision: Annotated[float, Field(ge=0, le=1)] | None
+
+
+@checked_dataclass(frozen=True, config=STRICT)
 class TestReading:
     """What a network came to on the test set, read once.
 
@@ -435,7 +487,10 @@ class TestReading:
         confusion: Which classes were taken for which; empty where nothing is classified.
         metrics: By other measures.
         samples: What became of some examples, where people can read that.
-        mistakes: Those of which the network was most sure, where people can see that.
+        mistakes: Those of which the network was most sure, or the largest, where people can see
+            that.
+        labels: How well each label is told, where an example may have several.
+        numbers: Some examples' numbers, and what was told, where that is a number.
     """
 
     __test__ = False  # for pytest, which takes the name for a class of tests
@@ -447,7 +502,9 @@ class TestReading:
     confusion: Confusion = ()
     metrics: tuple[Metric, ...] = ()
     samples: tuple[Sample, ...] = ()
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: tuple[AnyMistake, ...] = ()
+    labels: tuple[LabelReading, ...] = ()
+    numbers: tuple[tuple[float, float], ...] = ()
 
 
 @checked_dataclass(frozen=True, config=STRICT)

@@ -40,6 +40,8 @@ model_argument = click.argument("model", metavar="MODEL")
 def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv: bool) -> None:
     """Say what images are, how well a MODEL of texts can tell a text, or translate one.
 
+    Of images that is their class, their labels or a number.
+
     MODEL is a folder that `nas export` wrote, a SEARCH (its newest final model, else its newest
     one), or SEARCH/models/<id>. FILE is a picture, a folder of pictures however deep, an array of
     images (.npy, .npz), or - for standard input; for a model of texts, a text: of words its
@@ -49,7 +51,7 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
     A file that cannot be read is told on standard error and the others are predicted; then the
     exit code is 2.
     """
-    from nas_lib.models import ImageModel, open_model
+    from nas_lib.models import ImageModel, LabelModel, open_model
     from nas_lib.models.files import find_files
 
     if as_json and as_csv:
@@ -57,7 +59,8 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
     opened = open_model(model)
     opened.load()  # what is wrong with it is told before anything is read
     found = find_files(files)
-    top = min(top, len(opened.labels)) if isinstance(opened, ImageModel) else 0
+    has_classes = isinstance(opened, ImageModel | LabelModel)
+    top = min(top, len(opened.labels)) if has_classes else 0
     form = _form(as_json, as_csv, opened, top)
     errors, num_left_out = [], 0
     with _progress(len(found), form) as progress:
@@ -80,15 +83,16 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
 
 def _form(as_json: bool, as_csv: bool, model: AnyModel, num_classes: int) -> Form:
     from nas_lib.cli.answers import Csv, JsonLines, Lines, Table
-    from nas_lib.models import TranslationModel
+    from nas_lib.models import LabelModel, TranslationModel
 
     if as_json:
         return JsonLines(columns=model.columns)
+    several = isinstance(model, LabelModel)
     if as_csv:
-        return Csv(num_classes=num_classes, columns=model.columns)
+        return Csv(num_classes=num_classes, columns=model.columns, several=several)
     if isinstance(model, TranslationModel):
         return Lines()
-    return Table(num_classes=num_classes, columns=model.columns)
+    return Table(num_classes=num_classes, columns=model.columns, several=several)
 
 
 def _answers(model: AnyModel, files: Sequence[FoundFile], top: int) -> Iterator[Answer]:

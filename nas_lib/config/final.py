@@ -81,7 +81,9 @@ class ImageFinalConfig(ImageChildrenConfig):
     schedule: Schedule = Field("cosine", description="Learning rate over the steps.")
     weight_decay: Weight = Field(2e-3, description="L2 penalty, as torch's weight_decay.")
     label_smoothing: Rate = Field(
-        0.1, description="Share of each target that all classes have in equal parts."
+        0.1,
+        description="Share of each target that all classes have in equal parts; of labels, that is "
+        "half there; of a number 0.",
     )
     mixup: float = Field(
         0.2,

@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from nas_lib.bounds import Name
 from nas_lib.config.controllers import AutoConfig, ControllerConfig
-from nas_lib.config.final import FinalConfig
+from nas_lib.config.final import FinalConfig, at_point, points
 from nas_lib.config.notify import NotifyConfig
 from nas_lib.config.procedures import ProcedureConfig, RoundsConfig
 from nas_lib.config.resources import ResourcesConfig
-from nas_lib.config.tasks import ImageTaskConfig, TaskConfig
+from nas_lib.config.tasks import ImageTarget, ImageTaskConfig, TaskConfig
 from nas_lib.config.training import ChildrenConfig, ImageChildrenConfig
 from nas_lib.config.weights import WEIGHTS
 from nas_lib.part import MAY_CHANGE, Part, by_kind
@@ -98,8 +98,21 @@ class SearchConfig(Part):
         for sentence in self.search.misfits(task, space, children):
             yield Misfit(("search", "task", "space", "children"), sentence)
         yield from self._misfits_of_score()
+        if isinstance(self.task, ImageTaskConfig):
+            for sentence in self._misfits_of_target(self.task.target):
+                yield Misfit(("task", "children", "final"), sentence)
         for sentence in self.final.misfits(task, space, children):
             yield Misfit(("final", "task", "space", "children"), sentence)
+
+    def _misfits_of_target(self, target: ImageTarget) -> Iterator[str]:
+        if isinstance(self.children, ImageChildrenConfig):
+            yield from self.children.misfits_of_target(target, "children")
+        final = self.final.children
+        if isinstance(final, ImageChildrenConfig):
+            tried = points(self.final.grid) if self.final.grid else ()
+            found = [final, *(at_point(final, point) for point in tried)]
+            of_each = (each.misfits_of_target(target, "final.children") for each in found)
+            yield from dict.fromkeys(sentence for some in of_each for sentence in some)
 
     def _misfits_of_controller(self) -> Iterator[Misfit]:
         remembers = self.controller.remembers if self.search.kind == "shared" else {}
@@ -152,16 +165,23 @@ def _with_kinds(document: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "children": _with_kind(children, "own" if is_own else of_task),
         "search": search,
-        "final": final if is_own else _with_final_kind(final, of_task),
+        "final": final if is_own else _with_final_kind(final, of_task, target=_target_of(task)),
     }
 
 
-def _with_final_kind(final: Any, kind: str) -> Any:
+def _with_final_kind(final: Any, kind: str, *, target: Any) -> Any:
     """Return the section with the kind of its children, which is that of the task."""
     if not isinstance(final, Mapping):
         return final
     given = final.get("children")
-    return {**final, "children": _with_kind({} if given is None else given, kind)}
+    children = _with_kind({} if given is None else given, kind)
+    if target == "number" and isinstance(children, Mapping):
+        children = {"label_smoothing": 0.0, **children}  # a number has no label to be smoothed
+    return {**final, "children": children}
+
+
+def _target_of(task: Any) -> Any:
+    return task.get("target") if isinstance(task, Mapping) else getattr(task, "target", None)
 
 
 def _with_kind(part: Any, kind: str) -> Any:

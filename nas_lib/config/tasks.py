@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -59,7 +59,7 @@ class ImageFolderData(PicturesPart):
 
 
 class ImageTableData(PicturesPart):
-    """A table of pictures and their classes: CSV, Parquet or JSON lines, by its content."""
+    """A table of pictures and what is told of them: CSV, Parquet or JSON lines, by its content."""
 
     format: Literal["image_table"] = "image_table"
     path: Text = Field(
@@ -79,7 +79,18 @@ class ImageTableData(PicturesPart):
         "JSON lines as base64); unset: image, path, file, filename and the like.",
     )
     label: Text | None = Field(
-        None, description="The column of their classes; unset: label, class, target and the like."
+        None,
+        description="The column of their classes, labels or numbers; unset: label, class, target "
+        "and the like.",
+    )
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = Field(
+        "|", description="Of task.target labels: the character between the labels of a cell."
+    )
+    label_columns: tuple[Text, ...] = Field(
+        (),
+        max_length=10_000,
+        description="Of task.target labels: a column for each label, with 0 or 1 in it, in place "
+        "of one column with all.",
     )
     split: Text | None = Field(
         None,
@@ -94,7 +105,10 @@ class ImageTableData(PicturesPart):
 
 
 class NpzData(Part):
-    """A numpy archive with images [N, H, W], [N, H, W, C] or [N, C, H, W] and labels [N]."""
+    """A numpy archive with images [N, H, W], [N, H, W, C] or [N, C, H, W] and labels [N].
+
+    Of task.target labels these are [N, K] of 0 and 1, of number [N] of floating point.
+    """
 
     format: Literal["npz"] = "npz"
     path: Text = Field(description="The .npz file.", json_schema_extra=MAY_CHANGE)
@@ -144,24 +158,52 @@ DataConfig = Annotated[
 ]
 
 
-ImageScore = Literal["accuracy", "balanced_accuracy", "macro_f1", "top_5", "auc"]
-_IMAGE_SCORES: dict[ImageScore, str] = {
+ImageTarget = Literal["class", "labels", "number"]
+"""What is told of an image: which class it is of, which labels it has, or a number."""
+ImageScore = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "top_5",
+    "auc",
+    "mean_average_precision",
+    "micro_f1",
+    "exact_match",
+    "mse",
+]
+IMAGE_SCORES: Mapping[ImageTarget, tuple[ImageScore, ...]] = {
+    "class": ("accuracy", "balanced_accuracy", "macro_f1", "top_5", "auc"),
+    "labels": ("mean_average_precision", "macro_f1", "micro_f1", "auc", "exact_match"),
+    "number": ("mse",),
+}
+"""By the target, its default first."""
+_NOUNS: dict[ImageScore, str] = {
     "accuracy": "an accuracy",
     "balanced_accuracy": "a balanced accuracy",
     "macro_f1": "a macro F1",
     "top_5": "a top-5 accuracy",
     "auc": "an AUC",
+    "mean_average_precision": "a mean average precision",
+    "micro_f1": "a micro F1",
+    "exact_match": "an exact match",
 }
-"""What a score is."""
+"""What a score is that is a fraction."""
 _OF_BATCHES: tuple[ImageScore, ...] = ("accuracy", "top_5")
 """Those that are means over images, which a mini-batch of them can tell."""
+_OF_ANY_TARGET: tuple[str, ...] = ("image_table", "npz")
+"""Formats in which an image may have several labels, or a number."""
 
 
 class ImageTaskConfig(Part):
-    """Images in classes."""
+    """Images in classes, with labels or with a number."""
 
     kind: Literal["images"] = "images"
     data: DataConfig = Field(default_factory=DigitsData)
+    target: ImageTarget = Field(
+        "class",
+        description="What is told of an image: its class; which labels it has (any number of them, "
+        "also none); or a number.",
+    )
     valid_fraction: Fraction = Field(
         0.1,
         description="Of the training images, held out for the reward, of each class its share.",
@@ -175,19 +217,54 @@ class ImageTaskConfig(Part):
     )
     score: ImageScore = Field(
         "accuracy",
-        description="What children are judged by: accuracy; balanced_accuracy or macro_f1, in "
-        "which rare classes count as much as common ones; top_5 (of 6 classes or more); or auc. A "
-        "test has the others beside it.",
+        description="What children are judged by. Of a class accuracy; balanced_accuracy or "
+        "macro_f1, in which rare classes count as much as common ones; top_5 (of 6 classes or "
+        "more); or auc. Of labels mean_average_precision (unless another is said), macro_f1, "
+        "micro_f1, auc or exact_match. Of a number mse. A test has the others beside it.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_score(cls, document: Any) -> Any:
+        """Let a document leave out the score of another target."""
+        if not isinstance(document, Mapping) or "score" in document:
+            return document
+        known: Mapping[Any, tuple[ImageScore, ...]] = IMAGE_SCORES
+        target = document.get("target", "class")
+        scores = known.get(target) if isinstance(target, str) else None
+        return {**document, "score": scores[0]} if scores else document
+
+    @model_validator(mode="after")
+    def _check_target(self) -> Self:
+        wanted = IMAGE_SCORES[self.target]
+        if self.score not in wanted:
+            raise ValueError(
+                f"score should be {' or '.join(wanted)} with target {self.target}, got {self.score}"
+            )
+        if self.target != "class" and self.data.format not in _OF_ANY_TARGET:
+            raise ValueError(
+                f"target {self.target} takes data of format {' or '.join(_OF_ANY_TARGET)}, got "
+                f"{self.data.format}"
+            )
+        names = self.data.label_columns if isinstance(self.data, ImageTableData) else ()
+        if names and self.target != "labels":
+            raise ValueError(
+                f"data.label_columns are of target labels, and target is {self.target}"
+            )
+        return self
 
     def misfit_of_score(self, score: float) -> str:
         """Say what a score should be, if this can be none; empty if it can."""
-        noun = _IMAGE_SCORES[self.score]
+        if self.score == "mse":
+            return "" if score > 0 else "a relative mean squared error, above 0"
+        noun = _NOUNS[self.score]
         return "" if 0 < score <= 1 else f"{noun}, a fraction above 0 and at most 1"
 
     def misfits_of_batches(self) -> Iterator[str]:
-        """Yield why mini-batches cannot tell such scores, if they cannot."""
-        if self.score not in _OF_BATCHES:
+        """Yield why shared weights cannot be judged by such scores, if they cannot."""
+        if self.target != "class":
+            yield f"task.target should be class for search.kind shared, got {self.target}"
+        elif self.score not in _OF_BATCHES:
             yield (
                 f"task.score should be {' or '.join(_OF_BATCHES)} for search.kind shared, whose "
                 f"mini-batches have too few images of a class for others, got {self.score}"

@@ -23,6 +23,7 @@ from nas_lib.bounds import (
     Weight,
 )
 from nas_lib.config.tasks import (
+    ImageTarget,
     ImageTaskConfig,
     TaskConfig,
     TextTaskConfig,
@@ -348,7 +349,9 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         "times.",
     )
     label_smoothing: Rate = Field(
-        0.0, description="Share of each target that all classes have in equal parts."
+        0.0,
+        description="Share of each target that all classes have in equal parts; of labels, that is "
+        "half there.",
     )
     mixup: float = Field(
         0.0,
@@ -361,7 +364,8 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         None,
         description="Of each image's loss, by its class: balanced, so that all classes weigh the "
         "same however many images they have; or {cat: 3.0}, where classes that are not named have "
-        "1; null for none. Their mean over the images of an epoch is made 1.",
+        "1; null for none. Their mean over the images of an epoch is made 1. Of labels, that of "
+        "the images that have one, beside those that do not.",
     )
     sampling: Sampling = Field(
         "shuffle",
@@ -393,6 +397,18 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         """Yield what does not go with this kind of task, or with this space."""
         yield from super().misfits(task, space)
         yield from self.strays("children", space)
+
+    def misfits_of_target(self, target: ImageTarget, where: str) -> Iterator[str]:
+        """Yield which settings, those of `where`, have no meaning for what images are told."""
+        if target != "class" and self.sampling == "balanced":
+            yield (
+                f"{where}.sampling balanced draws as many images of each class, and task.target is "
+                f"{target}: set shuffle"
+            )
+        if target == "number" and self.class_weights is not None:
+            yield f"{where}.class_weights are of classes and labels, and task.target is number"
+        if target == "number" and self.label_smoothing:
+            yield f"{where}.label_smoothing is of classes and labels, and task.target is number"
 
     def misfit_of_score(self, score: float, task: TaskConfig) -> str:
         """Say what a child's score should be, if this is none of such images."""

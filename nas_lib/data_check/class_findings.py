@@ -25,17 +25,23 @@ def ratio(classes: Counts) -> float:
     return max(sums) / max(1, min(sums))
 
 
-def class_findings(classes: Counts) -> Iterator[Finding]:
-    """Yield what should be known of how large classes are."""
+def class_findings(classes: Counts, *, of_labels: bool = False) -> Iterator[Finding]:
+    """Yield what should be known of how large classes are, or how common labels.
+
+    Args:
+        classes: How many images each of them has.
+        of_labels: Whether an image may have several.
+    """
+    one, several = ("label", "labels") if of_labels else ("class", "classes")
     sums = {name: sum(counts.values()) for name, counts in classes.items()}
     single = [name for name, num in sums.items() if num == 1]
     if single:
-        what = plural(len(single), "class has", "classes have")
+        what = plural(len(single), f"{one} has", f"{several} have")
         text = f"{what} one image only: {_named(single)}"
         yield Finding("warning", text, "it is trained on, and nothing tells how well it is known")
     few = [name for name, num in sums.items() if 1 < num < _FEW]
     if few:
-        what = plural(len(few), "class has", "classes have")
+        what = plural(len(few), f"{one} has", f"{several} have")
         text = f"{what} fewer than {_FEW} images: {_named(few)}"
         yield Finding("note", text, "too few to tell how well they are known")
     times = ratio(classes)
@@ -43,9 +49,12 @@ def class_findings(classes: Counts) -> Iterator[Finding]:
         most, least = max(sums, key=sums.__getitem__), min(sums, key=sums.__getitem__)
         yield Finding(
             "warning" if times >= _VERY_UNLIKE else "note",
-            f"the largest class, {_named([most])}, has {times:.3g} times as many images as the "
-            f"smallest, {_named([least])}",
-            "task.score: balanced_accuracy counts classes alike; children.class_weights and "
+            f"the {'most common' if of_labels else 'largest'} {one}, {_named([most])}, has "
+            f"{times:.3g} times as many images as the "
+            f"{'rarest' if of_labels else 'smallest'}, {_named([least])}",
+            "children.class_weights: balanced weighs rare ones more"
+            if of_labels
+            else "task.score: balanced_accuracy counts classes alike; children.class_weights and "
             "children.sampling weigh rare ones more",
         )
 
@@ -54,8 +63,16 @@ def image_findings(
     parts: Mapping[PartName, LabelledImages],
     looks: Mapping[PartName, Looks],
     class_names: tuple[str, ...],
+    called: str = "classes",
 ) -> Iterator[Finding]:
-    """Yield what should be known of images of one colour, or that occur more than once."""
+    """Yield what should be known of images of one colour, or that occur more than once.
+
+    Args:
+        parts: The images; their labels are indices of what is told of them.
+        looks: How they look.
+        class_names: What is told of them in words.
+        called: What that is: classes, labels or numbers.
+    """
     images = [(part, index) for part in parts.values() for index in range(len(part))]
     is_plain = np.concatenate([each.is_plain for each in looks.values()])
     digests = np.concatenate([each.digests for each in looks.values()])
@@ -82,8 +99,8 @@ def image_findings(
     if differ.any():
         shown = [named(order[at : at + 2].tolist()) for at in np.flatnonzero(differ)[:_MOST_NAMED]]
         num = len(np.unique(digests[order[1:]][differ]))
-        text = f"{plural(num, 'image is', 'images are')} there with different classes: "
-        yield Finding("warning", text + "; ".join(shown), "one of the classes is wrong")
+        text = f"{plural(num, 'image is', 'images are')} there with different {called}: "
+        yield Finding("warning", text + "; ".join(shown), f"one of the {called} is wrong")
 
 
 def _named(names: list[str]) -> str:

@@ -41,7 +41,7 @@ class Shown:
     Attributes:
         name: What it is called.
         part: Where a search would have it.
-        class_name: What it is of.
+        class_name: What it is of: its class, its labels or its number.
         picture: A picture of it in base64, with its type before it; empty where none was made.
     """
 
@@ -79,7 +79,8 @@ class DataCheck:
         example: What one example is called.
         counts: Examples of each part; none where they cannot be read.
         facts: What else there is to know of it all, by name.
-        classes: How many images of each class there are in each part.
+        classes: How many images of each class there are in each part, or with each label.
+        kind: What these are called, one of them.
         pairs: Equal and nearly equal images of two parts.
         broken: A sentence on each file that cannot be read.
         findings: What a user should know, the worst first.
@@ -91,6 +92,7 @@ class DataCheck:
     counts: Mapping[PartName, int] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, Mapping[PartName, int]] = field(default_factory=dict)
+    kind: str = "class"
     pairs: tuple[Pair, ...] = ()
     broken: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -1,4 +1,4 @@
-"""Images in classes, checked."""
+"""Images in classes, with labels or with numbers, checked."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from nas_lib.config import ImageFolderData, ImageTableData, ImageTaskConfig, PicturesPart
 from nas_lib.data.allowance import Allowance
+from nas_lib.data.rows import Indices
 from nas_lib.data_check.class_findings import class_findings, image_findings, ratio
 from nas_lib.data_check.found import CALLED, DataCheck, Finding, Pair, PartName
 from nas_lib.data_check.looks import looks_of
 from nas_lib.data_check.picture_facts import PictureFacts
 from nas_lib.data_check.pictures import Pictures, Place
+from nas_lib.data_check.told import told_of
 from nas_lib.data_check.twins import Twins, find_twins
 from nas_lib.errors import DataError, plural
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
@@ -33,8 +35,13 @@ _SMALLEST: Final = 16
 """Pixels of a side: smaller images are often nearly equal, and of different things."""
 _MOST_PAIRS: Final = 1_000  # that are named
 _MOST_PAIRS_DRAWN: Final = 24
-_MOST_CLASSES: Final = 40  # of which some are drawn
 _MOST_OF_CLASS: Final = 8
+_CALLED: Final = {
+    "class": ("class", "classes"),
+    "labels": ("label", "labels"),
+    "number": ("number", "numbers"),
+}
+"""What is told of images, one and several."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +75,7 @@ def check_images(
         DataError: There are none, or they cannot be listed.
     """
     data = task.data
-    files = picture_files(data)
+    files = picture_files(data, task.target)
     seen = None if files is None else PictureFacts.of(files)
     check = DataCheck("", "image")
     if seen is not None and isinstance(data, PicturesPart):
@@ -76,7 +83,7 @@ def check_images(
         check = check.with_findings(*seen.findings(size=data.size, fit=data.fit))
         data = data.model_copy(update={"on_error": "skip"})
     try:
-        raw = read_images(data, allowance)
+        raw = read_images(data, allowance, task.target)
         split = split_images(raw, task, seed=seed)
     except DataError as err:
         return _refused(check, err, files, task, allowance)
@@ -132,36 +139,38 @@ class _Check:
         allowance: Allowance,
     ) -> None:
         self._check, self._task, self._raw = check, task, raw
-        self._parts: dict[PartName, LabelledImages] = {
+        parts: dict[PartName, LabelledImages] = {
             "train": split.train,
             "valid": split.valid,
             "test": split.test,
         }
+        self._told = told_of(raw, parts)
+        self._parts = dict(self._told.parts)
         self._looks = {name: looks_of(part.images) for name, part in self._parts.items()}
-        self._pictures = Pictures(self._parts, raw.class_names, files, task.data, allowance)
+        self._pictures = Pictures(self._parts, self._told.kinds, files, task.data, allowance)
 
     def whole(self, *, with_pictures: bool) -> DataCheck:
         """Return all of it."""
-        classes, crossings = self._classes(), list(self._crossings())
+        told, crossings = self._told, list(self._crossings())
+        classes = told.counts
         check = replace(
             self._check,
             counts={name: len(part) for name, part in self._parts.items()},
-            facts={**self._facts(ratio(classes)), **self._check.facts},
+            facts={**self._facts(), **self._check.facts},
             classes=classes,
+            kind=_CALLED[told.target][0],
             pairs=tuple(self._pairs(crossings, with_pictures=with_pictures)),
         )
         check = check.with_findings(
-            *(self._told(each) for each in crossings),
-            *class_findings(classes),
-            *image_findings(self._parts, self._looks, self._raw.class_names),
+            *(self._of_crossing(each) for each in crossings),
+            *(class_findings(classes, of_labels=told.target == "labels") if classes else ()),
+            *image_findings(self._parts, self._looks, told.kinds, _CALLED[told.target][1]),
             *self._colours(),
         )
         if not with_pictures:
             return check
-        drawn = self._pictures.drawn(place for places in self._samples() for place in places)
-        samples: dict[str, tuple[Place, ...]] = dict(
-            zip(self._raw.class_names, self._samples(), strict=False)
-        )
+        samples = {name: tuple(_spread(rows)) for name, rows in told.samples.items()}
+        drawn = self._pictures.drawn(place for places in samples.values() for place in places)
         return replace(
             check,
             samples={
@@ -169,21 +178,15 @@ class _Check:
             },
         )
 
-    def _facts(self, times: float) -> dict[str, str]:
-        num = len(self._raw.class_names)
-        channels, height, width = self._raw.train.images.shape[1:]
-        return {
-            "classes": f"{num:,}, the largest with {times:.3g} times the images of the smallest",
-            "images": f"become {height}x{width}x{channels}",
-        }
-
-    def _classes(self) -> dict[str, dict[PartName, int]]:
-        names = self._raw.class_names
-        counts = {
-            part: np.bincount(images.labels, minlength=len(names)).tolist()
-            for part, images in self._parts.items()
-        }
-        return {name: {part: counts[part][at] for part in counts} for at, name in enumerate(names)}
+    def _facts(self) -> dict[str, str]:
+        told, (channels, height, width) = self._told, self._raw.train.images.shape[1:]
+        facts = dict(told.facts)
+        if told.target == "class":
+            facts["classes"] = (
+                f"{len(told.names):,}, the largest with {ratio(told.counts):.3g} times the images "
+                "of the smallest"
+            )
+        return {**facts, "images": f"become {height}x{width}x{channels}"}
 
     def _colours(self) -> Iterator[Finding]:
         has_colour = any(looks.has_colour.any() for looks in self._looks.values())
@@ -207,13 +210,16 @@ class _Check:
     def _are_tiny(self) -> bool:
         return min(self._raw.train.images.shape[2:]) < _SMALLEST
 
-    def _told(self, crossing: _Crossing) -> Finding:
+    def _of_crossing(self, crossing: _Crossing) -> Finding:
         twins, num = crossing.twins, len(self._parts[crossing.part])
         num_equal = int(twins.is_equal.sum())
         kinds = [f"{num_equal:,} equal"] if num_equal else []
         kinds += [f"{len(twins) - num_equal:,} nearly equal"] if num_equal < len(twins) else []
-        if crossing.num_other_class:
+        if crossing.num_other_class and self._told.target == "class":
             kinds.append(f"{crossing.num_other_class:,} of another class")
+        elif crossing.num_other_class:
+            called = _CALLED[self._told.target][1]
+            kinds.append(f"{crossing.num_other_class:,} with other {called}")
         one, other, _ = next(crossing.places())
         share = f"{100 * len(twins) / num:.1f} %"
         text = (
@@ -245,11 +251,9 @@ class _Check:
             shown = [drawn.get(place) or self._pictures.shown(place) for place in (one, other)]
             yield Pair(shown[0], shown[1], is_equal)
 
-    def _samples(self) -> Iterator[tuple[Place, ...]]:
-        """Yield some images of each of the first classes: of training, evenly spread."""
-        labels = self._parts["train"].labels
-        for label in range(min(_MOST_CLASSES, len(self._raw.class_names))):
-            own = np.flatnonzero(labels == label)
-            most = min(_MOST_OF_CLASS, len(own))
-            chosen = own[np.linspace(0, len(own) - 1, most).astype(np.intp)]
-            yield tuple(("train", int(index)) for index in chosen)
+
+def _spread(rows: Indices) -> Iterator[Place]:
+    """Yield some of these training images, evenly spread."""
+    most = min(_MOST_OF_CLASS, len(rows))
+    for index in rows[np.linspace(0, len(rows) - 1, most).astype(np.intp)]:
+        yield "train", int(index)

@@ -21,6 +21,7 @@ def contact_sheet(check: DataCheck) -> str:
     return render(
         "contact_sheet.html",
         check=check,
+        several=_several(check),
         figures=list(_figures(check)),
         classes=_classes(check),
         pairs=tag("ul", *map(_pair, drawn), class_="twins") if drawn else "",
@@ -37,14 +38,18 @@ def _figures(check: DataCheck) -> Iterator[Figure]:
     for part, num in check.counts.items():
         yield Figure(f"{CALLED[part].capitalize()} {check.example}s", f"{num:,}", "")
     if check.classes:
-        yield Figure("Classes", f"{len(check.classes):,}", "")
+        yield Figure(_several(check), f"{len(check.classes):,}", "")
     yield Figure("Warnings", f"{len(check.of('warning')) + len(check.of('stops')):,}", "")
 
 
 def _classes(check: DataCheck) -> Markup:
     if not check.classes:
         return Markup()
-    head = ("Class", *(Number(CALLED[part].capitalize()) for part in check.counts), Number("All"))
+    head = (
+        check.kind.capitalize(),
+        *(Number(CALLED[part].capitalize()) for part in check.counts),
+        Number("All"),
+    )
     rows = (
         (
             one_line(name, _LONGEST),
@@ -53,7 +58,11 @@ def _classes(check: DataCheck) -> Markup:
         )
         for name, counts in check.classes.items()
     )
-    return table(head, rows, caption="Images of each class")
+    return table(head, rows, caption=f"Images of each {check.kind}")
+
+
+def _several(check: DataCheck) -> str:
+    return "Classes" if check.kind == "class" else f"{check.kind.capitalize()}s"
 
 
 def _sample(shown: Shown) -> Markup:

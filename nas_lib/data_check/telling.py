@@ -41,14 +41,15 @@ def _classes(check: DataCheck) -> Iterator[str]:
         return
     some = dict(list(check.classes.items())[:_MOST_CLASSES])
     names = {name: one_line(name, _WIDEST) for name in some}
-    width = max(len("class"), *map(len, names.values()))
+    width = max(len(check.kind), *map(len, names.values()))
     yield ""
-    yield "  ".join([f"{'class':{width}}", *(f"{CALLED[part]:>10}" for part in check.counts)])
+    yield "  ".join([f"{check.kind:{width}}", *(f"{CALLED[part]:>10}" for part in check.counts)])
     for name, counts in some.items():
         numbers = (f"{counts[part]:>10,}" for part in check.counts)
         yield "  ".join([f"{names[name]:{width}}", *numbers])
     if more := len(check.classes) - len(some):
-        yield f"and {plural(more, 'class', 'classes')} more (--json has them all)"
+        several = "classes" if check.kind == "class" else f"{check.kind}s"
+        yield f"and {plural(more, check.kind, several)} more (--json has them all)"
 
 
 def _listed(title: str, texts: tuple[str, ...] | list[str], *, more: int = 0) -> Iterator[str]:

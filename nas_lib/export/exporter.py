@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from nas_lib.config import SearchConfig
+from nas_lib.config import ImageTarget, SearchConfig
 from nas_lib.data import LocalData, Manifest
 from nas_lib.models.graph import Graphs
 from nas_lib.models.info import Inputs, Parity
@@ -49,6 +49,11 @@ class Exporter(ABC, Generic[M]):
         self._manifest = manifest
         self._data = data
         self._config = config
+
+    @property
+    def target(self) -> ImageTarget:
+        """What the model tells, where its inputs are images."""
+        return "class"
 
     @property
     @abstractmethod

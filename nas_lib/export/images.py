@@ -19,9 +19,10 @@ from onnx import helper
 from PIL import Image
 from torch import Tensor
 
-from nas_lib.config import Fit
+from nas_lib.config import Fit, ImageTarget
 from nas_lib.export.exporter import Exporter, difference, too_different
 from nas_lib.export.graphs import FLOAT, UINT8, Array, constant, node, packed, traced, value
+from nas_lib.export.image_outputs import ImageOutputs, outputs_of
 from nas_lib.models.graph import Graphs
 from nas_lib.models.info import ONLY, ImageInputs, Parity
 from nas_lib.tasks.images.batches import check_images, evaluation_batches, load_images
@@ -36,7 +37,12 @@ _STRETCHED = 2  # times as wide as high, or as high as wide, at most: few pictur
 
 
 class ImageExporter(Exporter[ImageManifest]):
-    """Pictures to probabilities of classes."""
+    """Pictures to probabilities of classes or labels, or to numbers."""
+
+    @property
+    def target(self) -> ImageTarget:
+        """What is told of a picture."""
+        return self._manifest.target
 
     @property
     def inputs(self) -> ImageInputs:
@@ -57,12 +63,12 @@ class ImageExporter(Exporter[ImageManifest]):
 
     @property
     def labels(self) -> Sequence[str]:
-        """The classes."""
+        """The classes or labels, or what the number is called."""
         return self._manifest.class_names
 
     def graphs(self) -> dict[str, bytes]:
-        """Return the network behind its preprocessing, and before a softmax."""
-        inputs = self.inputs
+        """Return the network behind its preprocessing, and before what its outputs become."""
+        inputs, outputs = self.inputs, self._outputs
         channels, size = inputs.channels, [inputs.height, inputs.width]
         pixels_NCHW = torch.zeros(2, channels, *size)
         network = traced(self._network, [pixels_NCHW], inputs=["pixels"], outputs=["logits"])
@@ -74,44 +80,45 @@ class ImageExporter(Exporter[ImageManifest]):
         empty_C11 = np.zeros_like(mean_C11)
         if inputs.fit == "pad":
             empty_C11 = fill(inputs.background or "white", channels).astype(np.float32)
-        classes: list[int | str] = ["N", len(self.labels)]
         graph = helper.make_graph(
             [
                 *_preprocessing(inputs.fit),
                 *network.node,
-                node("Softmax", ["logits"], ["probabilities"], axis=1),
+                *outputs.nodes(),
             ],
             self.name,
             [value("images", taken, ["N", "H", "W", channels])],
-            [value(name, FLOAT, classes) for name in ("logits", "probabilities")],
+            outputs.values(),
             [
                 *network.initializer,
                 constant("size", size),
                 constant("mean", mean_C11 - empty_C11),
                 constant("std", std_C11),
                 *_constants(inputs.fit, empty_C11),
+                *outputs.constants(),
             ],
         )
         return {ONLY: packed(graph, name=self.name, task="images", labels=self.labels)}
 
     def parity(self, graphs: Graphs) -> Parity:
         """Measure it on images as they are stored, and on enlarged ones as pictures of any size."""
-        graph, images_NHWC = graphs[ONLY], self._valid
+        graph, images_NHWC, outputs = graphs[ONLY], self._valid, self._outputs
         differences = [
-            difference(graph.run({"images": some})["logits"], self._logits(some))
+            difference(outputs.logits(graph.run({"images": some})), self._logits(some))
             for some in _batches(images_NHWC)
         ]
         pictures = list(_enlarged(images_NHWC))
-        told = [graph.run({"images": each[None]})["logits"].argmax() for each in pictures]
+        told = [outputs.logits(graph.run({"images": each[None]})) for each in pictures]
         small_NHWC = np.stack([self._fitted(each) for each in pictures])
         trained = np.concatenate([self._logits(some) for some in _batches(small_NHWC)])
         return Parity(
             len(pictures),
             max(differences),
-            float((trained.argmax(axis=1) == told).mean()),
-            f"logits of {len(images_NHWC):,} validation images; labels of {len(pictures):,} "
-            f"pictures, which are these enlarged up to {_ENLARGED} times and stretched up to "
-            f"{_STRETCHED} times, by the graph and by Pillow's bilinear filter with torch",
+            float(outputs.same(trained, np.concatenate(told)).mean()),
+            f"logits of {len(images_NHWC):,} validation images; {outputs.what} of "
+            f"{len(pictures):,} pictures, which are these enlarged up to {_ENLARGED} times and "
+            f"stretched up to {_STRETCHED} times, by the graph and by Pillow's bilinear filter "
+            "with torch",
         )
 
     def _fitted(self, image_HWC: Array) -> Array:
@@ -140,6 +147,10 @@ class ImageExporter(Exporter[ImageManifest]):
     def timed(self, graphs: Graphs) -> tuple[Callable[[], object], int]:
         """Return one image of the size that the network sees."""
         return partial(graphs[ONLY].run, {"images": self._valid[:1]}), 1
+
+    @property
+    def _outputs(self) -> ImageOutputs:
+        return outputs_of(self._manifest)
 
     @cached_property
     def _valid(self) -> Array:

@@ -45,6 +45,13 @@ backend: "onnxruntime"
 max_batch_size: 0
 """
 
+_VALUES: Final = """\
+# Triton knows no tensor without an axis beside that of the batch: it answers [N, 1].
+output [
+  { name: "values" data_type: TYPE_FP32 dims: [ 1 ] reshape: { shape: [ ] } }
+]
+"""
+
 _Tensors = Mapping[str, tuple[str, Sequence[int]]]
 """What a graph takes or gives: Triton's name of the type, and of each axis its size, or -1."""
 
@@ -83,7 +90,9 @@ def triton_configs(info: ModelInfo) -> dict[str, str]:
     """
     inputs, num_labels = info.inputs, len(info.labels)
     if isinstance(inputs, ImageInputs):
-        told = {ONLY: f"# All else Triton finds in the network.\nmax_batch_size: {MAX_BATCH}\n"}
+        more = _VALUES if info.target == "number" else ""
+        head = f"# All else Triton finds in the network.\nmax_batch_size: {MAX_BATCH}\n"
+        told = {ONLY: head + more}
     elif isinstance(inputs, TextInputs):
         told = {ONLY: _of_texts(inputs.state_size, num_labels)}
     else:

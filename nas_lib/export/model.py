@@ -135,6 +135,7 @@ def _info(candidate: Candidate, exporter: Exporter[Any], graphs: Mapping[str, by
         created_s=time.time(),
         validation_of_seeds=candidate.validation_of_seeds,
         test_metrics=() if reading is None else reading.metrics,
+        target=exporter.target,
     )
 
 

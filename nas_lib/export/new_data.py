@@ -1,6 +1,7 @@
 """How models do on the validation images of a search that came after them.
 
-Letters: N images, K classes of a model, A classes of it and of the images, and some that are none.
+Letters: N images, K classes or labels of a model, A classes of it and of the images, and some that
+are none.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from nas_lib.training.machine import num_cpus
 _AT_ONCE = 256
 _NONE = 5  # so many that a class that is not known is never among the first five
 _LEAST = torch.finfo(torch.float32).tiny  # in place of a probability of 0
+_TOLD = {"class": "classes", "labels": "labels", "number": "numbers"}
 _LOWEST = torch.finfo(torch.float32).min
 
 
@@ -36,7 +38,7 @@ class NewData:
     """The validation images of a search.
 
     Attributes:
-        classes: Their names, in the order of the labels.
+        classes: Their names, in the order of the indices of classes or labels.
     """
 
     def __init__(self, search: OpenSearch) -> None:
@@ -54,12 +56,27 @@ class NewData:
         """Say why a model cannot read these images, empty where it can."""
         inputs, channels = info.inputs, self._manifest.image_shape[0]
         assert isinstance(inputs, ImageInputs)
+        if info.target != self._manifest.target:
+            return f"it tells {_TOLD[info.target]}, and they have {_TOLD[self._manifest.target]}"
         if (inputs.channels, inputs.dtype) == (channels, self._manifest.dtype):
             return ""
         return (
             f"it takes {inputs.dtype} of {inputs.channels} channels, and they are "
             f"{self._manifest.dtype} of {channels}"
         )
+
+    def new_classes(self, info: ModelInfo) -> tuple[str, ...]:
+        """Return the classes or labels that a model does not know."""
+        return self._only(self.classes, info.labels)
+
+    def gone_classes(self, info: ModelInfo) -> tuple[str, ...]:
+        """Return those that it knows, and the images have no more."""
+        return self._only(info.labels, self.classes)
+
+    def _only(self, ones: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+        if self._manifest.target == "number":  # which may be called otherwise now
+            return ()
+        return tuple(name for name in ones if name not in others)
 
     def unknown_to(self, other: OpenSearch, *, with_validation: bool) -> Tensor | None:
         """Return which of the images another search's networks have not learned, `[N]` indices.
@@ -87,22 +104,24 @@ class NewData:
 
     def is_enough(self, rows: Tensor) -> bool:
         """Say whether something can be told by some of the images: by all of them it can."""
-        num_there = len(set(self._valid.labels[rows].tolist()))
-        misfit = self._scoring.misfit(
-            "validation", num_classes=len(self.classes), num_there=num_there
-        )
+        labels_N = self._valid.labels[rows].numpy()
+        misfit = self._scoring.misfit("validation", labels_N, num_classes=len(self.classes))
         return len(rows) >= min(FEWEST, len(self)) and not misfit
 
     def score_of_model(self, model: StoredModel, rows: Tensor) -> float:
         """Return the score of a model as it is handed on, on some of the images."""
-        opened = ImageModel(model, threads=num_cpus())
+        graph = ImageModel(model, threads=num_cpus()).graph
 
         def logits(images: ImageTensors) -> Tensor:
             images_NHWC = cast(Tensor, images.images).permute(0, 2, 3, 1).contiguous().numpy()
-            probabilities_NK = torch.from_numpy(opened.probabilities(images_NHWC))
-            return probabilities_NK.clamp_min(_LEAST).log()
+            found = graph.run({"images": images_NHWC})
+            if self._manifest.target == "number":
+                return torch.from_numpy(found["values"])[:, None].double()
+            if self._manifest.target == "labels":
+                return torch.from_numpy(found["logits"])
+            return torch.from_numpy(found["probabilities"]).clamp_min(_LEAST).log()
 
-        return self._score(logits, opened.labels, rows)
+        return self._score(logits, model.info.labels, rows)
 
     def score_of_child(self, search: OpenSearch, child: str, rows: Tensor) -> float:
         """Return the score of a child's network, on some of the images.
@@ -115,7 +134,13 @@ class NewData:
         manifest = cast(ImageManifest, search.task.find_manifest(search.store))
         network = trained_network(search, child)
         logits = partial(all_logits, network, mean=manifest.mean, std=manifest.std)
-        return self._score(logits, manifest.class_names, rows)
+        if manifest.target != "number":
+            return self._score(logits, manifest.class_names, rows)
+
+        def numbers(images: ImageTensors) -> Tensor:
+            return logits(images).double() * manifest.target_std + manifest.target_mean
+
+        return self._score(numbers, manifest.class_names, rows)
 
     def _score(
         self, logits: Callable[[ImageTensors], Tensor], names: Sequence[str], rows: Tensor
@@ -123,22 +148,41 @@ class NewData:
         """Return a score by the search's own measure, not too many images at a time.
 
         Args:
-            logits: From images to `[N, K]`.
+            logits: From images to `[N, K]`; numbers in their own unit, `[N, 1]`.
             names: The K classes; those are the same that are called the same.
             rows: Which of the images.
         """
-        all_names = (*self.classes, *(name for name in names if name not in self.classes))
-        columns_K = torch.tensor([all_names.index(name) for name in names])
-        told = []
+        ours = {"class": self._of_classes, "labels": self._of_labels, "number": self._of_numbers}
+        told, num_classes = [], len({*self.classes, *names})
         for some in torch.split(rows, _AT_ONCE):
             labels_N = self._valid.labels[some]
             logits_NK = logits(ImageTensors(self._valid.images[some], labels_N))
-            # a class that is not known is told after all others, and after some that are none
-            logits_NA = torch.full((len(some), len(all_names) + _NONE), _LOWEST)
-            logits_NA[:, : len(all_names)] = -torch.inf
-            logits_NA[:, columns_K] = logits_NK
+            logits_NA = ours[self._manifest.target](logits_NK, names)
             told.append(self._scoring.told(logits_NA, labels_N))
-        return self._scoring.score(torch.cat(told), self._valid.labels[rows], len(all_names))
+        return self._scoring.score(torch.cat(told), self._valid.labels[rows], num_classes)
+
+    def _of_classes(self, logits_NK: Tensor, names: Sequence[str]) -> Tensor:
+        """Return logits of all classes.
+
+        One that is not known is told after all others, and after some that are none.
+        """
+        all_names = (*self.classes, *(name for name in names if name not in self.classes))
+        logits_NA = torch.full((len(logits_NK), len(all_names) + _NONE), _LOWEST)
+        logits_NA[:, : len(all_names)] = -torch.inf
+        logits_NA[:, [all_names.index(name) for name in names]] = logits_NK
+        return logits_NA
+
+    def _of_labels(self, logits_NK: Tensor, names: Sequence[str]) -> Tensor:
+        """Return logits of the images' labels; one that is not known is never told."""
+        logits_NA = torch.full((len(logits_NK), len(self.classes)), _LOWEST)
+        for column, name in enumerate(self.classes):
+            if name in names:
+                logits_NA[:, column] = logits_NK[:, list(names).index(name)]
+        return logits_NA
+
+    def _of_numbers(self, numbers_N1: Tensor, names: Sequence[str]) -> Tensor:
+        """Return numbers as deviations from the mean of these data."""
+        return (numbers_N1 - self._manifest.target_mean) / self._manifest.target_std
 
 
 def _fetched(search: OpenSearch) -> tuple[ImageManifest, ImageSplits]:

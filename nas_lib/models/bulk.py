@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
+from typing import Any
 
 from nas_lib.errors import DataError, one_line
 from nas_lib.models.files import STDIN, FoundFile, read_array, read_text
 from nas_lib.models.image_model import ImageModel
-from nas_lib.models.image_reader import NoPictureError
+from nas_lib.models.image_reader import AnImage, NoPictureError
+from nas_lib.models.label_model import LabelModel
+from nas_lib.models.number_model import NumberModel
 from nas_lib.models.opening import AnyModel
+from nas_lib.models.predictions import LabelPredictions, NumberPredictions, Predictions
 from nas_lib.models.text_model import TextModel, TextScore
 from nas_lib.models.translation_model import TranslationModel
 
+OfImages = ImageModel | LabelModel | NumberModel
 _Numbered = tuple[int, FoundFile]
+_Said = dict[str, Any]
 _MOST_NAMED = 5
 """Lines that are named, of those with which something is the matter."""
 
@@ -26,7 +32,9 @@ class Answer:
     Attributes:
         number: Which of the files it is, from 0.
         name: Of the file; with a number in brackets where it is of an array.
-        classes: The most probable classes and how probable they are, best first.
+        classes: The most probable classes or labels and how probable they are, best first.
+        labels: Of an image that may have several, those that it has.
+        measured: The number of an image, where one is told.
         score: Of a text.
         line: Which line of a text it is, from 1 ...
         translation: ... and what that is in another language.
@@ -38,6 +46,8 @@ class Answer:
     number: int
     name: str
     classes: dict[str, float] | None = None
+    labels: tuple[str, ...] | None = None
+    measured: float | None = None
     score: TextScore | None = None
     line: int = 0
     translation: str | None = None
@@ -47,7 +57,9 @@ class Answer:
 
     @property
     def values(self) -> tuple[str | int | float, ...]:
-        """What is said of a text, by the columns of its model."""
+        """What is said of a text, or an image's number, by the columns of its model."""
+        if self.measured is not None:
+            return (self.measured,)
         if self.score is not None:
             return self.score.num_words, self.score.num_unknown, self.score.value
         return () if self.translation is None else (self.line, self.translation)
@@ -67,7 +79,7 @@ def answers_of(
     Raises:
         DataError: The model takes no pictures.
     """
-    if isinstance(model, ImageModel):
+    if isinstance(model, OfImages):
         return predict_files(model, files, top=top, stdin=stdin)
     numbered = enumerate(files)
     if isinstance(model, TextModel):
@@ -76,7 +88,7 @@ def answers_of(
 
 
 def predict_files(
-    model: ImageModel, files: Sequence[FoundFile], *, top: int, stdin: bytes = b""
+    model: OfImages, files: Sequence[FoundFile], *, top: int, stdin: bytes = b""
 ) -> Iterator[Answer]:
     """Yield what a model says of the images in files.
 
@@ -99,27 +111,39 @@ def predict_files(
 
 
 def _of_pictures(
-    model: ImageModel, files: Sequence[_Numbered], top: int, stdin: bytes
+    model: OfImages, files: Sequence[_Numbered], top: int, stdin: bytes
 ) -> Iterator[Answer]:
     given = [stdin if file.path == STDIN else file.path for _, file in files]
     read = model.reader.read_or_told(given)
-    said = iter(model.predict([each for each in read if not isinstance(each, DataError)]).top(top))
+    said = _said(model, [each for each in read if not isinstance(each, DataError)], top)
     for (number, file), each in zip(files, read, strict=True):
         name = str(file.path)
         if isinstance(each, DataError):
             is_left_out = isinstance(each, NoPictureError) and not file.is_named
             yield Answer(number, name, error=str(each), is_left_out=is_left_out)
         else:
-            yield Answer(number, name, next(said))
+            yield Answer(number, name, **next(said))
 
 
-def _of_array(model: ImageModel, number: int, file: FoundFile, top: int) -> Iterator[Answer]:
+def _said(model: OfImages, images: AnImage | Sequence[AnImage], top: int) -> Iterator[_Said]:
+    """Yield what a model says of each image, as `Answer` has it."""
+    match model.predict(images):
+        case Predictions() as found:
+            yield from ({"classes": each} for each in found.top(top))
+        case LabelPredictions() as found:
+            for labels, classes in zip(found.labels, found.top(top), strict=True):
+                yield {"classes": classes, "labels": labels}
+        case NumberPredictions() as found:
+            yield from ({"measured": each} for each in found.values.tolist())
+
+
+def _of_array(model: OfImages, number: int, file: FoundFile, top: int) -> Iterator[Answer]:
     name = str(file.path)
     try:
         batches = model.reader.batches(read_array(file.path, model.reader.num_channels))
-        said = chain.from_iterable(model.predict(batch).top(top) for batch in batches)
-        for index, classes in enumerate(said):
-            yield Answer(number, f"{name}[{index}]", classes)
+        said = chain.from_iterable(_said(model, batch, top) for batch in batches)
+        for index, each in enumerate(said):
+            yield Answer(number, f"{name}[{index}]", **each)
     except DataError as err:
         yield Answer(number, name, error=_of_file(name, err))
 

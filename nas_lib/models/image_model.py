@@ -6,25 +6,17 @@ Letters: N images, H x W pixels, C channels, K classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from nas_lib.models.image_reader import AnImage, Array, ImageReader
-from nas_lib.models.info import ImageInputs
-from nas_lib.models.model import Model
+from nas_lib.models.image_reader import AnImage, Array
+from nas_lib.models.picture_model import PictureModel
 from nas_lib.models.predictions import Predictions
 
 
-class ImageModel(Model):
+class ImageModel(PictureModel):
     """Classes of images."""
-
-    @cached_property
-    def reader(self) -> ImageReader:
-        """Makes arrays of whatever images are given as."""
-        assert isinstance(self.info.inputs, ImageInputs)
-        return ImageReader(self.info.inputs)
 
     def predict(self, images: AnImage | Sequence[AnImage]) -> Predictions:
         """Return what images are; pictures are read exactly as training read them.

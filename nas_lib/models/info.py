@@ -27,7 +27,7 @@ from pydantic_core import from_json
 
 from nas_lib.architecture import Architecture
 from nas_lib.bounds import Colour, Name, Side
-from nas_lib.config import Fit, TextLevel
+from nas_lib.config import Fit, ImageTarget, TextLevel
 from nas_lib.data import BlobInfo
 from nas_lib.errors import CorruptStateError, one_line
 from nas_lib.records import STRICT, Count, Metric, Seconds, Speed, first_error
@@ -66,7 +66,8 @@ class ImageInputs:
 
     It resizes them to what the network was trained on (as Pillow's bilinear filter does), scales
     and standardises them; nobody else does. Where pictures were padded or cropped, it does that,
-    too. It gives `logits` and `probabilities`, `[N, K]`.
+    too. It gives `logits` and `probabilities`, `[N, K]`, of classes or labels; or `values` `[N]`,
+    numbers in the unit of the data.
 
     Attributes:
         height: Of what the network sees.
@@ -242,7 +243,7 @@ class Score:
 
 @checked_dataclass(frozen=True, config=STRICT)
 class MeasureInfo:
-    """What scores are: `accuracy` (a fraction), `perplexity` or `bits per character`."""
+    """What scores are: `accuracy` (a fraction), `perplexity`, `bits per character`, ..."""
 
     noun: str
     higher_is_better: bool
@@ -255,7 +256,9 @@ class MeasureInfo:
 
     def text(self, score: float) -> str:
         """Return a score as people read it: a fraction in percent."""
-        return f"{100 * score:.2f} %" if self.is_fraction else f"{score:.2f}"
+        if self.is_fraction:
+            return f"{100 * score:.2f} %"
+        return f"{score:.2f}" if abs(score) >= 1 else f"{score:.3g}"
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -267,7 +270,8 @@ class Parity:
         max_difference: Of logits, at equal tensors; the largest. Where logits are above 100, in
             proportion to the largest of them.
         agreement: Images of which the whole graph and the Pillow path of training say the same
-            label, a fraction; sentences of which both make the same translation; of text, 1 - the
+            class, a fraction (of several labels, those that are; numbers, within a hundredth of
+            their deviation); sentences of which both make the same translation; of text, 1 - the
             relative difference of the perplexities.
         compared: In a sentence, what the two were given.
     """
@@ -287,7 +291,8 @@ class ModelInfo:
         id: The model's; `final-<key>`, `<key>-<child>`, or a child's id.
         name: The search's; also the folder of the network.
         inputs: What it takes; their `kind` is the task's.
-        labels: Names of the classes, or the words of the vocabulary, in the order of the outputs.
+        labels: Names of the classes or labels, or the words of the vocabulary, in the order of the
+            outputs; of a number what that is called.
         origin: Which network it is.
         training: How it was trained.
         data: On what.
@@ -304,6 +309,7 @@ class ModelInfo:
             each of several seeds, trained on the training data alone.
         version: Of its graphs, as Triton counts them; above 1 where models follow one another at
             one address.
+        target: What it tells of images.
     """
 
     id: str
@@ -324,6 +330,7 @@ class ModelInfo:
     validation_of_seeds: tuple[float, ...] = ()
     test_metrics: tuple[Metric, ...] = ()
     version: Annotated[int, Field(ge=1)] = 1
+    target: ImageTarget = "class"
     format_version: int = FORMAT_VERSION
 
     def __repr__(self) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+from nas_lib.config import ImageTarget
 from nas_lib.errors import ConfigError, one_line
 from nas_lib.models.image_model import ImageModel
 from nas_lib.models.info import INFO
+from nas_lib.models.label_model import LabelModel
+from nas_lib.models.number_model import NumberModel
 from nas_lib.models.stored import StoredModel
 from nas_lib.models.text_model import TextModel
 from nas_lib.models.translation_model import TranslationModel
@@ -16,7 +19,7 @@ from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 from nas_lib.training.machine import num_cpus
 
-AnyModel = ImageModel | TextModel | TranslationModel
+AnyModel = ImageModel | LabelModel | NumberModel | TextModel | TranslationModel
 _KNOWN = {
     kind.model_fields["kind"].default for kind in (ImageReferencesConfig, TextReferencesConfig)
 }
@@ -26,6 +29,8 @@ _KINDS: dict[str, type[AnyModel]] = {
     "translation": TranslationModel,
 }
 """By the kind of their inputs, which is that of the task."""
+_OF_TARGET: dict[ImageTarget, type[AnyModel]] = {"labels": LabelModel, "number": NumberModel}
+"""What tells something else of images than their class."""
 _MODEL = re.compile(rf"(.+)/{layout.MODELS}/([^/]+)/*")
 
 
@@ -45,7 +50,9 @@ def open_model(place: str, *, threads: int | None = None) -> AnyModel:
     stored = _of_a_search(place) or _at(open_store(place))
     if stored is None:
         raise ConfigError(_nothing_at(place))
-    return _KINDS[stored.info.inputs.kind](stored, threads=threads or num_cpus())
+    info = stored.info
+    kind = _OF_TARGET.get(info.target) or _KINDS[info.inputs.kind]
+    return kind(stored, threads=threads or num_cpus())
 
 
 def _at(objects: ObjectStore) -> StoredModel | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -38,7 +38,7 @@ def class_parts(reading: TestReading | None, names: Sequence[str]) -> dict[str, 
     """
     if reading is None or not reading.confusion:
         return None
-    scores, called = class_scores(reading.confusion), _Names(names)
+    scores, called = class_scores(reading.confusion), Names(names)
     folded = len(scores) > _MOST_CLASSES
     return {
         "sentence": _sentence(reading),
@@ -49,12 +49,14 @@ def class_parts(reading: TestReading | None, names: Sequence[str]) -> dict[str, 
         "matrix": _matrix(reading.confusion, called),
         "num_rows": _MOST_ROWS - 1 if len(called.of(reading.confusion)) > _MOST_ROWS else 0,
         "pairs": _pairs(reading.confusion, called),
-        "mistakes": _mistakes(reading.mistakes, called),
+        "mistakes": pictured(
+            _mistake(each, called) for each in reading.mistakes if isinstance(each, Mistake)
+        ),
     }
 
 
-class _Names:
-    """What classes are called."""
+class Names:
+    """What classes are called, or labels."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
@@ -77,7 +79,7 @@ def _sentence(reading: TestReading) -> str:
     return f"Of {plural(num, 'test image')} {right:,} were known, {wrong}."
 
 
-def _accuracies(scores: Sequence[ClassScore], names: _Names, caption: str) -> Markup:
+def _accuracies(scores: Sequence[ClassScore], names: Names, caption: str) -> Markup:
     head = (
         "Class",
         *map(Number, ("Images", "Known", "Accuracy", "95 % interval")),
@@ -87,7 +89,7 @@ def _accuracies(scores: Sequence[ClassScore], names: _Names, caption: str) -> Ma
     return table(head, (_accuracy(each, names) for each in scores), caption=caption)
 
 
-def _accuracy(score: ClassScore, names: _Names) -> tuple[object, ...]:
+def _accuracy(score: ClassScore, names: Names) -> tuple[object, ...]:
     low, high = score.interval.low, score.interval.high
     taken = NONE if score.taken_for is None else f"{names[score.taken_for]} ({score.num_taken:,})"
     return (
@@ -123,7 +125,7 @@ def _bar(score: ClassScore) -> Markup:
 # --- the matrix ----------------------------------------------------------------------------------
 
 
-def _matrix(confusion: Confusion, names: _Names) -> Markup:
+def _matrix(confusion: Confusion, names: Names) -> Markup:
     """Return what was taken for what: a row for each class, a column for what it was taken for."""
     classes = names.of(confusion)
     kept = most_confused(confusion, len(classes), most=_MOST_ROWS)
@@ -162,7 +164,7 @@ def _cells(row: Sequence[int], at: int) -> Iterator[Markup]:
         )
 
 
-def _pairs(confusion: Confusion, names: _Names) -> Markup:
+def _pairs(confusion: Confusion, names: Names) -> Markup:
     """Return the most frequent mistakes as a table, where the matrix does not show them all."""
     found = frequent_mistakes(confusion, most=_MOST_PAIRS)
     if not found or len(names.of(confusion)) <= _MOST_ROWS:
@@ -175,21 +177,27 @@ def _pairs(confusion: Confusion, names: _Names) -> Markup:
 # --- pictures ------------------------------------------------------------------------------------
 
 
-def _mistakes(mistakes: Sequence[Mistake], names: _Names) -> Markup:
-    if not mistakes:
-        return Markup()
-    return tag("ul", *(_mistake(each, names) for each in mistakes), class_="mistakes")
+def pictured(mistakes: Iterable[tuple[str, str, Markup]]) -> Markup:
+    """Return mistakes as a list of pictures; nothing where there are none.
+
+    Args:
+        mistakes: Of each a PNG in base64, what to call it, and what is said below it.
+    """
+    shown = [_pictured(*each) for each in mistakes]
+    return tag("ul", *shown, class_="mistakes") if shown else Markup()
 
 
-def _mistake(mistake: Mistake, names: _Names) -> Markup:
+def _pictured(picture: str, what: str, caption: Markup) -> Markup:
+    image = Markup('<img alt="{}" src="data:image/png;base64,{}">').format(what, picture)
+    return tag("li", tag("figure", image, tag("figcaption", caption)))
+
+
+def _mistake(mistake: Mistake, names: Names) -> tuple[str, str, Markup]:
     true, found = names[mistake.true], names[mistake.found]
-    picture = Markup('<img alt="{}" src="data:image/png;base64,{}">').format(
-        f"A picture of {true}", mistake.picture
-    )
     caption = join(
         tag("b", true),
         " taken for ",
         tag("b", found),
         f", {100 * mistake.confidence:.1f}\N{NO-BREAK SPACE}% sure",
     )
-    return tag("li", tag("figure", picture, tag("figcaption", caption)))
+    return mistake.picture, f"A picture of {true}", caption

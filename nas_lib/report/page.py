@@ -30,8 +30,10 @@ from nas_lib.report.formatting import (
     time_text,
     titled,
 )
+from nas_lib.report.labels import label_parts
 from nas_lib.report.markup import Figure, Number, render, scrolled, table, tag
 from nas_lib.report.model import model_parts
+from nas_lib.report.numbers import number_parts
 from nas_lib.report.pictures import network_picture, picture_key
 from nas_lib.report.reporter import Reporter, reporter_of
 from nas_lib.report.succession import succession_section
@@ -131,10 +133,15 @@ def _shown_reading(
 def _classes(
     view: SearchView, best: ChildRow | None, final: TestReading | None
 ) -> dict[str, object]:
-    """Return the test class by class, by name, and whose network it is of."""
+    """Return the test class by class, or likewise, by name; and whose network it is of."""
     whose, reading = _shown_reading(view, best, final)
     names = () if view.data is None else view.data.class_names
-    return {"whose": f"This is {whose}.", "classes": class_parts(reading, names)}
+    return {
+        "whose": f"This is {whose}.",
+        "classes": class_parts(reading, names),
+        "labels": label_parts(reading, names),
+        "numbers": number_parts(reading, names),
+    }
 
 
 def _cost(view: SearchView) -> Figure:

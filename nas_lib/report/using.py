@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from nas_lib.config import ImageTarget, ImageTaskConfig
 from nas_lib.results import SearchView
 from nas_lib.results.rivals import found_by
 
@@ -54,12 +55,22 @@ mode = {1: "L", 3: "RGB"}[network.get_inputs()[0].shape[3]]
 picture = Image.open("picture.png").convert(mode)
 images = numpy.asarray(picture).reshape(1, picture.height, picture.width, -1)""",
 )
+_NUMBERS_OF_PICTURES = replace(
+    _PICTURES,
+    about="The number of pictures: of files, or of whole folders.",
+    call='predict(["picture.png"]).values',
+)
 _ARRAYS = _Example(
     about="What is on the images of an array [N, H, W, C], with numbers as the data have them.",
     files=("images.npy",),
     call='predict(numpy.load("images.npy")).top(3)',
     imports=("import numpy, onnxruntime",),
     tensors='images = numpy.load("images.npy").astype(numpy.float32)',
+)
+_NUMBERS_OF_ARRAYS = replace(
+    _ARRAYS,
+    about="The numbers of the images of an array [N, H, W, C].",
+    call='predict(numpy.load("images.npy")).values',
 )
 _TEXTS = _Example(
     about="How well it can tell what comes next in a text.",
@@ -91,7 +102,7 @@ def uses(view: SearchView) -> Iterator[Use]:
     if example.tensors:
         yield Use(
             "From Python without this library: all that happens to an image is in the graph.",
-            _bare_python(folder, view.config.name, example),
+            _bare_python(folder, view.config.name, example, _target(view)),
         )
 
 
@@ -99,7 +110,15 @@ def _example_of(view: SearchView) -> _Example:
     other = _OTHERS.get(view.config.task.kind)
     if other is not None:
         return other
-    return _ARRAYS if view.data is not None and view.data.dtype == "float32" else _PICTURES
+    is_array = view.data is not None and view.data.dtype == "float32"
+    if _target(view) == "number":
+        return _NUMBERS_OF_ARRAYS if is_array else _NUMBERS_OF_PICTURES
+    return _ARRAYS if is_array else _PICTURES
+
+
+def _target(view: SearchView) -> ImageTarget:
+    task = view.config.task
+    return task.target if isinstance(task, ImageTaskConfig) else "class"
 
 
 def _python(view: SearchView, example: _Example) -> str:
@@ -115,13 +134,27 @@ print(model.{example.call})
 network = nas_lib.open({uri!r}).best.network()  # a torch module"""
 
 
-def _bare_python(folder: str, name: str, example: _Example) -> str:
+def _bare_python(folder: str, name: str, example: _Example, target: ImageTarget) -> str:
     imports = "\n".join(example.imports)
-    return f"""\
+    begin = f"""\
 {imports}
 
 network = onnxruntime.InferenceSession({f"{folder}/{name}/1/model.onnx"!r})
 {example.tensors}
-logits, probabilities = network.run(["logits", "probabilities"], {{"images": images}})
-labels = open({f"{folder}/labels.txt"!r}, encoding="utf-8").read().splitlines()
+"""
+    if target == "number":
+        return (
+            begin
+            + """\
+(values,) = network.run(["values"], {"images": images})
+print(values[0])"""
+        )
+    told = """\
 print(labels[probabilities[0].argmax()], probabilities[0].max())"""
+    if target == "labels":
+        told = """\
+print([label for label, each in zip(labels, probabilities[0]) if each > 0.5])"""
+    return f"""\
+{begin}logits, probabilities = network.run(["logits", "probabilities"], {{"images": images}})
+labels = open({f"{folder}/labels.txt"!r}, encoding="utf-8").read().splitlines()
+{told}"""

@@ -72,13 +72,24 @@ BALANCED_ACCURACY = Measure("balanced accuracy", is_fraction=True)
 MACRO_F1 = Measure("macro F1", is_fraction=True)
 TOP_5 = Measure("top-5 accuracy", is_fraction=True, is_share=True)
 AUC = Measure("AUC", is_fraction=True)
+MEAN_AVERAGE_PRECISION = Measure("mean average precision", is_fraction=True)
+MICRO_F1 = Measure("micro F1", is_fraction=True)
+EXACT_MATCH = Measure("exact match", is_fraction=True, is_share=True)
+RELATIVE_MSE = Measure("relative MSE", higher_is_better=False, overflows_at=1e3)
+"""Mean squared error over the variance of the training data: 1 for telling their mean."""
 PERPLEXITY = Measure("perplexity", higher_is_better=False, overflows_at=1e6)
 BITS = Measure("bits per character", higher_is_better=False, overflows_at=20.0)  # 2^20, about 1e6
 BLEU = Measure("greedy BLEU")  # from 0 to 100; a test has BLEU by beam search besides
 OWN = Measure("score", is_held_out=False)
 """A user's own: nothing is known of it but that more is better."""
 
-_FRACTIONS = {each.noun: each for each in (ACCURACY, BALANCED_ACCURACY, MACRO_F1, TOP_5, AUC)}
+_FRACTIONS = {
+    each.noun: each
+    for each in (
+        *(ACCURACY, BALANCED_ACCURACY, MACRO_F1, TOP_5, AUC),
+        *(MEAN_AVERAGE_PRECISION, MICRO_F1, EXACT_MATCH),
+    )
+}
 
 
 def measure_named(noun: str) -> Measure:

@@ -18,7 +18,6 @@ from starlette.routing import Route
 from nas_lib import __version__
 from nas_lib.blame import sentence_of
 from nas_lib.errors import DataError, NasError, one_line
-from nas_lib.models import ImageModel, TextModel
 from nas_lib.serving import asked
 from nas_lib.serving.inference import HEADER, VERSION, Network
 from nas_lib.serving.tensors import described
@@ -32,7 +31,7 @@ _AS_IT_IS: Final = {
 """The page needs nothing from elsewhere, and gets nothing."""
 
 
-def application(model: ImageModel | TextModel) -> Starlette:
+def application(model: asked.Served) -> Starlette:
     """Return the application for a model.
 
     Raises:
@@ -50,7 +49,7 @@ def application(model: ImageModel | TextModel) -> Starlette:
 class _Page:
     """What people see."""
 
-    def __init__(self, model: ImageModel | TextModel) -> None:
+    def __init__(self, model: asked.Served) -> None:
         self._model = model
         self._html = resources.files("nas_lib.serving").joinpath("page.html").read_text("utf-8")
 

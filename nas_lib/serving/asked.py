@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from nas_lib.errors import DataError
-from nas_lib.models import ImageModel, ModelInfo, TextModel
+from nas_lib.models import ImageModel, LabelModel, ModelInfo, NumberModel, PictureModel, TextModel
 from nas_lib.models.graph import TensorSpec
 from nas_lib.serving.inference import Network, Run
 from nas_lib.serving.tensors import Array
@@ -20,9 +20,12 @@ from nas_lib.serving.tensors import Array
 MAX_BYTES: Final = 64 * 2**20
 """Of what is sent, and of tensors that are answered: many times a photo. More is refused."""
 _MOST_SHOWN: Final = 10
+Served = ImageModel | LabelModel | NumberModel | TextModel
+_CALLED: Final = {"class": "class", "labels": "label", "number": "number"}
+"""What it is that is told of an image."""
 
 
-def network(model: ImageModel | TextModel) -> Network:
+def network(model: Served) -> Network:
     """Return a model as the protocol asks it.
 
     Raises:
@@ -31,7 +34,7 @@ def network(model: ImageModel | TextModel) -> Network:
     """
     graph = model.graph
     most = max(1, MAX_BYTES // sum(map(_bytes_of_one, graph.outputs)))
-    run = _on_images(model) if isinstance(model, ImageModel) else _on_texts(model)
+    run = _on_images(model) if isinstance(model, PictureModel) else _on_texts(model)
 
     def within_bounds(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         num = len(inputs["images"]) if "images" in inputs else inputs["words"].size
@@ -45,7 +48,7 @@ def network(model: ImageModel | TextModel) -> Network:
     return Network(model.info.name, graph.inputs, graph.outputs, within_bounds)
 
 
-def _on_images(model: ImageModel) -> Run:
+def _on_images(model: PictureModel) -> Run:
     def run(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """Run as many images at once as fit into memory."""
         batches = model.reader.batches(inputs["images"])
@@ -78,7 +81,7 @@ def _bytes_of_one(output: TensorSpec) -> int:
     return math.prod(filter(None, output.shape)) * np.dtype(output.dtype).itemsize
 
 
-def answer_to_people(model: ImageModel | TextModel, data: bytes) -> dict[str, Any]:
+def answer_to_people(model: Served, data: bytes) -> dict[str, Any]:
     """Return what a model says of the content of a picture file, or of a text.
 
     Raises:
@@ -86,6 +89,11 @@ def answer_to_people(model: ImageModel | TextModel, data: bytes) -> dict[str, An
     """
     if isinstance(model, ImageModel):
         return {"best": _best(model.predict(data).top(_MOST_SHOWN)[0])}
+    if isinstance(model, LabelModel):
+        found = model.predict(data)
+        return {"labels": found.labels[0], "best": _best(found.top(_MOST_SHOWN)[0])}
+    if isinstance(model, NumberModel):
+        return {"name": model.name, "number": float(model.predict(data).values[0]), "best": []}
     try:
         text = data.decode()
     except UnicodeDecodeError as err:
@@ -101,7 +109,7 @@ def answer_to_people(model: ImageModel | TextModel, data: bytes) -> dict[str, An
     }
 
 
-def about(model: ImageModel | TextModel) -> dict[str, Any]:
+def about(model: Served) -> dict[str, Any]:
     """Return what the page says of a model."""
     info = model.info
     return {
@@ -109,7 +117,7 @@ def about(model: ImageModel | TextModel) -> dict[str, Any]:
         "id": info.id,
         "kind": info.inputs.kind,
         "num_labels": len(model.labels),
-        "label": model.scoring.token if isinstance(model, TextModel) else "class",
+        "label": model.scoring.token if isinstance(model, TextModel) else _CALLED[info.target],
         "score": _score(info),
         "max_bytes": MAX_BYTES,
     }

@@ -1,4 +1,4 @@
-"""A document for images in classes."""
+"""A document for images in classes, with labels or with a number."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FEW: Final = 500
 
 
 class ImageStarter(Starter):
-    """A document for images in classes."""
+    """A document for images in classes, with labels or with a number."""
 
     example = "image"
     lengths: ClassVar[tuple[Length, ...]] = (
@@ -70,6 +70,8 @@ class ImageStarter(Starter):
 
     def _data(self, size: int) -> Iterator[Choice]:
         seen = self.seen
+        if seen.target != "class":
+            yield Choice("task.target", seen.target, seen.why_target)
         for name, value in seen.data.items():
             yield Choice(f"task.data.{name}", value, seen.why.get(name, ""))
         if seen.shape is not None:
@@ -135,7 +137,11 @@ class ImageStarter(Starter):
         if num < _SOME:
             why = "With so few images an epoch goes through them until it has so many steps."
             yield Choice("children.min_steps", 10, why)
-        yield Choice("children.learning_rate", 0.1)
+        if self.seen.target == "number":
+            why = "Half of what it is for classes: squared errors may be steep."
+            yield Choice("children.learning_rate", 0.05, why)
+        else:
+            yield Choice("children.learning_rate", 0.1)
         yield Choice("children.schedule", "cosine", "The rate falls to 0 within the few epochs.")
         pad = max(1, self._side(size) // 8)
         yield Choice(
@@ -188,6 +194,7 @@ class ImageStarter(Starter):
             num_test=num_test,
             mean=(0.0,) * shape[0],
             std=(1.0,) * shape[0],
+            target=self.seen.target,
             search_blob=BlobInfo.of(b"-"),
             test_blob=BlobInfo.of(b"-"),
         )

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from nas_lib.config import NpzData
+from nas_lib.config import ImageTarget, NpzData
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_file
 from nas_lib.errors import DataError, plural
@@ -50,14 +50,23 @@ def look(listing: Listing, allowance: Allowance) -> ImageStarter:
     height, width, channels = (*shape[1:], 1) if len(shape) == 3 else shape[1:]
     if axes == "NCHW":
         channels, height, width = shape[1:]
-    counts = {part: _counts(archive, name, source) for part, (_, name) in names.items()}
-    num_all = sum(sum(each.values()) for each in counts.values())
+    labels = {part: archive.read(name) for part, (_, name) in names.items()}
+    target, why_target = _target_of(labels["train"])
+    counts = {part: _counts(each, names[part][1], target, source) for part, each in labels.items()}
+    sizes = {part: len(each) for part, each in labels.items()}
+    kinds = {
+        "class": f"in {plural(len(counts['train']), 'class', 'classes')}",
+        "labels": f"with {plural(len(counts['train']), 'label')}, any number of them each",
+        "number": "with a number each",
+    }
     return ImageStarter(
         SeenImages(
-            what=f"{num_all:,} images of {height}x{width}x{channels} in "
-            f"{plural(len(counts['train']), 'class', 'classes')}",
+            what=f"{sum(sizes.values()):,} images of {height}x{width}x{channels} {kinds[target]}",
             data={"format": "npz", "path": listing.path, **_named(names)},
             counts=counts,
+            target=target,
+            why_target=why_target,
+            sizes=sizes,
             shape=(channels, height, width),
             why={
                 "format": f"Its arrays: {archive.listed()}.",
@@ -116,7 +125,20 @@ def _named(names: _Names) -> dict[str, str]:
     }
 
 
-def _counts(archive: NpzArchive, name: str, source: str) -> dict[str, int]:
-    labels: Any = labels_of(f"{source}: {name}", archive.read(name))
-    classes, numbers = np.unique(labels, return_counts=True)
+def _target_of(labels: Any) -> tuple[ImageTarget, str]:
+    """Return what the labels of images are, and why, where they are no classes."""
+    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "buif":
+        if np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) != 1).any():
+            return "labels", "Rows of the labels are of 0 and 1, and have not a single 1 each."
+    elif labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels % 1 != 0).any():
+        return "number", "All labels are numbers, and some are not whole."
+    return "class", ""
+
+
+def _counts(labels: Any, name: str, target: ImageTarget, source: str) -> dict[str, int]:
+    if target == "number":
+        return {name: len(labels)}
+    if target == "labels":
+        return {str(at): int(num) for at, num in enumerate(labels.sum(axis=0))}
+    classes, numbers = np.unique(labels_of(f"{source}: {name}", labels), return_counts=True)
     return dict(zip(map(str, classes), numbers.tolist(), strict=True))

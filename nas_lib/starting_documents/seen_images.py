@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nas_lib.config import ImageTaskConfig
+from nas_lib.config import ImageTarget, ImageTaskConfig
 
 PartName = Literal["train", "valid", "test"]
 Counts = Mapping[PartName, Mapping[str, int]]
@@ -30,6 +30,9 @@ class SeenImages:
         prepare_s: About how long all take to be read.
         why: What is worth a line above a setting of `task.data`.
         notes: Sentences on what a user should know.
+        target: What is told of an image; then `counts` are of labels, or of all that have a number.
+        why_target: Why that; empty where nobody asks.
+        sizes: How many images a part has, where `counts` do not come to that.
     """
 
     what: str
@@ -43,6 +46,9 @@ class SeenImages:
     prepare_s: float = 0.0
     why: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    target: ImageTarget = "class"
+    why_target: str = ""
+    sizes: Mapping[PartName, int] = field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -51,7 +57,7 @@ class SeenImages:
 
     def num(self, part: PartName) -> int:
         """Return how many images a part has of its own."""
-        return sum(self.counts.get(part, {}).values())
+        return self.sizes.get(part) or sum(self.counts.get(part, {}).values())
 
     def split(self, task: ImageTaskConfig) -> tuple[int, int, int]:
         """Return how many are trained on, held out for the reward, and tested with."""
@@ -65,18 +71,22 @@ class SeenImages:
 
     def imbalance(self) -> Iterator[str]:
         """Yield sentences on classes with few images, or far more than others."""
+        if self.target == "number":
+            return
+        one, several = ("class", "classes") if self.target == "class" else ("label", "labels")
         counts = self.counts["train"]
         rarest, most = min(counts, key=lambda each: (counts[each], each)), max(counts.values())
         few = sum(num < 20 for num in counts.values())
         if few:
             has = "has" if few == 1 else "have"
             yield (
-                f"{few:,} of {len(counts):,} classes {has} fewer than 20 images ({rarest!r} "
+                f"{few:,} of {len(counts):,} {several} {has} fewer than 20 images ({rarest!r} "
                 f"{counts[rarest]:,}), too few to tell how well they are learnt"
             )
         if most >= 3 * counts[rarest]:
             ratio = math.floor(most / max(1, counts[rarest]))
             yield (
-                f"classes are not balanced: the largest has {most:,} images, {ratio} times those "
-                f"of {rarest!r}; accuracy counts each image, so rare classes count little"
+                f"{several} are not balanced: the largest has {most:,} images, {ratio} times those "
+                f"of {rarest!r}"
+                + ("; accuracy counts each image, so rare classes count little" * (one == "class"))
             )

@@ -120,15 +120,15 @@ def _verdict(
     now_s, in_use = time.time(), model_in_use(base.objects)
     if before is None or in_use is None:
         return Succession("first", model, now_s)
-    data, known = NewData(search), in_use.info.labels
+    data = NewData(search)
     verdict = Succession(
         "unreadable",
         model,
         now_s,
         other=before.search,
         other_model=before.verdict.model,
-        new_classes=tuple(name for name in data.classes if name not in known),
-        gone_classes=tuple(name for name in known if name not in data.classes),
+        new_classes=data.new_classes(in_use.info),
+        gone_classes=data.gone_classes(in_use.info),
     )
     if data.misfit(in_use.info):
         return verdict

@@ -11,7 +11,9 @@ from nas_lib.config import (
     FinalConfig,
     FinalsConfig,
     ImageFinalConfig,
+    ImageTaskConfig,
     SearchConfig,
+    TaskConfig,
     TrainedChildrenPart,
 )
 from nas_lib.config.final import reference_space
@@ -118,14 +120,14 @@ def _config_of_references(
             origins=final.references,
             seeds=final.seeds,
             grid=final.grid,
-            recipes=_recipes(plans, final.children),
+            recipes=_recipes(plans, final.children, search.config.task),
             retrain=False,
         ),
     )
 
 
 def _recipes(
-    plans: Iterable[ReferencePlan], children: TrainedChildrenPart | None
+    plans: Iterable[ReferencePlan], children: TrainedChildrenPart | None, task: TaskConfig
 ) -> dict[str, dict[str, Any]]:
     """Return the settings of children that some networks have a recipe of their own for."""
     if not isinstance(children, ImageFinalConfig):
@@ -134,6 +136,9 @@ def _recipes(
     recipes = {
         str(plan): dict(plan.recipe(batch_size=children.batch_size, flips=flips)) for plan in plans
     }
+    if isinstance(task, ImageTaskConfig) and task.target == "number":
+        for recipe in recipes.values():  # are of classes
+            recipe.pop("label_smoothing", None)
     return {network: recipe for network, recipe in recipes.items() if recipe}
 
 

@@ -17,12 +17,13 @@ from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import files_hash, is_there
 from nas_lib.errors import CorruptStateError
 from nas_lib.records import (
+    AnyMistake,
     Child,
     ChildResult,
     Confusion,
     EpochMetrics,
+    LabelReading,
     Metric,
-    Mistake,
     Sample,
     Status,
     TestReading,
@@ -51,7 +52,9 @@ class Tested(NamedTuple):
     confusion: Confusion = ()
     metrics: tuple[Metric, ...] = ()
     samples: tuple[Sample, ...] = ()
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: tuple[AnyMistake, ...] = ()
+    labels: tuple[LabelReading, ...] = ()
+    numbers: tuple[tuple[float, float], ...] = ()
 
 
 class TrainedTask(Task, Generic[M]):

@@ -24,7 +24,7 @@ def changed(*overrides: str, preset: str = "digits") -> SearchConfig:
 
 def test_a_search_that_was_stored_before_these_settings_goes_on_with_what_it_was() -> None:
     stored = document()
-    del stored["task"]["score"]
+    del stored["task"]["score"], stored["task"]["target"]
     for part in (stored["children"], stored["final"]["children"]):
         for name in NEW:
             del part[name]
@@ -33,7 +33,7 @@ def test_a_search_that_was_stored_before_these_settings_goes_on_with_what_it_was
 
     assert begun == nas_lib.preset("digits")
     assert differences(begun, nas_lib.preset("digits")) == []
-    assert begun.task.score == "accuracy"
+    assert (begun.task.target, begun.task.score) == ("class", "accuracy")
     assert (begun.children.class_weights, begun.children.sampling) == (None, "shuffle")
 
 
@@ -86,3 +86,97 @@ def test_shared_weights_are_judged_by_means_over_images() -> None:
         "task.score should be accuracy or top_5 for search.kind shared, whose mini-batches have "
         "too few images of a class for others, got auc"
     )
+
+
+# --- labels and numbers --------------------------------------------------------------------------
+
+TABLE = ("task.data.format=image_table", "task.data.path=photos.csv")
+
+
+@pytest.mark.parametrize(
+    ("target", "score", "smoothing"),
+    [("class", "accuracy", 0.1), ("labels", "mean_average_precision", 0.1), ("number", "mse", 0)],
+)
+def test_another_target_has_another_score_unless_one_is_said(
+    target: str, score: str, smoothing: float
+) -> None:
+    for overrides in ((f"task.target={target}", *TABLE), (*TABLE, f"task.target={target}")):
+        config = changed(*overrides)
+        assert config.task.score == score
+        assert config.final.children is not None
+        assert config.final.children.label_smoothing == smoothing
+    document = {"task": {"target": target, "data": {"format": "npz", "path": "x.npz"}}}
+    assert parse_config(document, source="test").task.score == score
+    said = changed("task.score=auc", "task.target=labels", *TABLE)
+    assert said.task.score == "auc"
+    assert changed(*TABLE, "task.target=class", "task.score=auc").task.score == "auc"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            ("task.target=labels", "task.score=top_5", *TABLE),
+            "score should be mean_average_precision or macro_f1 or micro_f1 or auc or exact_match "
+            "with target labels, got top_5",
+        ),
+        (
+            ("task.target=number", "task.score=auc", *TABLE),
+            "score should be mse with target number, got auc",
+        ),
+        (
+            ("task.score=mse",),
+            "score should be accuracy or balanced_accuracy or macro_f1 or top_5 or auc with target "
+            "class, got mse",
+        ),
+        (
+            ("task.target=labels",),
+            "target labels takes data of format image_table or npz, got digits",
+        ),
+        (
+            (*TABLE, "task.data.label_columns=[cat, dog]"),
+            "data.label_columns are of target labels, and target is class",
+        ),
+        (
+            ("task.target=labels", "children.sampling=balanced", *TABLE),
+            "children.sampling balanced draws as many images of each class, and task.target is "
+            "labels: set shuffle",
+        ),
+        (
+            ("task.target=number", "children.class_weights=balanced", *TABLE),
+            "children.class_weights are of classes and labels, and task.target is number",
+        ),
+        (
+            ("task.target=number", "final.children.label_smoothing=0.1", *TABLE),
+            "final.children.label_smoothing is of classes and labels, and task.target is number",
+        ),
+        (
+            ("task.target=number", "final.grid={label_smoothing: [0.0, 0.1]}", *TABLE),
+            "final.children.label_smoothing is of classes and labels, and task.target is number",
+        ),
+        (
+            ("task.target=number", "search.stop_at_score=0", *TABLE),
+            "search.stop_at_score should be a relative mean squared error, above 0, got 0",
+        ),
+    ],
+)
+def test_what_does_not_go_with_a_target_is_refused_in_one_sentence(
+    overrides: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        changed(*overrides)
+
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_shared_weights_tell_classes_only() -> None:
+    with pytest.raises(
+        ConfigError, match=r"task\.target should be class for search\.kind shared, got labels"
+    ):
+        changed("task.target=labels", *TABLE, preset="enas-macro-digits")
+
+
+def test_another_target_makes_another_search() -> None:
+    one, other = (changed(f"task.target={each}", *TABLE) for each in ("labels", "number"))
+    assert 'task.target is "labels" there and "number" here' in differences(one, other)

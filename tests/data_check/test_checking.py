@@ -238,3 +238,65 @@ def test_a_path_without_data_is_refused(nas: Nas, tmp_path: Path) -> None:
     code, _, errors = nas("data", "check", "digits", "--format", "npz")
     assert code == 2
     assert "--format is for a PATH of data" in errors
+
+
+# --- labels and numbers --------------------------------------------------------------------------
+
+
+def written(path: Path, labels: Any) -> Path:
+    images = scenes(len(labels), side=20).transpose(0, 2, 3, 1)
+    np.savez(path, x_train=images, y_train=labels, label_names=np.array(["cat", "dog", "owl"]))
+    return path
+
+
+def test_labels_are_counted_each_by_itself(tmp_path: Path, nas: Nas) -> None:
+    labels = np.zeros((40, 3), np.uint8)
+    labels[:30, 0], labels[10:30, 1], labels[:3, 2] = 1, 1, 1
+    path = written(tmp_path / "x.npz", labels)
+    sheet = tmp_path / "sheet.html"
+
+    _, said, _ = nas("data", "check", path, "--html", sheet)
+    data = NpzData(path=str(path))
+    check = check_data(SearchConfig(task=ImageTaskConfig(target="labels", data=data)))
+
+    assert {name: sum(each.values()) for name, each in check.classes.items()} == {
+        "cat": 30,
+        "dog": 20,
+        "owl": 3,
+    }
+    assert all(num > 0 for num in check.classes["owl"].values())
+    # (30 + 20 + 3) / 40
+    assert "labels  3; an image has 1.32 of them on average, at most 2, and 10 of 40 have" in said
+    assert re.search(r"^cat +\d+ +\d+ +\d+$", said, re.MULTILINE)
+    assert "1 label has fewer than 20 images: 'owl'" in said
+    assert "the most common label, 'cat', has 10 times as many images as the rarest, 'owl'" in said
+    page = sheet.read_text()
+    assert "<h2>Labels</h2>" in page
+    assert "A picture of cat, dog" in page
+
+
+def test_numbers_are_told_by_their_quartiles(tmp_path: Path, nas: Nas) -> None:
+    numbers = np.arange(41) / 2  # 0 to 20
+    path, sheet = written(tmp_path / "x.npz", numbers), tmp_path / "sheet.html"
+
+    code, said, _ = nas("data", "check", path, "--html", sheet)
+
+    assert code == 0
+    assert "0 to 20; quartiles 5, 10 and 15; mean 10, deviation 5.9" in said
+    page = sheet.read_text()
+    assert "<h3>The highest</h3>" in page
+    assert "A picture of 20" in page
+
+
+def test_equal_images_with_different_numbers_are_found(tmp_path: Path) -> None:
+    images = scenes(30, side=20).transpose(0, 2, 3, 1)
+    images[7] = images[3]
+    numbers = np.arange(30) + 0.5
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=numbers)
+    data = NpzData(path=str(tmp_path / "x.npz"))
+
+    check = check_data(SearchConfig(task=ImageTaskConfig(target="number", data=data)))
+
+    assert "1 image is there with different numbers: " in texts(check)
+    assert "(3.5)" in texts(check)
+    assert "(7.5)" in texts(check)

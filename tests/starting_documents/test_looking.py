@@ -29,6 +29,7 @@ from nas_lib.starting_documents import FORMATS, is_data
 from nas_lib.starting_documents.formats import look
 from nas_lib.starting_documents.image_starter import ImageStarter
 from nas_lib.starting_documents.starter import Starter
+from nas_lib.tasks import ImageTask
 
 ALLOWANCE = Allowance(2**28)
 MADE: dict[str, Callable[[Path], Path]] = {
@@ -233,3 +234,53 @@ def test_a_document_and_what_is_not_there_are_no_data(tmp_path: Path) -> None:
     assert not is_data(str(tmp_path / "search.yaml"))
     assert not is_data(str(tmp_path / "nothing.npz"))
     assert not is_data(str(tmp_path / "x.npy"))
+
+
+# --- labels and numbers --------------------------------------------------------------------------
+
+
+def write_cells(folder: Path, header: str, cells: list[str]) -> Path:
+    """Write 24 pictures, and a table of them with these cells in turn."""
+    write_photos(folder, {"images": 24})
+    lines = [f"images/{n}.png,{cells[n % len(cells)]}" for n in range(24)]
+    (folder / "table.csv").write_text(f"path,{header}\n" + "\n".join(lines) + "\n")
+    return folder / "table.csv"
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "target", "what", "why"),
+    [
+        ("label", ["1", "2"], "class", "24 pictures in 2 classes", ""),
+        ("label", ["1.5", "2"], "number", "with a number each (label)", "some are not whole."),
+        ("value", ["1.5", "2"], "number", "with a number each (value)", "All cells of 'value' are"),
+        ("tags,label", ["x,a|b", "y,a", "z,"], "labels", "with 2 labels", "several labels, | betw"),
+        ("a,b,note", ["0,1,x", "1,1,y", "0,0,z"], "labels", "with 2 labels", "0 and 1 only: a, b."),
+    ],
+)
+def test_what_a_table_tells_is_seen_in_its_cells(
+    tmp_path: Path, header: str, cells: list[str], target: str, what: str, why: str
+) -> None:
+    starter = looked_at(write_cells(tmp_path, header, cells))
+    config = starter.config(starter.sizes[-1])
+    reasons = {choice.place: choice.why for choice in starter.choices(starter.sizes[-1])}
+
+    assert config.task.target == target
+    assert what in starter.what
+    assert why in reasons.get("task.target", "")
+    assert starter.num_train == 24
+    prepared = ImageTask(config).prepare()  # as proposed, it can be read
+    assert prepared.manifest.num_train == starter.manifest(config).num_train
+
+
+def test_what_an_archive_tells_is_seen_in_its_arrays(tmp_path: Path) -> None:
+    images, rng = np.zeros((20, 8, 8), np.uint8), np.random.default_rng(1)
+    told = {
+        "labels": rng.integers(0, 2, (20, 3)),
+        "number": rng.uniform(0, 1, 20),
+        "class": np.eye(4)[np.arange(20) % 4],
+    }
+    for target, labels in told.items():
+        np.savez(tmp_path / "x.npz", x_train=images, y_train=labels)
+        starter = looked_at(tmp_path / "x.npz")
+        assert starter.config(0).task.target == target
+        assert starter.num_train == 20

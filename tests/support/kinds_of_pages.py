@@ -7,6 +7,7 @@ import io
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from searches import SMALL_DIGITS, SMALL_SHARED
@@ -17,13 +18,21 @@ from nas_lib import steps
 from nas_lib.config import RandomConfig, RoundsConfig, SearchConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.open_search import OpenSearch
-from nas_lib.records import Mistake, Problem, TestReading
+from nas_lib.records import (
+    LabelMistake,
+    LabelReading,
+    Metric,
+    Mistake,
+    NumberMistake,
+    Problem,
+    TestReading,
+)
 from nas_lib.report import compare_page, problem_page, search_page
 from nas_lib.results import SearchView, compare, winner
 
 KINDS = (
     *("search", "final", "transfer", "shared", "text"),
-    *("compare", "replicas", "many classes", "problem"),
+    *("compare", "replicas", "many classes", "labels", "numbers", "problem"),
 )
 _NUM_CLASSES = 60
 
@@ -78,6 +87,8 @@ def _made_up() -> dict[str, str]:
         "compare": compare_page(compare(four_shared())),
         "replicas": search_page(replicas_view(*several, replicas=3, open_rounds={1: 2})),
         "many classes": search_page(_many_classes()),
+        "labels": search_page(_labels()),
+        "numbers": search_page(_numbers()),
         "problem": problem_page(
             "runs/photos", [Problem("run-1", "prepare_data", "There are no such files.", START_S)]
         ),
@@ -105,8 +116,47 @@ def _many_classes() -> SearchView:
     return replace(view, test=(reading,), data=replace(IMAGES, class_names=names))
 
 
+def _labels() -> SearchView:
+    """Return a search of images with many labels."""
+    rng = random.Random(1)
+    readings = [LabelReading(0, 3, 0, None)]
+    for _ in range(_NUM_CLASSES - 1):
+        num, told = rng.randrange(3, 99), rng.randrange(3, 99)
+        right = rng.randrange(min(num, told))
+        readings.append(LabelReading(num, told, right, rng.random()))
+    mistakes = [
+        LabelMistake(rng.randrange(_NUM_CLASSES), n % 2 > 0, rng.uniform(0.5, 1), _picture(rng))
+        for n in range(24)
+    ]
+    names = tuple(f"a label whose name is of some length, {n}" for n in range(_NUM_CLASSES))
+    return _tested(names, labels=tuple(readings), mistakes=tuple(mistakes))
+
+
+def _numbers() -> SearchView:
+    """Return a search of images with a number."""
+    rng = random.Random(1)
+    true = [rng.gauss(40, 12) for _ in range(500)]
+    pairs = tuple((value, value + rng.gauss(0, 5)) for value in true)
+    mistakes = tuple(NumberMistake(*pair, _picture(rng)) for pair in pairs[:24])
+    metrics = (Metric("RMSE", 5.0), Metric("MAE", 4.0), Metric("R2", 0.83))
+    return _tested(("age in years",), numbers=pairs, mistakes=mistakes, metrics=metrics)
+
+
+def _tested(names: tuple[str, ...], **reading: Any) -> SearchView:
+    """Return a search with this reading of the test of its best child."""
+    view = search_view(8)
+    best = winner(view.rows)
+    assert best is not None
+    read = TestReading(best.id, 0.9, 500, START_S, **reading)
+    return replace(view, test=(read,), data=replace(IMAGES, class_names=names))
+
+
 def _mistake(rng: random.Random) -> Mistake:
+    true, found = rng.sample(range(_NUM_CLASSES), 2)
+    return Mistake(true, found, rng.uniform(0.5, 1), _picture(rng))
+
+
+def _picture(rng: random.Random) -> str:
     file = io.BytesIO()
     Image.new("RGB", (32, 24), tuple(rng.randrange(256) for _ in range(3))).save(file, "PNG")
-    true, found = rng.sample(range(_NUM_CLASSES), 2)
-    return Mistake(true, found, rng.uniform(0.5, 1), base64.b64encode(file.getvalue()).decode())
+    return base64.b64encode(file.getvalue()).decode()

@@ -1,1 +1,1 @@
-"""Images in classes."""
+"""Images in classes, with labels, or with a number."""

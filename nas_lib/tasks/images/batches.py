@@ -31,6 +31,7 @@ from nas_lib.errors import CorruptStateError
 from nas_lib.store import layout
 from nas_lib.tasks.images.imbalance import balanced_order
 from nas_lib.tasks.images.preparation import ImageManifest
+from nas_lib.tasks.images.targets import TARGETS
 from nas_lib.training.ahead import made_ahead
 
 T = TypeVar("T")
@@ -39,12 +40,17 @@ _WORTH_A_THREAD: Final = 2**20
 """Numbers in a batch from where on it is made in another thread: 64 images of 74 x 74 in colour."""
 
 Batch = tuple[Tensor, Tensor]
-"""Images, float32 `[B, C, H, W]`, and class indices, int64 `[B]`; if mixed, shares `[B, K]`."""
+"""Images, float32 `[B, C, H, W]`, and class indices, int64 `[B]`; if mixed, shares `[B, K]`.
+
+Of labels these are `[B, K]` anyway, and numbers `[B]`.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageTensors:
     """Images `[N, C, H, W]` (uint8 or float32) and their class indices `[N]` (int64).
+
+    In place of these labels, 0 or 1, `[N, K]` (uint8), or numbers `[N]` (float32), standardised.
 
     Large ones stay in files wherever the labels are; batches of them come to the same device.
     """
@@ -108,8 +114,16 @@ def check_images(
         raise CorruptStateError.of_content(layout.DATA_MANIFEST, wrong)
     shape = (num_images, *manifest.image_shape)
     check_tensor(f"{part}_images", found.images, (manifest.dtype,), shape)
-    num_classes = manifest.num_classes
-    check_tensor(f"{part}_labels", found.labels, ("int64",), shape[:1], below=num_classes)
+    target, num_outputs = TARGETS[manifest.target], manifest.num_classes
+    check_tensor(
+        f"{part}_labels",
+        found.labels,
+        (target.dtype,),
+        (num_images, *target.shape(num_outputs)),
+        below=target.below(num_outputs),
+    )
+    if not bool(found.labels.isfinite().all()):
+        raise CorruptStateError.of_content(layout.DATA_MANIFEST, f"{part}_labels are not finite")
     return found
 
 
@@ -198,16 +212,15 @@ def mixed(
 
     Args:
         x_BCHW: Images.
-        y_B: Class indices.
+        y_B: Class indices; or labels or numbers, which are mixed as they are.
         alpha: Above 0; the smaller, the more of one of the two images.
         num_classes: Classes.
         generator: The only source of randomness, on the CPU.
     """
     seed = int(torch.randint(2**62, (), generator=generator))  # torch's own Beta takes no generator
     order_B = torch.randperm(len(y_B), generator=generator).to(y_B.device)
-    return blend(
-        x_BCHW, one_hot(y_B, num_classes), order_B, np.random.default_rng(seed).beta(alpha, alpha)
-    )
+    targets = one_hot(y_B, num_classes) if y_B.dtype == torch.int64 else y_B
+    return blend(x_BCHW, targets, order_B, np.random.default_rng(seed).beta(alpha, alpha))
 
 
 def blend(x_BCHW: Tensor, y_BK: Tensor, order_B: Tensor, share: float) -> Batch:

@@ -9,6 +9,7 @@ Letters: N images, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +37,16 @@ def held_out(groups_N: _Counts, labels_N: _Counts, wanted_C: _Counts, *, keep: i
 
     Args:
         groups_N: Of each image, its group; images were shuffled.
-        labels_N: Of each image, its class.
+        labels_N: Of each image, its class; or its labels, as 0 and 1 `[N, C]`.
         wanted_C: How many images of each class are to be held out.
         keep: Groups of each class that have to be left.
     """
     groups = _groups(groups_N, labels_N)
-    sides = _Sides(groups, wanted_C, np.bincount(labels_N, minlength=len(wanted_C)), keep)
+    if labels_N.ndim > 1:
+        has_C = labels_N.sum(axis=0, dtype=np.int64)
+    else:
+        has_C = np.bincount(labels_N, minlength=len(wanted_C))
+    sides = _Sides(groups, wanted_C, has_C, keep)
     for group in sorted(groups, key=lambda each: -each.size.bit_length()):
         sides.place(group)
     sides.repair()
@@ -51,10 +56,19 @@ def held_out(groups_N: _Counts, labels_N: _Counts, wanted_C: _Counts, *, keep: i
 def _groups(groups_N: _Counts, labels_N: _Counts) -> list[_Group]:
     """Return the groups in the order of their first images."""
     found: dict[int, dict[int, int]] = {}
-    for group, label in zip(groups_N.tolist(), labels_N.tolist(), strict=True):
+    for group, labels in zip(groups_N.tolist(), _labels_of_each(labels_N), strict=True):
         counts = found.setdefault(group, {})
-        counts[label] = counts.get(label, 0) + 1
+        for label in labels:
+            counts[label] = counts.get(label, 0) + 1
     return [_Group(number, counts) for number, counts in found.items()]
+
+
+def _labels_of_each(labels_N: _Counts) -> Iterator[Sequence[int]]:
+    """Yield the labels of each image: its class alone, where it has one."""
+    if labels_N.ndim > 1:
+        yield from (np.flatnonzero(row).tolist() for row in labels_N)
+    else:
+        yield from ((label,) for label in labels_N.tolist())
 
 
 class _Sides:

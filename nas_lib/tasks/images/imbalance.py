@@ -68,6 +68,31 @@ def class_weights(
     return (weights_K / mean).float()
 
 
+def label_weights(
+    children: ImageChildrenConfig, labels_NK: Tensor, label_names: Sequence[str]
+) -> Tensor | None:
+    """Return what the loss of images without and with a label is multiplied by, `[2, K]`.
+
+    None for nothing. The mean over the images of an epoch is 1 for each label. Balanced, those with
+    it weigh as much as those without, of n of N images N / (2 n).
+    """
+    import torch
+
+    weights = children.class_weights
+    if weights is None:
+        return None
+    num, has_K = len(labels_NK), labels_NK.sum(dim=0, dtype=torch.float64)
+    counts_2K = torch.stack([num - has_K, has_K])
+    if isinstance(weights, Mapping):
+        weights_2K = torch.ones_like(counts_2K)
+        given = [weights.get(name, 1.0) for name in label_names]
+        weights_2K[1] = torch.tensor(given, dtype=torch.float64, device=labels_NK.device)
+    else:
+        weights_2K = 1 / counts_2K.clamp(min=1)
+    mean_K = (weights_2K * counts_2K).sum(dim=0) / num
+    return (weights_2K / mean_K).float()
+
+
 def balanced_order(labels_N: Tensor, generator: Generator) -> Tensor:
     """Return which images an epoch has, in random order, `[N]`: as many of each class.
 

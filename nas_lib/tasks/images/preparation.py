@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from nas_lib.bounds import Side
-from nas_lib.config import ImageTaskConfig
+from nas_lib.config import ImageTarget, ImageTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.rows import Rows, num_bytes_of, pieces
@@ -18,8 +19,8 @@ from nas_lib.errors import DataError
 from nas_lib.records import STRICT
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
 from nas_lib.tasks.images.readers import read_images
-from nas_lib.tasks.images.scoring import SCORINGS
 from nas_lib.tasks.images.splitting import Split, split_images
+from nas_lib.tasks.images.targets import TARGETS
 
 _CHUNK = 1024  # images in float64 at a time
 _MOST_AT_ONCE = 256 * 2**20  # bytes of all images; of more, fewer at a time
@@ -31,12 +32,16 @@ class ImageManifest(Manifest):
     """What was prepared.
 
     Attributes:
-        class_names: In the order of the class indices.
+        class_names: In the order of the indices of classes or labels; what the number is called.
         image_shape: Channels, height, width.
         dtype: `uint8` images are divided by 255 before anything else, `float32` ones are not.
         mean: Of each channel over the training images, after that division.
         std: Likewise; 1 for a channel that never varies.
         range_32: Of pictures of 32 bits, what became 0 to 255; None where there were none.
+        target: What is told of an image.
+        target_mean: Of the training images' numbers, which is taken out of all of them before they
+            are stored; 0 where there are none.
+        target_std: Likewise their deviation, by which they are divided; 1 where there are none.
     """
 
     class_names: tuple[str, ...]
@@ -45,10 +50,13 @@ class ImageManifest(Manifest):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     range_32: tuple[float, float] | None = None
+    target: ImageTarget = "class"
+    target_mean: float = 0.0
+    target_std: Annotated[float, Field(gt=0)] = 1.0
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are to tell apart."""
+        """How many classes there are to tell apart, or labels; a network's outputs: 1 number."""
         return len(self.class_names)
 
 
@@ -64,10 +72,17 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
         DataError: The data is missing, damaged, not what its format promises, too small, or
             larger than allowed.
     """
-    raw = read_images(task.data, allowance)
+    raw = read_images(task.data, allowance, task.target)
     split = split_images(raw, task, seed=seed)
     _check_score(split, task, raw)
     mean, std = channel_statistics(split.train.images)
+    target = TARGETS[raw.target]
+    scale = target.scale(raw, split.train.labels)
+
+    def arrays(name: str, part: LabelledImages) -> dict[str, Rows]:
+        labels = target.stored(part.labels, scale)
+        return {f"{name}_images": part.images, f"{name}_labels": labels}
+
     _, channels, height, width = split.train.images.shape
     manifest = partial(
         ImageManifest,
@@ -81,12 +96,15 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
         mean=mean,
         std=std,
         range_32=raw.range_32,
+        target=raw.target,
+        target_mean=scale[0],
+        target_std=scale[1],
         notices=(*raw.notices, *split.notices),
     )
     return prepared(
         manifest,
-        search=_arrays("train", split.train) | _arrays("valid", split.valid),
-        test=_arrays("test", split.test),
+        search=arrays("train", split.train) | arrays("valid", split.valid),
+        test=arrays("test", split.test),
         names=raw.class_names,
         cut=("train_images", "valid_images", "test_images"),
     )
@@ -98,16 +116,11 @@ def _check_score(split: Split, task: ImageTaskConfig, raw: RawImages) -> None:
     Raises:
         DataError: It is one.
     """
-    scoring, num_classes = SCORINGS[task.score], len(raw.class_names)
+    scoring = TARGETS[raw.target].scoring(task.score)
     for name, part in (("validation", split.valid), ("test", split.test)):
-        num_there = len(np.unique(part.labels))
-        wrong = scoring.misfit(name, num_classes=num_classes, num_there=num_there)
+        wrong = scoring.misfit(name, part.labels, num_classes=len(raw.class_names))
         if wrong:
             raise DataError(f"{raw.source}: task.score {task.score}: {wrong}")
-
-
-def _arrays(name: str, part: LabelledImages) -> dict[str, Rows]:
-    return {f"{name}_images": part.images, f"{name}_labels": part.labels}
 
 
 def channel_statistics(images: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:

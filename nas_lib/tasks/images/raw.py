@@ -1,8 +1,11 @@
-"""Images as a reader hands them over: numpy arrays, checked, not yet split."""
+"""Images as a reader hands them over: numpy arrays, checked, not yet split.
+
+Letters: N images, C channels, H x W pixels, K classes or labels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, TypeVar
@@ -10,26 +13,31 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from nas_lib.config import ImageTarget
 from nas_lib.data.rows import Indices, Rows, chosen, pieces
 from nas_lib.errors import DataError, one_line, plural
 
 Labels = npt.NDArray[np.int64]
+Targets = npt.NDArray[Any]
+"""What is told of images: classes int64 `[N]`, labels uint8 `[N, K]`, or numbers float64 `[N]`."""
 Names = npt.NDArray[Any]
 """Texts, as objects; or whole numbers."""
 P = TypeVar("P", bound=str)
 
 _LONGEST_LABEL = 40
+_LARGEST = 1e30  # in float32 its square overflows, but not what the number itself becomes
 _NO_NAMES: Names = np.empty(0, object)
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Images and their classes.
+    """Images and what is told of them.
 
     Attributes:
         images: uint8 in [0, 255], or float32 of any range, `[N, C, H, W]`. Large ones are read a
             piece at a time.
-        labels: Index of each image's class, `[N]`.
+        labels: Index of each image's class, `[N]`; which labels it has, as 0 and 1 `[N, K]`; or its
+            number, `[N]`.
         names: What to call each image, `[N]`: a path, a line of a table; or else which one of its
             part it is, from 0.
         groups: Of images of which several show one thing, the index of that, `[N]`: those of one
@@ -37,7 +45,7 @@ class LabelledImages:
     """
 
     images: Rows
-    labels: Labels
+    labels: Targets
     names: Names | None = None
     groups: Labels | None = None
 
@@ -72,7 +80,7 @@ class RawImages:
 
     Attributes:
         source: What was read, for people and errors.
-        class_names: In the order of the class indices.
+        class_names: In the order of the indices of classes or labels; what the number is called.
         train: Images to train on and to hold out from.
         test: The data set's own test images, None where it has none.
         valid: The data set's own validation images, None where it has none.
@@ -80,6 +88,7 @@ class RawImages:
         range_32: Of pictures of 32 bits, what became 0 to 255; None where there were none.
         group_names: In the order of the groups' indices; none where there are no groups.
         broken: A sentence on each picture that was left out because it cannot be read.
+        target: What is told of an image.
     """
 
     source: str
@@ -91,6 +100,7 @@ class RawImages:
     range_32: tuple[float, float] | None = None
     group_names: Names = field(default_factory=_NO_NAMES.copy)
     broken: tuple[str, ...] = ()
+    target: ImageTarget = "class"
 
 
 def number_classes(
@@ -126,11 +136,14 @@ def check_images(raw: RawImages) -> None:
             a label without a class; NaN or infinity; validation or test images of another shape
             or type; images of one group in two parts.
     """
-    num_classes = len(raw.class_names)
-    if num_classes < 2:
-        raise DataError(f"{raw.source}: expected at least 2 classes, got {num_classes}")
+    least = 2 if raw.target == "class" else 1
+    if len(raw.class_names) < least:
+        what = "2 classes" if raw.target == "class" else "1 label"
+        raise DataError(f"{raw.source}: expected at least {what}, got {len(raw.class_names)}")
     for name, part in _parts(raw):
-        _check_part(f"{raw.source}: {name}", part, num_classes)
+        _check_part(f"{raw.source}: {name}", part, raw)
+    if raw.target == "labels":
+        _check_is_learnt(raw)
     wanted = _kind(raw.train)
     for name, part in _parts(raw):
         if _kind(part) != wanted:
@@ -163,7 +176,16 @@ def _parts(raw: RawImages) -> Iterator[tuple[str, LabelledImages]]:
         yield "test", raw.test
 
 
-def _check_part(where: str, part: LabelledImages, num_classes: int) -> None:
+def _check_is_learnt(raw: RawImages) -> None:
+    """Refuse labels that no image has to learn them from."""
+    has_K = raw.train.labels.sum(axis=0, dtype=np.int64)
+    for name, num in zip(raw.class_names, has_K.tolist(), strict=True):
+        if not num:
+            shown = one_line(name, _LONGEST_LABEL)
+            raise DataError(f"{raw.source}: no training image has the label {shown!r}")
+
+
+def _check_part(where: str, part: LabelledImages, raw: RawImages) -> None:
     if len(part.images) != len(part.labels):
         raise DataError(
             f"{where} images and labels must be equally many, "
@@ -171,11 +193,39 @@ def _check_part(where: str, part: LabelledImages, num_classes: int) -> None:
         )
     if 0 in part.images.shape:
         raise DataError(f"{where} images: expected at least one, got shape {part.images.shape}")
-    lowest, highest = part.labels.min(), part.labels.max()
-    if lowest < 0 or highest >= num_classes:
-        raise DataError(f"{where} labels must lie in [0, {num_classes}), got {lowest} to {highest}")
+    _CHECKS[raw.target](where, part.labels, len(raw.class_names))
     if part.images.dtype.kind == "f" and not _is_finite(part.images):
         raise DataError(f"{where} images must be finite numbers, got NaN or infinity")
+
+
+def _check_classes(where: str, labels_N: Targets, num_classes: int) -> None:
+    lowest, highest = labels_N.min(), labels_N.max()
+    if lowest < 0 or highest >= num_classes:
+        raise DataError(f"{where} labels must lie in [0, {num_classes}), got {lowest} to {highest}")
+
+
+def _check_labels(where: str, labels_NK: Targets, num_labels: int) -> None:
+    if labels_NK.shape[1:] != (num_labels,) or labels_NK.max() > 1:
+        raise DataError(
+            f"{where} labels must be 0 or 1, [{len(labels_NK)}, {num_labels}], got "
+            f"{list(labels_NK.shape)} up to {labels_NK.max()}"
+        )
+
+
+def _check_numbers(where: str, numbers_N: Targets, _: int) -> None:
+    wrong = np.flatnonzero(~(np.abs(numbers_N) <= _LARGEST))  # NaN among them
+    if wrong.size:
+        raise DataError(
+            f"{where} numbers must be finite and at most {_LARGEST:g}, got "
+            f"{numbers_N[wrong[0]]:g} of image {wrong[0]:,}"
+        )
+
+
+_CHECKS: Mapping[ImageTarget, Callable[[str, Targets, int], None]] = {
+    "class": _check_classes,
+    "labels": _check_labels,
+    "number": _check_numbers,
+}
 
 
 def _is_finite(images: Rows) -> bool:

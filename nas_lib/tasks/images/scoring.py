@@ -1,4 +1,4 @@
-"""What a score of images is: nobody else asks which one a search goes by.
+"""What a score of images in classes is: nobody else asks which one a search goes by.
 
 Scores are as scikit-learn has them, and tested to be, but computed where the logits are: its own
 AUC takes 2.6 % of an epoch of the digits, in place of 0.2 %, and to import it 0.9 s a process.
@@ -9,13 +9,16 @@ Letters: N images, B of them in a batch, K classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from nas_lib.config.tasks import ImageScore
 from nas_lib.records import Metric
 from nas_lib.results.measure import ACCURACY, AUC, BALANCED_ACCURACY, MACRO_F1, TOP_5, Measure
+from nas_lib.tasks.images.raw import Targets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,19 +26,25 @@ if TYPE_CHECKING:
 _TOP = 5
 
 
+def _nothing(labels_N: Targets) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Scoring:
-    """How well images are told apart.
+    """How well it is told what images are.
 
     Attributes:
         measure: What a score is.
         told: What the logits `[B, K]` of a batch and its classes `[B]` tell, `[B, ...]`: all that
-            the score takes of them.
+            the score takes of them. Of labels these are `[B, K]`; of a number K is 1.
         score: The score of what all batches told, `[N, ...]`, of the classes `[N]`, and of K; not a
             number where there is none.
         about: A sentence on it; empty where everybody knows it.
         how: The same in a few words.
         min_classes: It says nothing of fewer.
+        missing: Says which images a part would need, whose classes these are; empty where it has
+            them.
     """
 
     measure: Measure
@@ -44,30 +53,42 @@ class Scoring:
     about: str = ""
     how: str = ""
     min_classes: int = 2
+    missing: Callable[[Targets], str] = _nothing
 
     def of(self, logits_NK: Tensor, y_N: Tensor) -> float:
         """Return the score of all logits at once."""
         return self.score(self.told(logits_NK, y_N), y_N, logits_NK.shape[1])
 
-    def misfit(self, part: str, *, num_classes: int, num_there: int) -> str:
+    def misfit(self, part: str, labels_N: Targets, *, num_classes: int) -> str:
         """Say why some images can have no such score; empty if they can.
 
         Args:
             part: Which images: validation or test.
-            num_classes: Classes that there are to tell apart ...
-            num_there: ... and those that these images are of.
+            labels_N: Their classes, or what else is told of them.
+            num_classes: Classes that there are to tell apart.
         """
         name = self.measure.noun
         if num_classes < self.min_classes:
             return f"{name} is for {self.min_classes} classes or more, got {num_classes}"
-        if self.measure is AUC and num_there < 2:
-            return f"{name} needs {part} images of two classes or more, got those of one"
-        return ""
+        missing = self.missing(labels_N)
+        return f"{name} needs {part} images {missing}" if missing else ""
 
 
-def other_metrics(score: ImageScore, logits_NK: Tensor, y_N: Tensor) -> Iterator[Metric]:
-    """Yield what images come to by each other measure than that of their score, if it is one."""
-    for name, scoring in SCORINGS.items():
+Scorings = Mapping[ImageScore, Scoring]
+
+
+def other_metrics(
+    score: ImageScore, logits_NK: Tensor, y_N: Tensor, scorings: Scorings | None = None
+) -> Iterator[Metric]:
+    """Yield what images come to by each other measure than that of their score, if it is one.
+
+    Args:
+        score: Their score.
+        logits_NK: What a network says of them.
+        y_N: What is right.
+        scorings: The measures; unless they are said those of classes.
+    """
+    for name, scoring in (scorings or SCORINGS).items():
         if name == score or logits_NK.shape[1] < scoring.min_classes:
             continue
         value = scoring.of(logits_NK, y_N)
@@ -81,6 +102,11 @@ def _is_right(logits_BK: Tensor, y_B: Tensor) -> Tensor:
 
 def _is_among_the_first(logits_BK: Tensor, y_B: Tensor) -> Tensor:
     return (logits_BK.topk(_TOP).indices == y_B[:, None]).any(dim=1)
+
+
+def _two_classes(labels_N: Targets) -> str:
+    there = len(np.unique(labels_N))
+    return "" if there > 1 else "of two classes or more, got those of one"
 
 
 def _class_told(logits_BK: Tensor, y_B: Tensor) -> Tensor:
@@ -126,18 +152,29 @@ def _counts(told_N: Tensor, y_N: Tensor, num_classes: int) -> tuple[Tensor, Tens
 def _mean_auc(logits_NK: Tensor, y_N: Tensor, num_classes: int) -> float:
     """Return the mean over classes of the area under the ROC curve of one against the rest.
 
+    Of two classes both areas are the same. Classes of which no image is here, or all are, are left
+    out; so are columns behind the classes, which only take their share of the probability.
+    """
+    from torch.nn.functional import one_hot
+
+    probability_NK = logits_NK.double().softmax(dim=1)[:, :num_classes]
+    return mean_area(probability_NK, one_hot(y_N, num_classes).bool())
+
+
+def mean_area(probability_NK: Tensor, is_there_NK: Tensor) -> float:
+    """Return the mean over classes or labels of the area under the ROC curve.
+
     It is the share of pairs, an image of the class and one of the rest, of which the class is more
-    probable in the first; half of those in which it is as probable. Of two classes both areas are
-    the same. Classes of which no image is here, or all are, are left out.
+    probable in the first; half of those in which it is as probable. Those that no image has, or
+    all have, are left out; where that leaves none, or a probability is no number, there is none.
     """
     import torch
 
-    probability_KN = logits_NK.double().softmax(dim=1).T.contiguous()
+    probability_KN = probability_NK.T.contiguous()
     areas = []
-    for number, num in enumerate(y_N.bincount(minlength=num_classes).tolist()):
-        if num in (0, len(y_N)):
+    for is_of_it_N, probability_N in zip(is_there_NK.T, probability_KN, strict=True):
+        if not 0 < int(is_of_it_N.sum()) < len(is_of_it_N):
             continue
-        is_of_it_N, probability_N = y_N == number, probability_KN[number]
         rest = probability_N[~is_of_it_N].sort().values
         own = probability_N[is_of_it_N]
         below, not_above = (torch.searchsorted(rest, own, right=right) for right in (False, True))
@@ -180,6 +217,7 @@ SCORINGS: Final[dict[ImageScore, Scoring]] = {
         "often an image of a class is given a higher probability of it than one of another class. "
         "Chance has 50 %.",
         "each class against the rest, the mean over classes",
+        missing=_two_classes,
     ),
 }
-"""By `task.score`."""
+"""Of classes, by `task.score`."""

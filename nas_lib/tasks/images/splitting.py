@@ -7,6 +7,10 @@ gets one: a single image is trained on, of two one is for validation, and from t
 has one, unless it is smaller than there are classes. So what a class has is the same for every
 seed; a class without images in a part is said. Images of groups are taken by groups, as near to
 that as whole groups come.
+
+Images with several labels are placed like groups, each for itself: so parts and their labels have
+about their shares, and each label is in each part where it could be. Of numbers, the tenths of all
+images in their order are what classes are: a part has as many low and high ones as the others.
 """
 
 from __future__ import annotations
@@ -23,11 +27,12 @@ from nas_lib.data.rows import pieces
 from nas_lib.errors import DataError, one_line, plural
 from nas_lib.seeds import Stream, seed_for
 from nas_lib.tasks.images.group_splitting import held_out
-from nas_lib.tasks.images.raw import LabelledImages, RawImages
+from nas_lib.tasks.images.raw import LabelledImages, RawImages, Targets
 
 _Counts = npt.NDArray[np.int64]
 _Indices = npt.NDArray[np.intp]
 
+_TENTHS = 10
 _MOST_NAMED = 3  # classes in a notice
 _LONGEST_NAME = 40
 
@@ -57,12 +62,13 @@ def split_images(raw: RawImages, task: ImageTaskConfig, *, seed: int) -> Split:
     """
     rng = np.random.default_rng(seed_for(seed, Stream.SPLIT))
     order = _by_content(raw.train)[rng.permutation(len(raw.train))]
+    labels, groups = raw.train.labels[order], raw.train.groups
     indices = split_indices(
-        raw.train.labels[order],
+        _tenths(labels) if raw.target == "number" else labels,
         task,
         has_valid=raw.valid is not None,
         has_test=raw.test is not None,
-        groups_N=None if raw.train.groups is None else raw.train.groups[order],
+        groups_N=None if groups is None else groups[order],
     )
     train, valid, test = (raw.train.take(order[part]) for part in indices)
     split = Split(
@@ -87,13 +93,15 @@ def split_indices(
     The test images do not depend on `task.max_train` and `task.valid_fraction`.
 
     Args:
-        labels_N: The classes of the images, which were shuffled.
+        labels_N: The classes of the images, which were shuffled; or their labels, `[N, K]`.
         task: How large the parts are.
         has_valid: The data set has validation images of its own: none are taken from these.
         has_test: Likewise.
         groups_N: The groups of the images, each of which stays in one part; None where there are
             none.
     """
+    if groups_N is None and labels_N.ndim > 1:
+        groups_N = np.arange(len(labels_N))
     if groups_N is not None:
         return _split_groups(labels_N, groups_N, task, has_valid=has_valid, has_test=has_test)
     held_out_from = 1 if has_valid else 2  # parts that a class needs an image for before the test
@@ -146,11 +154,18 @@ def _whole_groups(
 ) -> tuple[_Indices, _Indices]:
     """Return which of these images are left, and which are held out: about this fraction."""
     labels, groups = labels_N[images], groups_N[images]
-    has_C = np.bincount(labels, minlength=int(labels_N.max(initial=-1)) + 1)
     total = round(fraction * len(images))
     if not total:
         return images, images[:0]
-    wanted_C = _allot(has_C, total, least_C=has_C > keep, most_C=has_C - 1)
+    if labels.ndim > 1:
+        labels = _with_any(labels)
+        has_C = labels.sum(axis=0, dtype=np.int64)
+        wanted_C = (
+            np.rint(fraction * has_C).astype(np.int64).clip(has_C > keep, (has_C - 1).clip(min=0))
+        )
+    else:
+        has_C = np.bincount(labels, minlength=int(labels_N.max(initial=-1)) + 1)
+        wanted_C = _allot(has_C, total, least_C=has_C > keep, most_C=has_C - 1)
     is_held = np.isin(groups, held_out(groups, labels, wanted_C, keep=keep))
     return images[~is_held], images[is_held]
 
@@ -158,9 +173,30 @@ def _whole_groups(
 def _some(images: _Indices, labels_N: _Counts, total: int) -> _Indices:
     """Return so many of these images, of each class its share."""
     labels = labels_N[images]
+    if labels.ndim > 1:
+        return np.sort(images[_with_rare_first(labels)[:total]])
     has_C = np.bincount(labels)
     part_C = _allot(has_C, total, least_C=has_C > 0, most_C=has_C)
     return images[_rank_within_class(labels) < part_C[labels]]
+
+
+def _with_any(labels_NK: Targets) -> Targets:
+    """Return labels with one more that each image has: its share is the size of a part."""
+    return np.column_stack([labels_NK, np.ones(len(labels_NK), labels_NK.dtype)])
+
+
+def _with_rare_first(labels_NK: Targets) -> _Indices:
+    """Return images in their order, but first one of each label, that of the rarest first."""
+    first = [np.argmax(labels_NK[:, label]) for label in np.argsort(labels_NK.sum(axis=0))]
+    return np.array([*dict.fromkeys([*map(int, first), *range(len(labels_NK))])], np.intp)
+
+
+def _tenths(numbers_N: Targets) -> _Counts:
+    """Return which tenth of all numbers, in their order, each is among; of few there are fewer."""
+    num = max(1, min(_TENTHS, len(numbers_N) // _TENTHS))
+    rank_N = np.empty(len(numbers_N), np.int64)
+    rank_N[np.argsort(numbers_N, kind="stable")] = np.arange(len(numbers_N))
+    return rank_N * num // max(1, len(numbers_N))
 
 
 def _allot(has_C: _Counts, total: int, *, least_C: npt.NDArray[Any], most_C: _Counts) -> _Counts:
@@ -207,15 +243,16 @@ def _by_content(part: LabelledImages) -> _Indices:
     for index, image in enumerate(images):
         digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
         digests[index] = np.frombuffer(digest, ">u8")
-    return np.lexsort((part.labels, digests[:, 1], digests[:, 0]))
+    return np.lexsort((*np.atleast_2d(part.labels.T), digests[:, 1], digests[:, 0]))
 
 
 def _check(split: Split, raw: RawImages, task: ImageTaskConfig) -> None:
     lacking = _lacking(split.train, raw)
     if lacking and split.train.labels.size:
         raise DataError(
-            f"{raw.source}: class {_named(lacking[:1])} has no image among the {len(split.train)} "
-            "left to train on: it needs more images, or a larger part to train on"
+            f"{raw.source}: {_noun(raw)} {_named(lacking[:1])} has no image among the "
+            f"{len(split.train)} left to train on: it needs more images, or a larger part to train "
+            "on"
         )
     sizes = [len(split.train), len(split.valid), len(split.test)]
     if 0 in sizes:
@@ -223,9 +260,8 @@ def _check(split: Split, raw: RawImages, task: ImageTaskConfig) -> None:
         groups = raw.train.groups
         things = "" if groups is None else f" of {plural(len(np.unique(groups)), 'group')}"
         raise DataError(
-            f"{raw.source}: {len(raw.train)} images{things}{limit} are too few for these fractions "
-            f"and {len(raw.class_names)} classes: training, validation and test would get "
-            f"{', '.join(map(str, sizes))}"
+            f"{raw.source}: {len(raw.train)} images{things}{limit} are too few for these fractions"
+            f"{_kinds(raw)}: training, validation and test would get {', '.join(map(str, sizes))}"
         )
 
 
@@ -236,22 +272,40 @@ def _notices(split: Split, raw: RawImages) -> list[str]:
         ("test", split.test, raw.test is None and "task.test_fraction"),
     )
     return [
-        f"the {len(part)} {name} images have none of {_classes(lacking)}, of which the {name} "
-        "accuracy says nothing: add images" + (f", or set a larger {fraction}" if fraction else "")
+        f"the {len(part)} {name} images have none of {_classes(lacking, raw)}, of which the {name} "
+        f"{'accuracy' if raw.target == 'class' else 'score'} says nothing: add images"
+        + (f", or set a larger {fraction}" if fraction else "")
         for name, part, fraction in parts
         if (lacking := _lacking(part, raw))
     ]
 
 
 def _lacking(part: LabelledImages, raw: RawImages) -> list[str]:
-    """Return the names of the classes of which a part has no image."""
-    counts = np.bincount(part.labels, minlength=len(raw.class_names))
+    """Return the names of the classes or labels of which a part has no image."""
+    if raw.target == "number":
+        return []
+    if raw.target == "labels":
+        counts = part.labels.sum(axis=0, dtype=np.int64)
+    else:
+        counts = np.bincount(part.labels, minlength=len(raw.class_names))
     return [name for name, count in zip(raw.class_names, counts, strict=True) if not count]
 
 
-def _classes(names: list[str]) -> str:
+def _noun(raw: RawImages) -> str:
+    return "label" if raw.target == "labels" else "class"
+
+
+def _kinds(raw: RawImages) -> str:
+    """Say how many classes or labels there are that parts should have."""
+    if raw.target == "number":
+        return ""
+    return f" and {len(raw.class_names)} {'labels' if raw.target == 'labels' else 'classes'}"
+
+
+def _classes(names: list[str], raw: RawImages) -> str:
     more = len(names) - _MOST_NAMED
-    kind = "class" if len(names) == 1 else "classes"
+    noun = _noun(raw)
+    kind = noun if len(names) == 1 else f"{noun}{'s' if noun == 'label' else 'es'}"
     return f"{kind} {_named(names[:_MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
 
 

@@ -1,10 +1,9 @@
-"""ImageTask: images in classes."""
+"""ImageTask: images in classes, with labels, or with a number."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -22,7 +21,7 @@ from nas_lib.spaces import Plan, SpacePart
 from nas_lib.tasks.images.imbalance import check_class_weights
 from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
 from nas_lib.tasks.images.readers.image_table import named_files_hash
-from nas_lib.tasks.images.scoring import SCORINGS, other_metrics
+from nas_lib.tasks.images.targets import TARGETS
 from nas_lib.tasks.task import Evaluate
 from nas_lib.tasks.trained import Tested, TrainedTask
 
@@ -38,7 +37,12 @@ if TYPE_CHECKING:
 
 
 class ImageTask(TrainedTask[ImageManifest]):
-    """Images in classes."""
+    """Images in classes, with labels, or with a number.
+
+    Attributes:
+        target: What is told of them.
+        scoring: What a score is.
+    """
 
     example = "image"
     preload = (*TrainedTask.preload, "nas_lib.tasks.images.trainer")
@@ -47,7 +51,8 @@ class ImageTask(TrainedTask[ImageManifest]):
     def __init__(self, config: SearchConfig, *, evaluate: Evaluate | None = None) -> None:
         """Take what is to be learnt; see `Task`."""
         super().__init__(config, evaluate=evaluate)
-        self.scoring = SCORINGS[self._task.score]
+        self.target = TARGETS[self._task.target]
+        self.scoring = self.target.scoring(self._task.score)
         self.measure = self.scoring.measure
 
     def _prepared(self, task: ImageTaskConfig) -> Prepared:
@@ -64,7 +69,9 @@ class ImageTask(TrainedTask[ImageManifest]):
         found, data = super().files_hash(), self._task.data
         if not found or not isinstance(data, ImageTableData):
             return found
-        return hashlib.sha256(f"{found} {named_files_hash(data)}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"{found} {named_files_hash(data, self._task.target)}".encode()
+        ).hexdigest()
 
     def check_space(self, space: SpacePart, manifest: Manifest) -> None:
         """Refuse images with fewer pixels than the networks of a space make one of."""
@@ -84,7 +91,7 @@ class ImageTask(TrainedTask[ImageManifest]):
         return (
             f"{manifest.source}: {manifest.num_train:,} training, {manifest.num_valid:,} "
             f"validation and {manifest.num_test:,} test images of {height}x{width}x{channels} "
-            f"in {manifest.num_classes:,} classes"
+            f"{TARGETS[manifest.target].describe(manifest)}"
         )
 
     def trainer(
@@ -124,17 +131,22 @@ class ImageTask(TrainedTask[ImageManifest]):
         return cast("ImageTrainer", trainer).kept()
 
     def goodness(self, score: float) -> float:
-        """Return the score itself: a fraction."""
-        return score
+        """Return the score itself, a fraction; or where less is better, 1 / (1 + score)."""
+        return score if self.measure.higher_is_better else 1 / (1 + score)
 
     def about_scores(self) -> tuple[str, ...]:
         """Return paragraphs on rewards, and on the images they are taken on."""
         reward, measure = self._children.reward, self.measure
         about = f"{self.scoring.about} " if self.scoring.about else ""
+        if measure.higher_is_better:
+            earned = f"the best {measure.name} of a child's last {reward.last_epochs} epochs, as a "
+            earned += "fraction"
+        else:
+            earned = f"1 / (1 + m), where m is the best {measure.name} of a child's last "
+            earned += f"{reward.last_epochs} epochs"
         return (
-            f"{about}The reward is the best {measure.name} of a child's last {reward.last_epochs} "
-            f"epochs, as a fraction, to the power of {reward.power:g}. A power above 1 makes more "
-            "of small differences among good networks.",
+            f"{about}The reward is {earned}, to the power of {reward.power:g}. A power above 1 "
+            "makes more of small differences among good networks.",
             "Validation images are held out: no child of a search is trained on them. Still, the "
             "winner is the best of many on exactly these images, so part of its lead is luck and "
             f"its {measure.name} flatters it. The test images are used for nothing but one "
@@ -163,21 +175,11 @@ class ImageTask(TrainedTask[ImageManifest]):
 
     def _tested(self, network: nn.Module, manifest: ImageManifest, data: LocalData) -> Tested:
         from nas_lib.tasks.images.batches import check_images, load_test_images
-        from nas_lib.tasks.images.mistakes import surest_mistakes
         from nas_lib.tasks.images.trainer import all_logits
 
         images = check_images("test", load_test_images(data), manifest, manifest.num_test)
         logits_NK = all_logits(network, images, mean=manifest.mean, std=manifest.std)
-        classes_N = logits_NK.argmax(dim=1).tolist()
-        pairs = Counter(zip(images.labels.tolist(), classes_N, strict=True))
-        confusion = tuple((*pair, pairs[pair]) for pair in sorted(pairs))
-        metrics = tuple(other_metrics(self._task.score, logits_NK, images.labels))
-        return Tested(
-            self.scoring.of(logits_NK, images.labels),
-            confusion,
-            metrics,
-            mistakes=surest_mistakes(logits_NK, images),
-        )
+        return self.target.tested(self._task.score, logits_NK, images, manifest)
 
     def _workload(
         self, manifest: ImageManifest, data: LocalData, device: torch.device

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas_lib.config import ImageChildrenConfig
@@ -37,9 +36,10 @@ from nas_lib.tasks.images.batches import (
     standardised,
     training_batches,
 )
-from nas_lib.tasks.images.imbalance import check_class_weights, class_weights
+from nas_lib.tasks.images.imbalance import check_class_weights
 from nas_lib.tasks.images.preparation import ImageManifest
 from nas_lib.tasks.images.scoring import SCORINGS, Scoring
+from nas_lib.tasks.images.targets import TARGETS, Target
 from nas_lib.training.epoch_trainer import EpochTrainer, Validation
 
 _BATCH_SIZE = 64  # more fall out of a CPU's cache: 0.9 times the speed with 128, 0.6 with 512
@@ -48,7 +48,7 @@ _VALUES_LOOKED_AT = 2**24  # ... and of large ones fewer: these take 64 MiB
 
 
 class ImageTrainer(EpochTrainer):
-    """Trains one child on the mean cross-entropy of its classes.
+    """Trains one child on the mean cross-entropy of its classes, or the loss of another target.
 
     Its network has an auxiliary classifier if the settings want one; what is `kept` goes without.
     """
@@ -99,12 +99,13 @@ class ImageTrainer(EpochTrainer):
             seed=child.seed,
         )
         self._children, self._manifest, self._scoring = children, manifest, scoring
+        self._target = TARGETS[manifest.target]
         self._train, self._valid = images.train.to(device), images.valid.to(device)
         if children.include_validation:
             self._train = self._train + self._valid
         names = manifest.class_names
         check_class_weights(children, names, where="children")
-        self._class_weights_K = class_weights(children, self._train.labels, names)
+        self._weights = self._target.weights(children, self._train.labels, names)
 
     def kept(self) -> dict[str, Tensor]:
         """Return `best` without what only training needed, the auxiliary classifier."""
@@ -178,16 +179,19 @@ class ImageTrainer(EpochTrainer):
         return loss.detach()
 
     def _loss(self, logits_BK: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(
-            logits_BK,
-            targets,
-            weight=self._class_weights_K,
-            label_smoothing=self._children.label_smoothing,
-        )
+        smoothing = self._children.label_smoothing
+        return self._target.loss(logits_BK, targets, weights=self._weights, smoothing=smoothing)
 
     def _validate(self) -> Validation:
         mean, std = self._manifest.mean, self._manifest.std
-        return evaluate(self.judged, self._valid, mean=mean, std=std, scoring=self._scoring)
+        return evaluate(
+            self.judged,
+            self._valid,
+            mean=mean,
+            std=std,
+            scoring=self._scoring,
+            target=self._target,
+        )
 
 
 @torch.inference_mode()
@@ -198,6 +202,7 @@ def evaluate(
     mean: Sequence[float],
     std: Sequence[float],
     scoring: Scoring = SCORINGS["accuracy"],
+    target: Target = TARGETS["class"],
 ) -> Validation:
     """Return a network's mean loss and score; the network is left in evaluation mode.
 
@@ -207,6 +212,7 @@ def evaluate(
         mean: Of each channel, as the network was trained with.
         std: Likewise.
         scoring: What the score is.
+        target: What is told of an image.
     """
     network.eval()
     device = next(network.parameters()).device
@@ -215,7 +221,7 @@ def evaluate(
     told, num_classes = [], 0
     for x_BCHW, y_B in _unchanged(here, mean, std):
         logits_BK = network(x_BCHW.contiguous(memory_format=torch.channels_last))
-        total_loss += F.cross_entropy(logits_BK, y_B, reduction="sum")
+        total_loss += target.total_loss(logits_BK, y_B)
         told.append(scoring.told(logits_BK, y_B))
         num_classes = logits_BK.shape[1]
     score = scoring.score(torch.cat(told), here.labels, num_classes)

@@ -12,6 +12,7 @@ from nas_lib.config import (
     IdxData,
     ImageFolderData,
     ImageTableData,
+    ImageTarget,
     NpzData,
 )
 from nas_lib.data.allowance import Allowance
@@ -32,27 +33,38 @@ _READERS: dict[type[Any], Callable[[Any, Allowance], RawImages]] = {
     DigitsData: read_digits,
     IdxData: read_idx,
     ImageFolderData: read_image_folder,
+}
+"""Of formats in which images have classes."""
+_OF_ANY_TARGET: dict[type[Any], Callable[[Any, Allowance, ImageTarget], RawImages]] = {
     ImageTableData: read_image_table,
     NpzData: read_npz,
 }
+"""Of those in which they may have labels or numbers, too."""
 
 
-def read_images(config: DataConfig, allowance: Allowance) -> RawImages:
+def read_images(
+    config: DataConfig, allowance: Allowance, target: ImageTarget = "class"
+) -> RawImages:
     """Read and check a data set.
 
     Args:
         config: Where it lies, and in which format.
         allowance: How much memory it may take unpacked.
+        target: What is told of an image.
 
     Raises:
         DataError: It is missing, damaged, not what its format promises, or larger than allowed.
     """
-    raw = _READERS[type(config)](config, allowance)
+    if (read := _OF_ANY_TARGET.get(type(config))) is not None:
+        raw = read(config, allowance, target)
+    else:
+        assert target == "class"  # other configurations are refused
+        raw = _READERS[type(config)](config, allowance)
     check_images(raw)
     return raw
 
 
-def picture_files(config: DataConfig) -> PictureFiles | None:
+def picture_files(config: DataConfig, target: ImageTarget = "class") -> PictureFiles | None:
     """Return the files that a data set's pictures are in; None where they are arrays.
 
     Raises:
@@ -62,6 +74,6 @@ def picture_files(config: DataConfig) -> PictureFiles | None:
         case ImageFolderData():
             return folder_files(config)
         case ImageTableData():
-            return listed_pictures(config).files
+            return listed_pictures(config, target).files
         case _:
             return None

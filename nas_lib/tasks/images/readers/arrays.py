@@ -134,6 +134,45 @@ def labels_of(where: str, labels: _Array) -> _Array:
     raise DataError(
         f"{where} must be one class for each image, as whole numbers or texts [N], or [N, K] with "
         f"a single 1 in each row, got {labels.dtype} of shape {list(labels.shape)}"
+        f"{_hint(labels)}"
+    )
+
+
+def _hint(labels: _Array) -> str:
+    """Say by which setting such labels could be learnt; empty where there is none."""
+    if labels.ndim == 2 and labels.dtype.kind in "buif" and np.isin(labels, (0, 1)).all():
+        return ": several labels of an image are task.target labels"
+    is_number = labels.ndim == 1 and labels.dtype.kind == "f" and np.isfinite(labels).all()
+    return ": numbers are task.target number" if is_number else ""
+
+
+def label_rows_of(where: str, labels: _Array) -> npt.NDArray[np.uint8]:
+    """Return which labels images have, `[N, K]`.
+
+    Raises:
+        DataError: They are something else than 0 and 1, or truth values.
+    """
+    if labels.ndim == 2 and labels.dtype.kind in "buif" and np.isin(labels, (0, 1)).all():
+        return labels.astype(np.uint8)
+    raise DataError(
+        f"{where} must be which labels each image has, as 0 and 1 [N, K], got {labels.dtype} of "
+        f"shape {list(labels.shape)}"
+    )
+
+
+def numbers_of(where: str, numbers: _Array) -> npt.NDArray[np.float64]:
+    """Return the number of each image, `[N]`.
+
+    Raises:
+        DataError: They are no numbers, or not one for each image.
+    """
+    if numbers.ndim == 2 and numbers.shape[1] == 1:
+        numbers = numbers[:, 0]
+    if numbers.ndim == 1 and numbers.dtype.kind in "uif":
+        return numbers.astype(np.float64)
+    raise DataError(
+        f"{where} must be one number for each image, [N], got {numbers.dtype} of shape "
+        f"{list(numbers.shape)}"
     )
 
 

@@ -30,11 +30,18 @@ def grouped(values: Sequence[str]) -> tuple[Names, Labels]:
     return np.array(names, object), groups
 
 
-def groups_notice(groups_N: Labels, labels_N: Labels) -> str:
-    """Say how many groups there are, how large, and whether they are of one class each."""
+def groups_notice(groups_N: Labels, labels_N: Labels | None) -> str:
+    """Say how many groups there are, how large, and whether they are of one class each.
+
+    Args:
+        groups_N: The group of each image.
+        labels_N: Its class; None where there are none.
+    """
     sizes = np.bincount(groups_N)
-    pairs = np.unique(np.column_stack([groups_N, labels_N]), axis=0)
-    num_mixed = int((np.bincount(pairs[:, 0]) > 1).sum())
+    num_mixed = 0
+    if labels_N is not None:
+        pairs = np.unique(np.column_stack([groups_N, labels_N]), axis=0)
+        num_mixed = int((np.bincount(pairs[:, 0]) > 1).sum())
     mixed = f"; {num_mixed:,} of them have images of several classes" if num_mixed else ""
     num = int((sizes > 0).sum())
     return (

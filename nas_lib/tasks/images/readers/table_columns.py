@@ -1,16 +1,21 @@
-"""Which columns of a table are of pictures, classes, parts and groups, and what is in them."""
+"""Which columns of a table are of pictures, classes, parts and groups, and what is in them.
+
+In place of classes there may be labels, several of them, or numbers.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Literal
 
-from nas_lib.config import ImageTableData
+from nas_lib.config import ImageTableData, ImageTarget
 from nas_lib.errors import DataError, one_line
 from nas_lib.tasks.images.readers.class_folders import PARTS, PartName
 from nas_lib.tasks.images.readers.tables import Table
@@ -30,7 +35,13 @@ _USUAL: Final[dict[Role, tuple[str, ...]]] = {
     "group": ("group", "group_id"),
 }
 """What columns are called where the settings do not say it: the first one that is there."""
+_OF_NUMBERS: Final = ("value", "number")
+"""What a column of numbers may be called besides, where nothing else is."""
 _IS_NEEDED: Final[tuple[Role, ...]] = ("image", "label")
+_TRUTHS: Final = {
+    **dict.fromkeys(("0", "0.0", "false"), False),
+    **dict.fromkeys(("1", "1.0", "true"), True),
+}
 _OF_TABLES: Final[dict[str, PartName]] = {**PARTS, "dev": "valid"}
 _BEGINNINGS: Final = re.compile(  # of files of pictures, in base64
     r"(/9j/|iVBORw0KGgo|R0lGOD|UklGR|Qk|SUkq|TU0A|AAAA)[A-Za-z0-9+/\r\n]{60}"
@@ -39,35 +50,58 @@ _BEGINNINGS: Final = re.compile(  # of files of pictures, in base64
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns that are read are called; empty where there is none."""
+    """What the columns that are read are called; empty where there is none.
+
+    Attributes:
+        labels: Of which each is of one label; then there is no other column of these.
+    """
 
     image: str
     label: str
     split: str
     group: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Those that tell what a picture is."""
+        return self.labels or (self.label,)
 
 
-def find_columns(table: Table, config: ImageTableData) -> Columns:
+def find_columns(table: Table, config: ImageTableData, target: ImageTarget = "class") -> Columns:
     """Return the columns that the settings name, or that are called as usual.
 
     Raises:
         DataError: There is no such column.
     """
-    return Columns(*(_column(table, role, getattr(config, role)) for role in _USUAL))
+    for name in config.label_columns:
+        _column(table, "label", name, ())
+    found = {
+        role: ""
+        if role == "label" and config.label_columns
+        else _column(table, role, getattr(config, role), _usual(role, target))
+        for role in _USUAL
+    }
+    return Columns(**found, labels=config.label_columns)
 
 
-def _column(table: Table, role: Role, named: str | None) -> str:
+def _usual(role: Role, target: ImageTarget) -> tuple[str, ...]:
+    more = _OF_NUMBERS if (role, target) == ("label", "number") else ()
+    return (*_USUAL[role], *more)
+
+
+def _column(table: Table, role: Role, named: str | None, usual: Sequence[str]) -> str:
     if named is not None and (named in table.columns or (not named and role not in _IS_NEEDED)):
         return named
     by_lower = {name.lower(): name for name in reversed(table.columns)}
     if named is None:
-        found = next((by_lower[name] for name in _USUAL[role] if name in by_lower), "")
+        found = next((by_lower[name] for name in usual if name in by_lower), "")
         if found or role not in _IS_NEEDED:
             return found
     wanted = (
         f"a column {one_line(named, 60)!r}"
         if named
-        else f"a column for task.data.{role} ({', '.join(_USUAL[role][:5])}, ...)"
+        else f"a column for task.data.{role} ({', '.join(usual[:5])}, ...)"
     )
     got = one_line(", ".join(table.columns), 200)
     header = "" if named else "; the first line has to name the columns"
@@ -80,7 +114,7 @@ def columns_notice(table: Table, config: ImageTableData, columns: Columns) -> It
     taken = [f"{one_line(name, 40)} as {role}" for role, name in found.items() if name]
     if not taken:
         return
-    used = {getattr(columns, role) for role in _USUAL}
+    used = {*(getattr(columns, role) for role in _USUAL), *columns.labels}
     others = [name for name in table.columns if name not in used]
     rest = f"; not used: {one_line(', '.join(others), 200)}" if others else ""
     yield f"columns were taken by their names: {', '.join(taken)}{rest}"
@@ -138,6 +172,52 @@ def label_of(cell: Any, names: tuple[str, ...]) -> str:
     except UnicodeEncodeError:  # half of a character, which JSON may have
         return ""
     return unicodedata.normalize("NFC", cell.strip())
+
+
+def labels_of(
+    cells: Sequence[Any], columns: Sequence[str], names: tuple[str, ...], separator: str
+) -> tuple[str, ...] | None:
+    """Return the labels that a line names, each once and in order; None where it is no such line.
+
+    Args:
+        cells: Of a single one: a list of labels, or a text of them; nothing for none. Of several
+            columns, 0 or 1 each.
+        columns: What these are called; none where there is a single one.
+        names: What numbers stand for, where anybody says it.
+        separator: Between the labels of a text.
+    """
+    if columns:
+        said = [_truth(cell) for cell in cells]
+        if None in said:
+            return None
+        return tuple(name for name, is_there in zip(columns, said, strict=True) if is_there)
+    (cell,) = cells
+    if cell is None or (isinstance(cell, float) and cell != cell):
+        return ()
+    if isinstance(cell, str):
+        cell = [part for part in cell.split(separator) if part.strip()]
+    found = {label_of(each, names) for each in (cell if isinstance(cell, list) else [cell])}
+    return None if "" in found else tuple(sorted(found))
+
+
+def _truth(cell: Any) -> bool | None:
+    return _TRUTHS.get(str(cell).strip().lower())
+
+
+def is_truth(cell: Any) -> bool:
+    """Say whether a cell tells that a label is there or not."""
+    return _truth(cell) is not None
+
+
+def number_of(cell: Any) -> float | None:
+    """Return the number in a cell; None where there is none, or it is not finite."""
+    if isinstance(cell, bool) or not isinstance(cell, str | int | float | Decimal):
+        return None
+    try:
+        found = float(cell)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def part_of(cell: Any) -> PartName | None:

@@ -1,4 +1,7 @@
-"""The lines of tables of pictures: which picture, class, part and group each of them is about."""
+"""The lines of tables of pictures: which picture, class, part and group each of them is about.
+
+What is told of a picture is its class, a text; its labels, a tuple of texts; or a number.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from nas_lib.config import ImageTableData
+from nas_lib.config import ImageTableData, ImageTarget
 from nas_lib.data.paths import entries, existing_file, existing_folder, kind_of, user_path
 from nas_lib.data.rows import Indices
 from nas_lib.errors import DataError, one_line, plural
@@ -29,6 +33,8 @@ from nas_lib.tasks.images.readers.table_columns import (
     group_of,
     is_content,
     label_of,
+    labels_of,
+    number_of,
     part_of,
     path_of,
 )
@@ -36,6 +42,7 @@ from nas_lib.tasks.images.readers.tables import Faults, Table, open_table
 
 TABLE_PARTS: Final[tuple[PartName, ...]] = ("train", "valid", "test")
 """By the number that a part has in `ListedPictures`."""
+Told = str | tuple[str, ...] | float
 _SUFFIXES: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _CALLED: Final = {"train": "training", "valid": "validation", "test": "test"}
 _CONTENTS_AT_ONCE: Final = 16
@@ -93,18 +100,19 @@ class _Rows:
     """What all lines say: one item for each picture in each list."""
 
     images: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
+    labels: list[Told] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     parts: array[int] = field(default_factory=lambda: array("b"))
     tables: array[int] = field(default_factory=lambda: array("q"))
     lines: array[int] = field(default_factory=lambda: array("q"))
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: dict[Told, Told] = field(default_factory=dict)
 
-    def add(self, image: str, label: str, group: str, part: int, place: tuple[int, int]) -> None:
+    def add(self, image: str, label: Told, group: str, part: int, place: tuple[int, int]) -> None:
         """Add a line, `place` says which one of which table; equal texts are kept once."""
         self.images.append(image)
-        self.labels.append(self.texts.setdefault(label, label))
-        self.groups.append(self.texts.setdefault(group, group))
+        is_number = isinstance(label, float)
+        self.labels.append(label if is_number else self.texts.setdefault(label, label))
+        self.groups.append(str(self.texts.setdefault(group, group)))
         self.parts.append(part)
         self.tables.append(place[0])
         self.lines.append(place[1])
@@ -116,20 +124,22 @@ class ListedPictures:
 
     Attributes:
         files: Their files, or what is in those.
-        labels: Their classes, `[N]`.
+        labels: What is told of them, `[N]`.
         parts: Which of `TABLE_PARTS` they are of, `[N]`.
         groups: What they are pictures of, `[N]`; empty where nothing is said.
         notices: What a user would not guess.
+        columns: What the columns of the first table are called.
     """
 
     files: PictureFiles
-    labels: list[str]
+    labels: list[Any]
     parts: npt.NDArray[np.int8]
     groups: list[str]
     notices: tuple[str, ...]
+    columns: Columns
 
 
-def listed_pictures(config: ImageTableData) -> ListedPictures:
+def listed_pictures(config: ImageTableData, target: ImageTarget = "class") -> ListedPictures:
     """Return the pictures that tables name or hold, without decoding any.
 
     Raises:
@@ -137,7 +147,7 @@ def listed_pictures(config: ImageTableData) -> ListedPictures:
             on the disk.
     """
     folder, tables = _tables(config)
-    found = [(table, part, find_columns(table, config)) for table, part in tables]
+    found = [(table, part, find_columns(table, config, target)) for table, part in tables]
     has_content = _has_content(found[0][0], found[0][2].image)
     source = f"image table {one_line(user_path(config.path))}"
     faults = Faults(source, tables[0][0].unit)
@@ -149,7 +159,8 @@ def listed_pictures(config: ImageTableData) -> ListedPictures:
         return f"{where}{table.unit} {rows.lines[row]:,}"
 
     for number, (table, part, columns) in enumerate(found):
-        _read(rows, faults, table, number, part, columns, has_content=has_content)
+        tell = partial(_TELLERS[target], tuple(table.label_names(columns.label)), config, columns)
+        _read(rows, faults, table, number, part, columns, tell, has_content=has_content)
     faults.check()
     _check_labels(rows, faults, place)
     notices = list(columns_notice(found[0][0], config, found[0][2]))
@@ -164,16 +175,17 @@ def listed_pictures(config: ImageTableData) -> ListedPictures:
         kept, said = _found_files(rows, faults, place, root, config)
         notices += said
         files = FilesInFolder(root, np.array([rows.images[row] for row in kept], object))
-    trained = {rows.labels[row] for row in kept if rows.parts[row] == 0}
-    if lost := sorted({*rows.labels} - trained):
-        name = one_line(lost[0], 40)
-        raise DataError(f"{source}: none of the files to train on of class {name!r} is there")
+    trained = {name for row in kept if rows.parts[row] == 0 for name in names_of(rows.labels[row])}
+    if lost := sorted({name for label in rows.labels for name in names_of(label)} - trained):
+        noun, name = "label" if target == "labels" else "class", one_line(lost[0], 40)
+        raise DataError(f"{source}: none of the files to train on of {noun} {name!r} is there")
     return ListedPictures(
         files,
         [rows.labels[row] for row in kept],
         np.array([rows.parts[row] for row in kept], np.int8),
         [rows.groups[row] for row in kept],
         tuple(notices),
+        found[0][2],
     )
 
 
@@ -191,25 +203,25 @@ def _read(
     number: int,
     part: PartName | None,
     columns: Columns,
+    tell: Callable[[Sequence[Any]], Told | Fault],
     *,
     has_content: bool,
 ) -> None:
     """Add what the lines of a table say, but for what is in picture files."""
-    names = tuple(table.label_names(columns.label))
     of_image = () if has_content else (columns.image,)
-    wanted = dict.fromkeys((*of_image, columns.label, columns.split, columns.group))
+    wanted = dict.fromkeys((*of_image, *columns.told, columns.split, columns.group))
     wanted.pop("", None)
     where = f"{one_line(table.path.name, 60)} " if part else ""
     for line, cells in table.rows(list(wanted)):
         said = dict(zip(wanted, cells, strict=True))
         place = f"{where}{table.unit} {line:,}"
         image = "" if has_content else path_of(said[columns.image])
-        label = label_of(said[columns.label], names)
+        label = tell([said[name] for name in columns.told])
         its_part = part_of(said[columns.split]) if columns.split else part or "train"
         if not has_content and not image:
             faults.add("without an image", place)
-        elif not label:
-            faults.add("without a label that is a text or a whole number", place)
+        elif isinstance(label, Fault):
+            faults.add(label.what, place + label.shown)
         elif its_part is None:
             shown = one_line(said[columns.split], 20)
             faults.add("whose split is none of train, val and test", f"{place} ({shown!r})")
@@ -218,18 +230,67 @@ def _read(
             rows.add(image, label, group, TABLE_PARTS.index(its_part), (number, line))
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a line, after its number; and what it has there."""
+
+    what: str
+    shown: str = ""
+
+
+def _class_told(
+    names: tuple[str, ...], _: ImageTableData, columns: Columns, cells: Sequence[Any]
+) -> Told | Fault:
+    fault = Fault("without a label that is a text or a whole number")
+    return label_of(cells[0], names) or fault
+
+
+def _labels_told(
+    names: tuple[str, ...], config: ImageTableData, columns: Columns, cells: Sequence[Any]
+) -> Told | Fault:
+    found = labels_of(cells, columns.labels, names, config.separator)
+    if found is not None:
+        return found
+    if columns.labels:
+        return Fault("with something else than 0 or 1 in a column of task.data.label_columns")
+    return Fault("with labels that are no texts or whole numbers", f" ({one_line(cells[0], 40)})")
+
+
+def _number_told(
+    _: tuple[str, ...], __: ImageTableData, columns: Columns, cells: Sequence[Any]
+) -> Told | Fault:
+    found = number_of(cells[0])
+    if found is not None:
+        return found
+    shown = "nothing" if cells[0] in (None, "") else repr(one_line(cells[0], 40))
+    return Fault(f"without a finite number in {one_line(columns.label, 40)!r}", f" ({shown})")
+
+
+_TELLERS: Final = {"class": _class_told, "labels": _labels_told, "number": _number_told}
+"""What tells a picture's class, labels or number from the cells of a line."""
+
+
+def names_of(label: Told) -> tuple[str, ...]:
+    """Return the names of classes or labels that a picture has; a number has none."""
+    if isinstance(label, tuple):
+        return label
+    return () if isinstance(label, float) else (label,)
+
+
 def _check_labels(rows: _Rows, faults: Faults, place: Callable[[int], str]) -> None:
     """Refuse classes that are not trained on, and a table that trains on nothing."""
-    known = {label for label, part in zip(rows.labels, rows.parts, strict=True) if part == 0}
-    if rows.labels and not known:
+    told = zip(rows.labels, rows.parts, strict=True)
+    known = {name for label, part in told if part == 0 for name in names_of(label)}
+    if rows.labels and 0 not in rows.parts:
         others = sorted({_CALLED[TABLE_PARTS[part]] for part in rows.parts})
         faults.add(f"of which none is to train on ({' and '.join(others)} only)", place(0))
     else:
         for row, (label, part) in enumerate(zip(rows.labels, rows.parts, strict=True)):
-            if label not in known:
+            if unknown := [name for name in names_of(label) if name not in known]:
                 called = _CALLED[TABLE_PARTS[part]]
-                what = f"of the {called} images with a class that training lacks"
-                faults.add(what, f"{place(row)} ({one_line(label, 40)!r})")
+                noun = "label" if isinstance(label, tuple) else "class"
+                what = f"of the {called} images with a {noun} that training lacks"
+                faults.add(what, f"{place(row)} ({one_line(unknown[0], 40)!r})")
     faults.check()
 
 
