@@ -119,7 +119,8 @@ test-report: export NAS_CHROMIUM ?= $(shell command -v chromium || command -v go
 test-report: $(DRIVER) ## Look at the pages of reports in Chromium: three widths, dark, on paper
 	@test -x "$$NAS_CHROMIUM" || { echo "NAS_CHROMIUM should name a Chromium, where none is on the" \
 		"path: apt-get install chromium brings one"; exit 1; }
-	PYTHONPATH=$(DRIVER) $(BIN)/pytest -m browser tests/report/test_in_browser.py
+	PYTHONPATH=$(DRIVER) $(BIN)/pytest -m browser tests/report/test_in_browser.py \
+		tests/serving/test_watched_in_browser.py
 
 .PHONY: test-faults
 test-faults: $(READY) ## Break searches in every way known, at length (minutes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,9 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.store import SearchStore
 from nas_lib.store.patience import patience_with
 from nas_lib.tasks import ImageTask, Task
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Two threads on busy cores make torch's small operations many times slower. Nothing above loads it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -64,6 +68,20 @@ def s3_uri(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return f"s3://{s3_server.bucket}/{uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the Chromium that `NAS_CHROMIUM` names, as `make test-report` does."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # What it shows was made here; a container of root's lets it have no sandbox of its own.
+        browser = playwright.chromium.launch(
+            executable_path=os.environ["NAS_CHROMIUM"], args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

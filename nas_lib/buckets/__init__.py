@@ -5,7 +5,20 @@ what lies there is fetched first, by whoever prepares the data, and read from th
 """
 
 from nas_lib.buckets.fetched import Fetched, fetched
+from nas_lib.buckets.kept import KeptCopy, kept_copies
 from nas_lib.buckets.listing import Listing, is_there, listed
+from nas_lib.buckets.settings import Local, fetched_data
 from nas_lib.store.open import is_in_bucket
 
-__all__ = ["Fetched", "Listing", "fetched", "is_in_bucket", "is_there", "listed"]
+__all__ = [
+    "Fetched",
+    "KeptCopy",
+    "Listing",
+    "Local",
+    "fetched",
+    "fetched_data",
+    "is_in_bucket",
+    "is_there",
+    "kept_copies",
+    "listed",
+]

@@ -28,6 +28,19 @@ _AT_ONCE: Final = 16
 _BATCH: Final = 10_000  # files that threads are told of at a time
 
 
+ADDRESS: Final = "address"
+"""A file beside the copy, with what it is of."""
+
+
+def all_copies() -> Path:
+    """Return the folder that has a folder for each copy.
+
+    Raises:
+        ConfigError: There is no place for a cache.
+    """
+    return copies_folder() / "buckets"
+
+
 class Copy:
     """This machine's copy of what lies at an address; one process at a time may use it.
 
@@ -43,7 +56,7 @@ class Copy:
             ConfigError: There is no place for a cache.
         """
         self._listing = listing
-        self.root = copies_folder() / "buckets" / _hash(listing.uri)
+        self.root = all_copies() / _hash(listing.uri)
         self.files = self.root / "files"
         self._parts = self.root / "parts"
         self._journal = self.root / "journal"
@@ -61,6 +74,7 @@ class Copy:
         with written(self.root):
             self._parts.mkdir(parents=True, exist_ok=True)
             self.files.mkdir(exist_ok=True)
+            (self.root / ADDRESS).write_text(listing.uri, encoding="utf-8")
             _check_case(listing, self.root)
             known = self._known()
             self._remove_others(set(known))

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from nas_lib.buckets.copy import Copy
 from nas_lib.buckets.listing import listed
-from nas_lib.buckets.progress import say
+from nas_lib.buckets.lock import held
 from nas_lib.data import Prepared
-from nas_lib.data.copies import written
-from nas_lib.errors import DataError, StoreError, one_line
+from nas_lib.errors import ConfigError, DataError, StoreError, one_line
 
 
 @dataclass(frozen=True)
@@ -55,39 +54,12 @@ def fetched(uri: str) -> Iterator[Fetched]:
     """
     listing = listed(uri)
     copy = Copy(listing)
-    with _held(copy.root, listing.uri):
+    with held(copy.root, listing.uri):
         copy.bring_up_to_date()
         one = copy.files / listing.objects[0].key
         here = Fetched(listing.uri, one if listing.is_one else copy.files)
         try:
             yield here
-        except (DataError, StoreError) as err:
-            raise type(err)(here.told(str(err))) from err
-
-
-@contextmanager
-def _held(folder: Path, uri: str) -> Iterator[None]:
-    """Wait until no other process has the copy; a process that dies lets go of it.
-
-    Where there are no such locks, on Windows, nothing keeps two processes apart.
-    """
-    with written(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with written(folder):
-        lock = (folder / "lock").open("w")
-    with lock:
-        with written(folder):
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f"waiting for another process that reads the copy of {one_line(uri)}")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_UN)  # else what was forked meanwhile would keep it
+        except (ConfigError, DataError, StoreError) as err:
+            err.args = (here.told(str(err)), *err.args[1:])
+            raise

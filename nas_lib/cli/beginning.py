@@ -60,11 +60,18 @@ def beginning(
 
 
 def is_data_path(what: str) -> bool:
-    """Say whether it is a path of data: no preset's name, no document, and no search."""
+    """Say whether it is a path of data: no preset's name, no document, and no search.
+
+    In a bucket all but a search is.
+    """
     from nas_lib.presets import PRESETS
 
-    if not what or what in PRESETS or "://" in what or is_search(what):
+    if not what or what in PRESETS or is_search(what):
         return False
+    if "://" in what:
+        from nas_lib import buckets
+
+        return buckets.is_in_bucket(what)
     from nas_lib.starting_documents import is_data
 
     return is_data(what)

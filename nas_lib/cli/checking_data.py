@@ -61,21 +61,10 @@ def check(
 
 def _config(what: str, format_name: str | None, overrides: tuple[str, ...]) -> SearchConfig:
     """Return the configuration whose data are meant."""
-    from nas_lib import buckets
-    from nas_lib.starting_documents import untimed_config
-
     if is_data_path(what):
+        from nas_lib.starting_documents import untimed_config
+
         return untimed_config(what, format_name=format_name, overrides=overrides)
-    if is_search(what):
-        found = load_stored(what, overrides)
-    elif not buckets.is_in_bucket(what):
-        found = load(what, overrides)
-    else:
-        with buckets.fetched(what) as copy:
-            path = str(copy.path)
-            found = untimed_config(path, format_name=format_name, overrides=overrides)
-        there = found.task.data.model_copy(update={"path": what})
-        return found.model_copy(update={"task": found.task.model_copy(update={"data": there})})
     if format_name is not None:
         raise ConfigError("--format is for a PATH of data: a CONFIG says it itself")
-    return found
+    return load_stored(what, overrides) if is_search(what) else load(what, overrides)

@@ -127,7 +127,11 @@ def presets(as_json: bool) -> None:
 
 @click.command()
 @click.argument("preset_name", metavar="[PRESET]", required=False)
-@click.option("--data", metavar="PATH", help="Look at these data, and propose a search of them.")
+@click.option(
+    "--data",
+    metavar="PATH",
+    help="Look at these data, in a bucket too, and propose a search of them.",
+)
 @hours_option
 @format_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file.")

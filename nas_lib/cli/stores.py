@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import click
 
 from nas_lib.cli.configuring import print_json
-from nas_lib.cli.results import search_argument
+from nas_lib.errors import one_line
+
+if TYPE_CHECKING:
+    from nas_lib.buckets import KeptCopy
 
 
 @click.group()
@@ -41,7 +48,10 @@ def init(uri: str, wait_min: float) -> None:
 
 
 @click.command()
-@search_argument
+@click.argument("search", metavar="[SEARCH]", required=False)
+@click.option(
+    "--copies", is_flag=True, help="Look at this machine's copies of data in buckets instead."
+)
 @click.option("--delete", is_flag=True, help="Remove it; without this, only say what there is.")
 @click.option(
     "--older-than",
@@ -49,23 +59,29 @@ def init(uri: str, wait_min: float) -> None:
     type=click.FloatRange(min=0),
     default=24.0,
     show_default=True,
-    help="Hours that leases and versions of the controller are kept at least.",
+    help="Hours that leases and versions of the controller are kept at least, and copies unused.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def gc(search: str, delete: bool, hours: float, as_json: bool) -> None:
+def gc(search: str | None, copies: bool, delete: bool, hours: float, as_json: bool) -> None:
     """Show, or remove, what a SEARCH has stored and needs no more.
 
     Results, the best children's weights and everything of open rounds stay. It may run beside the
-    search.
+    search. With --copies, of what lies in buckets the copies in NAS_CACHE: one that is wanted again
+    is fetched anew.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.filesize import decimal
+    if (search is None) != copies:
+        raise click.UsageError("name a SEARCH, or --copies for those of data in buckets")
+    if search is None:
+        _show_copies(hours * 3600, delete=delete, as_json=as_json)
+    else:
+        _show_garbage(search, hours * 3600, delete=delete, as_json=as_json)
 
-    from nas_lib.cli.console import console
+
+def _show_garbage(search: str, older_than_s: float, *, delete: bool, as_json: bool) -> None:
     from nas_lib.open_search import OpenSearch
     from nas_lib.steps import WHY, collect_garbage
 
-    garbage = collect_garbage(OpenSearch(search), older_than_s=hours * 3600, delete=delete)
+    garbage = collect_garbage(OpenSearch(search), older_than_s=older_than_s, delete=delete)
     if as_json:
         rows = [
             {"kind": each.kind, "objects": len(each.infos), "bytes": each.num_bytes}
@@ -73,16 +89,59 @@ def gc(search: str, delete: bool, hours: float, as_json: bool) -> None:
         ]
         print_json({"deleted": delete, "garbage": rows})
         return
-    from rich.table import Table
-
-    table = Table("What", "Objects", "Size", "Why", box=SIMPLE_HEAD)
-    for each in garbage:
-        if each.infos:
-            count = f"{len(each.infos):,}"
-            table.add_row(each.kind, count, decimal(each.num_bytes), WHY[each.kind])
-    num = sum(len(each.infos) for each in garbage)
-    if not num:
+    found = [
+        (each.kind, len(each.infos), each.num_bytes, WHY[each.kind])
+        for each in garbage
+        if each.infos
+    ]
+    if not found:
         click.echo(f"{search} has nothing superfluous")
         return
-    console().print(table)
+    _print_table("Objects", found)
     click.echo("Removed." if delete else "Nothing was removed: add --delete to do it.")
+
+
+def _show_copies(unused_s: float, *, delete: bool, as_json: bool) -> None:
+    from nas_lib.buckets import kept_copies
+
+    before_s = time.time() - unused_s
+    copies = [each for each in kept_copies() if each.used_s < before_s]
+    found = [(each, delete and each.remove()) for each in copies]
+    if as_json:
+        rows = [
+            {
+                "uri": each.uri,
+                "path": str(each.root),
+                "files": each.num_files,
+                "bytes": each.num_bytes,
+                "used_s": each.used_s,
+                "removed": is_removed,
+            }
+            for each, is_removed in found
+        ]
+        print_json({"copies": rows})
+    elif not copies:
+        click.echo(f"no copy of data in a bucket was unused for {unused_s / 3600:g} hours")
+    else:
+        _print_table("Files", [_copy_row(each, is_removed) for each, is_removed in found])
+        if not delete:
+            click.echo("Nothing was removed: add --delete to do it.")
+
+
+def _copy_row(copy: KeptCopy, is_removed: bool) -> tuple[str, int, int, str]:
+    day = time.strftime("%Y-%m-%d", time.localtime(copy.used_s))
+    state = "removed" if is_removed else f"last used on {day}"
+    return one_line(copy.uri), copy.num_files, copy.num_bytes, state
+
+
+def _print_table(counted: str, rows: Iterable[tuple[str, int, int, str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    from nas_lib.cli.console import console
+
+    table = Table("What", counted, "Size", "Why", box=SIMPLE_HEAD)
+    for what, num, num_bytes, why in rows:
+        table.add_row(what, f"{num:,}", decimal(num_bytes), why)
+    console().print(table)

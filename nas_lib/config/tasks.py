@@ -69,8 +69,8 @@ class ImageTableData(PicturesPart):
     )
     root: Text | None = Field(
         None,
-        description="The folder that paths in the table are relative to, and never lead out of; "
-        "unset: where the table lies.",
+        description="The folder, or the address in a bucket, that paths in the table are relative "
+        "to, and never lead out of; unset: where the table lies.",
         json_schema_extra=MAY_CHANGE,
     )
     image: Text | None = Field(

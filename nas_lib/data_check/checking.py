@@ -25,23 +25,20 @@ def check_data(config: SearchConfig, *, with_pictures: bool = False) -> DataChec
         ConfigError: It has no data.
         DataError: There are none at their path.
     """
-    task, path = config.task, getattr(config.task.data, "path", None)
+    task = config.task
     if config.children.kind == "own":
         raise ConfigError(f"{config.name}: children.kind own has no data that could be checked")
     if not isinstance(task, ImageTaskConfig):
         return _read(config)
     allowance = Allowance((config.resources.unpacked_mb or memory_limit_mb() // 2) * 2**20)
-    if path is None or not buckets.is_in_bucket(path):
-        return check_images(task, config.seed, allowance, with_pictures=with_pictures)
-    with buckets.fetched(path) as copy:
-        data = task.data.model_copy(update={"path": str(copy.path)})
-        here = task.model_copy(update={"data": data})
+    with buckets.fetched_data(task.data) as local:
+        here = task.model_copy(update={"data": local.data})
         check = check_images(here, config.seed, allowance, with_pictures=with_pictures)
-        told = (replace(each, text=copy.told(each.text)) for each in check.findings)
+        told = (replace(each, text=local.told(each.text)) for each in check.findings)
         return replace(
             check,
-            source=copy.told(check.source),
-            broken=tuple(map(copy.told, check.broken)),
+            source=local.told(check.source),
+            broken=tuple(map(local.told, check.broken)),
             findings=tuple(told),
         )
 

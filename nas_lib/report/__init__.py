@@ -9,7 +9,7 @@ from nas_lib.report.compare import compare_json, compare_page, compare_plot, com
 from nas_lib.report.formatting import duration_text, rate_text, score_text
 from nas_lib.report.learning import epoch_text, metrics_text
 from nas_lib.report.model import model_json, terminal_final
-from nas_lib.report.page import problem_page, search_page
+from nas_lib.report.page import problem_page, search_page, waiting_page
 from nas_lib.report.summary import (
     leaderboard_json,
     leaderboard_text,
@@ -37,4 +37,5 @@ __all__ = [
     "summary_lines",
     "terminal_final",
     "terminal_parts",
+    "waiting_page",
 ]

@@ -85,6 +85,11 @@ def problem_page(uri: str, problems: Sequence[Problem]) -> str:
     return render("problem.html", uri=uri, problems=_problems(problems))
 
 
+def waiting_page(uri: str) -> str:
+    """Return an HTML page on a place where no search has begun."""
+    return render("waiting.html", uri=uri)
+
+
 def _figures(view: SearchView, reporter: Reporter, best: ChildRow | None) -> Iterator[Figure]:
     """Yield the numbers that stand out at the top."""
     name = f"Best {view.measure.name}"

@@ -11,7 +11,6 @@ from threading import Event, Thread
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from markupsafe import escape
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
@@ -20,7 +19,7 @@ from starlette.routing import Route
 from nas_lib.errors import NasError
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import Proposed
-from nas_lib.report import search_page
+from nas_lib.report import search_page, waiting_page
 from nas_lib.steps import view_search
 from nas_lib.store import SearchStore, layout
 
@@ -29,10 +28,6 @@ LOOK_S: Final = 2.0
 
 _ALIVE_S = 15.0  # so often is something sent, that who has gone away is noticed
 _STEP_S = 0.25
-_WAITING: Final = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>No search yet</title>'
-    "<body><h1>No search yet</h1><p>Waiting for one to begin in <code>{}</code></p></body></html>"
-)
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; connect-src 'self'; img-src data:; font-src data:; "
@@ -51,7 +46,7 @@ class Watched:
     """
 
     def __init__(self, uri: str, *, look_s: float = LOOK_S) -> None:
-        self.page = _WAITING.format(escape(uri))
+        self.page = waiting_page(uri)
         self.number = 0
         self._uri = uri
         self._store = SearchStore.open(uri)
@@ -129,7 +124,7 @@ def watching(watched: Watched, *, host: str, is_ending: Callable[[], bool]) -> S
     async def show(_: Request) -> Response:
         number, page = watched.number, watched.page
         live = f'<script data-watch="{number}">{script}</script>'
-        return HTMLResponse(page + live, headers=_HEADERS)
+        return HTMLResponse(f"{page}{live}", headers=_HEADERS)  # a sum would escape the script
 
     async def events(request: Request) -> Response:
         return StreamingResponse(

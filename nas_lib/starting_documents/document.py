@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Final
 
+from nas_lib import buckets
 from nas_lib.config import SearchConfig
 from nas_lib.config_file import to_yaml
 from nas_lib.data.allowance import Allowance
@@ -51,10 +53,10 @@ def starting_document(
     format_name: str | None = None,
     overrides: Sequence[str] = (),
 ) -> StartingDocument:
-    """Look at data and propose a search of them.
+    """Look at data and propose a search of them; what lies in a bucket is fetched for that.
 
     Args:
-        path: Where they lie.
+        path: Where they lie, a path or an address in a bucket.
         hours: Search and final training are to take no longer here.
         format_name: Which format they are of, where that cannot be told.
         overrides: What the user wants in any case, as `section.key=value`.
@@ -62,8 +64,18 @@ def starting_document(
     Raises:
         DataError: There are no data that could be learnt.
         ConfigError: The time is too short, or the user wants what cannot be.
+        StoreError: The bucket cannot be read, or the disk has too little room for what lies there.
     """
-    starter = look(path, _allowance(), format_name=format_name)
+    with _fetched(path) as copy:
+        here = path if copy is None else str(copy.path)
+        starter = look(here, _allowance(), format_name=format_name)
+        document = _fitted_document(starter, path, hours, overrides)
+        return document if copy is None else _named(document, copy)
+
+
+def _fitted_document(
+    starter: Starter, path: str, hours: float, overrides: Sequence[str]
+) -> StartingDocument:
     name = Choice("name", free_name(path), "Of the path; its state lies in runs/, by this name.")
     fitted = Budget(starter, hours * _HOUR_S, overrides, common=(name,)).fitted()
     if not fitted.fits and not overrides:
@@ -88,7 +100,7 @@ def untimed_config(
     """Return a configuration for data that are looked at: of their smallest size, not timed.
 
     Args:
-        path: Where they lie.
+        path: Where they lie, a path or an address in a bucket.
         format_name: Which format they are of, where that cannot be told.
         overrides: What the user wants in any case.
 
@@ -96,8 +108,37 @@ def untimed_config(
         DataError: There are no data that could be learnt.
         ConfigError: The user wants what cannot be.
     """
-    starter = look(path, _allowance(), format_name=format_name)
-    return starter.config(starter.sizes[0], overrides=overrides)
+    with _fetched(path) as copy:
+        here = path if copy is None else str(copy.path)
+        starter = look(here, _allowance(), format_name=format_name)
+        config = starter.config(starter.sizes[0], overrides=overrides)
+        return config if copy is None else _there(config, copy)
+
+
+@contextmanager
+def _fetched(path: str) -> Iterator[buckets.Fetched | None]:
+    """Fetch data that lie in a bucket; None of others."""
+    if not buckets.is_in_bucket(path):
+        yield None
+        return
+    with buckets.fetched(path) as copy:
+        yield copy
+
+
+def _named(document: StartingDocument, copy: buckets.Fetched) -> StartingDocument:
+    """Return a document for a copy, named after the bucket."""
+    return replace(
+        document,
+        config=_there(document.config, copy),
+        facts=tuple(map(copy.told, document.facts)),
+        why={place: copy.told(why) for place, why in document.why.items()},
+    )
+
+
+def _there(config: SearchConfig, copy: buckets.Fetched) -> SearchConfig:
+    """Return a configuration whose data lie in the bucket."""
+    data = config.task.data.model_copy(update={"path": copy.uri})
+    return config.model_copy(update={"task": config.task.model_copy(update={"data": data})})
 
 
 def _allowance() -> Allowance:

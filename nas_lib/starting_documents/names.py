@@ -42,7 +42,7 @@ def is_on(config: SearchConfig, path: str) -> bool:
 
 
 def _real(path: str) -> str:
-    return path if "://" in path else os.path.realpath(user_path(path))
+    return path.rstrip("/") if "://" in path else os.path.realpath(user_path(path))
 
 
 def _names(path: str) -> Iterator[tuple[str, SearchConfig | None]]:

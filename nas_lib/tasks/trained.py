@@ -57,6 +57,18 @@ class Tested(NamedTuple):
     numbers: tuple[tuple[float, float], ...] = ()
 
 
+def hash_at(path: str) -> str:
+    """Return a hash of names, sizes and times of the user's files at a path, or in a bucket.
+
+    Empty where there is nothing at a path.
+
+    Raises:
+        DataError: It cannot be looked at.
+        StoreError: The bucket cannot.
+    """
+    return buckets.listed(path).hash() if buckets.is_in_bucket(path) else files_hash(path)
+
+
 class TrainedTask(Task, Generic[M]):
     """A task with data of its own, trainers, and shared weights.
 
@@ -140,16 +152,13 @@ class TrainedTask(Task, Generic[M]):
         path = self._path()
         if path is None:
             return ""
-        return buckets.listed(path).hash() if buckets.is_in_bucket(path) else files_hash(path)
+        return hash_at(path)
 
     def prepare(self) -> Prepared:
         """Read, check, split and serialise the data; what lies in a bucket is fetched first."""
-        task, path = self.config.task, self._path()
-        if path is None or not buckets.is_in_bucket(path):
-            return self._prepared(task)
-        with buckets.fetched(path) as copy:
-            data = task.data.model_copy(update={"path": str(copy.path)})
-            return copy.named(self._prepared(task.model_copy(update={"data": data})))
+        task = self.config.task
+        with buckets.fetched_data(task.data) as local:
+            return local.named(self._prepared(task.model_copy(update={"data": local.data})))
 
     def allowance(self) -> Allowance:
         """Return how much memory the user's data may take unpacked; each reading has its own."""

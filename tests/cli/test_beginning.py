@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bucket_files import put_files
 from nas_command import Nas
 from own_data import write_photos
 
@@ -68,6 +69,39 @@ def test_data_are_searched_by_one_command_which_goes_on(nas: Nas) -> None:
         2,
         "nas: runs/pets holds a search of other data: name another place\n",
     )
+
+
+def test_data_in_a_bucket_are_searched_by_their_address(nas: Nas, s3_uri: str) -> None:
+    put_files(Path("pets"), f"{s3_uri}/pets")
+
+    code, output, _ = nas("init", "--data", f"{s3_uri}/pets", "-o", "search.yaml", *SETS)
+    assert code == 0
+    assert output.splitlines()[0] == f"{s3_uri}/pets: 18 pictures in 2 classes, a folder each"
+    config = read_config("search.yaml")
+    assert (config.name, config.task.data.path) == ("pets", f"{s3_uri}/pets")  # type: ignore[union-attr]
+    assert "buckets" not in Path("search.yaml").read_text()  # where the copy lies
+
+    code, _, errors = nas("search", f"{s3_uri}/pets/", *SETS)
+    assert code == 0, errors
+    assert read_config("runs/pets/search.yaml") == SearchStore.open("runs/pets").config() == config
+
+    code, _, errors = nas("search", f"{s3_uri}/pets")
+    assert code == 0, errors
+    assert errors.startswith("going on with runs/pets, a search of these data\n")
+
+
+def test_what_is_wrong_with_data_in_a_bucket_is_said_of_its_address(nas: Nas, s3_uri: str) -> None:
+    put_files(Path("pets"), s3_uri)
+    for arguments, sentence in (
+        (["search", f"{s3_uri}/none"], "/none: expected data, got no object of that name or"),
+        (["search", f"{s3_uri}/cat"], "/cat: found pictures that are not in several folders"),
+        (["init", "--data", s3_uri, "--set", "sed=1"], ": unknown setting sed; did you mean"),
+        (["init", "--data", s3_uri, "--hours", "1e-4"], ": the shortest search of 18 pictures"),
+    ):
+        code, _, errors = nas(*arguments)
+        assert code == 2
+        assert errors.startswith(f"nas: {s3_uri}")
+        assert sentence in errors
 
 
 def test_a_preset_stays_what_its_name_means_beside_a_folder_of_that_name(nas: Nas) -> None:

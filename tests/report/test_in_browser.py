@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,20 +35,6 @@ BROKEN = """() => Array.from(document.querySelectorAll("td.n")).flatMap((cell) =
   return Array.from(cell.textContent.matchAll(/[^ ]+/g)).filter(is_broken).map(String);
 })"""  # numbers that go on in the next line
 BACKGROUND = "() => getComputedStyle(document.body).backgroundColor"
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Start the Chromium that `NAS_CHROMIUM` names, as `make test-report` does."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # What it shows was made here; a container of root's lets it have no sandbox of its own.
-        browser = playwright.chromium.launch(
-            executable_path=os.environ["NAS_CHROMIUM"], args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

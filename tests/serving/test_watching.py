@@ -5,37 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from searches import tabular
-from served import ask
+from served import ask, watched
 
 import nas_lib
-from nas_lib.serving import address_of, listening, server_of
-from nas_lib.serving.watching import Watched, watching
-
-
-@contextmanager
-def watched(uri: str) -> Iterator[str]:
-    with listening("127.0.0.1", 0) as listener, Watched(uri, look_s=0.05) as search:
-        server = server_of(watching(search, host="lab.example", is_ending=lambda: is_ending()))
-
-        def is_ending() -> bool:
-            return server.should_exit
-
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield address_of(listener)
-        finally:
-            server.should_exit = True
-            thread.join(10)
-            assert not thread.is_alive()  # though somebody still looks on
 
 
 def numbers(url: str) -> Iterator[int]:
@@ -72,7 +50,7 @@ def test_the_page_is_renewed_when_the_search_goes_on(where: str, tmp_path: Path)
 
     assert "r000-000000-03" in before
     assert "r000-000002-03" not in before
-    assert "new EventSource" in before
+    assert 'new EventSource("events")' in before  # as it is, nothing escaped
 
 
 def test_only_who_names_this_machine_is_shown_it() -> None:

@@ -103,6 +103,30 @@ def test_a_folder_that_moved_into_a_bucket_is_the_same_search(s3_uri: str, tmp_p
     assert steps.prepare_data(OpenSearch(uri), config=photos(s3_uri)) == prepared
 
 
+def test_a_table_of_this_machine_may_name_pictures_in_a_bucket(s3_uri: str, tmp_path: Path) -> None:
+    write_table(tmp_path / "photos")
+    local = task_of(config_of("image_table", str(tmp_path / "photos"))).prepare()
+    put_files(tmp_path / "photos", s3_uri)
+    table = tmp_path / "elsewhere.csv"
+    (tmp_path / "photos/labels.csv").rename(table)
+    overrides = {
+        "task.data": {"format": "image_table", "size": 8, "path": str(table), "root": s3_uri}
+    }
+    config = resolve_config("photos", overrides, stored=None)
+    uri, warnings = str(tmp_path / "state"), list[str]()
+
+    prepared = steps.prepare_data(OpenSearch(uri), config=config)
+    assert prepared is not None
+    assert prepared.content_hash == local.manifest.content_hash
+    open_bucket(s3_uri).replace("dog/0.png", (tmp_path / "photos/cat/0.png").read_bytes())
+    steps.prepare_data(OpenSearch(uri), warn=warnings.append)
+    open_bucket(s3_uri).replace("dog/0.png", b"no picture")
+
+    assert "is not what this search stored: it goes on with" in warnings[0]
+    with pytest.raises(DataError, match=rf"^{s3_uri}/dog/0\.png: expected an image"):
+        task_of(config).prepare()
+
+
 class TestOfASearchThatGoesOn:
     @pytest.fixture
     def uri(self, s3_uri: str, tmp_path: Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from own_data import write_photos
 from PIL import Image
 from searches import SMALL_DIGITS, SMALL_SHARED
 from synthetic import IMAGES, START_S, four_shared, replicas_view, search_view, update
@@ -17,6 +18,7 @@ import nas_lib
 from nas_lib import steps
 from nas_lib.config import RandomConfig, RoundsConfig, SearchConfig
 from nas_lib.config_file import resolve_config
+from nas_lib.data_check import check_data, contact_sheet
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import (
     LabelMistake,
@@ -27,12 +29,14 @@ from nas_lib.records import (
     Problem,
     TestReading,
 )
-from nas_lib.report import compare_page, problem_page, search_page
+from nas_lib.report import compare_page, problem_page, search_page, waiting_page
 from nas_lib.results import SearchView, compare, winner
+from nas_lib.starting_documents import untimed_config
 
 KINDS = (
     *("search", "final", "transfer", "shared", "text"),
-    *("compare", "replicas", "many classes", "labels", "numbers", "problem"),
+    *("compare", "replicas", "many classes", "labels", "numbers"),
+    *("problem", "waiting", "data"),
 )
 _NUM_CLASSES = 60
 
@@ -73,7 +77,19 @@ def _of_searches(folder: Path) -> dict[str, str]:
     }
     opened = {kind: OpenSearch(handle.uri) for kind, handle in found.items()}
     opened["final"] = opened["search"].finals()[-1]
-    return {kind: _page(search) for kind, search in opened.items()}
+    pages = {kind: _page(search) for kind, search in opened.items()}
+    return {**pages, "data": _of_data(folder / "photos")}
+
+
+def _of_data(folder: Path) -> str:
+    """Check photos of which some are there twice, or broken."""
+    write_photos(folder, {"cat": 40, "dog": 30, "a name with no place for a line to break" * 2: 1})
+    for index in range(20):
+        (folder / "dog" / f"again{index}.png").write_bytes(
+            (folder / "cat" / f"{index}.png").read_bytes()
+        )
+    (folder / "cat" / "broken.jpg").write_bytes(b"no picture")
+    return contact_sheet(check_data(untimed_config(str(folder)), with_pictures=True))
 
 
 def _page(search: OpenSearch) -> str:
@@ -89,6 +105,7 @@ def _made_up() -> dict[str, str]:
         "many classes": search_page(_many_classes()),
         "labels": search_page(_labels()),
         "numbers": search_page(_numbers()),
+        "waiting": waiting_page("runs/photos"),
         "problem": problem_page(
             "runs/photos", [Problem("run-1", "prepare_data", "There are no such files.", START_S)]
         ),

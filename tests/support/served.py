@@ -1,4 +1,4 @@
-"""A model that is served in this process, at a port that was free."""
+"""What is served in this process, a model or a report, at a port that was free."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from nas_lib.models import open_model
 from nas_lib.serving import address_of, application, listening, server_of
+from nas_lib.serving.watching import Watched, watching
 
 
 @contextmanager
@@ -27,6 +28,25 @@ def served(place: Path) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+@contextmanager
+def watched(uri: str, port: int = 0) -> Iterator[str]:
+    """Show a search's report, live; yield the server's URL."""
+    with listening("127.0.0.1", port) as listener, Watched(uri, look_s=0.05) as search:
+        server = server_of(watching(search, host="lab.example", is_ending=lambda: is_ending()))
+
+        def is_ending() -> bool:
+            return server.should_exit
+
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield address_of(listener)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+            assert not thread.is_alive()  # though somebody still looks on
 
 
 def ask(

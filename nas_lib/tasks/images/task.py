@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from nas_lib import buckets
 from nas_lib.config import (
     ImageChildrenConfig,
     ImageTableData,
@@ -23,7 +24,7 @@ from nas_lib.tasks.images.preparation import ImageManifest, prepare_images
 from nas_lib.tasks.images.readers.image_table import named_files_hash
 from nas_lib.tasks.images.targets import TARGETS
 from nas_lib.tasks.task import Evaluate
-from nas_lib.tasks.trained import Tested, TrainedTask
+from nas_lib.tasks.trained import Tested, TrainedTask, hash_at
 
 if TYPE_CHECKING:
     import torch
@@ -69,9 +70,12 @@ class ImageTask(TrainedTask[ImageManifest]):
         found, data = super().files_hash(), self._task.data
         if not found or not isinstance(data, ImageTableData):
             return found
-        return hashlib.sha256(
-            f"{found} {named_files_hash(data, self._task.target)}".encode()
-        ).hexdigest()
+        places = [place for place in (data.path, data.root) if place]
+        if any(map(buckets.is_in_bucket, places)):  # then no line is read: all at the root counts
+            named = hash_at(data.root) if data.root else ""
+        else:
+            named = named_files_hash(data, self._task.target)
+        return hashlib.sha256(f"{found} {named}".encode()).hexdigest()
 
     def check_space(self, space: SpacePart, manifest: Manifest) -> None:
         """Refuse images with fewer pixels than the networks of a space make one of."""
