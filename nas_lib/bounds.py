@@ -25,6 +25,9 @@ Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 """Of an image or a filter, in pixels."""
 
+Steps = Annotated[int, Field(ge=1, le=1_000_000)]
+"""Of a series of numbers."""
+
 MOST_WIDTH: Final = 65_536
 Width = Annotated[int, Field(ge=1, le=MOST_WIDTH)]
 """Channels or units of a layer."""

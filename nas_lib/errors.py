@@ -50,7 +50,12 @@ def one_line(text: object, max_chars: int = 1000) -> str:
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """Return the count with its noun, in the plural where there is not exactly one."""
-    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else nouns or plural_of(noun)}"
+
+
+def plural_of(noun: str) -> str:
+    """Return what several of a thing are called that has no other plural: `series` stays so."""
+    return noun if noun.endswith("series") else f"{noun}s"
 
 
 def described(err: BaseException) -> str:

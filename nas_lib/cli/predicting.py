@@ -33,25 +33,26 @@ model_argument = click.argument("model", metavar="MODEL")
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="Show so many classes of each image, the most probable first.",
+    help="Show so many classes of each image or series, the most probable first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object per line.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv: bool) -> None:
-    """Say what images are, how well a MODEL of texts can tell a text, or translate one.
+    """Say what images or series are, how well a MODEL of texts can tell a text, or translate one.
 
     Of images that is their class, their labels or a number.
 
     MODEL is a folder that `nas export` wrote, a SEARCH (its newest final model, else its newest
     one), or SEARCH/models/<id>. FILE is a picture, a folder of pictures however deep, an array of
-    images (.npy, .npz), or - for standard input; for a model of texts, a text: of words its
-    perplexity is said, of characters its bits per character. A model of translations translates
-    each line of a text to a line, an empty one to an empty one.
+    images (.npy, .npz), or - for standard input; for a model of series, an array of them, a .ts
+    file, or a table (CSV, JSON lines, Parquet) as its data were; for a model of texts, a text: of
+    words its perplexity is said, of characters its bits per character. A model of translations
+    translates each line of a text to a line, an empty one to an empty one.
 
     A file that cannot be read is told on standard error and the others are predicted; then the
     exit code is 2.
     """
-    from nas_lib.models import ImageModel, LabelModel, open_model
+    from nas_lib.models import ImageModel, LabelModel, SeriesModel, open_model
     from nas_lib.models.files import find_files
 
     if as_json and as_csv:
@@ -59,7 +60,7 @@ def predict(model: str, files: tuple[str, ...], top: int, as_json: bool, as_csv:
     opened = open_model(model)
     opened.load()  # what is wrong with it is told before anything is read
     found = find_files(files)
-    has_classes = isinstance(opened, ImageModel | LabelModel)
+    has_classes = isinstance(opened, ImageModel | LabelModel | SeriesModel)
     top = min(top, len(opened.labels)) if has_classes else 0
     form = _form(as_json, as_csv, opened, top)
     errors, num_left_out = [], 0

@@ -23,9 +23,9 @@ from nas_lib.errors import ConfigError, MissingExtraError, one_line
 def serve(model: str, host: str, port: int) -> None:
     """Serve a MODEL over HTTP, to try it out, until Ctrl-C.
 
-    There is a page to drop a picture on, and the Open Inference Protocol
-    (KServe v2) for programs. MODEL is a folder that `nas export` wrote, a
-    search, or SEARCH/models/ID.
+    There is a page to drop a picture on, or to paste a series or a text, and
+    the Open Inference Protocol (KServe v2) for programs. MODEL is a folder that
+    `nas export` wrote, a search, or SEARCH/models/ID.
     """
     from nas_lib.models import open_model
 
@@ -33,7 +33,7 @@ def serve(model: str, host: str, port: int) -> None:
     opened = open_model(model)
     if not opened.info.inputs.is_served:
         raise ConfigError(
-            f"{one_line(opened.uri)}: expected a model of images or of texts, got one that "
+            f"{one_line(opened.uri)}: expected a model of images, series or texts, got one that "
             "translates, by two graphs: use `nas predict`, or Triton, which serves both of them"
         )
     app = serving.application(opened)

@@ -21,6 +21,7 @@ from nas_lib.config.controllers import (
 from nas_lib.config.final import (
     FinalConfig,
     ImageFinalConfig,
+    SeriesFinalConfig,
     TextFinalConfig,
     TranslationFinalConfig,
 )
@@ -37,6 +38,14 @@ from nas_lib.config.procedures import (
 )
 from nas_lib.config.resources import MOST_TASKS, FanOut, ResourcesConfig
 from nas_lib.config.search import SearchConfig
+from nas_lib.config.series import (
+    SeriesAugmentConfig,
+    SeriesDataConfig,
+    SeriesNpzData,
+    SeriesPart,
+    SeriesTableData,
+    TsData,
+)
 from nas_lib.config.tasks import (
     Cifar10Data,
     DataConfig,
@@ -51,6 +60,7 @@ from nas_lib.config.tasks import (
     ParallelTextData,
     PicturesPart,
     PydocTopicsData,
+    SeriesTaskConfig,
     TaskConfig,
     TextDataConfig,
     TextFilesData,
@@ -64,6 +74,7 @@ from nas_lib.config.training import (
     ImageChildrenConfig,
     OwnChildrenConfig,
     RewardConfig,
+    SeriesChildrenConfig,
     SgdConfig,
     TextChildrenConfig,
     TextRewardConfig,
@@ -88,6 +99,9 @@ from nas_lib.spaces import (
     NasNetSpaceConfig,
     NasRnnSpaceConfig,
     PutOutConfig,
+    ReferencesConfig,
+    SeriesCnnSpaceConfig,
+    SeriesReferencesConfig,
     SizeConfig,
     SpaceConfig,
     StackConfig,
@@ -153,11 +167,22 @@ __all__ = [
     "PutOutConfig",
     "PydocTopicsData",
     "RandomConfig",
+    "ReferencesConfig",
     "ReinforceConfig",
     "ResourcesConfig",
     "RewardConfig",
     "RoundsConfig",
     "SearchConfig",
+    "SeriesAugmentConfig",
+    "SeriesChildrenConfig",
+    "SeriesCnnSpaceConfig",
+    "SeriesDataConfig",
+    "SeriesFinalConfig",
+    "SeriesNpzData",
+    "SeriesPart",
+    "SeriesReferencesConfig",
+    "SeriesTableData",
+    "SeriesTaskConfig",
     "SgdConfig",
     "SharedConfig",
     "SizeConfig",
@@ -181,6 +206,7 @@ __all__ = [
     "TranslationFinalConfig",
     "TranslationTaskConfig",
     "TranslationTrainingConfig",
+    "TsData",
     "WeightsConfig",
 ]
 

@@ -13,11 +13,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from nas_lib.bounds import Epochs, Few, Label, Rate, Weight
+from nas_lib.config.series import SeriesAugmentConfig
 from nas_lib.config.training import (
     ChildrenPart,
     ImageChildrenConfig,
     RewardConfig,
     Schedule,
+    SeriesChildrenConfig,
     TextChildrenConfig,
     TextRewardConfig,
     TranslationChildrenConfig,
@@ -25,7 +27,14 @@ from nas_lib.config.training import (
 from nas_lib.document import shown
 from nas_lib.errors import ConfigError, one_line
 from nas_lib.part import MAY_CHANGE, Part
-from nas_lib.spaces import ImageReferencesConfig, SizeConfig, SpacePart, TextReferencesConfig
+from nas_lib.spaces import (
+    ImageReferencesConfig,
+    ReferencesConfig,
+    SeriesReferencesConfig,
+    SizeConfig,
+    SpacePart,
+    TextReferencesConfig,
+)
 from nas_lib.spaces.references import STANDARD
 
 C = TypeVar("C", bound=ChildrenPart)
@@ -95,6 +104,17 @@ class ImageFinalConfig(ImageChildrenConfig):
     reward: RewardConfig = Field(default_factory=lambda: RewardConfig(last_epochs=1, power=1.0))
 
 
+class SeriesFinalConfig(ImageFinalConfig):
+    """How the networks that a search recommends are trained on series."""
+
+    task: ClassVar[str] = SeriesChildrenConfig.task
+
+    kind: Literal["series"] = "series"  # type: ignore[assignment]  # another kind than images
+    augment: SeriesAugmentConfig = Field(  # type: ignore[assignment]
+        default_factory=SeriesAugmentConfig
+    )
+
+
 class TextFinalConfig(TextChildrenConfig):
     """How the networks that a search recommends are trained on a text."""
 
@@ -116,7 +136,8 @@ class TranslationFinalConfig(TranslationChildrenConfig):
 
 
 FinalChildrenConfig = Annotated[
-    ImageFinalConfig | TextFinalConfig | TranslationFinalConfig, Field(discriminator="kind")
+    ImageFinalConfig | SeriesFinalConfig | TextFinalConfig | TranslationFinalConfig,
+    Field(discriminator="kind"),
 ]
 
 
@@ -186,15 +207,14 @@ class FinalConfig(Part):
                 )
 
 
-def reference_space(
-    task: str, names: Sequence[str]
-) -> ImageReferencesConfig | TextReferencesConfig:
+def reference_space(task: str, names: Sequence[str]) -> ReferencesConfig:
     """Return the space of known networks.
 
     Raises:
         ValueError: There is none of this name for this kind of task.
     """
-    kind = ImageReferencesConfig if task == "images" else TextReferencesConfig
+    kinds = (ImageReferencesConfig, SeriesReferencesConfig, TextReferencesConfig)
+    kind = next(each for each in kinds if task in each.tasks)
     try:
         return kind.model_validate({"networks": list(names)})
     except ValidationError as err:

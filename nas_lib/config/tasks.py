@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from nas_lib.bounds import Colour, Fraction, Many, Pattern, Side, Text
+from nas_lib.config.series import SeriesDataConfig
 from nas_lib.part import MAY_CHANGE, Part
 
 
@@ -271,6 +272,22 @@ class ImageTaskConfig(Part):
             )
 
 
+class SeriesTaskConfig(ImageTaskConfig):
+    """Series of numbers in classes: to all but readers and filters images one pixel high."""
+
+    kind: Literal["series"] = "series"  # type: ignore[assignment]  # another kind than images
+    data: SeriesDataConfig  # type: ignore[assignment]
+    target: Literal["class"] = Field("class", description="What is told of a series: its class.")
+    valid_fraction: Fraction = Field(
+        0.2,
+        description="Of the training series, held out for the reward, of each class its share.",
+    )
+    max_train: Many | None = Field(
+        None,
+        description="Use at most this many training series (validation included), stratified.",
+    )
+
+
 class PydocTopicsData(Part):
     """The topics of Python's own documentation, from its standard library: a small text."""
 
@@ -400,5 +417,6 @@ class TranslationTaskConfig(Part):
 
 
 TaskConfig = Annotated[
-    ImageTaskConfig | TextTaskConfig | TranslationTaskConfig, Field(discriminator="kind")
+    ImageTaskConfig | SeriesTaskConfig | TextTaskConfig | TranslationTaskConfig,
+    Field(discriminator="kind"),
 ]

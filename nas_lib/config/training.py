@@ -22,6 +22,7 @@ from nas_lib.bounds import (
     Text,
     Weight,
 )
+from nas_lib.config.series import SeriesAugmentConfig
 from nas_lib.config.tasks import (
     ImageTarget,
     ImageTaskConfig,
@@ -415,6 +416,17 @@ class ImageChildrenConfig(TrainedChildrenPart, ImageTraining):
         return task.misfit_of_score(score) if isinstance(task, ImageTaskConfig) else ""
 
 
+class SeriesChildrenConfig(ImageChildrenConfig):
+    """How each child is trained on series, and judged."""
+
+    task: ClassVar[str] = "series"
+
+    kind: Literal["series"] = "series"  # type: ignore[assignment]  # another kind than images
+    augment: SeriesAugmentConfig = Field(  # type: ignore[assignment]
+        default_factory=SeriesAugmentConfig
+    )
+
+
 class TextChildrenConfig(TrainedChildrenPart, TextTraining):
     """How each child is trained on a text, and judged."""
 
@@ -519,6 +531,10 @@ class OwnChildrenConfig(ChildrenPart):
 
 
 ChildrenConfig = Annotated[
-    ImageChildrenConfig | TextChildrenConfig | TranslationChildrenConfig | OwnChildrenConfig,
+    ImageChildrenConfig
+    | SeriesChildrenConfig
+    | TextChildrenConfig
+    | TranslationChildrenConfig
+    | OwnChildrenConfig,
     Field(discriminator="kind"),
 ]

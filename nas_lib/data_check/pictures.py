@@ -93,7 +93,7 @@ class Pictures:
 def _encoded(picture: Image.Image) -> str:
     """Return a picture as the address of a page has it: type and content."""
     file = io.BytesIO()
-    if max(picture.size) <= _SMALL:
+    if max(picture.size) <= _SMALL or picture.mode == "RGBA":  # lines, on any paper
         picture.save(file, "PNG", optimize=True)
         return f"image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
     picture.thumbnail((_SIDE, _SIDE))

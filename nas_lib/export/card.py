@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from nas_lib.errors import one_line
+from nas_lib.errors import one_line, plural_of
 from nas_lib.models.info import MeasureInfo, ModelInfo, Score, TextInputs
 from nas_lib.records import Metric
 from nas_lib.results.measure import measure_named
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _SHOWN = 20  # labels
-_EXAMPLES = {"images": "image", "translation": "sentence"}
+_EXAMPLES = {"images": "image", "series": "series", "translation": "sentence"}
 _NO_PART = frozenset(
     [
         *("kind", "device", "threads", "keep", "reward", "checkpoint_every_s"),
@@ -46,6 +46,7 @@ def card(info: ModelInfo) -> bytes:
             info=info,
             shown=_shown(info.labels),
             example=_example(info),
+            examples=plural_of(_example(info)),
             settings=list(_settings(info.training.settings)),
             score_words=partial(_score_words, info.measure),
             metric_words=_metric_words,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _EXPORTERS = {
     "images": "nas_lib.export.images:ImageExporter",
+    "series": "nas_lib.export.series:SeriesExporter",
     "text": "nas_lib.export.texts:TextExporter",
     "translation": "nas_lib.export.translations:TranslationExporter",
 }

@@ -20,13 +20,14 @@ from nas_lib.models.info import (
     ENCODER,
     ONLY,
     ImageInputs,
+    SeriesInputs,
     TextInputs,
     TranslationInputs,
     graph_folder,
 )
 
 MAX_BATCH: Final = 256
-"""Images that Triton takes at once: by itself it would take 4."""
+"""Images or series that Triton takes at once: by itself it would take 4."""
 
 _FETCHED: Final = ("s3://", "gs://", "pvc://", "hdfs://", "webhdfs://", "https://", "http://")
 _AZURE: Final = re.compile(r"az://([^/]+)/(.+)")
@@ -89,7 +90,7 @@ def triton_configs(info: ModelInfo) -> dict[str, str]:
     By where it looks for that: beside each of them.
     """
     inputs, num_labels = info.inputs, len(info.labels)
-    if isinstance(inputs, ImageInputs):
+    if isinstance(inputs, ImageInputs | SeriesInputs):
         more = _VALUES if info.target == "number" else ""
         head = f"# All else Triton finds in the network.\nmax_batch_size: {MAX_BATCH}\n"
         told = {ONLY: head + more}

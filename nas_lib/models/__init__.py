@@ -8,6 +8,7 @@ from nas_lib.models.number_model import NumberModel
 from nas_lib.models.opening import AnyModel, open_model
 from nas_lib.models.picture_model import PictureModel
 from nas_lib.models.predictions import LabelPredictions, NumberPredictions, Predictions
+from nas_lib.models.series_model import SeriesModel
 from nas_lib.models.text_model import TextModel
 from nas_lib.models.translation_model import Translation, TranslationModel
 
@@ -22,6 +23,7 @@ __all__ = [
     "NumberPredictions",
     "PictureModel",
     "Predictions",
+    "SeriesModel",
     "TextModel",
     "Translation",
     "TranslationModel",

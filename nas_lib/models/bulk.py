@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from typing import Any
 
+from nas_lib.data.paths import existing_file
 from nas_lib.errors import DataError, one_line
 from nas_lib.models.files import STDIN, FoundFile, read_array, read_text
 from nas_lib.models.image_model import ImageModel
@@ -15,6 +16,7 @@ from nas_lib.models.label_model import LabelModel
 from nas_lib.models.number_model import NumberModel
 from nas_lib.models.opening import AnyModel
 from nas_lib.models.predictions import LabelPredictions, NumberPredictions, Predictions
+from nas_lib.models.series_model import SeriesModel
 from nas_lib.models.text_model import TextModel, TextScore
 from nas_lib.models.translation_model import TranslationModel
 
@@ -82,6 +84,8 @@ def answers_of(
     if isinstance(model, OfImages):
         return predict_files(model, files, top=top, stdin=stdin)
     numbered = enumerate(files)
+    if isinstance(model, SeriesModel):
+        return chain.from_iterable(_of_series(model, *each, top, stdin) for each in numbered)
     if isinstance(model, TextModel):
         return chain.from_iterable(_scored(model, *each, stdin) for each in numbered)
     return chain.from_iterable(_translated(model, *each, stdin) for each in numbered)
@@ -144,6 +148,24 @@ def _of_array(model: OfImages, number: int, file: FoundFile, top: int) -> Iterat
         said = chain.from_iterable(_said(model, batch, top) for batch in batches)
         for index, each in enumerate(said):
             yield Answer(number, f"{name}[{index}]", **each)
+    except DataError as err:
+        yield Answer(number, name, error=_of_file(name, err))
+
+
+def _of_series(
+    model: SeriesModel, number: int, file: FoundFile, top: int, stdin: bytes
+) -> Iterator[Answer]:
+    """Yield what a model says of each series in a file; of text on standard input, of the one."""
+    name = str(file.path)
+    try:
+        if file.path == STDIN:
+            found = model.predict(model.reader.of_text(_text(file, stdin)))
+            yield Answer(number, name, found.top(top)[0])
+            return
+        series_NCT, names = model.reader.of_file(existing_file(file.path))
+        for index, classes in enumerate(model.predict(series_NCT).top(top)):
+            called = names[index] if names else str(index)
+            yield Answer(number, f"{name}[{called}]", classes)
     except DataError as err:
         yield Answer(number, name, error=_of_file(name, err))
 

@@ -4,7 +4,7 @@ People read that file too, so it is indented; its checksum is over the text afte
 every record is. A model is laid out like this, in a folder or below `models/<id>` of a search:
 
     model.json            written last: a model without it is not there
-    <name>/1/model.onnx   as Triton and KServe want it; see `ImageInputs` and `TextInputs`
+    <name>/1/model.onnx   as Triton and KServe want it; see `ImageInputs`, `TextInputs` ...
     <name>/config.pbtxt   what Triton would not find out from the network
     <name>-<graph>/...    likewise of each graph, where a model has several: `TranslationInputs`
     weights.safetensors   the state dict, as a child's weights are stored
@@ -19,6 +19,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -26,8 +27,9 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import from_json
 
 from nas_lib.architecture import Architecture
-from nas_lib.bounds import Colour, Name, Side
+from nas_lib.bounds import Colour, Name, Side, Steps
 from nas_lib.config import Fit, ImageTarget, TextLevel
+from nas_lib.config.series import Lengths, Missing, Standardise
 from nas_lib.data import BlobInfo
 from nas_lib.errors import CorruptStateError, one_line
 from nas_lib.records import STRICT, Count, Metric, Seconds, Speed, first_error
@@ -102,6 +104,41 @@ class ImageInputs:
 
 
 @checked_dataclass(frozen=True, config=STRICT)
+class SeriesInputs:
+    """Series. The graph takes `series` float32 `[N, C, T]` of any N, as the data were.
+
+    It standardises them; nobody else does. It gives `logits` and `probabilities`, `[N, K]`.
+
+    Attributes:
+        channels: C.
+        length: T.
+        mean: Of each channel over the training series; where each series is standardised by
+            itself, after that.
+        std: Likewise.
+        standardise: Whether each series is, by its own mean and deviation, or all by those above.
+        lengths: What becomes of series in files that have another length.
+        missing: What becomes of values in files that are missing.
+        columns: Of tables: what columns are called, by the settings that say so.
+        values: Of tables: the columns of numbers, where a setting names them.
+    """
+
+    graphs: ClassVar[tuple[str, ...]] = (ONLY,)
+    sample: ClassVar[str] = "series.npy"
+    is_served: ClassVar[bool] = True
+
+    channels: Side
+    length: Steps
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    standardise: Standardise
+    lengths: Lengths
+    missing: Missing
+    columns: dict[str, str] = field(default_factory=dict)
+    values: tuple[str, ...] = ()
+    kind: Literal["series"] = "series"
+
+
+@checked_dataclass(frozen=True, config=STRICT)
 class TextInputs:
     """Pieces of text, made of words; or of characters, which are called words here, too.
 
@@ -167,7 +204,7 @@ class TranslationInputs:
     kind: Literal["translation"] = "translation"
 
 
-Inputs = ImageInputs | TextInputs | TranslationInputs
+Inputs = ImageInputs | SeriesInputs | TextInputs | TranslationInputs
 
 
 @checked_dataclass(frozen=True, config=STRICT)

@@ -10,21 +10,21 @@ from nas_lib.models.image_model import ImageModel
 from nas_lib.models.info import INFO
 from nas_lib.models.label_model import LabelModel
 from nas_lib.models.number_model import NumberModel
+from nas_lib.models.series_model import SeriesModel
 from nas_lib.models.stored import StoredModel
 from nas_lib.models.text_model import TextModel
 from nas_lib.models.translation_model import TranslationModel
-from nas_lib.spaces import ImageReferencesConfig, TextReferencesConfig
+from nas_lib.spaces import ReferencesConfig
 from nas_lib.store import layout
 from nas_lib.store.objects import ObjectStore
 from nas_lib.store.open import open_store
 from nas_lib.training.machine import num_cpus
 
-AnyModel = ImageModel | LabelModel | NumberModel | TextModel | TranslationModel
-_KNOWN = {
-    kind.model_fields["kind"].default for kind in (ImageReferencesConfig, TextReferencesConfig)
-}
+AnyModel = ImageModel | LabelModel | NumberModel | SeriesModel | TextModel | TranslationModel
+_KNOWN = {kind.model_fields["kind"].default for kind in ReferencesConfig.__subclasses__()}
 _KINDS: dict[str, type[AnyModel]] = {
     "images": ImageModel,
+    "series": SeriesModel,
     "text": TextModel,
     "translation": TranslationModel,
 }

@@ -1,6 +1,6 @@
-"""Predictions: what a model says of some images.
+"""Predictions: what a model says of some images or series.
 
-Letters: N images, K classes or labels.
+Letters: N of them, K classes or labels.
 """
 
 from __future__ import annotations
@@ -10,34 +10,38 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nas_lib.errors import plural
+
 _HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says of some images, in their order.
+    """What a model says of some images or series, in their order.
 
     Attributes:
         classes: Names of all classes, K.
         probabilities: How probable each is, float32 `[N, K]`.
+        example: What one of them is called.
     """
 
     classes: tuple[str, ...]
     probabilities: npt.NDArray[np.float32]
+    example: str = "image"
 
     def __len__(self) -> int:
         return len(self.probabilities)
 
     def __repr__(self) -> str:
-        return f"Predictions({len(self):,} images, {len(self.classes):,} classes)"
+        return f"Predictions({plural(len(self), self.example)}, {len(self.classes):,} classes)"
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The most probable class of each image; of equally probable ones the first."""
+        """The most probable class of each; of equally probable ones the first."""
         return tuple(self.classes[index] for index in self.probabilities.argmax(axis=1))
 
     def top(self, num: int = 3) -> list[dict[str, float]]:
-        """Return of each image the most probable classes and how probable they are, best first."""
+        """Return of each the most probable classes and how probable they are, best first."""
         best_NK = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :num]
         return [
             {self.classes[index]: float(row[index]) for index in best}

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
-from nas_lib.presets import enas, nas, nas_rnn, nasnet, translation
+from nas_lib.presets import enas, nas, nas_rnn, nasnet, series, translation
 
 __all__ = ["PRESETS", "descriptions", "preset"]
 
 PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "digits": nas.digits,
     "photos": nas.photos,
+    "series": series.small,
     "enas-macro-digits": enas.macro_digits,
     "enas-micro-digits": enas.micro_digits,
     "enas-rnn-pydoc": enas.rnn_pydoc,

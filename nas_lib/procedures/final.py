@@ -13,9 +13,8 @@ from dataclasses import replace
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
     FinalsConfig,
-    ImageReferencesConfig,
+    ReferencesConfig,
     SearchConfig,
-    TextReferencesConfig,
 )
 from nas_lib.config.final import Point, at_point
 from nas_lib.errors import CorruptStateError, plural
@@ -180,9 +179,7 @@ class Final(Procedure[FinalsConfig]):
 
     def _judged(self, search: OpenSearch, rows: Sequence[ChildRow]) -> list[str]:
         each = self._best_of_each(search, rows)
-        is_of_references = isinstance(
-            search.config.space, ImageReferencesConfig | TextReferencesConfig
-        )
+        is_of_references = isinstance(search.config.space, ReferencesConfig)
         chosen = each if is_of_references else each[:1]
         again = [row for row in rows if self.is_retraining(row.id)]
         judged = [*(row for contender in chosen for row in contender.rows), *again]

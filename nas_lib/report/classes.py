@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from nas_lib.errors import one_line, plural
+from nas_lib.errors import one_line, plural, plural_of
 from nas_lib.records import Confusion, Mistake, TestReading
 from nas_lib.report.colours import BLUE, FAINT, GRID
 from nas_lib.report.formatting import NONE
@@ -29,19 +29,23 @@ _LINE: Final = 14
 _LIGHTEST, _DARKEST = 0.08, 0.45  # shades: on all of them letters have enough contrast
 
 
-def class_parts(reading: TestReading | None, names: Sequence[str]) -> dict[str, Any] | None:
+def class_parts(
+    reading: TestReading | None, names: Sequence[str], *, example: str = "image"
+) -> dict[str, Any] | None:
     """Return what the page shows of a reading, by name; None where nothing was classified.
 
     Args:
         reading: Of the test.
         names: Of the classes, in the order of their indices.
+        example: What one of those is called that were classified.
     """
     if reading is None or not reading.confusion:
         return None
-    scores, called = class_scores(reading.confusion), Names(names)
+    scores, called = class_scores(reading.confusion), Names(names, example)
     folded = len(scores) > _MOST_CLASSES
     return {
-        "sentence": _sentence(reading),
+        "sentence": _sentence(reading, example),
+        "examples": called.examples,
         "accuracies": _accuracies(scores[:_MOST_CLASSES], called, "Accuracy by class"),
         "num_worst": _MOST_CLASSES if folded else 0,
         "every": _accuracies(scores, called, "Accuracy of every class") if folded else "",
@@ -58,8 +62,8 @@ def class_parts(reading: TestReading | None, names: Sequence[str]) -> dict[str, 
 class Names:
     """What classes are called, or labels."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+    def __init__(self, names: Sequence[str], example: str = "image") -> None:
+        self._names, self.examples = names, plural_of(example)
 
     def __getitem__(self, label: int) -> str:
         """Return a class's name, its number where it has none."""
@@ -72,17 +76,17 @@ class Names:
         return range(max(len(self._names), *found, 0))
 
 
-def _sentence(reading: TestReading) -> str:
+def _sentence(reading: TestReading, example: str) -> str:
     num = sum(each for *_, each in reading.confusion)
     right = sum(each for true, found, each in reading.confusion if true == found)
     wrong = "none was mistaken" if right == num else f"{num - right:,} mistaken"
-    return f"Of {plural(num, 'test image')} {right:,} were known, {wrong}."
+    return f"Of {plural(num, f'test {example}')} {right:,} were known, {wrong}."
 
 
 def _accuracies(scores: Sequence[ClassScore], names: Names, caption: str) -> Markup:
     head = (
         "Class",
-        *map(Number, ("Images", "Known", "Accuracy", "95 % interval")),
+        *map(Number, (names.examples.capitalize(), "Known", "Accuracy", "95 % interval")),
         "0 to 100 %",
         "Most often taken for",
     )
@@ -169,7 +173,7 @@ def _pairs(confusion: Confusion, names: Names) -> Markup:
     found = frequent_mistakes(confusion, most=_MOST_PAIRS)
     if not found or len(names.of(confusion)) <= _MOST_ROWS:
         return Markup()
-    head = ("Class", "Taken for", Number("Images"))
+    head = ("Class", "Taken for", Number(names.examples.capitalize()))
     rows = ((names[true], names[other], Number(f"{num:,}", num)) for true, other, num in found)
     return table(head, rows, caption="The most frequent mistakes")
 

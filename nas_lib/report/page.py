@@ -141,9 +141,10 @@ def _classes(
     """Return the test class by class, or likewise, by name; and whose network it is of."""
     whose, reading = _shown_reading(view, best, final)
     names = () if view.data is None else view.data.class_names
+    example = "image" if view.data is None else view.data.example
     return {
         "whose": f"This is {whose}.",
-        "classes": class_parts(reading, names),
+        "classes": class_parts(reading, names, example=example),
         "labels": label_parts(reading, names),
         "numbers": number_parts(reading, names),
     }

@@ -94,7 +94,8 @@ def _draw_cnn(plan: CnnPlan) -> Markup:
 
 
 def _cnn_boxes(layers: Sequence[Layer]) -> Iterator[Box]:
-    yield Box("image")
+    # along rows alone, of series or of images: nobody says which
+    yield Box("input" if all(layer.height == 1 for layer in layers) else "image")
     most = max(layer.num_filters for layer in layers)
     for number, layer in enumerate(layers, start=1):
         fill = CONV if layer.kind == "conv" else POOL

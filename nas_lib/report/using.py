@@ -34,6 +34,7 @@ class _Example:
         call: In Python, of `model`.
         imports: What that needs.
         tensors: In Python, the network's inputs; empty where it takes more than a few lines.
+        tensor: What the network calls them.
         is_served: Whether there is a page for it.
     """
 
@@ -42,6 +43,7 @@ class _Example:
     call: str
     imports: tuple[str, ...] = ()
     tensors: str = ""
+    tensor: str = "images"
     is_served: bool = True
 
 
@@ -72,6 +74,15 @@ _NUMBERS_OF_ARRAYS = replace(
     about="The numbers of the images of an array [N, H, W, C].",
     call='predict(numpy.load("images.npy")).values',
 )
+_SERIES = _Example(
+    about="What series are: of an array [N, C, T], a .ts file or a table, with numbers as the data "
+    "have them.",
+    files=("series.npy",),
+    call='predict(numpy.load("series.npy")).top(3)',
+    imports=("import numpy, onnxruntime",),
+    tensors='series = numpy.load("series.npy").astype(numpy.float32)',
+    tensor="series",
+)
 _TEXTS = _Example(
     about="How well it can tell what comes next in a text.",
     files=("text.txt",),
@@ -83,7 +94,7 @@ _TRANSLATIONS = _Example(
     call='translate("A sentence.").text',
     is_served=False,
 )
-_OTHERS = {"text": _TEXTS, "translation": _TRANSLATIONS}
+_OTHERS = {"series": _SERIES, "text": _TEXTS, "translation": _TRANSLATIONS}
 """What is asked of models that see no images, by the kind of task."""
 
 
@@ -100,8 +111,9 @@ def uses(view: SearchView) -> Iterator[Use]:
         yield Use("A page for trying it out, and an HTTP endpoint.", f"nas serve {uri}")
     yield Use("From Python: its answers, and the network with its weights.", _python(view, example))
     if example.tensors:
+        of_what = "a series" if example is _SERIES else "an image"
         yield Use(
-            "From Python without this library: all that happens to an image is in the graph.",
+            f"From Python without this library: all that happens to {of_what} is in the graph.",
             _bare_python(folder, view.config.name, example, _target(view)),
         )
 
@@ -135,7 +147,7 @@ network = nas_lib.open({uri!r}).best.network()  # a torch module"""
 
 
 def _bare_python(folder: str, name: str, example: _Example, target: ImageTarget) -> str:
-    imports = "\n".join(example.imports)
+    imports, tensor = "\n".join(example.imports), example.tensor
     begin = f"""\
 {imports}
 
@@ -155,6 +167,6 @@ print(labels[probabilities[0].argmax()], probabilities[0].max())"""
         told = """\
 print([label for label, each in zip(labels, probabilities[0]) if each > 0.5])"""
     return f"""\
-{begin}logits, probabilities = network.run(["logits", "probabilities"], {{"images": images}})
+{begin}logits, probabilities = network.run(["logits", "probabilities"], {{"{tensor}": {tensor}}})
 labels = open({f"{folder}/labels.txt"!r}, encoding="utf-8").read().splitlines()
 {told}"""

@@ -10,10 +10,9 @@ from typing import Any, cast
 
 from nas_lib.architecture import Architecture
 from nas_lib.config import (
-    ImageReferencesConfig,
+    ReferencesConfig,
     SearchConfig,
     SpaceConfig,
-    TextReferencesConfig,
 )
 from nas_lib.records import (
     ChildRow,
@@ -163,7 +162,7 @@ class SearchView:
     @property
     def is_of_references(self) -> bool:
         """Whether its networks are known ones, and not what a search proposed."""
-        return isinstance(self.config.space, ImageReferencesConfig | TextReferencesConfig)
+        return isinstance(self.config.space, ReferencesConfig)
 
     @cached_property
     def compared(self) -> tuple[ChildRow, ...]:

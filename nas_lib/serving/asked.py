@@ -12,7 +12,15 @@ from typing import Any, Final
 import numpy as np
 
 from nas_lib.errors import DataError
-from nas_lib.models import ImageModel, LabelModel, ModelInfo, NumberModel, PictureModel, TextModel
+from nas_lib.models import (
+    ImageModel,
+    LabelModel,
+    ModelInfo,
+    NumberModel,
+    PictureModel,
+    SeriesModel,
+    TextModel,
+)
 from nas_lib.models.graph import TensorSpec
 from nas_lib.serving.inference import Network, Run
 from nas_lib.serving.tensors import Array
@@ -20,7 +28,7 @@ from nas_lib.serving.tensors import Array
 MAX_BYTES: Final = 64 * 2**20
 """Of what is sent, and of tensors that are answered: many times a photo. More is refused."""
 _MOST_SHOWN: Final = 10
-Served = ImageModel | LabelModel | NumberModel | TextModel
+Served = ImageModel | LabelModel | NumberModel | SeriesModel | TextModel
 _CALLED: Final = {"class": "class", "labels": "label", "number": "number"}
 """What it is that is told of an image."""
 
@@ -34,10 +42,14 @@ def network(model: Served) -> Network:
     """
     graph = model.graph
     most = max(1, MAX_BYTES // sum(map(_bytes_of_one, graph.outputs)))
-    run = _on_images(model) if isinstance(model, PictureModel) else _on_texts(model)
+    if isinstance(model, PictureModel):
+        run = _on_images(model)
+    else:
+        run = _on_series(model) if isinstance(model, SeriesModel) else _on_texts(model)
 
     def within_bounds(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        num = len(inputs["images"]) if "images" in inputs else inputs["words"].size
+        examples = inputs.get("images", inputs.get("series"))
+        num = inputs["words"].size if examples is None else len(examples)
         if num > most:
             raise DataError(
                 f"{model.info.name}: expected at most {most:,} at once, so that the answer has no "
@@ -53,6 +65,16 @@ def _on_images(model: PictureModel) -> Run:
         """Run as many images at once as fit into memory."""
         batches = model.reader.batches(inputs["images"])
         found = [model.graph.run({"images": batch}) for batch in batches]
+        return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+
+    return run
+
+
+def _on_series(model: SeriesModel) -> Run:
+    def run(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Run as many series at once as fit into memory."""
+        batches = model.reader.batches(inputs["series"])
+        found = [model.graph.run({"series": batch}) for batch in batches]
         return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
     return run
@@ -82,7 +104,7 @@ def _bytes_of_one(output: TensorSpec) -> int:
 
 
 def answer_to_people(model: Served, data: bytes) -> dict[str, Any]:
-    """Return what a model says of the content of a picture file, or of a text.
+    """Return what a model says of the content of a picture file, of a series, or of a text.
 
     Raises:
         DataError: It is none.
@@ -98,6 +120,8 @@ def answer_to_people(model: Served, data: bytes) -> dict[str, Any]:
         text = data.decode()
     except UnicodeDecodeError as err:
         raise DataError(f"expected a text in UTF-8, got other bytes ({err})") from err
+    if isinstance(model, SeriesModel):
+        return {"best": _best(model.predict(model.reader.of_text(text)).top(_MOST_SHOWN)[0])}
     score = model.score(text)
     return {
         "perplexity": score.perplexity,

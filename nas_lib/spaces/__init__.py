@@ -41,10 +41,13 @@ from nas_lib.spaces.references import (
     STANDARD,
     ImageReferencesConfig,
     ReferencePlan,
+    ReferencesConfig,
     ReferenceSpace,
+    SeriesReferencesConfig,
     TextReferencesConfig,
     sized,
 )
+from nas_lib.spaces.series_cnn import SeriesCnnSpaceConfig
 from nas_lib.spaces.space import (
     Plan,
     PlannedSpace,
@@ -64,7 +67,9 @@ SpaceConfig = Annotated[
     | EnasRnnSpaceConfig
     | NasNetSpaceConfig
     | NasRnnSpaceConfig
+    | SeriesCnnSpaceConfig
     | ImageReferencesConfig
+    | SeriesReferencesConfig
     | TextReferencesConfig
     | CustomSpaceConfig,
     Field(discriminator="kind"),
@@ -110,7 +115,10 @@ __all__ = [
     "PutOutConfig",
     "ReferencePlan",
     "ReferenceSpace",
+    "ReferencesConfig",
     "RnnPlan",
+    "SeriesCnnSpaceConfig",
+    "SeriesReferencesConfig",
     "SizeConfig",
     "Space",
     "SpaceConfig",

@@ -57,10 +57,17 @@ class DepthConfig(Part):
 
 
 class CnnSpaceConfig(SpacePart):
-    """Convolutional networks with skip connections (Zoph & Le 2017, sections 3.1 and 3.3)."""
+    """Convolutional networks with skip connections (Zoph & Le 2017, sections 3.1 and 3.3).
+
+    Attributes:
+        stride_heights: Where they are others than `strides`; those are the widths then.
+        pool_height: Of the window of max-pooling layers, and their stride.
+    """
 
     tasks: ClassVar[tuple[str, ...]] = ("images",)
     sizes: ClassVar[tuple[str, ...]] = ("more_filters",)
+    stride_heights: ClassVar[tuple[Side, ...]] = ()
+    pool_height: ClassVar[int] = _POOL_SIZE
 
     kind: Literal["cnn"] = "cnn"
     filter_heights: Sides = Field((1, 3, 5, 7), description="Of a convolution, in pixels.")
@@ -203,10 +210,10 @@ class CnnPlan:
 class CnnSpace(PlannedSpace[CnnPlan]):
     """The space of one `CnnSpaceConfig`."""
 
-    name = "cnn"
     plan_class = CnnPlan
 
     def __init__(self, config: CnnSpaceConfig) -> None:
+        self.name = config.kind
         self._config = config
         self.max_depth = config.depth.max
         # Once for all: pages of reports plan thousands of architectures.
@@ -252,7 +259,7 @@ class CnnSpace(PlannedSpace[CnnPlan]):
             "layer_type": config.layer_types,
             "filter_height": config.filter_heights,
             "filter_width": config.filter_widths,
-            "stride_height": config.strides,
+            "stride_height": config.stride_heights or config.strides,
             "stride_width": config.strides,
             "num_filters": config.num_filters,
         }
@@ -277,7 +284,8 @@ class CnnSpace(PlannedSpace[CnnPlan]):
             else:
                 chosen[decision.kind] = self._options()[decision.kind][next(tokens)]
         if number in self._config.pool_layers or chosen["layer_type"] == "max_pool":
-            return Layer("max_pool", _POOL_SIZE, _POOL_SIZE, _POOL_SIZE, _POOL_SIZE, inputs)
+            window = (self._config.pool_height, _POOL_SIZE)
+            return Layer("max_pool", *window, *window, inputs)
         return Layer(
             "conv",
             height=int(chosen["filter_height"]),

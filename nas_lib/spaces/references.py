@@ -7,6 +7,7 @@ network's name with the numbers that it takes to build it:
     resnet-20 | resnet-32 | resnet-56      depth 6n + 2 (He et al. 2016)
     densenet-40-12 | densenet-bc-100-12    depth L and growth k (Huang et al. 2017)
     mobilenet-v2 | plain-cnn | airbench | airbench-96
+    fcn | resnet-1d                        for series (Wang et al. 2017)
     lstm 412 | lstm 2 x 412                units of the state, of each of 2 layers
     gru 475 | gru 2 x 475                  likewise
 
@@ -43,6 +44,7 @@ REFERENCES: Final[Mapping[str, tuple[str, ...]]] = {
         "airbench",
         "airbench-96",
     ),
+    "series": ("fcn", "resnet-1d"),
     "text": ("lstm", "gru"),
     "translation": ("lstm", "gru"),
 }
@@ -51,6 +53,7 @@ is without a size may have one."""
 
 STANDARD: Final[Mapping[str, tuple[str, ...]]] = {
     "images": ("resnet-20", "mobilenet-v2", "plain-cnn", "airbench"),
+    "series": ("fcn", "resnet-1d"),
     "text": ("lstm",),
     "translation": ("lstm", "gru"),
 }
@@ -221,6 +224,24 @@ class PlainCnnPlan(_FixedPlan):
 
 
 @dataclass(frozen=True)
+class SeriesFcnPlan(_FixedPlan):
+    """Three convolutions along time, a strong baseline for series."""
+
+    network: ClassVar[str] = "nas_lib.networks.references.series:SeriesFcn"
+    name: ClassVar[str] = "fcn"
+    layers: ClassVar[int] = 4
+
+
+@dataclass(frozen=True)
+class SeriesResNetPlan(_FixedPlan):
+    """A residual network along time."""
+
+    network: ClassVar[str] = "nas_lib.networks.references.series:SeriesResNet"
+    name: ClassVar[str] = "resnet-1d"
+    layers: ClassVar[int] = 10  # three blocks of three, classifier
+
+
+@dataclass(frozen=True)
 class AirbenchPlan(ReferencePlan):
     """A network of the fastest public recipe for CIFAR-10 (Jordan 2024).
 
@@ -319,7 +340,13 @@ class GruPlan(_GatedPlan):
 
 
 _IMAGE_PLANS: Final = (ResNetPlan, DenseNetPlan, MobileNetPlan, PlainCnnPlan, AirbenchPlan)
-_PLANS: Final[tuple[type[ReferencePlan], ...]] = (*_IMAGE_PLANS, LstmPlan, GruPlan)
+_SERIES_PLANS: Final = (SeriesFcnPlan, SeriesResNetPlan)
+_PLANS: Final[tuple[type[ReferencePlan], ...]] = (
+    *_IMAGE_PLANS,
+    *_SERIES_PLANS,
+    LstmPlan,
+    GruPlan,
+)
 _OF_ANY_SIZE: Final[Mapping[str, type[_GatedPlan]]] = {
     kind.name: kind for kind in (LstmPlan, GruPlan)
 }
@@ -337,6 +364,17 @@ ImageReference = Annotated[str, Field(max_length=40), AfterValidator(_image_netw
 """The name of a network for images."""
 
 
+def _series_network(name: str) -> str:
+    """Refuse what is no name of a network for series."""
+    if any(kind.read(name) is not None for kind in _SERIES_PLANS):
+        return name
+    raise PydanticCustomError("form", "{known}", {"known": " or ".join(REFERENCES["series"])})
+
+
+SeriesReference = Annotated[str, Field(max_length=40), AfterValidator(_series_network)]
+"""The name of a network for series."""
+
+
 def _recurrent_network(name: str) -> str:
     """Refuse what is no name of a network of recurrent cells."""
     if name in _OF_ANY_SIZE or any(kind.read(name) for kind in _OF_ANY_SIZE.values()):
@@ -349,7 +387,25 @@ TextReference = Annotated[str, Field(max_length=40), AfterValidator(_recurrent_n
 """The name of a network of recurrent cells, with its size or without."""
 
 
-class ImageReferencesConfig(OptionsPart):
+class ReferencesConfig(OptionsPart):
+    """Networks that have a name, to be trained beside what was found."""
+
+    networks: tuple[str, ...]
+
+    @property
+    def num_options(self) -> int:
+        """Options of the choice."""
+        return len(self.networks)
+
+    def build(self, given: Space | None = None) -> ReferenceSpace:
+        """Return the space."""
+        return ReferenceSpace(self.kind, [self._plan(name) for name in self.networks])
+
+    def _plan(self, name: str) -> ReferencePlan:
+        return ReferencePlan.parse(name)
+
+
+class ImageReferencesConfig(ReferencesConfig):
     """Networks for images that have a name, to be trained beside what was found."""
 
     tasks: ClassVar[tuple[str, ...]] = ("images",)
@@ -363,17 +419,22 @@ class ImageReferencesConfig(OptionsPart):
         "mobilenet-v2, plain-cnn, airbench, airbench-96.",
     )
 
-    @property
-    def num_options(self) -> int:
-        """Options of the choice."""
-        return len(self.networks)
 
-    def build(self, given: Space | None = None) -> ReferenceSpace:
-        """Return the space."""
-        return ReferenceSpace(self.kind, [ReferencePlan.parse(name) for name in self.networks])
+class SeriesReferencesConfig(ReferencesConfig):
+    """Networks for series that have a name, to be trained beside what was found."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("series",)
+
+    kind: Literal["series-references"] = "series-references"
+    networks: tuple[SeriesReference, ...] = Field(
+        STANDARD["series"],
+        min_length=1,
+        max_length=1000,
+        description="By name: fcn, resnet-1d.",
+    )
 
 
-class TextReferencesConfig(OptionsPart):
+class TextReferencesConfig(ReferencesConfig):
     """Recurrent networks that have a name, to be trained beside what was found."""
 
     tasks: ClassVar[tuple[str, ...]] = ("text", "translation")
@@ -387,15 +448,6 @@ class TextReferencesConfig(OptionsPart):
     )
     hidden: Width = Field(800, description="Units of the state, and size of a word's embedding.")
     layers: int = Field(1, ge=1, le=MOST_LAYERS, description="Cells, one on top of the other.")
-
-    @property
-    def num_options(self) -> int:
-        """Options of the choice."""
-        return len(self.networks)
-
-    def build(self, given: Space | None = None) -> ReferenceSpace:
-        """Return the space."""
-        return ReferenceSpace(self.kind, [self._plan(name) for name in self.networks])
 
     def _plan(self, name: str) -> ReferencePlan:
         kind = _OF_ANY_SIZE.get(name)

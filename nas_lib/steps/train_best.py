@@ -132,7 +132,7 @@ def _recipes(
     """Return the settings of children that some networks have a recipe of their own for."""
     if not isinstance(children, ImageFinalConfig):
         return {}
-    flips = children.augment.flip is not False
+    flips = getattr(children.augment, "flip", False) is not False  # series have none
     recipes = {
         str(plan): dict(plan.recipe(batch_size=children.batch_size, flips=flips)) for plan in plans
     }

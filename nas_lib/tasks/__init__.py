@@ -5,6 +5,7 @@ from __future__ import annotations
 from nas_lib.config import SearchConfig
 from nas_lib.tasks.images.task import ImageTask
 from nas_lib.tasks.own import OwnTask
+from nas_lib.tasks.series.task import SeriesTask
 from nas_lib.tasks.task import Evaluate, Judged, Task
 from nas_lib.tasks.text.task import TextTask
 from nas_lib.tasks.translation.task import TranslationTask
@@ -14,6 +15,7 @@ __all__ = [
     "ImageTask",
     "Judged",
     "OwnTask",
+    "SeriesTask",
     "Task",
     "TextTask",
     "TranslationTask",
@@ -22,6 +24,7 @@ __all__ = [
 
 TASKS: dict[str, type[Task]] = {
     "images": ImageTask,
+    "series": SeriesTask,
     "text": TextTask,
     "translation": TranslationTask,
     "own": OwnTask,

@@ -153,7 +153,7 @@ def test_it_is_not_served(nas: Nas) -> None:
     assert nas("serve", "figures") == (
         2,
         "",
-        f"nas: {Path.cwd()}/figures: expected a model of images or of texts, got one that "
+        f"nas: {Path.cwd()}/figures: expected a model of images, series or texts, got one that "
         "translates, by two graphs: use `nas predict`, or Triton, which serves both of them\n",
     )
 

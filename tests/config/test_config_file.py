@@ -129,7 +129,7 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         (
             "children: {evaluate: inline, epochs: 3}",
             "unknown setting children.epochs; it goes with children.kind images or children.kind "
-            "text",
+            "series or children.kind text",
         ),
         (
             "children: {reward: {perplexity_constant: 2}}",
@@ -247,7 +247,8 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         (
             "space: {kind: rnn}",
             "space.kind should be one of cnn, enas-macro, enas-micro, enas-rnn, nasnet, "
-            'nas-rnn, image-references, text-references, custom, got "rnn"',
+            "nas-rnn, series-cnn, image-references, series-references, text-references, custom, "
+            'got "rnn"',
         ),
         ("space: {num_filters: [8]}", "space.kind is missing"),
         ("space: {kind: cnn, num_filters: []}", "space.num_filters should"),
@@ -316,8 +317,11 @@ def test_a_value_of_billions_of_parts_is_refused_at_once(document: str) -> None:
         ("task: []", "task should be a section of settings (key: value), got []"),
         ("children: null", "children should be a section of settings (key: value), got null"),
         ("{search: {kind: [shared]}}", "search.kind should be one of rounds, shared, final, "),
-        ("{task: {kind: {a: b}}}", 'one of images, text, translation, got {"a": "b"}'),
-        ("{task: {kind: null}}", "task.kind should be one of images, text, translation, got null"),
+        ("{task: {kind: {a: b}}}", 'one of images, series, text, translation, got {"a": "b"}'),
+        (
+            "{task: {kind: null}}",
+            "task.kind should be one of images, series, text, translation, got null",
+        ),
         ("space: 2024-01-01", 'space should be a section of settings (key: value), got "2024-01-'),
         (f"name: {'x' * 41}", "name should be at most 40 characters long, got"),
         (f"? {'x' * 100_000}\n: 1", 'unknown setting "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'),
@@ -517,7 +521,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_preset_names_those_there_are() -> None:
     with pytest.raises(
-        ConfigError, match="no preset is called 'digit'; there are digits, photos, enas-"
+        ConfigError, match="no preset is called 'digit'; there are digits, photos, series, e"
     ):
         preset("digit")
 

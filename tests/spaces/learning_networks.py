@@ -17,7 +17,17 @@ from nas_lib.spaces import Plan, SpacePart
 
 def learn_images(config: SpacePart, plan: Plan, data: st.DataObject) -> nn.Module:
     """Go forward and backward once on images of any size that its networks take."""
-    height, width = data.draw(st.sampled_from([(8, 8), (5, 7), (1, 1)]))
+    return learn(config, plan, data, data.draw(st.sampled_from([(8, 8), (5, 7), (1, 1)])))
+
+
+def learn_series(config: SpacePart, plan: Plan, data: st.DataObject) -> nn.Module:
+    """Go forward and backward once on series of any length."""
+    return learn(config, plan, data, (1, data.draw(st.sampled_from([1, 7, 8]))))
+
+
+def learn(config: SpacePart, plan: Plan, data: st.DataObject, shape: tuple[int, int]) -> nn.Module:
+    """Go forward and backward once on images of a height and width."""
+    height, width = shape
     size = max(height, config.smallest_image), max(width, config.smallest_image)
     regularisation = Regularisation(dropout=0.1, drop_path=0.3, auxiliary=data.draw(st.booleans()))
     network = build_network(
@@ -75,6 +85,7 @@ def learn_translation(config: SpacePart, plan: Plan, data: st.DataObject) -> nn.
 
 TASKS: dict[str, Callable[[SpacePart, Plan, st.DataObject], nn.Module]] = {
     "images": learn_images,
+    "series": learn_series,
     "text": learn_text,
     "translation": learn_translation,
 }

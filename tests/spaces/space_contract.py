@@ -189,7 +189,7 @@ class SpaceContract:
         config, space, depth, _ = self.draw(data)
         choices = [each for each in space.decisions(depth) if isinstance(each, Choice)]
 
-        assert set(config.tasks) <= {"images", "text", "translation"}
+        assert set(config.tasks) <= {"images", "series", "text", "translation"}
         if config.num_options is not None:
             assert {choice.num_options for choice in choices} <= {config.num_options}
 

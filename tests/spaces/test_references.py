@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from space_contract import Example, PlannedSpaceContract, Tokens
 from space_strategies import image_reference_configs, text_reference_configs
 
-from nas_lib.config import ImageReferencesConfig, TextReferencesConfig
+from nas_lib.config import ImageReferencesConfig, SeriesReferencesConfig, TextReferencesConfig
 from nas_lib.spaces import REFERENCES, STANDARD, Choice, ReferencePlan, sized
 from nas_lib.spaces.references import AirbenchPlan
 
@@ -38,6 +38,18 @@ class TestImageReferences(PlannedSpaceContract):
 
     def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
         return LAYERS[config.networks[tokens[0]]]
+
+
+class TestSeriesReferences(PlannedSpaceContract):
+    configs = st.just(SeriesReferencesConfig())
+    example = Example(
+        SeriesReferencesConfig().build(), (1,), "resnet-1d", "cba689667ed0", "resnet-1d"
+    )
+    misspelt = [("fcn-3", "^a reference is a network like .*, got 'fcn-3'$")]
+    strangers = [("resnet-20", "^network must be one of .*, got resnet-20$")]
+
+    def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
+        return (4, 10)[tokens[0]]
 
 
 class TestTextReferences(PlannedSpaceContract):
@@ -72,8 +84,9 @@ def test_there_is_one_choice_between_all_networks() -> None:
 
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_every_name_that_is_told_is_one_and_the_standard_ones_are_among_them(kind: str) -> None:
+    size = "" if kind in ("images", "series") else " 3"
     for name in REFERENCES[kind]:
-        assert str(ReferencePlan.parse(name if kind == "images" else f"{name} 3")).startswith(name)
+        assert str(ReferencePlan.parse(f"{name}{size}")).startswith(name)
     assert set(STANDARD[kind]) <= set(REFERENCES[kind])
 
 

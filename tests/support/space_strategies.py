@@ -21,6 +21,7 @@ from nas_lib.config import (
     NasNetSpaceConfig,
     NasRnnSpaceConfig,
     PutOutConfig,
+    SeriesCnnSpaceConfig,
     StackConfig,
     TextReferencesConfig,
 )
@@ -59,6 +60,19 @@ def cnn_configs(draw: st.DrawFn, max_depth: int = 5) -> CnnSpaceConfig:
             every_children=draw(st.integers(1, 9)),
             max=max_depth,
         ),
+    )
+
+
+@st.composite
+def series_cnn_configs(draw: st.DrawFn, max_depth: int = 4) -> SeriesCnnSpaceConfig:
+    """Convolutional spaces along time, which choose strides, pooling and what they take."""
+    return SeriesCnnSpaceConfig(
+        filter_widths=draw(_numbers(1, 9)),
+        strides=draw(_numbers(1, 3)),
+        num_filters=draw(_numbers(1, 6)),
+        layer_types=draw(st.sampled_from([("conv",), ("conv", "max_pool")])),
+        pool_layers=tuple(sorted(draw(st.sets(st.integers(1, max_depth), max_size=2)))),
+        depth=DepthConfig(start=draw(st.integers(1, max_depth)), max=max_depth),
     )
 
 

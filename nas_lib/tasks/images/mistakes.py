@@ -79,7 +79,8 @@ def _pictures(images: ImageTensors, rows: Tensor) -> Iterator[tuple[int, str]]:
 def small_picture(image_CHW: NDArray[np.generic]) -> str:
     """Return an image as a PNG in base64, shrunk until it has room in a record."""
     picture = as_picture(image_CHW)
-    side = min(_LONGEST_SIDE, max(picture.size))
+    side = max(picture.size)
+    side = side if image_CHW.shape[1] == 1 else min(_LONGEST_SIDE, side)  # of lines all is seen
     while True:
         picture.thumbnail((side, side))
         file = io.BytesIO()

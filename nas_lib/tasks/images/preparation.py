@@ -72,7 +72,27 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
         DataError: The data is missing, damaged, not what its format promises, too small, or
             larger than allowed.
     """
-    raw = read_images(task.data, allowance, task.target)
+    return prepared_images(read_images(task.data, allowance, task.target), task, seed)
+
+
+def prepared_images(
+    raw: RawImages,
+    task: ImageTaskConfig,
+    seed: int,
+    *,
+    manifest_class: type[ImageManifest] = ImageManifest,
+) -> Prepared:
+    """Split and serialise images, or what is like them, that were read.
+
+    Args:
+        raw: What was read.
+        task: How they are split.
+        seed: The search's.
+        manifest_class: What is said of them.
+
+    Raises:
+        DataError: They are too few, or a score says nothing of them.
+    """
     split = split_images(raw, task, seed=seed)
     _check_score(split, task, raw)
     mean, std = channel_statistics(split.train.images)
@@ -85,7 +105,7 @@ def prepare_images(task: ImageTaskConfig, seed: int, allowance: Allowance) -> Pr
 
     _, channels, height, width = split.train.images.shape
     manifest = partial(
-        ImageManifest,
+        manifest_class,
         source=raw.source,
         class_names=raw.class_names,
         image_shape=(channels, height, width),

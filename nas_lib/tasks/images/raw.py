@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from nas_lib.config import ImageTarget
 from nas_lib.data.rows import Indices, Rows, chosen, pieces
-from nas_lib.errors import DataError, one_line, plural
+from nas_lib.errors import DataError, one_line, plural, plural_of
 
 Labels = npt.NDArray[np.int64]
 Targets = npt.NDArray[Any]
@@ -89,6 +89,7 @@ class RawImages:
         group_names: In the order of the groups' indices; none where there are no groups.
         broken: A sentence on each picture that was left out because it cannot be read.
         target: What is told of an image.
+        example: What one of them is called.
     """
 
     source: str
@@ -101,6 +102,12 @@ class RawImages:
     group_names: Names = field(default_factory=_NO_NAMES.copy)
     broken: tuple[str, ...] = ()
     target: ImageTarget = "class"
+    example: str = "image"
+
+    @property
+    def examples(self) -> str:
+        """What several of them are called."""
+        return plural_of(self.example)
 
 
 def number_classes(
@@ -144,11 +151,12 @@ def check_images(raw: RawImages) -> None:
         _check_part(f"{raw.source}: {name}", part, raw)
     if raw.target == "labels":
         _check_is_learnt(raw)
-    wanted = _kind(raw.train)
+    wanted = _kind(raw.train, raw)
     for name, part in _parts(raw):
-        if _kind(part) != wanted:
+        if _kind(part, raw) != wanted:
             raise DataError(
-                f"{raw.source}: {name} images are {_kind(part)}, training images {wanted}"
+                f"{raw.source}: {name} {raw.examples} are {_kind(part, raw)}, training "
+                f"{raw.examples} {wanted}"
             )
     _check_groups(raw)
 
@@ -162,9 +170,9 @@ def _check_groups(raw: RawImages) -> None:
         if both.size:
             shown = one_line(raw.group_names[both[0]], _LONGEST_LABEL)
             raise DataError(
-                f"{raw.source}: {plural(both.size, 'group')} (task.data.group) with images among "
-                f"both the {name} and the {other_name} images, such as {shown!r}: a group has to "
-                "be on one side of the split"
+                f"{raw.source}: {plural(both.size, 'group')} (task.data.group) with {raw.examples} "
+                f"among both the {name} and the {other_name} {raw.examples}, such as {shown!r}: a "
+                "group has to be on one side of the split"
             )
 
 
@@ -188,14 +196,15 @@ def _check_is_learnt(raw: RawImages) -> None:
 def _check_part(where: str, part: LabelledImages, raw: RawImages) -> None:
     if len(part.images) != len(part.labels):
         raise DataError(
-            f"{where} images and labels must be equally many, "
-            f"got {len(part.images)} images and {len(part.labels)} labels"
+            f"{where} {raw.examples} and labels must be equally many, "
+            f"got {len(part.images)} {raw.examples} and {len(part.labels)} labels"
         )
     if 0 in part.images.shape:
-        raise DataError(f"{where} images: expected at least one, got shape {part.images.shape}")
+        shape = part.images.shape
+        raise DataError(f"{where} {raw.examples}: expected at least one, got shape {shape}")
     _CHECKS[raw.target](where, part.labels, len(raw.class_names))
     if part.images.dtype.kind == "f" and not _is_finite(part.images):
-        raise DataError(f"{where} images must be finite numbers, got NaN or infinity")
+        raise DataError(f"{where} {raw.examples} must be finite numbers, got NaN or infinity")
 
 
 def _check_classes(where: str, labels_N: Targets, num_classes: int) -> None:
@@ -232,6 +241,8 @@ def _is_finite(images: Rows) -> bool:
     return all(np.isfinite(piece).all() for piece in pieces(images))
 
 
-def _kind(part: LabelledImages) -> str:
+def _kind(part: LabelledImages, raw: RawImages) -> str:
     channels, height, width = part.images.shape[1:]
+    if raw.example == "series":
+        return f"of {width:,} steps with {channels} channel(s)"
     return f"{part.images.dtype} {height}x{width} with {channels} channel(s)"

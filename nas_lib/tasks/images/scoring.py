@@ -123,7 +123,7 @@ def _share(is_right_N: Tensor, y_N: Tensor, num_classes: int) -> float:
 
 
 def _mean_recall(told_N: Tensor, y_N: Tensor, num_classes: int) -> float:
-    """Return the mean share of a class's images that are told to be of it.
+    """Return the mean share of a class's examples that are told to be of it.
 
     Classes without images here are left out.
     """
@@ -198,7 +198,7 @@ SCORINGS: Final[dict[ImageScore, Scoring]] = {
         _class_told,
         _mean_f1,
         "Macro F1 is the mean over classes of the harmonic mean of precision and recall: a rare "
-        "class counts as much as a common one, and images that are wrongly told to be of it count "
+        "class counts as much as a common one, and examples wrongly told to be of it count "
         "against it.",
         "the mean over classes",
     ),
@@ -206,7 +206,7 @@ SCORINGS: Final[dict[ImageScore, Scoring]] = {
         TOP_5,
         _is_among_the_first,
         _share,
-        "Top-5 accuracy is the share of images whose class is among the five most probable ones.",
+        "Top-5 accuracy is the share of examples whose class is among the five most probable ones.",
         min_classes=_TOP + 1,
     ),
     "auc": Scoring(
@@ -214,7 +214,7 @@ SCORINGS: Final[dict[ImageScore, Scoring]] = {
         _logits,
         _mean_auc,
         "AUC is the area under the ROC curve, the mean over classes of one against the rest: how "
-        "often an image of a class is given a higher probability of it than one of another class. "
+        "often an example of a class gets a higher probability of it than one of another class. "
         "Chance has 50 %.",
         "each class against the rest, the mean over classes",
         missing=_two_classes,

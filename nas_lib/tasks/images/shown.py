@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nas_lib.tasks.images.lines import line_chart
+
 
 def as_picture(image_CHW: NDArray[np.generic]) -> Image.Image:
     """Return an image as a picture.
 
-    Three channels are colours; any other number is shown as the mean of all, in grey. Of numbers
+    One that is a pixel high is a series, which is seen as lines. Else three channels are colours; any other number is shown as the mean of all, in grey. Of numbers
     that are no bytes the image's lowest is black and its highest white.
     """
+    if image_CHW.shape[1] == 1 < image_CHW.shape[2]:
+        return line_chart(image_CHW[:, 0])
     values = image_CHW if len(image_CHW) == 3 else image_CHW.mean(axis=0, keepdims=True)
     if image_CHW.dtype != np.uint8:
         low, high = float(values.min()), float(values.max())

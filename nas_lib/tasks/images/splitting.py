@@ -250,9 +250,9 @@ def _check(split: Split, raw: RawImages, task: ImageTaskConfig) -> None:
     lacking = _lacking(split.train, raw)
     if lacking and split.train.labels.size:
         raise DataError(
-            f"{raw.source}: {_noun(raw)} {_named(lacking[:1])} has no image among the "
-            f"{len(split.train)} left to train on: it needs more images, or a larger part to train "
-            "on"
+            f"{raw.source}: {_noun(raw)} {_named(lacking[:1])} has no {raw.example} among the "
+            f"{len(split.train)} left to train on: it needs more {raw.examples}, or a larger part "
+            "to train on"
         )
     sizes = [len(split.train), len(split.valid), len(split.test)]
     if 0 in sizes:
@@ -260,8 +260,9 @@ def _check(split: Split, raw: RawImages, task: ImageTaskConfig) -> None:
         groups = raw.train.groups
         things = "" if groups is None else f" of {plural(len(np.unique(groups)), 'group')}"
         raise DataError(
-            f"{raw.source}: {len(raw.train)} images{things}{limit} are too few for these fractions"
-            f"{_kinds(raw)}: training, validation and test would get {', '.join(map(str, sizes))}"
+            f"{raw.source}: {len(raw.train)} {raw.examples}{things}{limit} are too few for these "
+            f"fractions{_kinds(raw)}: training, validation and test would get "
+            f"{', '.join(map(str, sizes))}"
         )
 
 
@@ -272,8 +273,9 @@ def _notices(split: Split, raw: RawImages) -> list[str]:
         ("test", split.test, raw.test is None and "task.test_fraction"),
     )
     return [
-        f"the {len(part)} {name} images have none of {_classes(lacking, raw)}, of which the {name} "
-        f"{'accuracy' if raw.target == 'class' else 'score'} says nothing: add images"
+        f"the {len(part)} {name} {raw.examples} have none of {_classes(lacking, raw)}, of which "
+        f"the {name} {'accuracy' if raw.target == 'class' else 'score'} says nothing: add "
+        f"{raw.examples}"
         + (f", or set a larger {fraction}" if fraction else "")
         for name, part, fraction in parts
         if (lacking := _lacking(part, raw))

@@ -16,7 +16,7 @@ from nas_lib.config import (
     SharedConfig,
 )
 from nas_lib.data import LocalData, Manifest, Prepared
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, plural_of
 from nas_lib.records import Child
 from nas_lib.spaces import Plan, SpacePart
 from nas_lib.tasks.images.imbalance import check_class_weights
@@ -57,13 +57,16 @@ class ImageTask(TrainedTask[ImageManifest]):
         self.measure = self.scoring.measure
 
     def _prepared(self, task: ImageTaskConfig) -> Prepared:
-        prepared = prepare_images(task, self.config.seed, self.allowance())
+        prepared = self._read(task)
         assert isinstance(prepared.manifest, ImageManifest)
         parts = {"children": self.config.children, "final.children": self.config.final.children}
         for where, part in parts.items():
             if isinstance(part, ImageChildrenConfig):
                 check_class_weights(part, prepared.manifest.class_names, where=where)
         return prepared
+
+    def _read(self, task: ImageTaskConfig) -> Prepared:
+        return prepare_images(task, self.config.seed, self.allowance())
 
     def files_hash(self) -> str:
         """Return a hash of the user's files, those that a table names among them."""
@@ -109,7 +112,7 @@ class ImageTask(TrainedTask[ImageManifest]):
         """Return the trainer of a child."""
         from nas_lib.tasks.images.trainer import ImageTrainer
 
-        images = _images(data, manifest)
+        images = split_images_of(data, manifest)
         return ImageTrainer(
             child, plan, self._children, images, manifest, device, scoring=self.scoring
         )
@@ -140,7 +143,7 @@ class ImageTask(TrainedTask[ImageManifest]):
 
     def about_scores(self) -> tuple[str, ...]:
         """Return paragraphs on rewards, and on the images they are taken on."""
-        reward, measure = self._children.reward, self.measure
+        reward, measure, examples = self._children.reward, self.measure, plural_of(self.example)
         about = f"{self.scoring.about} " if self.scoring.about else ""
         if measure.higher_is_better:
             earned = f"the best {measure.name} of a child's last {reward.last_epochs} epochs, as a "
@@ -151,11 +154,11 @@ class ImageTask(TrainedTask[ImageManifest]):
         return (
             f"{about}The reward is {earned}, to the power of {reward.power:g}. A power above 1 "
             "makes more of small differences among good networks.",
-            "Validation images are held out: no child of a search is trained on them. Still, the "
-            "winner is the best of many on exactly these images, so part of its lead is luck and "
-            f"its {measure.name} flatters it. The test images are used for nothing but one "
-            f"reading of the networks that the search recommends: their {measure.test_name} is "
-            "what to expect on new images.",
+            f"Validation {examples} are held out: no child of a search is trained on them. Still, "
+            f"the winner is the best of many on exactly these {examples}, so part of its lead is "
+            f"luck and its {measure.name} flatters it. The test {examples} are used for nothing "
+            "but one reading of the networks that the search recommends: their "
+            f"{measure.test_name} is what to expect on new {examples}.",
         )
 
     def timed_step(self, plan: Plan, manifest: Manifest) -> Callable[[], object]:
@@ -192,7 +195,7 @@ class ImageTask(TrainedTask[ImageManifest]):
 
         config = self.config
         shared = cast(SharedConfig, config.search)
-        images = _images(data, manifest)
+        images = split_images_of(data, manifest)
         return ImageWorkload(
             config.space,
             shared,
@@ -212,7 +215,7 @@ class ImageTask(TrainedTask[ImageManifest]):
         return cast(ImageChildrenConfig, self.config.children)
 
 
-def _images(data: LocalData, manifest: ImageManifest) -> ImageSplits:
+def split_images_of(data: LocalData, manifest: ImageManifest) -> ImageSplits:
     """Return all that a search may see, as the manifest says."""
     from nas_lib.tasks.images.batches import check_images, load_images
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from nas_lib.config import ImageChildrenConfig
+from nas_lib.config import AugmentConfig, ImageChildrenConfig
 from nas_lib.networks import (
     ImageNetwork,
     Regularisation,
@@ -51,7 +51,12 @@ class ImageTrainer(EpochTrainer):
     """Trains one child on the mean cross-entropy of its classes, or the loss of another target.
 
     Its network has an auxiliary classifier if the settings want one; what is `kept` goes without.
+
+    Attributes:
+        pictures_augment: Random changes to pictures in place of the settings'.
     """
+
+    pictures_augment: AugmentConfig | None = None
 
     def __init__(
         self,
@@ -155,7 +160,7 @@ class ImageTrainer(EpochTrainer):
                 self._train.images,
                 self._train.labels,
                 batch_size=children.batch_size,
-                augment=children.augment,
+                augment=self.pictures_augment or children.augment,
                 mean=self._manifest.mean,
                 std=self._manifest.std,
                 generator=generator,
