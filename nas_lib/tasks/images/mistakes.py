@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nas_lib.records import MAX_PICTURE, LabelMistake, Mistake, NumberMistake
 from nas_lib.tasks.images.batches import ImageTensors
-from nas_lib.tasks.images.shown import as_picture
+from nas_lib.tasks.images.shown import as_picture, is_series
 
 _MOST: Final = 24
 _LONGEST_SIDE: Final = 64  # pixels: what a page shows of each
@@ -80,7 +80,7 @@ def small_picture(image_CHW: NDArray[np.generic]) -> str:
     """Return an image as a PNG in base64, shrunk until it has room in a record."""
     picture = as_picture(image_CHW)
     side = max(picture.size)
-    side = side if image_CHW.shape[1] == 1 else min(_LONGEST_SIDE, side)  # of lines all is seen
+    side = side if is_series(image_CHW) else min(_LONGEST_SIDE, side)  # lines are small already
     while True:
         picture.thumbnail((side, side))
         file = io.BytesIO()

@@ -275,8 +275,7 @@ def _notices(split: Split, raw: RawImages) -> list[str]:
     return [
         f"the {len(part)} {name} {raw.examples} have none of {_classes(lacking, raw)}, of which "
         f"the {name} {'accuracy' if raw.target == 'class' else 'score'} says nothing: add "
-        f"{raw.examples}"
-        + (f", or set a larger {fraction}" if fraction else "")
+        f"{raw.examples}" + (f", or set a larger {fraction}" if fraction else "")
         for name, part, fraction in parts
         if (lacking := _lacking(part, raw))
     ]

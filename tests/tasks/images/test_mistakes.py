@@ -70,9 +70,22 @@ def test_a_small_image_is_shown_as_it_is(channels: int, mode: str) -> None:
 
 
 def test_of_other_numbers_the_lowest_is_black_and_the_highest_white() -> None:
-    image = np.array([[[-3.0, 1.0, 5.0]]], dtype=np.float32)
+    image = np.array([[[-3.0], [1.0], [5.0]]], dtype=np.float32)
     assert pixels(image) == [0, 128, 255]  # 4 / 8 of 255: 127.5
-    assert pixels(np.full((1, 1, 2), 7.0)) == [0, 0]
+    assert pixels(np.full((1, 2, 1), 7.0)) == [0, 0]
+
+
+def test_a_series_is_seen_as_a_line_for_each_channel() -> None:
+    rising, falling = np.arange(9.0), np.arange(9.0)[::-1]
+    picture = opened(small_picture(np.stack([rising, falling])[:, None].astype(np.float32)))
+    alpha = np.asarray(picture)[:, :, 3]
+    width, height = picture.size
+    assert (picture.mode, width, height) == ("RGBA", 224, 112)
+    corners = (alpha[:10, :10], alpha[:10, -10:], alpha[-10:, :10], alpha[-10:, -10:])
+    assert all(corner.max() > 0 for corner in corners)
+    assert alpha[:10, width // 2 - 5 : width // 2 + 5].max() == 0
+    flat = np.full((1, 1, 9), 7.0, np.float32)
+    assert np.asarray(opened(small_picture(flat)))[height // 2, width // 2, 3] > 0
 
 
 @pytest.mark.parametrize("shape", [(3, 300, 300), (3, 40, 2000), (1, 1, 5000)])
