@@ -60,7 +60,7 @@ def _chart(reading: TestReading, name: str) -> Markup:
     num = len(points)
     some = "" if num == reading.num_examples else f", {num:,} of {reading.num_examples:,}"
     text = f"Each dot is a test image{some}; above the line too much was told, below too little."
-    return chart_figure("Told against true", text, chart)
+    return chart_figure("Image by image", text, chart)
 
 
 def _mistake(mistake: NumberMistake) -> tuple[str, str, Markup]:

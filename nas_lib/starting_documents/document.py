@@ -68,7 +68,7 @@ def starting_document(
     """
     with _fetched(path) as copy:
         here = path if copy is None else str(copy.path)
-        starter = look(here, _allowance(), format_name=format_name)
+        starter = look(here, _allowance(), format_name=format_name, overrides=overrides)
         document = _fitted_document(starter, path, hours, overrides)
         return document if copy is None else _named(document, copy)
 
@@ -110,7 +110,7 @@ def untimed_config(
     """
     with _fetched(path) as copy:
         here = path if copy is None else str(copy.path)
-        starter = look(here, _allowance(), format_name=format_name)
+        starter = look(here, _allowance(), format_name=format_name, overrides=overrides)
         config = starter.config(starter.sizes[0], overrides=overrides)
         return config if copy is None else _there(config, copy)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from nas_lib.config_file import parse_override
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.archives import SUFFIXES
 from nas_lib.data.paths import is_there, kind_of, user_path
@@ -80,13 +81,20 @@ def is_data(path: str) -> bool:
     return kind_of(place) == "a folder" or place.name.lower().endswith(suffixes)
 
 
-def look(path: str, allowance: Allowance, *, format_name: str | None = None) -> Starter:
+def look(
+    path: str,
+    allowance: Allowance,
+    *,
+    format_name: str | None = None,
+    overrides: Sequence[str] = (),
+) -> Starter:
     """Look at data, and return what proposes a document for them.
 
     Args:
         path: Where they lie.
         allowance: How much memory they may take.
         format_name: Which format they are of, where the user says so.
+        overrides: What the user wants in any case, as `section.key=value`.
 
     Raises:
         DataError: There are none, or nobody can tell what they are.
@@ -98,7 +106,7 @@ def look(path: str, allowance: Allowance, *, format_name: str | None = None) -> 
             f"--format {one_line(format_name, 40)}: expected one of "
             f"{', '.join(each.name for each in FORMATS)}"
         )
-    listing = Listing.of(path, allowance)
+    listing = Listing.of(path, allowance, dict(map(parse_override, overrides)))
     found = named or [each for each in FORMATS if each.knows(listing)]
     if not found:
         raise DataError(_unknown(listing))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.data_file import readable, unpacked
@@ -31,20 +32,24 @@ class Listing:
         path: As the user wrote it.
         kind: Such as a file, a folder or nothing.
         allowance: How much memory may be taken.
+        wanted: Settings that the user has said, by their places, such as `task.target`.
     """
 
     path: str
     kind: str
     allowance: Allowance
+    wanted: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, path: str, allowance: Allowance) -> Listing:
+    def of(
+        cls, path: str, allowance: Allowance, wanted: Mapping[str, Any] = MappingProxyType({})
+    ) -> Listing:
         """Look what lies there.
 
         Raises:
             DataError: It cannot be looked at.
         """
-        return cls(path, kind_of(user_path(path)), allowance)
+        return cls(path, kind_of(user_path(path)), allowance, wanted)
 
     @property
     def where(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from nas_lib.errors import DataError, plural
 from nas_lib.starting_documents.image_starter import ImageStarter
 from nas_lib.starting_documents.listing import Listing
 from nas_lib.starting_documents.seen_images import PartName, SeenImages
-from nas_lib.tasks.images.readers.arrays import axes_of, labels_of
+from nas_lib.tasks.images.readers.arrays import axes_of, label_rows_of, labels_of
 from nas_lib.tasks.images.readers.npz import array_names
 from nas_lib.tasks.images.readers.npz_archive import NpzArchive
 
@@ -52,6 +52,8 @@ def look(listing: Listing, allowance: Allowance) -> ImageStarter:
         channels, height, width = shape[1:]
     labels = {part: archive.read(name) for part, (_, name) in names.items()}
     target, why_target = _target_of(labels["train"])
+    if listing.wanted.get("task.target", target) in get_args(ImageTarget):
+        target = listing.wanted.get("task.target", target)
     counts = {part: _counts(each, names[part][1], target, source) for part, each in labels.items()}
     sizes = {part: len(each) for part, each in labels.items()}
     kinds = {
@@ -139,6 +141,7 @@ def _counts(labels: Any, name: str, target: ImageTarget, source: str) -> dict[st
     if target == "number":
         return {name: len(labels)}
     if target == "labels":
-        return {str(at): int(num) for at, num in enumerate(labels.sum(axis=0))}
+        rows = label_rows_of(f"{source}: {name}", labels)
+        return {str(at): int(num) for at, num in enumerate(rows.sum(axis=0, dtype=np.int64))}
     classes, numbers = np.unique(labels_of(f"{source}: {name}", labels), return_counts=True)
     return dict(zip(map(str, classes), numbers.tolist(), strict=True))

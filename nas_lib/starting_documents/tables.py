@@ -14,7 +14,7 @@ from nas_lib.starting_documents.image_starter import ImageStarter
 from nas_lib.starting_documents.listing import Listing
 from nas_lib.starting_documents.opened_pictures import seen_pictures
 from nas_lib.starting_documents.seen_images import PartName
-from nas_lib.starting_documents.table_targets import TableTarget, target_of
+from nas_lib.starting_documents.table_targets import TableTarget, has_pictures, wanted_target
 from nas_lib.tasks.images.readers.table_rows import TABLE_PARTS, listed_pictures, names_of
 from nas_lib.tasks.images.readers.tables import open_table
 
@@ -22,18 +22,16 @@ SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
 
 
 def knows(listing: Listing) -> bool:
-    """Say whether there is a table with a column of pictures and one of what is told of them."""
+    """Say whether there is a table with a column of pictures; what is told of them looking says."""
     if listing.kind == "a folder":
         places = [listing.place / name for name in listing.names if _is_table(name)]
     else:
         is_table = listing.head.startswith(b"PAR1") or listing.is_text
         places = [listing.place] if is_table and not listing.names else []
     try:
-        for place in places:
-            target_of(open_table(place))
+        return bool(places) and all(has_pictures(open_table(place)) for place in places)
     except DataError:
         return False
-    return bool(places)
 
 
 def look(listing: Listing, allowance: Allowance) -> ImageStarter:
@@ -79,9 +77,11 @@ def _target_at(listing: Listing) -> TableTarget:
         DataError: There is no such table.
     """
     if listing.kind != "a folder":
-        return target_of(open_table(listing.place))
-    tables = [name for name in listing.names if _is_table(name)]
-    return target_of(open_table(listing.place / sorted(tables)[0])) if tables else TableTarget()
+        return wanted_target(open_table(listing.place), listing.wanted)
+    tables = sorted(name for name in listing.names if _is_table(name))
+    if not tables:
+        return TableTarget()
+    return wanted_target(open_table(listing.place / tables[0]), listing.wanted)
 
 
 def _is_table(name: str) -> bool:

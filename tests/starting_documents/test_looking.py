@@ -43,8 +43,8 @@ MADE: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def looked_at(path: Path, name: str | None = None) -> Starter:
-    return look(str(path), ALLOWANCE, format_name=name)
+def looked_at(path: Path, name: str | None = None, *overrides: str) -> Starter:
+    return look(str(path), ALLOWANCE, format_name=name, overrides=overrides)
 
 
 def data_of(path: Path) -> dict[str, object]:
@@ -253,7 +253,9 @@ def write_cells(folder: Path, header: str, cells: list[str]) -> Path:
         ("label", ["1", "2"], "class", "24 pictures in 2 classes", ""),
         ("label", ["1.5", "2"], "number", "with a number each (label)", "some are not whole."),
         ("value", ["1.5", "2"], "number", "with a number each (value)", "All cells of 'value' are"),
-        ("tags,label", ["x,a|b", "y,a", "z,"], "labels", "with 2 labels", "several labels, | betw"),
+        ("tags,note", ["a|b,x", "a,y", ",z"], "labels", "with 2 labels", "several labels, | betw"),
+        ("ink", ["1.5", "2"], "number", "with a number each (ink)", "All cells of 'ink' are numb"),
+        ("species", ["ape", "bee"], "class", "24 pictures in 2 classes", ""),
         ("a,b,note", ["0,1,x", "1,1,y", "0,0,z"], "labels", "with 2 labels", "0 and 1 only: a, b."),
     ],
 )
@@ -270,6 +272,31 @@ def test_what_a_table_tells_is_seen_in_its_cells(
     assert starter.num_train == 24
     prepared = ImageTask(config).prepare()  # as proposed, it can be read
     assert prepared.manifest.num_train == starter.manifest(config).num_train
+
+
+def test_a_table_that_may_tell_several_things_is_refused_with_its_columns(tmp_path: Path) -> None:
+    path = write_cells(tmp_path, "shape,colour", ["x,red", "y,blue"])
+    with pytest.raises(
+        DataError, match=r"a column for task\.data\.label .*, got path, shape, colour"
+    ):
+        looked_at(path)
+
+
+def test_what_the_user_says_of_a_table_is_heeded_before_it_is_read(tmp_path: Path) -> None:
+    path = write_cells(tmp_path, "age,colour", ["7,red", "64,blue"])
+
+    ages = looked_at(path, None, "task.target=number", "task.data.label=age")
+    colours = looked_at(path, None, "task.data.label=colour")
+
+    assert "with a number each (age)" in ages.what
+    assert "24 pictures in 2 classes" in colours.what
+    assert colours.config(colours.sizes[-1]).task.data.label == "colour"
+
+
+def test_of_numbers_a_few_may_be_wrong_which_reading_tells_with_their_lines(tmp_path: Path) -> None:
+    path = write_cells(tmp_path, "ink", [*(f"{n}.5" for n in range(23)), "nan"])
+    with pytest.raises(DataError, match="1 line without a finite number in 'ink': line 25"):
+        looked_at(path)
 
 
 def test_what_an_archive_tells_is_seen_in_its_arrays(tmp_path: Path) -> None:

@@ -71,6 +71,19 @@ def test_a_column_for_each_label_has_zeros_and_ones(folder: Path) -> None:
     assert (raw.class_names, raw.train.labels.tolist()) == (("bird", "cat", "dog"), ROWS)
 
 
+def test_pictures_beside_a_table_in_the_folder_where_one_is_are_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "more").mkdir()
+    write_png(folder / "more" / "5.png", np.zeros((4, 4, 3), np.uint8))
+    path = csv_of(folder, "value", ["1", "2", "3", "4"])
+
+    (_, unnamed) = read(Path(path.name), "number").notices
+
+    assert unnamed == "1 picture file in . named by no line, such as more/5.png"
+
+
 def test_numbers_are_what_their_column_has(folder: Path) -> None:
     raw = read(csv_of(folder, "value", ["1", "-2.5", " 1e3 ", "0.125"]), "number")
 

@@ -89,13 +89,14 @@ def unnamed_notice(root: Path, places: Collection[str]) -> Iterator[str]:
     folders = {os.path.dirname(place) for place in places}
     common = os.path.commonpath(folders) if "" not in folders else ""
     num, first = 0, ""
-    skipped = len(os.path.join(root, ""))
-    for folder, deeper, files in os.walk(root / common):
+    begin = os.fspath(root / common)  # a root of `.` is no part of it
+    for folder, deeper, files in os.walk(begin):
+        within = os.path.join(common, folder[len(begin) :].lstrip(os.sep))
         deeper[:] = sorted(name for name in deeper if not is_of_a_system(name))
         for name in files:
             is_picture = os.path.splitext(name)[1].lower() in picture_suffixes()
             if is_picture and not is_of_a_system(name):
-                place = os.path.join(folder, name)[skipped:]
+                place = os.path.join(within, name)
                 if place not in places:
                     num += 1
                     first = min(first, place) if first else place

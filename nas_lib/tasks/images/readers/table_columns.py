@@ -35,8 +35,11 @@ _USUAL: Final[dict[Role, tuple[str, ...]]] = {
     "group": ("group", "group_id"),
 }
 """What columns are called where the settings do not say it: the first one that is there."""
-_OF_NUMBERS: Final = ("value", "number")
-"""What a column of numbers may be called besides, where nothing else is."""
+_OF_TARGET: Final[dict[ImageTarget, tuple[str, ...]]] = {
+    "labels": ("tags",),
+    "number": ("value", "number"),
+}
+"""What a column of labels or numbers may be called besides, where nothing else is."""
 _IS_NEEDED: Final[tuple[Role, ...]] = ("image", "label")
 _TRUTHS: Final = {
     **dict.fromkeys(("0", "0.0", "false"), False),
@@ -86,8 +89,12 @@ def find_columns(table: Table, config: ImageTableData, target: ImageTarget = "cl
 
 
 def _usual(role: Role, target: ImageTarget) -> tuple[str, ...]:
-    more = _OF_NUMBERS if (role, target) == ("label", "number") else ()
-    return (*_USUAL[role], *more)
+    return usual_labels(target) if role == "label" else _USUAL[role]
+
+
+def usual_labels(target: ImageTarget) -> tuple[str, ...]:
+    """Return what the column is called that tells what pictures are, in lower case."""
+    return (*_USUAL["label"], *_OF_TARGET.get(target, ()))
 
 
 def _column(table: Table, role: Role, named: str | None, usual: Sequence[str]) -> str:
