@@ -6,42 +6,62 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
 from nas_lib.bounds import Seconds
 from nas_lib.part import Part
 from nas_lib.redaction import without_secrets
 
+_MOST_CHARS = 2048
 _VARIABLE = re.compile(r"\$[A-Za-z_]|\$\{[A-Za-z_]")
+_KEY = re.compile(  # as services have them in a path: a long row of letters and digits, or a UUID
+    r"(?<![:/])/(?=[\w-]*\d)(?=[\w-]*[A-Za-z])(?:[\w-]*[A-Za-z0-9]{20}|(?:[0-9a-f]+-){4}[0-9a-f]{12}\b)"
+)
 
 
-def _without_secrets(address: str) -> str:
-    """Refuse what would let its reader in: the document is stored, and shown to people."""
-    if without_secrets(address) != address:
-        raise PydanticCustomError(
-            "secret",
-            "an address without a password or token, which would be stored: write $NAME in its "
-            "place, a variable of the environment in which the search runs",
-        )
-    return address
+def is_address(text: str) -> bool:
+    """Say whether a text has letters that addresses have, and no blanks."""
+    return re.fullmatch(r"[\x21-\x7e]+", text) is not None
+
+
+def _address(text: str) -> str:
+    """Refuse what would let its reader in, as the document is stored; no refusal repeats it."""
+    if not is_address(text) or len(text) > _MOST_CHARS:
+        raise ValueError(f"expected an address without blanks, of at most {_MOST_CHARS} characters")
+    if without_secrets(text) != text:
+        raise _secret("a password or token")
+    return text
+
+
+def _secret(what: str) -> ValueError:
+    return ValueError(
+        f"expected an address without {what}, which would be stored: write $NAME in its place, a "
+        "variable of the environment in which the search runs"
+    )
 
 
 def _webhook(address: str) -> str:
     if not re.match(r"https?://[^/\s]", address) and not _VARIABLE.match(address):
-        raise PydanticCustomError("address", "https://host/path, or http://, or $NAME")
+        raise ValueError(f"expected https://host/path, or http://, or $NAME{_got(address)}")
+    if _KEY.search(address):
+        raise _secret("what looks like a key in its path")
     return address
 
 
 def _tracking(address: str) -> str:
     begins = r"(https?|file|sqlite|postgresql|mysql|databricks)(\+\w+)?://|databricks$"
     if not re.match(begins, address) and not _VARIABLE.match(address):
-        raise PydanticCustomError("address", "http://host:port, what else MLflow takes, or $NAME")
+        raise ValueError(
+            f"expected http://host:port, what else MLflow takes, or $NAME{_got(address)}"
+        )
     return address
 
 
-_Address = Annotated[
-    str, Field(max_length=2048, pattern=r"^[\x21-\x7e]+$"), AfterValidator(_without_secrets)
-]
+def _got(address: str) -> str:
+    scheme, separator, _ = address.partition("://")
+    return f", got {scheme}://" if separator else ""
+
+
+_Address = Annotated[str, AfterValidator(_address)]
 
 
 class MlflowConfig(Part):
@@ -85,8 +105,9 @@ class NotifyConfig(Part):
 
 
 def host_of(address: str) -> str:
-    """Return an address without what may be secret in it: all that follows the host."""
-    found = re.match(r"[a-z0-9+]+://(?:[^/?#]*@)?[^/?#@]+", address)
-    if found is None or address == found[0]:
+    """Return an address without what may be secret in it: its user, and all that follows the host."""
+    found = re.match(r"([a-z0-9+]+://)(?:[^/?#]*@)?([^/?#@]+)", address)
+    if found is None:
         return address
-    return f"{found[0]}/***"
+    host = found[1] + found[2]
+    return host if found.end() == len(address) else f"{host}/***"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from nas_lib.config.notify import host_of
+from nas_lib.config.notify import host_of, is_address
 from nas_lib.errors import ConfigError, one_line
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", re.ASCII)
@@ -19,7 +19,7 @@ def filled(address: str, *, setting: str) -> str:
         setting: Which, for the error.
 
     Raises:
-        ConfigError: The environment lacks one.
+        ConfigError: The environment lacks one, or the address is none with it.
     """
 
     def value(found: re.Match[str]) -> str:
@@ -28,7 +28,10 @@ def filled(address: str, *, setting: str) -> str:
             raise ConfigError(f"{setting}: the environment has no variable {name} here")
         return os.environ[name].strip()
 
-    return _VARIABLE.sub(value, address)
+    found = _VARIABLE.sub(value, address)
+    if not is_address(found):
+        raise ConfigError(f"{setting}: expected an address, got one with blanks or other letters")
+    return found
 
 
 def place(address: str) -> str:

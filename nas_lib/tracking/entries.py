@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from nas_lib.config import SearchConfig
@@ -48,7 +48,7 @@ class Entry:
 
     name: str
     tags: Mapping[str, str]
-    params: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict)
     points: tuple[Point, ...] = ()
     start_ms: int = 0
     end_ms: int = 0

@@ -57,8 +57,8 @@ class Mirror:
         noted = self._store.find(TrackedRun, key)
         if noted is not None:
             return noted.run
-        found = self._server.find_search(self._known.token)
-        run = found or self._created()
+        run = self._server.find_search(self._known.token) or self._created()
+        self._server.tell_params(run, search_params(self._config))
         noted = self._store.settle(key, TrackedRun(run, created_s=time.time()))
         if noted.run != run:  # another replica's was first
             self._server.forget(run)
@@ -70,7 +70,6 @@ class Mirror:
         entry = Entry(
             name=f"{name} final {key}" if key else name,
             tags={"nas.search": self._uri},
-            params=search_params(self._config),
             start_ms=round(self._known.created_s * 1000),
         )
         around = Mirror(layout.around(self._uri), self._server).run if key else None
@@ -93,13 +92,13 @@ class Mirror:
 
     def _advance(self, replica: int) -> int:
         row = layout.tracked_rounds(self._folder, replica)
-        is_first = replica not in self._batches
-        number, first = self._batches.get(replica) or self._begun(replica)
+        told = self._batches.pop(replica, None)  # it is back once the next one is whole
+        number, first = told or self._begun(replica)
         batch = f"r{replica:03d}-{number:08d}"
         children, next_round = self._over(replica, first)
         if next_round > first:
-            # what this process has told before is in a batch of which there is a note
-            known = self._server.children(self._known.token, batch) if is_first else {}
+            # nobody has told a part of a batch that comes after one which was told here
+            known = {} if told else self._server.children(self._known.token, batch)
             self._tell(children, batch, known)
             self._store.settle(row.key(number), TrackedRounds(next_round, created_s=time.time()))
             number, first = number + 1, next_round

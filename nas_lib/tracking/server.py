@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from nas_lib.errors import ConfigError, MissingExtraError
+from nas_lib.errors import MissingExtraError
 from nas_lib.tracking.addresses import filled
 from nas_lib.tracking.entries import Entry
 
@@ -24,11 +24,14 @@ _MOST_PARAMS = 100
 _MOST_FOUND = 1000
 _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""Of the client; it would try for minutes, print, and tell its makers what it is used for."""
+"""Of the client; it would try for minutes, print, and tell its makers what it is used for.
+
+Nor may it try anything twice by itself: a run whose answer was lost would be created again.
+"""
 
 T = TypeVar("T")
 
@@ -64,8 +67,6 @@ class Server:
         except ImportError as err:
             raise MissingExtraError(f"{_SETTING} needs MLflow's client", "mlflow", err) from err
         uri = filled(address, setting=_SETTING)
-        if any(letter.isspace() for letter in uri):
-            raise ConfigError(f"{_SETTING}: expected an address, got one with blanks in it")
         mlflow.set_tracking_uri(uri)
         self._client = MlflowClient(tracking_uri=uri)
         self._name = experiment
@@ -80,9 +81,14 @@ class Server:
 
     def begin_search(self, entry: Entry, *, token: str, around: str | None) -> str:
         """Create the run of a search, within another one if it belongs to one; return its id."""
-        run = self._create(entry, {_TOKEN: token, _KIND: "search", **_parent(around)})
-        self._tell_params(run, entry.params)
-        return run
+        return self._create(entry, {_TOKEN: token, _KIND: "search", **_parent(around)})
+
+    def tell_params(self, run: str, params: Mapping[str, str]) -> None:
+        """Tell what a run was given; the same may be told twice."""
+        from mlflow.entities import Param
+
+        for some in _parts([Param(*each) for each in params.items()], _MOST_PARAMS):
+            self._client.log_batch(run, params=some)
 
     def go_on(self, run: str) -> None:
         """Say that somebody works on a search."""
@@ -113,7 +119,7 @@ class Server:
         from mlflow.entities import Metric
 
         run = self._create(entry, {_TOKEN: token, _BATCH: batch, **_parent(around)})
-        self._tell_params(run, entry.params)
+        self.tell_params(run, entry.params)
         points = [Metric(each.name, each.value, each.time_ms, each.step) for each in entry.points]
         for some in _parts(points, _MOST_POINTS):
             self._client.log_batch(run, metrics=some)
@@ -147,17 +153,16 @@ class Server:
         )
         return str(run.info.run_id)
 
-    def _tell_params(self, run: str, params: Mapping[str, str]) -> None:
-        from mlflow.entities import Param
-
-        for some in _parts([Param(*each) for each in params.items()], _MOST_PARAMS):
-            self._client.log_batch(run, params=some)
-
     def _find(self, wanted: str) -> Sequence[Run]:
-        found: Any = self._client.search_runs(
-            [self._experiment_id()], wanted, max_results=_MOST_FOUND
-        )
-        return list(found)
+        found: list[Run] = []
+        page: str | None = None
+        while page != "":
+            some: Any = self._client.search_runs(
+                [self._experiment_id()], wanted, max_results=_MOST_FOUND, page_token=page
+            )
+            found += some
+            page = some.token or ""
+        return found
 
 
 def _known(run: Run) -> Known:

@@ -6,11 +6,12 @@ import http.client
 import json
 import time
 import urllib.request
+from base64 import b64encode
 from collections.abc import Mapping
 from threading import Thread
 from typing import Any, Final
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from nas_lib.errors import NasError, one_line
 from nas_lib.redaction import without_secrets
@@ -48,8 +49,7 @@ def post(address: str, document: Mapping[str, Any], *, within_s: float = WITHIN_
     if sending.is_alive():
         raise NasError(f"{_SETTING}: {place(url)} did not answer within {within_s:.0f} s")
     if sending.failure:
-        said = sending.failure.replace(url, place(url)).replace(address, place(url))
-        raise NasError(f"{_SETTING}: {place(url)} did not take it: {said}")
+        raise NasError(f"{_SETTING}: {place(url)} did not take it: {sending.failure}")
 
 
 class _Sending(Thread):
@@ -57,9 +57,8 @@ class _Sending(Thread):
 
     def __init__(self, url: str, body: bytes, until_s: float) -> None:
         super().__init__(daemon=True, name="webhook")
-        self.failure = ""
-        self._url = url
-        self._body = body
+        self.failure = "its sending broke off"
+        self._request = _request(url, body)
         self._until_s = until_s
 
     def run(self) -> None:
@@ -73,13 +72,8 @@ class _Sending(Thread):
     def _try(self) -> bool:
         """Send it once; say whether another try may go better."""
         try:
-            request = urllib.request.Request(
-                self._url,
-                self._body,
-                {"Content-Type": "application/json", "User-Agent": "kfp-nas"},
-            )
             left_s = max(0.1, self._until_s - time.monotonic())
-            with _OPENER.open(request, timeout=min(_TRY_S, left_s)):
+            with _OPENER.open(self._request, timeout=min(_TRY_S, left_s)):
                 self.failure = ""
             return False
         except HTTPError as err:
@@ -89,6 +83,16 @@ class _Sending(Thread):
         except _NOT_SENT as err:
             self.failure = without_secrets(one_line(getattr(err, "reason", None) or err, 200))
             return not isinstance(err, ValueError)
+
+
+def _request(url: str, body: bytes) -> urllib.request.Request:
+    """Return what is sent; a user and password in the address become a header."""
+    headers = {"Content-Type": "application/json", "User-Agent": "kfp-nas"}
+    parts = urlsplit(url)
+    user, is_there, host = parts.netloc.rpartition("@")
+    if is_there:
+        headers["Authorization"] = f"Basic {b64encode(unquote(user).encode()).decode()}"
+    return urllib.request.Request(parts._replace(netloc=host).geturl(), body, headers)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -21,6 +21,7 @@ STEP: Final = "mlflow"
 
 _LOOK_S = 2.0  # how often rounds are looked for
 _LONGEST_S = 60.0  # between two tries at a server that is away
+_TRIES = 2  # once the run is over
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ Closed = Callable[[float], Closing | None]
 def mirror_until_closed(uri: str, *, replicas: Sequence[int], run: str, closed: Closed) -> str:
     """Tell a tracking server of a search's children until its run is over, and all is told.
 
-    A server that is away is tried again, less and less often; that it is, is noted once.
+    A server that is away is tried again, less and less often, and at the end no more than once;
+    that it is away is noted once.
 
     Args:
         uri: Where the search lies.
@@ -67,11 +69,16 @@ def mirror_until_closed(uri: str, *, replicas: Sequence[int], run: str, closed: 
     """
     work = _Work(uri, replicas, run)
     closing: Closing | None = None
-    pause_s = 0.0
+    pause_s, failures = 0.0, 0
     while True:
         failure = work.advance()
-        if closing is not None and (failure or not work.moved):
-            return failure or (work.close(closing) if closing.status else "")
+        if closing is not None and not failure and not work.moved:
+            failure = work.close(closing) if closing.status else ""
+            if not failure:
+                return ""
+        failures = failures + 1 if failure else 0
+        if closing is not None and failures >= _TRIES:
+            return failure
         if failure:
             pause_s = min(max(2 * pause_s, _LOOK_S), _LONGEST_S)
         else:

@@ -49,6 +49,7 @@ class SmallMlflow(SmallServer):
     runs: dict[str, Tracked]
     asked: list[str]
     breaks_after: list[int]
+    lost: list[int]
     pause_s: float
 
     def get(self) -> None:
@@ -65,7 +66,8 @@ class SmallMlflow(SmallServer):
             if self.breaks_after and len(self.asked) > self.breaks_after[0]:
                 self._json({"error_code": "INTERNAL_ERROR", "message": "out of order"}, 500)
                 return
-            self._json(*self._do(call, given))
+            content, status = self._do(call, given)
+            self._json(content, 500 if len(self.asked) in self.lost else status)
 
     def _do(self, call: str, given: dict[str, Any]) -> tuple[dict[str, Any], int]:
         match call:
@@ -80,7 +82,7 @@ class SmallMlflow(SmallServer):
             case "runs/create":
                 return {"run": self._created(given).as_json()}, 200
             case "runs/search":
-                return {"runs": [run.as_json() for run in self._found(given["filter"])]}, 200
+                return self._page([*self._found(given["filter"])], **given), 200
         run = self.runs[given.get("run_id") or given["run_uuid"]]
         match call:
             case "runs/get":
@@ -98,9 +100,18 @@ class SmallMlflow(SmallServer):
                 return {"error_code": "ENDPOINT_NOT_FOUND", "message": call}, 404
         return {}, 200
 
+    def _page(
+        self, found: list[Tracked], *, max_results: int, page_token: str = "0", **_: Any
+    ) -> dict[str, Any]:
+        begin, end = int(page_token), int(page_token) + max_results
+        more = {"next_page_token": str(end)} if end < len(found) else {}
+        return {"runs": [run.as_json() for run in found[begin:end]], **more}
+
     def _log(self, run: Tracked, given: dict[str, Any]) -> None:
         run.metrics += given.get("metrics", [])
-        run.params |= {each["key"]: each["value"] for each in given.get("params", [])}
+        params = {each["key"]: each["value"] for each in given.get("params", [])}
+        assert run.params | params == params | run.params  # none changes
+        run.params |= params
 
     def _experiment(self, name: str) -> dict[str, str]:
         return {
@@ -147,12 +158,14 @@ class Mlflow:
         all_runs: Every run by its id, deleted ones too.
         asked: What was asked, in order.
         breaks_after: Empty, or after how many requests it answers 500.
+        lost: Which requests it answers 500 though it has done what they asked for, from 1.
     """
 
     url: str
     all_runs: dict[str, Tracked] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     breaks_after: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
 
     @property
     def runs(self) -> list[Tracked]:
@@ -183,6 +196,7 @@ def running_mlflow(*, pause_s: float = 0.0) -> Iterator[Mlflow]:
         runs=server.all_runs,
         asked=server.asked,
         breaks_after=server.breaks_after,
+        lost=server.lost,
         pause_s=pause_s,
     ) as url:
         server.url = url

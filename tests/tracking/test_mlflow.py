@@ -17,6 +17,8 @@ from nas_lib.engine import Listener
 from nas_lib.pods import telling
 from nas_lib.records import ChildResult
 from nas_lib.store import layout
+from nas_lib.tracking import mirror
+from nas_lib.tracking import server as server_module
 
 
 class Said(Listener):
@@ -126,6 +128,24 @@ def test_what_a_broken_connection_left_half_told_is_told_anew(after: int) -> Non
         assert len(server.searches) == 1
 
 
+@pytest.mark.parametrize("lost", [2, 5, 9, 28])
+def test_answers_that_are_lost_on_the_way_leave_each_child_there_once(
+    lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests 1 to 7 are of the search, and then four of each child, in two batches."""
+    monkeypatch.setattr(mirror, "_BATCH", 4)
+    with running_mlflow() as server:
+        server.lost.append(lost)
+        handle = nas_lib.search(tracked(server), store=f"memory://lost-{lost}")
+
+    assert sorted(server.children) == [row.id for row in handle.children]
+    assert {run.info["status"] for run in server.runs} == {"FINISHED"}
+    (search,) = server.searches
+    assert search.params["controller.kind"] == "reinforce"
+    (problem,) = store_of(handle).problems()
+    assert "was not told of everything" in problem.message
+
+
 def test_another_experiment_is_told_all_anew() -> None:
     with running_mlflow() as server:
         for experiment in ("one", "two"):
@@ -173,16 +193,26 @@ def test_two_replicas_that_begin_at_once_have_one_run_above_them() -> None:
     assert len(server.children) == 16
 
 
-def test_how_far_it_is_is_noted_once_in_a_hundred_children() -> None:
+def test_how_far_it_is_is_noted_once_for_some_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "_BATCH", 5)
     with running_mlflow() as server:
-        config = tracked(server, tabular(max_children=130, children_per_round=26, confirm=None))
+        config = tracked(server, tabular(max_children=12, children_per_round=3, confirm=None))
         handle = nas_lib.search(config, store="memory://many")
 
-        assert len(server.children) == 130
+        assert len(server.children) == 12
         batches = store_of(handle).objects.keys(layout.TRACKING)
-        assert (
-            len([key for key in batches if "/r000/" in key]) == 2
-        )  # of 104 = 4 x 26 children, and of the rest
+        assert len([key for key in batches if "/r000/" in key]) == 2  # of 6 = 2 x 3 children each
+
+
+def test_a_batch_of_more_children_than_the_server_lists_at_once_is_known_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_module, "_MOST_FOUND", 3)
+    with running_mlflow() as server:
+        server.lost.append(39)  # a child's end, the last of 7 + 8 * 4
+        handle = nas_lib.search(tracked(server), store="memory://pages")
+
+        assert sorted(server.children) == [row.id for row in handle.children]
 
 
 def test_a_final_training_lies_within_its_search_and_a_pod_tells_of_its_rounds(

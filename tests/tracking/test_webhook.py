@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -180,8 +181,28 @@ def test_an_address_may_name_what_is_secret(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("HOOK_HOST", "file:///etc/passwd#")
         with pytest.raises(NasError, match="expected https"):
             post("$HOOK_HOST", {})
+        monkeypatch.setenv("HOOK_HOST", f"{url}/services/key part")
+        with pytest.raises(NasError, match="got one with blanks or other letters$"):
+            post("$HOOK_HOST", {})
         monkeypatch.delenv("HOOK_HOST")
         with pytest.raises(NasError, match="no variable HOOK_HOST here"):
             post("$HOOK_HOST/x", {})
 
     assert sent == [{"a": 1}]
+
+
+def test_a_user_and_a_password_in_an_address_are_told_as_browsers_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Guarded(SmallServer):
+        def post(self) -> None:
+            self.body()
+            wanted = f"Basic {b64encode(b'me:p@ss word').decode()}"
+            self.answer(200 if self.headers["Authorization"] == wanted else 401)
+
+    with running(Guarded) as url:
+        monkeypatch.setenv("NAS_WEBHOOK", url.replace("//", "//me:p%40ss%20word@"))
+        post("$NAS_WEBHOOK", {})
+        monkeypatch.setenv("NAS_WEBHOOK", url.replace("//", "//me:other@"))
+        with pytest.raises(NasError, match=f"{url} did not take it: it answers 401$"):
+            post("$NAS_WEBHOOK", {})
