@@ -136,9 +136,10 @@ class Copy:
         path, part = self.files / info.key, self._part(info)
         with part.open("ab") as file:
             begin = file.tell()
-            if begin and not self._is_still(info):
+            version = self._version_now(info) if begin else ""
+            if not version:
                 begin = file.truncate(0)
-            for piece in self._pieces(info, begin):
+            for piece in self._pieces(info, begin, version):
                 file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())  # else a power cut could leave its length without content
@@ -150,14 +151,13 @@ class Copy:
             journal.write(f"{line}\n")
         progress.add_file()
 
-    def _is_still(self, info: ObjectInfo) -> bool:
-        """Say whether the object is that of which there is a part from before."""
+    def _version_now(self, info: ObjectInfo) -> str:
+        """Return the version of an object that is as it was listed; empty if it is another one."""
         found = self._listing.store.find(info.key)
-        return found is not None and _bare(found) == _bare(info)
+        return found.version if found is not None and _bare(found) == _bare(info) else ""
 
-    def _pieces(self, info: ObjectInfo, begin: int) -> Iterator[bytes]:
-        """Yield an object from a byte on; all of it is of the same version."""
-        version = None
+    def _pieces(self, info: ObjectInfo, begin: int, version: str) -> Iterator[bytes]:
+        """Yield an object from a byte on; all is of one version, and of this if one is named."""
         for at in range(begin, info.size, _PIECE):
             end = min(at + _PIECE, info.size)
             try:

@@ -136,6 +136,25 @@ def test_a_part_of_an_object_that_became_another_is_not_gone_on_with(
     assert (place.files / large.key).read_bytes() == bytes(3000)
 
 
+def test_a_part_is_never_gone_on_with_by_an_object_that_comes_a_moment_later(
+    store: NetworkStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = copy.Copy(listed(store.uri))
+    (large,) = [info for info in place._listing.objects if info.size == 3000]
+    place._parts.mkdir(parents=True)
+    place._part(large).write_bytes(FILES["cat/large one.png"][:1000])
+    find = NetworkStore.find
+
+    def replaced(self: NetworkStore, key: str) -> ObjectInfo | None:
+        found = find(self, key)
+        self.replace(key, bytes(3000))
+        return found
+
+    monkeypatch.setattr(NetworkStore, "find", replaced)
+    with pytest.raises(DataError, match=r"cat/large one\.png: became another while it was fetched"):
+        place.bring_up_to_date()
+
+
 def test_an_object_that_changes_while_it_is_fetched_is_refused(
     store: NetworkStore, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
