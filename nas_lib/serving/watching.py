@@ -20,7 +20,7 @@ from nas_lib.errors import NasError
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import Proposed
 from nas_lib.report import search_page, waiting_page
-from nas_lib.steps import view_search
+from nas_lib.steps import view_for_page, view_search
 from nas_lib.store import SearchStore, layout
 
 LOOK_S: Final = 2.0
@@ -70,7 +70,8 @@ class Watched:
         """Render the page anew if anything has changed."""
         seen = self._marks()
         if seen != self._seen:
-            self.page = search_page(view_search(OpenSearch(self._uri)))
+            search = OpenSearch(self._uri)
+            self.page = search_page(view_for_page(search, view_search(search)))
             self.number, self._seen = self.number + 1, seen
 
     def _look_on(self) -> None:

@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from searches import tabular
 from served import ask, watched
+from toy_images import IMAGE_SPACE, children, write_toy_images
 
 import nas_lib
+from nas_lib.config import SearchConfig
+from nas_lib.serving.watching import Watched
 
 
 def numbers(url: str) -> Iterator[int]:
@@ -51,6 +54,19 @@ def test_the_page_is_renewed_when_the_search_goes_on(where: str, tmp_path: Path)
     assert "r000-000000-03" in before
     assert "r000-000002-03" not in before
     assert 'new EventSource("events")' in before  # as it is, nothing escaped
+
+
+def test_it_is_the_page_of_reports_with_how_children_learned(tmp_path: Path) -> None:
+    config = SearchConfig(
+        task=write_toy_images(tmp_path / "toy.npz"),
+        space=IMAGE_SPACE,
+        children=children(epochs=2),
+        search={"max_children": 2, "children_per_round": 2, "confirm": None},
+    )
+    nas_lib.search(config, store="memory://learning")
+
+    with Watched("memory://learning") as search:
+        assert "Learning curves of all children" in search.page
 
 
 def test_only_who_names_this_machine_is_shown_it() -> None:
