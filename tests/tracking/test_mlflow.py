@@ -11,10 +11,11 @@ from searches import SMALL_DIGITS, store_of, tabular
 from small_mlflow import Mlflow, Tracked, running_mlflow
 
 import nas_lib
+from nas_lib import steps
 from nas_lib.config import MlflowConfig, NotifyConfig, SearchConfig
 from nas_lib.config_file import resolve_config
 from nas_lib.engine import Listener
-from nas_lib.pods import telling
+from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult
 from nas_lib.store import layout
 from nas_lib.tracking import mirror
@@ -175,7 +176,7 @@ def test_a_run_that_is_killed_takes_along_who_tells_of_it(tmp_path: Path) -> Non
     """Else a second run would tell the same at the same time."""
     beside = [sys.executable, "-m", "nas_lib.tracking", str(tmp_path / "s"), "run", "0"]
     with running_mlflow(pause_s=1.0) as server:
-        nas_lib.search(tracked(server, wait_s=0.0), store=tmp_path / "s", workers=1)
+        steps.prepare_data(OpenSearch(str(tmp_path / "s")), config=tracked(server))
         process = subprocess.Popen(beside, stdin=subprocess.PIPE)
         assert process.stdin is not None
         process.stdin.close()  # as where its other end dies
@@ -221,13 +222,10 @@ def test_a_final_training_lies_within_its_search_and_a_pod_tells_of_its_rounds(
     """With nobody told before: the search's own run is made with the first that needs it."""
     with running_mlflow() as server:
         search, final = toy_finals.begun(tmp_path)
-        uri = MlflowConfig(uri=server.url)
         for opened in (search, final):
-            wanted = opened.config.model_copy(update={"notify": NotifyConfig(mlflow=uri)})
-            opened.want(wanted)
+            opened.want(tracked(server, opened.config))
             opened.settle_wanted()
         toy_finals.do_round(final)
-        telling.tell_round(final, 0, run="pod")
 
         (inner,) = [run for run in server.searches if "final" in run.info["run_name"]]
         (outer,) = [run for run in server.searches if run is not inner]
