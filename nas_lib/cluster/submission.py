@@ -103,7 +103,8 @@ def fresh_submission(base_uri: str, config: SearchConfig, options: Mapping[str, 
 def _in_one_run(config: SearchConfig) -> SearchConfig:
     """Return settings by which a run can do a whole search and its final training."""
     procedure, final, fanout = procedure_of(config), config.final, config.resources.fanout
-    trainings = final.top * final.seeds * len(points(final.grid)) + final.retrain
+    networks = final.top + len(final.references)
+    trainings = networks * final.seeds * len(points(final.grid)) + final.retrain
     num = procedure.num_children + procedure.num_again(config) + trainings
     if num <= _MOST_TASKS_OF_RUN or fanout not in (None, "tasks"):
         return config

@@ -506,6 +506,11 @@ def test_an_address_has_one_fresh_schedule(nas: Nas, server: FakeKubeflow) -> No
         # with the final training's 3 networks by 3 seeds and the winner: 10 trainings more
         (["search.max_children=110", "search.confirm=null"], "nas-search"),
         (["search.max_children=111", "search.confirm=null"], "nas-search-jobs"),
+        # ... and one known network by 3 seeds
+        (
+            ["search.max_children=108", "search.confirm=null", 'final.references=["plain-cnn"]'],
+            "nas-search-jobs",
+        ),
         (["resources.fanout=pod"], "nas-search-pod"),
     ],
 )
