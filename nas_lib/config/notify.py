@@ -105,7 +105,7 @@ class NotifyConfig(Part):
 
 
 def host_of(address: str) -> str:
-    """Return an address without what may be secret in it: its user, and all that follows the host."""
+    """Return an address without what may be secret: its user, and what follows the host."""
     found = re.match(r"([a-z0-9+]+://)(?:[^/?#]*@)?([^/?#@]+)", address)
     if found is None:
         return address

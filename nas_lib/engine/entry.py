@@ -77,9 +77,6 @@ def search(
         listener.warned(message)
 
     opened.task_of(config).check_machine()
-    manifest = steps.prepare_data(opened, config=config, warn=warn, settles=False)
-    if manifest is not None:
-        listener.prepared(manifest)
     engine = Engine(
         opened,
         make_workers=crew(opened, listener, num_workers),
@@ -90,7 +87,10 @@ def search(
         is_alive=is_alive,
     )
     view_of = partial(steps.view_search, opened, run=engine.run_id)
-    with end_told(opened, run=engine.run_id, say=listener.warned, view_of=view_of) as told:
+    with end_told(opened, config, engine.run_id, say=listener.warned, view_of=view_of) as told:
+        manifest = steps.prepare_data(opened, config=config, warn=warn, settles=False)
+        if manifest is not None:
+            listener.prepared(manifest)
         handle = SearchHandle(opened.uri, engine.run_id, engine.run(rounds))
         if config.final.follows and handle.view.finished:
             from nas_lib.engine.final import follow  # which has this module imported

@@ -65,7 +65,7 @@ def train_best(
         check=_fits_here(search, workers),
     )
     run, view_of = secrets.token_hex(4), partial(steps.view_search, search)
-    with end_told(search, run=run, say=listener.warned, view_of=view_of) as told:
+    with end_told(search, search.config, run, say=listener.warned, view_of=view_of) as told:
         handle = _train_best(search, finals, workers=workers, listener=listener, is_alive=is_alive)
         told(handle.view)
     return handle
@@ -113,6 +113,7 @@ def _train_best(
     run, failure = handles[0].run, _failure(handles[0])
     if not failure:
         _export(search, handles[0], listener)
+    steps.settle_succession(search)
     view = steps.write_report(search, run=run)
     if failure:
         raise NasError(failure)

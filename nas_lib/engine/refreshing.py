@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from nas_lib import steps
 from nas_lib.blame import shortage_told
@@ -11,7 +10,6 @@ from nas_lib.config import SearchConfig
 from nas_lib.engine.crew import require_fork
 from nas_lib.engine.entry import checked, search
 from nas_lib.engine.handle import SearchHandle
-from nas_lib.errors import NasError
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import Listener
 from nas_lib.store.lease import IsAlive
@@ -50,11 +48,4 @@ def refresh(
     uri = steps.next_search(os.fspath(store), checked(config))
     opened = OpenSearch(uri)
     begun = steps.begin_fresh(opened, config, warn=told.warned)
-    try:
-        handle = search(begun, store=uri, workers=workers, listener=told, is_alive=is_alive)
-    except NasError:
-        steps.settle_succession(OpenSearch(uri))  # that none of its networks learned anything
-        raise
-    opened = OpenSearch(uri)
-    steps.settle_succession(opened)
-    return replace(handle, view=steps.write_report(opened, run=handle.run))
+    return search(begun, store=uri, workers=workers, listener=told, is_alive=is_alive)

@@ -27,19 +27,22 @@ def model_in_use(objects: ObjectStore) -> StoredModel | None:
     return StoredModel.find(objects, layout.STABLE)
 
 
-def put_in_use(objects: ObjectStore, model: StoredModel, *, version: int) -> None:
+def put_in_use(
+    objects: ObjectStore, model: StoredModel, *, version: int, anew: bool = False
+) -> None:
     """Let a model be the one in use, unless that is of this version, or of a later one.
 
     Args:
         objects: The store that the searches lie in.
         model: As a search handed it on.
         version: Which of the models in use it is, from 1.
+        anew: Whether it is written in any case, as some of it may be of another one.
 
     Raises:
         CorruptStateError: The model is damaged.
     """
     before = model_in_use(objects)
-    if before is not None and before.info.version >= version:
+    if before is not None and before.info.version >= version and not anew:
         return
     info = replace(model.info, version=version)
     served = {path: model.read(model.info.onnx[graph]) for graph, path in info.onnx.items()}

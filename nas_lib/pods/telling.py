@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+from nas_lib.config import SearchConfig
 from nas_lib.open_search import OpenSearch
 from nas_lib.pods.log import say
 from nas_lib.procedures import procedure_of
 from nas_lib.results import SearchView
+from nas_lib.steps import view_search
 from nas_lib.tracking import (
     STEPS,
     Closing,
     Tracker,
     closing_of,
+    end_told,
     is_over,
     tell_failed,
     tell_finished,
 )
 
 _GOES_ON = Closing("")
+
+
+def beginning_told(
+    search: OpenSearch, config: SearchConfig, *, run: str
+) -> AbstractContextManager[Any]:
+    """Return within what a search begins: that it cannot, no later step of the run could tell."""
+    return end_told(search, config, run, say=say, view_of=partial(view_search, search, run=run))
 
 
 def tell_round(search: OpenSearch, replica: int, closing: Closing = _GOES_ON, *, run: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from nas_lib import steps
@@ -14,7 +15,7 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.pods.final_training import close_finals
 from nas_lib.pods.log import say
 from nas_lib.pods.notes import note_plan, tell
-from nas_lib.pods.telling import tell_end
+from nas_lib.pods.telling import beginning_told, tell_end
 from nas_lib.presets import preset as preset_named
 from nas_lib.results import SearchView
 from nas_lib.steps import Plan
@@ -94,13 +95,14 @@ def _prepared(
     step: str,
 ) -> Manifest | None:
     """Create or continue a search of a configuration, or what is stored."""
-    if config is not None and stored is None:
-        _require_data(search, config)
 
     def warn(message: str) -> None:
         _note(search, run, step, message)
 
-    manifest = steps.prepare_data(search, config=config, warn=warn, settles=False)
+    with nullcontext() if config is None else beginning_told(search, config, run=run):
+        if config is not None and stored is None:
+            _require_data(search, config)
+        manifest = steps.prepare_data(search, config=config, warn=warn, settles=False)
     if config is not None and search.config != search.store.config():  # as it is wanted there
         search.store.settle(layout.wanted_settings(run), search.config)
     for notice in manifest.notices if manifest else ():

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from nas_lib.config import RoundsConfig, SearchConfig, StartConfig
 from nas_lib.config_file import differences
-from nas_lib.errors import ConfigError, NasError, one_line
+from nas_lib.errors import ConfigError, CorruptStateError, NasError, one_line
 from nas_lib.open_search import OpenSearch
 from nas_lib.procedures import procedure_of
 from nas_lib.results.succession import Begun, FreshStart, Succession
@@ -101,9 +101,9 @@ def next_search(base_uri: str, config: SearchConfig) -> str:
     newest = next(_newest_first(base), "")
     if newest and _goes_on(f"{base.objects.uri}/{newest}", base, as_fresh(config)):
         return f"{base.objects.uri}/{newest}"
-    while f"{now:{layout.TIME}}" <= newest:  # begun in the same second, or by another clock
-        now += timedelta(seconds=1)
-    return f"{base.objects.uri}/{now:{layout.TIME}}"
+    while find_fresh(OpenSearch(uri := f"{base.objects.uri}/{now:{layout.TIME}}")) is not None:
+        now += timedelta(seconds=1)  # one was begun in the same second
+    return uri
 
 
 def place_of(uri: str) -> tuple[SearchStore, str]:
@@ -140,7 +140,10 @@ def _newest_first(base: SearchStore) -> Iterator[str]:
 def _goes_on(uri: str, base: SearchStore, config: SearchConfig) -> bool:
     """Say whether a search was interrupted that these settings began."""
     search = OpenSearch(uri)
-    fresh, stored = find_fresh(search), search.store.find_search()
+    try:
+        fresh, stored = find_fresh(search), search.store.find_search()
+    except CorruptStateError:  # who begins the next one says so
+        return False
     if fresh is None or stored is None:
         return False
     if search.store.find(Succession, layout.SUCCESSION) is not None:

@@ -100,13 +100,14 @@ def _put_in_use(base: SearchStore) -> int:
     """Put the model that is in use where it is looked for; return which it is, 0 where none is."""
     from nas_lib.export.stable import put_in_use
 
-    number = base.newest(layout.IN_USE) or 0
-    if number:
+    number = 0
+    while (newest := base.newest(layout.IN_USE) or 0) > number:
+        is_late, number = number > 0, newest  # what was put meanwhile may lie over the newest
         in_use = base.read(InUse, layout.IN_USE.key(number))
         objects = open_store(f"{base.objects.uri}/{in_use.search}")
         model = StoredModel.find(objects, layout.model_folder(in_use.verdict.model))
         if model is not None:  # else its search was deleted, and what lies there is what there is
-            put_in_use(base.objects, model, version=number)
+            put_in_use(base.objects, model, version=number, anew=is_late)
     return number
 
 

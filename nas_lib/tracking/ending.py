@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
 
 from nas_lib.blame import sentence_of
+from nas_lib.config import SearchConfig
 from nas_lib.errors import InterruptedSearchError, NasError, SearchHeldError
 from nas_lib.open_search import OpenSearch
 from nas_lib.results import SearchView
@@ -44,16 +46,18 @@ def is_over(view: SearchView) -> bool:
 @contextmanager
 def end_told(
     search: OpenSearch,
-    *,
+    config: SearchConfig,
     run: str,
+    *,
     say: Callable[[str], None],
     view_of: Callable[[], SearchView],
 ) -> Iterator[Callable[[SearchView], None]]:
     """Tell who waits how the run in here ended; where the search only goes on later, nobody.
 
     Args:
-        search: The search.
-        run: The run; where a view says one, that one.
+        search: The search, which need not have been created yet.
+        config: As it is wanted now.
+        run: The run.
         say: Is told where that could not be done.
         view_of: Reads how the search stands, after a run that failed or was stopped.
 
@@ -61,15 +65,16 @@ def end_told(
         What takes the search as it stands, where the run did not fail.
     """
     views: list[SearchView] = []
+    tell = partial(_tell, search, config, run=run, say=say)
     try:
         yield views.append
     except SearchHeldError:  # refused: nothing became of the search
         raise
     except (KeyboardInterrupt, InterruptedSearchError):
-        _tell(search, _end(search, "stopped", run, view_of, "it was stopped"), say, AFTER_STOP_S)
+        tell("stopped", view_of, message="it was stopped", within_s=AFTER_STOP_S)
         raise
     except Exception as err:
-        _tell(search, _end(search, "failed", run, view_of, sentence_of(err)), say)
+        tell("failed", view_of, message=sentence_of(err))
         raise
     for view in views:
         tell_finished(search, view, say=say)
@@ -78,38 +83,40 @@ def end_told(
 def tell_finished(search: OpenSearch, view: SearchView, *, say: Callable[[str], None]) -> None:
     """Tell who waits that the search is finished, if it is."""
     if is_over(view):
-        _tell(search, End("finished", view.run, view, search.config.name, search.uri), say)
+        _tell(search, search.config, "finished", lambda: view, run=view.run, say=say)
 
 
 def tell_failed(
     search: OpenSearch, view: SearchView, *, message: str, say: Callable[[str], None]
 ) -> None:
     """Tell who waits that a run failed."""
-    _tell(search, End("failed", view.run, view, search.config.name, search.uri, message), say)
-
-
-def _end(
-    search: OpenSearch, event: Event, run: str, view_of: Callable[[], SearchView], message: str
-) -> End:
-    view = None
-    if search.config.notify.webhook is not None:
-        with suppress(NasError):  # the store itself may be what is wrong
-            view = view_of()
-    return End(event, run, view, search.config.name, search.uri, message)
+    _tell(search, search.config, "failed", lambda: view, run=view.run, say=say, message=message)
 
 
 def _tell(
-    search: OpenSearch, end: End, say: Callable[[str], None], within_s: float = WITHIN_S
+    search: OpenSearch,
+    config: SearchConfig,
+    event: Event,
+    view_of: Callable[[], SearchView],
+    *,
+    run: str,
+    say: Callable[[str], None],
+    message: str = "",
+    within_s: float = WITHIN_S,
 ) -> None:
-    address, store = search.config.notify.webhook, search.store
-    if address is None:
+    """Tell of an event that nobody was told of; what goes wrong is said and noted, and no more."""
+    if config.notify.webhook is None:
         return
+    store, view = search.store, None
     try:
+        with suppress(NasError):  # the store itself may be what is wrong, or there is no search
+            view = view_of()
+        end = End(event, run, view, config.name, search.uri, message)
         if not store.objects.has(layout.told(end.key)):
-            post(address, end.document(), within_s=within_s)
-            store.settle(layout.told(end.key), Told(end.run, created_s=time.time()))
+            post(config.notify.webhook, end.document(), within_s=within_s)
+            store.settle(layout.told(end.key), Told(run, created_s=time.time()))
     except Exception as err:  # whatever it is: the search has ended as it has
         sentence = sentence_of(err)
         say(sentence)
         with suppress(NasError):
-            store.note_problem(run=end.run, step=STEP, message=sentence)
+            store.note_problem(run=run, step=STEP, message=sentence)

@@ -12,6 +12,7 @@ from nas_lib.errors import one_line
 from nas_lib.redaction import without_secrets
 from nas_lib.results import SearchView
 from nas_lib.results.final import outcome
+from nas_lib.results.succession import Succession
 from nas_lib.store import layout
 
 Event = Literal["finished", "failed", "stopped"]
@@ -69,7 +70,20 @@ def _document_of(view: SearchView, run: str) -> dict[str, Any]:
         "best": best_of(view),
         "final": [best for each in view.finals if (best := final_best(each))],
         "models": models,
+        "succession": None if view.succession is None else _succession(view.succession),
         "report": f"{view.uri}/{layout.report(run, _REPORT)}",
+    }
+
+
+def _succession(found: Succession) -> dict[str, Any]:
+    """Return whether the model of a search on fresh data is in use now, and why."""
+    return {
+        "replaces": found.replaces,
+        "reason": found.reason,
+        "model": found.model,
+        "score": found.score,
+        "other": found.other,
+        "other_score": found.other_score,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
+from small_server import SmallServer, running
 from toy_images import IMAGE_SPACE, children, write_toy_images
 
 import nas_lib
@@ -17,7 +19,8 @@ from nas_lib import steps
 from nas_lib.config import NpzData, SearchConfig
 from nas_lib.config.tasks import ImageScore
 from nas_lib.engine import Listener, SearchHandle
-from nas_lib.errors import ConfigError
+from nas_lib.errors import ConfigError, NasError
+from nas_lib.export import stable
 from nas_lib.export.new_data import NewData
 from nas_lib.export.stable import model_in_use
 from nas_lib.models import open_model
@@ -25,17 +28,26 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.records import Start
 from nas_lib.report import search_page
 from nas_lib.results.final import outcome
-from nas_lib.results.succession import InUse, Succession
+from nas_lib.results.succession import FreshStart, InUse, Succession
 from nas_lib.steps import succession
 from nas_lib.store import SearchStore, layout, open_store
 from nas_lib.tasks.images.scoring import SCORINGS
 
 BASE = "memory://refreshed"
-FINAL: dict[str, Any] = {"top": 1, "seeds": 2}
 BAD, GOOD = {"epochs": 1, "learning_rate": 1e-4}, {"epochs": 8}
 
 
-def config(path: Path, *, seed: int, learning: dict[str, Any], **final: Any) -> SearchConfig:
+class Receiver(SmallServer):
+    sent: list[dict[str, Any]]
+
+    def post(self) -> None:
+        self.sent.append(json.loads(self.body()))
+        self.answer(200)
+
+
+def config(
+    path: Path, *, seed: int, learning: dict[str, Any], webhook: str | None = None
+) -> SearchConfig:
     """A search on toy images, other ones for each seed, and how well its networks learn them."""
     return SearchConfig(
         name="toy",
@@ -43,7 +55,8 @@ def config(path: Path, *, seed: int, learning: dict[str, Any], **final: Any) -> 
         space=IMAGE_SPACE,
         children=children(epochs=1),
         search={"max_children": 2, "children_per_round": 2, "confirm": None},
-        final={**FINAL, **final, "children": learning},
+        final={"top": 1, "seeds": 2, "children": learning},
+        notify={"webhook": webhook},
     )
 
 
@@ -60,6 +73,7 @@ class Story(NamedTuple):
     first: SearchHandle
     better: SearchHandle
     worse: SearchHandle
+    sent: list[dict[str, Any]]
 
 
 def name_of(handle: SearchHandle) -> str:
@@ -84,25 +98,26 @@ def story(cache: Path) -> Story:
     """Three searches, the second on other images; its networks alone learn much."""
     path = cache / "toy.npz"
     turns = ((1, BAD), (11, GOOD), (11, BAD))
-    handles = [
-        nas_lib.refresh(config(path, seed=seed, learning=learning), BASE)
-        for seed, learning in turns
-    ]
-    return Story(path, *handles)
+    with running(Receiver, sent=(sent := [])) as url:
+        handles = [
+            nas_lib.refresh(config(path, seed=seed, learning=learning, webhook=url), BASE)
+            for seed, learning in turns
+        ]
+    return Story(path, *handles, sent)
 
 
 def test_each_is_a_search_of_its_own_which_begins_with_the_best_of_the_one_before(
     story: Story,
 ) -> None:
-    names = [name_of(handle) for handle in story[1:]]
+    names = [name_of(handle) for handle in story[1:4]]
 
     assert names == sorted({*names})
-    assert [handle.view.fresh.begins_with for handle in story[1:]] == ["", *names[:2]]
+    assert [handle.view.fresh.begins_with for handle in story[1:4]] == ["", *names[:2]]
     start = OpenSearch(story.better.uri).store.read(Start, layout.START)
     known = [each.config for kept in start.rounds for each in kept.architectures]
     assert known[0] == story.first.leaderboard(1)[0].architecture.config
     assert story.first.view.data.content_hash != story.better.view.data.content_hash
-    assert all(handle.view.finals for handle in story[1:])  # though nobody asked for them
+    assert all(handle.view.finals for handle in story[1:4])  # though nobody asked for them
 
 
 def test_the_first_model_is_in_use_and_another_takes_its_place_where_it_is_better(
@@ -141,6 +156,33 @@ def test_both_are_beside_each_other_in_the_report_on_the_new_images(story: Story
         "that one stays in use"
         in stored.get(layout.report(story.worse.run, "report.html")).decode()
     )
+
+
+def test_who_waits_for_the_end_is_told_whose_model_is_in_use(story: Story) -> None:
+    assert [told["event"] for told in story.sent] == ["finished"] * 3
+    assert [told["succession"]["replaces"] for told in story.sent] == [True, True, False]
+    found = verdict(story.worse)
+    assert story.sent[2]["succession"] == {
+        "replaces": False,
+        "reason": "not_better",
+        "model": found.model,
+        "score": found.score,
+        "other": name_of(story.better),
+        "other_score": found.other_score,
+    }
+
+
+def test_where_no_network_is_trained_to_its_end_the_model_in_use_stays(story: Story) -> None:
+    steep = {"epochs": 1, "learning_rate": 1e6, "weight_decay": 1e6}
+    diverging = config(story.path, seed=41, learning=steep)
+
+    with pytest.raises(NasError, match="none of the 2 networks trained in"):
+        nas_lib.refresh(diverging, BASE)
+
+    base = SearchStore.open(BASE)
+    newest = SearchStore.open(f"{BASE}/{next(steps.fresh._newest_first(base))}")
+    assert newest.read(Succession, layout.SUCCESSION).reason == "no_model"
+    assert base.newest(layout.IN_USE) == 2
 
 
 def test_the_model_in_use_is_another_version_beside_the_one_before(story: Story) -> None:
@@ -187,6 +229,28 @@ def test_who_comes_second_is_compared_with_who_came_first(
     assert compared == [0, 1]
     assert agreed.reason == "better"
     assert SearchStore.open(base).read(InUse, layout.IN_USE.key(2)).search == "mine"
+
+
+def test_of_two_that_are_put_in_use_at_once_the_newest_stays(story: Story) -> None:
+    base, objects = SearchStore.open(BASE), open_store(BASE)
+    for key in objects.keys("model"):
+        objects.delete(key)
+
+    def overtaken(store: Any) -> Any:
+        """Let the second one be put where the first has just been found to be the newest."""
+        patch.undo()
+        found = stable.model_in_use(store)
+        succession._put_in_use(base)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stable, "model_in_use", overtaken)
+        patch.setattr(SearchStore, "newest", lambda *_: 1)
+        assert succession._put_in_use(base) == 2
+
+    stored = model_in_use(objects)
+    assert stored.info.version == 2
+    assert all(stored.read(path) for path in stored.info.files)
 
 
 def test_validation_images_that_are_always_the_same_are_no_images_that_it_has_not_learned(
@@ -277,15 +341,21 @@ def test_one_that_was_interrupted_is_gone_on_with_and_another_one_is_not(
     assert name_of(nas_lib.refresh(wanted, BASE)) == interrupted
 
 
-def test_one_before_that_cannot_be_read_is_passed_over_with_a_word(story: Story) -> None:
+@pytest.mark.parametrize("strange", ["20990101000000", "by-hand-in-the-form"])
+def test_one_before_that_cannot_be_read_is_passed_over_with_a_word(
+    strange: str, story: Story
+) -> None:
     told: list[str] = []
-    base = SearchStore.open(BASE)
-    strange = "20990101000000"
-    open_store(f"{BASE}/{strange}").create(layout.SEARCH, b"{}")
+    base, wanted = SearchStore.open(BASE), config(story.path, seed=1, learning=BAD)
+    store = open_store(f"{BASE}/{strange}")
+    store.create(layout.SEARCH, b"{}")
+    SearchStore.open(store.uri).settle(layout.FRESH, FreshStart("", created_s=1.0))
     base.append(layout.BEGUN, steps.fresh.Begun(strange, created_s=1.0))
 
-    search = OpenSearch(f"{BASE}/20990101000001")
-    begun = steps.begin_fresh(search, config(story.path, seed=1, learning=BAD), warn=told.append)
+    search = OpenSearch(steps.next_search(BASE, wanted))
+    begun = steps.begin_fresh(search, wanted, warn=told.append)
+    for key in [key for key in store.keys("") if key != layout.FRESH]:
+        store.delete(key)  # it is not there for those that begin after this
 
     assert begun.search.start_from.search.startswith(f"{BASE}/20")
     (sentence,) = told

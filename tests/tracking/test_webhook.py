@@ -4,18 +4,22 @@ import json
 import socket
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from searches import store_of, tabular
 from small_server import SmallServer, running
 
 import nas_lib
+from nas_lib import pods
 from nas_lib.config import NotifyConfig, SearchConfig
+from nas_lib.config_file import resolve_config
 from nas_lib.engine import Listener
 from nas_lib.errors import InterruptedSearchError, NasError
+from nas_lib.open_search import OpenSearch
 from nas_lib.tracking import webhook
 from nas_lib.tracking.webhook import post
 
@@ -85,6 +89,7 @@ def test_the_end_of_a_search_is_told_once_with_its_best_network() -> None:
         "multiply_adds": None,
         "test_score": None,
     }
+    assert told["succession"] is None
     assert told["report"] == f"{handle.uri}/reports/{handle.run}/report.html"
     assert store_of(handle).problems() == []
 
@@ -123,6 +128,27 @@ def test_a_search_that_fails_or_is_stopped_says_so_and_raises_what_it_would() ->
         ("failed", "no such table"),
         ("stopped", "it was stopped"),
     ]
+
+
+def begun_here(uri: str, changes: dict[str, Any]) -> None:
+    nas_lib.search(resolve_config("photos", changes, stored=None), store=uri)
+
+
+def begun_in_a_pod(uri: str, changes: dict[str, Any]) -> None:
+    pods.prepare_data(OpenSearch(uri), preset="photos", overrides=changes, run="run")
+
+
+@pytest.mark.parametrize("begin", [begun_here, begun_in_a_pod])
+def test_that_a_search_cannot_begin_is_told_too(begin: Callable[..., None], tmp_path: Path) -> None:
+    with running(Receiver, statuses=[200], sent=(sent := [])) as url:
+        changes = {"task.data.path": str(tmp_path / "gone"), "notify.webhook": url}
+        with pytest.raises(NasError, match="gone"):
+            begin(str(tmp_path / "s"), changes)
+
+    (told,) = sent
+    assert (told["event"], told["name"], told["search"]) == ("failed", "photos", f"{tmp_path}/s")
+    assert "gone" in told["message"]
+    assert "children" not in told
 
 
 def test_a_search_ends_as_it_would_where_nobody_takes_it(tmp_path: Path) -> None:
@@ -182,7 +208,7 @@ def test_an_address_may_name_what_is_secret(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(NasError, match="expected https"):
             post("$HOOK_HOST", {})
         monkeypatch.setenv("HOOK_HOST", f"{url}/services/key part")
-        with pytest.raises(NasError, match="got one with blanks or other letters$"):
+        with pytest.raises(NasError, match=r"got one with blanks or other letters$"):
             post("$HOOK_HOST", {})
         monkeypatch.delenv("HOOK_HOST")
         with pytest.raises(NasError, match="no variable HOOK_HOST here"):
