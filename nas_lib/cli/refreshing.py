@@ -55,5 +55,6 @@ def refresh(
     for line in succession_lines(handle.view):
         click.echo(line)
     print_report(handle)
-    place = shlex.quote(f"{layout.above(handle.uri)[0]}/{layout.STABLE}")
-    click.echo(f"In use: {place}; use it by nas predict {place} FILE")
+    if handle.view.succession is not None:
+        place = shlex.quote(f"{layout.above(handle.uri)[0]}/{layout.STABLE}")
+        click.echo(f"In use: {place}; use it by nas predict {place} FILE")

@@ -56,7 +56,8 @@ def succession_line(found: Succession, measure: Measure) -> str:
         )
     new, old = (score_text(measure, each) for each in (found.score, found.other_score))
     end = "the new one is in use from now on" if found.replaces else "that one stays in use"
-    unknown = "" if found.num_learned is None else " that the model in use had not learned"
+    is_new = found.num_learned is not None and not found.is_by_seeds
+    unknown = " that the model in use had not learned" if is_new else ""
     return (
         f"On {images}{unknown}, the new network comes to {new} and that of {other} to {old}: {end}."
     )

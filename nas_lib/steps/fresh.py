@@ -20,6 +20,7 @@ from nas_lib.steps.starting import missing_start
 from nas_lib.store import SearchStore, layout
 
 Warn = Callable[[str], None]
+_TAKEN = (layout.STABLE, layout.BEGUN.folder, layout.IN_USE.folder)
 
 
 def check_fresh(config: SearchConfig) -> None:
@@ -121,6 +122,11 @@ def place_of(uri: str) -> tuple[SearchStore, str]:
         raise ConfigError(
             f"{one_line(uri)}: Kubeflow puts the time in place of {one_line(name)} in runs of a "
             "schedule, and from its release 2.16 on"
+        )
+    if name in _TAKEN:
+        raise ConfigError(
+            f"{one_line(uri)}: {name} is what all searches on fresh data there have in common, "
+            "give it another name"
         )
     base = SearchStore.open(base_uri)
     if base.find_search() is not None:

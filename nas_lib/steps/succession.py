@@ -1,8 +1,8 @@
 """Whether the model of a search on fresh data takes the place of the one in use.
 
 What counts is what was settled first: a verdict in the search, a row of models in use at the
-address that all such searches lie below. The model's files there follow from these, and are written
-again where a step was stopped before it had.
+address that all such searches lie below. The model's files there follow from the row, and are
+written before the verdict is settled: where a step was stopped on the way, the next one does it.
 """
 
 from __future__ import annotations
@@ -39,15 +39,9 @@ def settle_succession(search: OpenSearch) -> Succession | None:
     """
     if find_fresh(search) is None:
         return None
-    base, name = place_of(search.uri)
     settled = search.store.find(Succession, layout.SUCCESSION)
-    if settled is None:
-        found = _found(search)
-        if found is None:
-            return None
-        settled = _settled(search, base, name, found)
-    if settled is not None:
-        _put_in_use(base)
+    if settled is None and (found := _found(search)) is not None:
+        settled = _settled(search, found)
     return settled
 
 
@@ -67,15 +61,17 @@ def _found(search: OpenSearch) -> Outcome | None:
     return None
 
 
-def _settled(search: OpenSearch, base: SearchStore, name: str, found: Outcome) -> Succession | None:
-    """Settle the verdict; None as long as what won was not exported."""
+def _settled(search: OpenSearch, found: Outcome) -> Succession | None:
+    """Settle the verdict, once its model is in use; None as long as what won was not exported."""
     if found.winner is None:
         none = Succession("no_model", "", time.time())
         return search.store.settle(layout.SUCCESSION, none)
     model = layout.winners_model(layout.final_key(found.view.uri))
     if StoredModel.find(search.store.objects, layout.model_folder(model)) is None:
         return None
+    base, name = place_of(search.uri)
     verdict = _agreed(search, base, name, found, model)
+    _put_in_use(base)
     return search.store.settle(layout.SUCCESSION, verdict)
 
 

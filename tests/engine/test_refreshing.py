@@ -197,15 +197,29 @@ def test_the_model_in_use_is_another_version_beside_the_one_before(story: Story)
     )
 
 
-def test_what_was_stopped_on_the_way_is_made_good(story: Story) -> None:
-    """After it was noted that the model is in use, and before anything else."""
-    search, objects = OpenSearch(story.better.uri), open_store(BASE)
+def test_what_was_stopped_on_the_way_is_made_good(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it was noted whose model is in use; with nothing of it, and as the verdict is noted."""
+    search, objects, settle = OpenSearch(story.better.uri), open_store(BASE), SearchStore.settle
+
+    def stopped(store: SearchStore, key: str, record: Any) -> Any:
+        if key == layout.SUCCESSION:
+            raise KeyboardInterrupt
+        return settle(store, key, record)
+
     search.store.objects.delete(layout.SUCCESSION)
+    objects.delete(layout.IN_USE.key(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(SearchStore, "settle", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            steps.settle_succession(search)
+    assert model_in_use(objects).info.version == 2  # no other step would put it there
     for key in objects.keys("model"):
         objects.delete(key)
 
     assert not steps.is_settled(search)
-    assert steps.settle_succession(search) == verdict(story.better)
+    assert steps.settle_succession(search).scores == verdict(story.better).scores
     assert model_in_use(objects).info.version == 2
     assert SearchStore.open(BASE).newest(layout.IN_USE) == 2
 
@@ -389,6 +403,7 @@ def test_searches_whose_models_cannot_follow_one_another_are_refused(
     [
         ("s3://20261130030000", "lies below an address for all of them, got s3://20261130030000"),
         ("s3://nas/[[ScheduledTime]]", "and from its release 2.16 on"),
+        ("s3://nas/weekly/model", "model is what all searches on fresh data there have in common"),
     ],
 )
 def test_a_place_that_is_none_is_refused(uri: str, sentence: str) -> None:

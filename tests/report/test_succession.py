@@ -76,8 +76,9 @@ def test_what_is_to_be_known_of_a_comparison_comes_after_it() -> None:
         gone_classes=("a", "b", "c", "d", "e", "f"),
     )
 
-    began, _, *notes = succession_lines(view(found, begins_with=""))
+    began, compared, *notes = succession_lines(view(found, begins_with=""))
 
+    assert compared.startswith("On 40 validation images, the new network")  # learned, it says below
     assert began == "A search on fresh data, which began with none of another."
     assert notes == [
         "The model in use has learned these images as its search's validation images; its "
