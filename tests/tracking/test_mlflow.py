@@ -18,7 +18,7 @@ from nas_lib.engine import Listener
 from nas_lib.open_search import OpenSearch
 from nas_lib.records import ChildResult
 from nas_lib.store import layout
-from nas_lib.tracking import mirror
+from nas_lib.tracking import Tracker, mirror
 from nas_lib.tracking import server as server_module
 
 
@@ -217,9 +217,10 @@ def test_a_batch_of_more_children_than_the_server_lists_at_once_is_known_whole(
 
 
 def test_a_final_training_lies_within_its_search_and_a_pod_tells_of_its_rounds(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nobody told before: the search's own run is made with the first that needs it."""
+    monkeypatch.setattr(Tracker, "_is_of_this_process", True)  # another one has to begin first
     with running_mlflow() as server:
         search, final = toy_finals.begun(tmp_path)
         for opened in (search, final):

@@ -23,6 +23,8 @@ from nas_lib.open_search import OpenSearch
 from nas_lib.tracking import webhook
 from nas_lib.tracking.webhook import post
 
+GUIDE = Path(__file__).parents[2] / "docs/tracking.md"
+
 
 class Receiver(SmallServer):
     """Keeps what is sent; answers with the statuses in turn, the last one again and again."""
@@ -92,6 +94,8 @@ def test_the_end_of_a_search_is_told_once_with_its_best_network() -> None:
     assert told["succession"] is None
     assert told["report"] == f"{handle.uri}/reports/{handle.run}/report.html"
     assert store_of(handle).problems() == []
+    shown = json.loads(GUIDE.read_text().partition("```json\n")[2].partition("```")[0])
+    assert (list(told), list(told["best"])) == (list(shown), list(shown["best"]))
 
 
 def test_more_children_are_another_end() -> None:
