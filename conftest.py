@@ -85,6 +85,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let searches train here: where a test is not about workers, none is started."""
+    monkeypatch.setattr("nas_lib.engine.entry.num_processes", lambda *_: 0)
+
+
+@pytest.fixture
 def tabular_uri(tmp_path: Path) -> str:
     """Return a prepared search in a folder, whose children take no time."""
     uri = str(tmp_path / "state")

@@ -160,6 +160,7 @@ def test_search_goes_on_where_it_stopped(nas: Nas, tmp_path: Path) -> None:
     assert json.loads(output)["search"]["children"] == 24
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_stored_search_goes_on_without_its_configuration(nas: Nas) -> None:
     search(tabular(), store="state", workers=1)
 
@@ -169,6 +170,7 @@ def test_a_stored_search_goes_on_without_its_configuration(nas: Nas) -> None:
     assert json.loads(output)["search"]["children"] == 32
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_top_shows_the_best_children(nas: Nas) -> None:
     handle = search(tabular(), store="state", workers=1)
 
@@ -179,6 +181,7 @@ def test_top_shows_the_best_children(nas: Nas) -> None:
     assert [row["child"] for row in shown] == [row.id for row in handle.leaderboard(3)]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_top_shows_replicas_throughput_and_staleness(nas: Nas) -> None:
     search(tabular(replicas=3), store="state", workers=1, rounds=1)
     search(tabular(replicas=3), store="state", workers=1, replicas=[1])  # its second and last round
@@ -190,6 +193,7 @@ def test_top_shows_replicas_throughput_and_staleness(nas: Nas) -> None:
     assert "Throughput: not known" in output  # each run did one round
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_report_writes_a_page(nas: Nas, tmp_path: Path) -> None:
     search(tabular(), store="state", workers=1)
 
@@ -199,6 +203,7 @@ def test_report_writes_a_page(nas: Nas, tmp_path: Path) -> None:
     assert "tabular" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_report_prints_every_child_as_json_if_asked_to(nas: Nas, tmp_path: Path) -> None:
     search(tabular(), store="state", workers=1)
 
@@ -209,6 +214,7 @@ def test_report_prints_every_child_as_json_if_asked_to(nas: Nas, tmp_path: Path)
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_compare_draws_policy_gradient_against_random_search(nas: Nas, tmp_path: Path) -> None:
     search(tabular(), store="policy", workers=1)
     search(tabular(controller=RandomConfig()), store="random", workers=1)
@@ -380,6 +386,7 @@ def test_starting_is_fast_and_loads_no_torch(command: str, limit_s: float) -> No
     assert min(seconds) < limit_s
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     search(tabular(max_children=400), store="state", workers=1)
 

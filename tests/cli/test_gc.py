@@ -12,6 +12,8 @@ from searches import tabular
 from nas_lib.cli.commands import cli
 from nas_lib.engine import search
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:

@@ -98,13 +98,14 @@ def test_runs_with_ticks_of_an_epoch_give_what_the_command_gives_in_one_go_and_t
     assert scores_read(continued.view) == scores_read(by_command)
 
 
+@pytest.mark.usefixtures("warm")
 def test_the_next_tick_makes_good_what_a_killed_one_left(
     by_command: SearchView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first is killed before its third checkpoint, the second while it derives."""
     uri = str(tmp_path / "state")
-    (tmp_path / "sitecustomize.py").write_text(DIES_TWICE.format(folder=str(tmp_path)))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    (tmp_path / "first.py").write_text(DIES_TWICE.format(folder=str(tmp_path)))
+    monkeypatch.setenv("NAS_TEST_FIRST", str(tmp_path / "first.py"))
 
     with pytest.raises(RuntimeError, match="FAILURE"):  # a run of which a tick failed says so
         enas_search_pod(search_uri=uri, preset=PRESET, overrides=OVERRIDES, ticks_per_run=3)

@@ -58,6 +58,7 @@ def accounted(uri: str) -> list[tuple[str, str, float]]:
     ]
 
 
+@pytest.mark.usefixtures("warm")
 def test_jobs_train_what_the_command_trains(cluster: SmallKubernetes, s3_uri: str) -> None:
     """In S3, each child a Job whose pod is a process that has its keys from a Secret."""
     config = resolve_config("digits", TABULAR, stored=None)

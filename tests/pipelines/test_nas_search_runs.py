@@ -201,6 +201,7 @@ def test_the_report_names_the_child_whose_pod_was_killed(
     )
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_mistake_is_the_last_line_of_the_tasks_log_and_in_the_report(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +217,7 @@ def test_a_mistake_is_the_last_line_of_the_tasks_log_and_in_the_report(
     assert any("no preset is called" in page.read_text() for page in pages)
 
 
+@pytest.mark.usefixtures("warm")
 def test_of_a_place_that_is_no_store_there_is_a_line_in_the_log(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

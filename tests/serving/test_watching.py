@@ -18,6 +18,8 @@ import nas_lib
 from nas_lib.config import SearchConfig
 from nas_lib.serving.watching import Watched
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 def numbers(url: str) -> Iterator[int]:
     """Yield the numbers of pages that are told of."""

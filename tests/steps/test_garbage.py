@@ -43,6 +43,7 @@ def learn_rounds(uri: str, replica: int, num: int) -> None:
         steps.update_controller(OpenSearch(uri), replica=replica, round=summary.round, run="run")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_search_that_was_never_disturbed_has_only_tombstones(tmp_path: Path) -> None:
     uri = str(tmp_path)
     search(tabular(max_children=12), store=uri, workers=1)
@@ -67,6 +68,7 @@ def test_heartbeats_of_closed_rounds_are_garbage_and_that_of_an_open_one_is_not(
     assert SearchStore.open(uri).objects.keys(layout.HEARTBEATS) == [layout.heartbeat(0, 1)]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_nothing_is_removed_unless_told_to(tmp_path: Path) -> None:
     uri = str(tmp_path)
     search(tabular(max_children=12), store=uri, workers=1)

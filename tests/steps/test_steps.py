@@ -250,6 +250,7 @@ def test_the_report_says_what_a_run_could_not_do(uri: str) -> None:
     assert "the cat sat on the cable" in page
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_depth_follows_the_replicas_own_round(tmp_path: Path) -> None:
     config = SearchConfig.model_validate(
         {

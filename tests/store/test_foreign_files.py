@@ -26,6 +26,8 @@ FOLDERS += ["settings", "shared", "shared/epochs", "reports", "children/notes", 
 FOLDERS += ["checkpoints/notes", "leases/notes", "controller/notes", "runs/notes", ".staging"]
 FOLDERS += ["children/r0-1-2", "checkpoints/shared"]
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 def litter(root: Path) -> set[Path]:
     """Leave files in every folder of a search, and in some that are not; return their paths."""

@@ -4,7 +4,8 @@ Most time of a test that starts many processes goes into their imports. `warm_py
 path of a program that stands in for `sys.executable`: what it is given as `-m MODULE ARGUMENT ...`
 is done in a process of its own, with the caller's environment, folder and standard streams, and
 its exit code. A signal to the program does not reach that process, and its modules are there
-already: tests that kill, and those of what is imported, start the real one.
+already: tests that kill, and those of what is imported, start the real one. A script that
+`NAS_TEST_FIRST` names is done first, so that a process may kill itself.
 """
 
 from __future__ import annotations
@@ -128,6 +129,8 @@ def be(
     os.environ.update(environment)
     sys.path[:0] = ["", *environment.get("PYTHONPATH", "").split(os.pathsep)]
     sys.executable = program
+    if "NAS_TEST_FIRST" in environment:
+        runpy.run_path(environment["NAS_TEST_FIRST"])
     option, module, *_ = arguments
     assert option == "-m"
     sys.argv = arguments[1:]

@@ -70,6 +70,7 @@ def test_each_child_is_a_run_with_what_it_was_given_and_came_to() -> None:
     assert store_of(handle).problems() == []
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_trained_childs_curve_its_decisions_and_the_winners_test_are_told(tmp_path: Path) -> None:
     """The process beside the run tells it."""
     config = resolve_config("digits", {**SMALL_DIGITS, "children.epochs": 2}, stored=None)
