@@ -38,8 +38,8 @@ def check(
 ) -> int:
     """Look at all data of a CONFIG, or at a PATH, and say what is wrong with them.
 
-    Classes and their sizes, equal and nearly equal images on two sides of the split that the search
-    makes, all files that cannot be read, types, sizes and proportions of pictures.
+    Classes and their sizes, equal and nearly equal images or series on two sides of the split that
+    the search makes, all files that cannot be read, types, sizes and proportions of pictures.
 
     Exits with 2 where a search would not begin, and else with 0; with --strict with 1 where there
     is a warning.

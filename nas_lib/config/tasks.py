@@ -286,6 +286,12 @@ class SeriesTaskConfig(ImageTaskConfig):
         None,
         description="Use at most this many training series (validation included), stratified.",
     )
+    score: ImageScore = Field(
+        "accuracy",
+        description="What children are judged by: accuracy; balanced_accuracy or macro_f1, in "
+        "which rare classes count as much as common ones; top_5 (of 6 classes or more); or auc. A "
+        "test has the others beside it.",
+    )
 
 
 class PydocTopicsData(Part):

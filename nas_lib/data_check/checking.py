@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from nas_lib import buckets
-from nas_lib.config import ImageTaskConfig, SearchConfig
+from nas_lib.config import ImageTaskConfig, SearchConfig, SeriesTaskConfig
 from nas_lib.data.allowance import Allowance
 from nas_lib.data_check.found import DataCheck, Finding, PartName
 from nas_lib.data_check.images import check_images
+from nas_lib.data_check.series import check_series
 from nas_lib.errors import ConfigError, DataError
 from nas_lib.tasks import task_of
 from nas_lib.training.machine import memory_limit_mb
@@ -31,9 +33,12 @@ def check_data(config: SearchConfig, *, with_pictures: bool = False) -> DataChec
     if not isinstance(task, ImageTaskConfig):
         return _read(config)
     allowance = Allowance((config.resources.unpacked_mb or memory_limit_mb() // 2) * 2**20)
+    checked: Callable[..., DataCheck] = (
+        check_series if isinstance(task, SeriesTaskConfig) else check_images
+    )
     with buckets.fetched_data(task.data) as local:
         here = task.model_copy(update={"data": local.data})
-        check = check_images(here, config.seed, allowance, with_pictures=with_pictures)
+        check = checked(here, config.seed, allowance, with_pictures=with_pictures)
         told = (replace(each, text=local.told(each.text)) for each in check.findings)
         return replace(
             check,

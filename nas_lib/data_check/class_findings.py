@@ -9,7 +9,7 @@ import numpy as np
 
 from nas_lib.data_check.found import Finding, PartName
 from nas_lib.data_check.looks import Looks
-from nas_lib.errors import one_line, plural
+from nas_lib.errors import one_line, plural, plural_of
 from nas_lib.tasks.images.raw import LabelledImages
 
 _FEW: Final = 20
@@ -25,24 +25,28 @@ def ratio(classes: Counts) -> float:
     return max(sums) / max(1, min(sums))
 
 
-def class_findings(classes: Counts, *, of_labels: bool = False) -> Iterator[Finding]:
+def class_findings(
+    classes: Counts, *, of_labels: bool = False, example: str = "image"
+) -> Iterator[Finding]:
     """Yield what should be known of how large classes are, or how common labels.
 
     Args:
         classes: How many images each of them has.
         of_labels: Whether an image may have several.
+        example: What one of those is called that are in classes.
     """
+    examples = plural_of(example)
     one, several = ("label", "labels") if of_labels else ("class", "classes")
     sums = {name: sum(counts.values()) for name, counts in classes.items()}
     single = [name for name, num in sums.items() if num == 1]
     if single:
         what = plural(len(single), f"{one} has", f"{several} have")
-        text = f"{what} one image only: {_named(single)}"
+        text = f"{what} one {example} only: {_named(single)}"
         yield Finding("warning", text, "it is trained on, and nothing tells how well it is known")
     few = [name for name, num in sums.items() if 1 < num < _FEW]
     if few:
         what = plural(len(few), f"{one} has", f"{several} have")
-        text = f"{what} fewer than {_FEW} images: {_named(few)}"
+        text = f"{what} fewer than {_FEW} {examples}: {_named(few)}"
         yield Finding("note", text, "too few to tell how well they are known")
     times = ratio(classes)
     if times >= _UNLIKE:
@@ -50,7 +54,7 @@ def class_findings(classes: Counts, *, of_labels: bool = False) -> Iterator[Find
         yield Finding(
             "warning" if times >= _VERY_UNLIKE else "note",
             f"the {'most common' if of_labels else 'largest'} {one}, {_named([most])}, has "
-            f"{times:.3g} times as many images as the "
+            f"{times:.3g} times as many {examples} as the "
             f"{'rarest' if of_labels else 'smallest'}, {_named([least])}",
             "children.class_weights: balanced weighs rare ones more"
             if of_labels

@@ -8,7 +8,7 @@ from typing import Final
 from markupsafe import Markup
 
 from nas_lib.data_check.found import CALLED, DataCheck, Pair, Shown
-from nas_lib.errors import one_line
+from nas_lib.errors import one_line, plural_of
 from nas_lib.report.markup import Figure, Number, join, render, table, tag
 
 _LONGEST: Final = 60
@@ -36,7 +36,7 @@ def contact_sheet(check: DataCheck) -> str:
 
 def _figures(check: DataCheck) -> Iterator[Figure]:
     for part, num in check.counts.items():
-        yield Figure(f"{CALLED[part].capitalize()} {check.example}s", f"{num:,}", "")
+        yield Figure(f"{CALLED[part].capitalize()} {plural_of(check.example)}", f"{num:,}", "")
     if check.classes:
         yield Figure(_several(check), f"{len(check.classes):,}", "")
     yield Figure("Warnings", f"{len(check.of('warning')) + len(check.of('stops')):,}", "")

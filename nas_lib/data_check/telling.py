@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from nas_lib.data_check.found import CALLED, DataCheck
-from nas_lib.errors import one_line, plural
+from nas_lib.errors import one_line, plural, plural_of
 
 _MOST_CLASSES: Final = 40
 _MOST_PAIRS: Final = 10
@@ -18,7 +18,7 @@ def lines(check: DataCheck) -> Iterator[str]:
     facts = {"data": one_line(check.source)}
     if check.counts:
         nums = [f"{num:,} {CALLED[part]}" for part, num in check.counts.items()]
-        facts["split"] = f"{', '.join(nums[:-1])} and {nums[-1]} {check.example}s"
+        facts["split"] = f"{', '.join(nums[:-1])} and {nums[-1]} {plural_of(check.example)}"
     facts |= check.facts
     width = max(map(len, facts))
     yield from (f"{name:{width}}  {value}" for name, value in facts.items())

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from nas_lib.bounds import Side, Width
+from nas_lib.bounds import Few, Side, Width
 from nas_lib.spaces.cnn import CnnSpaceConfig, Sides
 
 
@@ -29,4 +29,7 @@ class SeriesCnnSpaceConfig(CnnSpaceConfig):
     strides: Sides = Field((1,), description="Along time.")
     num_filters: tuple[Width, ...] = Field(
         (16, 24, 32, 48), min_length=1, description="Output channels of a layer."
+    )
+    pool_layers: tuple[Few, ...] = Field(
+        (), description="Layers (from 1) that are always the maximum of 2 steps, with stride 2."
     )

@@ -13,6 +13,7 @@ from typing import Final
 
 from nas_lib.config import FinalsConfig, RoundsConfig, SearchConfig
 from nas_lib.engine import default_workers
+from nas_lib.errors import plural
 from nas_lib.spaces import planned
 from nas_lib.starting_documents.starter import Choice, Length, Starter
 from nas_lib.steps.timing import final_s, first_plans, mean_step_s
@@ -180,7 +181,7 @@ class Budget:
 
     def _is_hopeless(self, size: int, pace: Pace) -> bool:
         """Say whether a size takes too long if a step takes as much longer as it has pixels."""
-        factor = (size / self._starter.sizes[0]) ** 2
+        factor = (size / self._starter.sizes[0]) ** self._starter.num_axes
         return self._at(size, self._starter.lengths[:3], pace.slower(factor)) is None
 
     def _at(self, size: int, lengths: Sequence[Length], pace: Pace | None = None) -> Fitted | None:
@@ -236,7 +237,8 @@ def _can_be_timed(config: SearchConfig) -> bool:
 
 def _choices(starter: Starter, length: Length, num: int, max_train: int | None) -> Iterator[Choice]:
     if max_train is not None:
-        why = f"All {starter.num_train:,} {starter.example}s take longer than there is time for."
+        all_of_them = plural(starter.num_train, starter.example)
+        why = f"All {all_of_them} take longer than there is time for."
         yield Choice("task.max_train", max_train, why)
     longest = starter.lengths[0]
     epochs = (

@@ -11,7 +11,7 @@ from nas_lib.data.allowance import Allowance
 from nas_lib.data.archives import SUFFIXES
 from nas_lib.data.paths import is_there, kind_of, user_path
 from nas_lib.errors import ConfigError, DataError, one_line
-from nas_lib.starting_documents import arrays, folders, npz, tables, texts
+from nas_lib.starting_documents import arrays, folders, npz, series, tables, texts
 from nas_lib.starting_documents.listing import Listing
 from nas_lib.starting_documents.starter import Starter
 
@@ -49,6 +49,15 @@ FORMATS: Final = (
         tables.SUFFIXES,
     ),
     Format("npz", "a numpy archive", npz.knows, npz.look, (".npz",)),
+    Format("ts", "the .ts files of UCR's archive", series.knows_ts, series.look_ts, (".ts",)),
+    Format(
+        "series_table",
+        "a table of series and their classes",
+        series.knows_table,
+        series.look_table,
+        (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"),
+    ),
+    Format("series_npz", "a numpy archive of series", series.knows_npz, series.look_npz, (".npz",)),
     Format("idx", "the idx files of MNIST's family", arrays.knows_idx, arrays.look_idx, SUFFIXES),
     Format("cifar10", "CIFAR-10", arrays.knows_cifar10, arrays.look_cifar10, SUFFIXES),
     Format(

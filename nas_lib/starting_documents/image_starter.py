@@ -14,7 +14,7 @@ from nas_lib.tasks.images.preparation import ImageManifest
 
 _SIZES: Final = (8, 12, 16, 24, 32, 48, 64, 96, 128)
 _LEAST_MAP: Final = 8  # pixels that the last layers see, about
-_POOLS: Final = {
+POOLS: Final = {
     0: ((), 4),
     1: ((3,), 6),
     2: ((2, 5), 8),
@@ -109,7 +109,7 @@ class ImageStarter(Starter):
     def _space(self, size: int) -> Iterator[Choice]:
         side = self._side(size)
         num_pools = min(4, max(0, round(math.log2(side / _LEAST_MAP))))
-        pools, depth = _POOLS[num_pools]
+        pools, depth = POOLS[num_pools]
         yield Choice("space.kind", "cnn", "Convolutional networks, each trained from scratch.")
         small = [1, 3, 5]
         yield Choice("space.filter_heights", small)

@@ -14,6 +14,7 @@ from nas_lib.errors import DataError, plural
 from nas_lib.starting_documents.image_starter import ImageStarter
 from nas_lib.starting_documents.listing import Listing
 from nas_lib.starting_documents.seen_images import PartName, SeenImages
+from nas_lib.starting_documents.series import knows_npz as knows_series
 from nas_lib.tasks.images.readers.arrays import axes_of, label_rows_of, labels_of
 from nas_lib.tasks.images.readers.npz import array_names
 from nas_lib.tasks.images.readers.npz_archive import NpzArchive
@@ -32,8 +33,8 @@ _Names = dict[PartName, tuple[str, str]]
 
 
 def knows(listing: Listing) -> bool:
-    """Say whether it is a numpy archive."""
-    return listing.is_npz
+    """Say whether it is a numpy archive, and none of series."""
+    return listing.is_npz and not knows_series(listing)
 
 
 def look(listing: Listing, allowance: Allowance) -> ImageStarter:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nas_lib.config import ImageTarget, ImageTaskConfig
+from nas_lib.errors import plural_of
 
 PartName = Literal["train", "valid", "test"]
 Counts = Mapping[PartName, Mapping[str, int]]
@@ -69,24 +70,29 @@ class SeenImages:
         num_train = pool if own_valid else pool - num_valid
         return max(1, num_train), max(1, num_valid), max(1, num_test)
 
-    def imbalance(self) -> Iterator[str]:
-        """Yield sentences on classes with few images, or far more than others."""
+    def imbalance(self, example: str = "image") -> Iterator[str]:
+        """Yield sentences on classes with few images, or far more than others.
+
+        Args:
+            example: What one of them is called.
+        """
         if self.target == "number":
             return
         one, several = ("class", "classes") if self.target == "class" else ("label", "labels")
-        counts = self.counts["train"]
+        counts, examples = self.counts["train"], plural_of(example)
         rarest, most = min(counts, key=lambda each: (counts[each], each)), max(counts.values())
         few = sum(num < 20 for num in counts.values())
         if few:
             has = "has" if few == 1 else "have"
             yield (
-                f"{few:,} of {len(counts):,} {several} {has} fewer than 20 images ({rarest!r} "
+                f"{few:,} of {len(counts):,} {several} {has} fewer than 20 {examples} ({rarest!r} "
                 f"{counts[rarest]:,}), too few to tell how well they are learnt"
             )
         if most >= 3 * counts[rarest]:
             ratio = math.floor(most / max(1, counts[rarest]))
-            yield (
-                f"{several} are not balanced: the largest has {most:,} images, {ratio} times those "
-                f"of {rarest!r}"
-                + ("; accuracy counts each image, so rare classes count little" * (one == "class"))
+            text = (
+                f"{several} are not balanced: the largest has {most:,} {examples}, {ratio} times "
+                f"those of {rarest!r}"
             )
+            little = f"; accuracy counts each {example}, so rare classes count little"
+            yield text + little if one == "class" else text

@@ -54,6 +54,7 @@ class Starter(ABC):
         path: Where, as the user wrote it.
         base: What the document has beside the choices; plain.
         sizes: Of the examples, from the smallest; 0 alone where there is nothing to choose.
+        num_axes: Along which an example has that size.
         num_train: Examples that there are to train on, at most.
         prepare_s: About how long it takes to prepare them.
     """
@@ -65,6 +66,7 @@ class Starter(ABC):
     path: str
     base: Mapping[str, Any] = {}
     sizes: Sequence[int] = (0,)
+    num_axes: ClassVar[int] = 2
     num_train: int
     prepare_s: float = 0.0
 

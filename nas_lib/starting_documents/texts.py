@@ -15,6 +15,7 @@ from nas_lib.data.allowance import Allowance
 from nas_lib.errors import DataError
 from nas_lib.presets import preset
 from nas_lib.starting_documents.listing import Listing
+from nas_lib.starting_documents.series import knows_table
 from nas_lib.starting_documents.starter import Choice, Length, Starter
 from nas_lib.tasks import task_of
 from nas_lib.tasks.text.preparation import TextManifest
@@ -31,7 +32,9 @@ def knows_texts(listing: Listing) -> bool:
 
 
 def knows_pairs(listing: Listing) -> bool:
-    """Say whether there are files of pairs, or lines with tabs."""
+    """Say whether there are files of pairs, or lines with tabs that are no series of numbers."""
+    if knows_table(listing):
+        return False
     if listing.kind == "a folder" or listing.names:
         return "train.tsv" in listing.base_names
     lines = [line for line in listing.head.splitlines()[:_LINES] if line.strip()]

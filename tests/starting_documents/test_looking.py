@@ -17,17 +17,20 @@ from own_data import (
     write_npz,
     write_pairs,
     write_photos,
+    write_series_table,
     write_table,
     write_texts,
+    write_ts,
 )
 from PIL import Image
 
-from nas_lib.config import DataConfig, TextDataConfig
+from nas_lib.config import DataConfig, SeriesDataConfig, TextDataConfig
 from nas_lib.data.allowance import Allowance
 from nas_lib.errors import ConfigError, DataError
 from nas_lib.starting_documents import FORMATS, is_data
 from nas_lib.starting_documents.formats import look
 from nas_lib.starting_documents.image_starter import ImageStarter
+from nas_lib.starting_documents.listing import Listing
 from nas_lib.starting_documents.starter import Starter
 from nas_lib.tasks import ImageTask
 
@@ -36,6 +39,9 @@ MADE: dict[str, Callable[[Path], Path]] = {
     "image_folder": lambda path: write_photos(path / "photos"),
     "image_table": lambda path: write_table(path / "table"),
     "npz": lambda path: write_npz(path / "x.npz", x_train=(9, 8, 8), y_train=9),
+    "ts": lambda path: write_ts(path / "ts"),
+    "series_table": lambda path: write_series_table(path / "x.csv"),
+    "series_npz": lambda path: write_npz(path / "x.npz", x_train=(9, 40), y_train=9),
     "idx": lambda path: write_idx(path / "mnist"),
     "cifar10": lambda path: write_cifar10(path / "cifar"),
     "text_files": lambda path: write_texts(path / "text"),
@@ -67,12 +73,58 @@ def test_each_format_is_known_by_what_lies_there(name: str, tmp_path: Path) -> N
 def test_every_format_that_a_document_may_have_is_looked_for() -> None:
     readable = {
         part.model_fields["format"].default
-        for union in (DataConfig, TextDataConfig)
+        for union in (DataConfig, SeriesDataConfig, TextDataConfig)
         for part in get_args(get_args(union)[0])
     }
     with_path = readable - {"digits", "pydoc_topics"} | {"parallel_text"}
 
     assert MADE.keys() == {each.name for each in FORMATS} == with_path
+
+
+@pytest.mark.parametrize(
+    ("arrays", "name"),
+    [
+        ({"x_train": (9, 12), "y_train": 9}, "series_npz"),
+        ({"x_train": (9, 4), "y_train": 9}, "npz"),
+        ({"data": (9, 12), "labels": 9}, "series_npz"),
+        ({"x_train": (9, 8, 40), "y_train": 9}, "npz"),  # of bytes: images
+        ({"floats": (9, 8, 40), "labels": 9}, "series_npz"),
+        ({"floats": (9, 20, 20), "labels": 9}, "npz"),
+        ({"floats": (9, 20, 20, 3), "labels": 9}, "npz"),
+    ],
+)
+def test_arrays_of_series_are_told_from_those_of_images(
+    arrays: dict[str, tuple[int, ...] | int], name: str, tmp_path: Path
+) -> None:
+    path = write_npz(tmp_path / "x.npz", **arrays)
+    known = [each.name for each in FORMATS if each.knows(Listing.of(str(path), ALLOWANCE))]
+
+    assert known == [name]
+
+
+def test_series_are_counted_and_measured(tmp_path: Path) -> None:
+    folder = write_ts(tmp_path / "ts")
+    (folder / "Toy_TRAIN.tsv").write_text("1\t2\t3\n")  # as UCR's archive has the same series
+
+    starter = looked_at(folder)
+
+    assert starter.what == "40 series of 16 steps and 2 channels in 3 classes"
+    assert starter.num_train == 24
+    table = looked_at(write_series_table(tmp_path / "x.csv"))
+    assert table.what == "20 series of 10 to 12 steps and 1 channel in 2 classes"
+    data = table.config(table.sizes[-1]).task.data.model_dump()
+    assert (data["lengths"], data["missing"]) == ("pad", "interpolate")
+
+
+def test_a_table_of_few_numbers_or_of_pixels_is_taken_for_no_series(tmp_path: Path) -> None:
+    columns = [f"pixel{number}" for number in range(9)]
+    for name, head in (("few.csv", ["a", "b", "c"]), ("pixels.csv", columns)):
+        row = ",".join("5" for _ in head)
+        (tmp_path / name).write_text(f"label,{','.join(head)}\nx,{row}\ny,{row}\n")
+
+        with pytest.raises(DataError, match="found text in "):
+            looked_at(tmp_path / name)
+        assert looked_at(tmp_path / name, "series_table").num_train == 2
 
 
 def test_an_archive_of_known_files_is_one_of_its_format(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from toy_series import toy_series, ts_text
 
 CLASSES = {"cat": 12, "dog": 6}
 
@@ -48,12 +49,43 @@ def write_table(folder: Path) -> Path:
     return folder
 
 
+def write_ts(folder: Path) -> Path:
+    """Write series of two channels: 24 to train on, 16 to test."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, num, seed in (("TRAIN", 24, 1), ("TEST", 16, 2)):
+        (folder / f"Toy_{part}.ts").write_text(ts_text(*toy_series(num, seed)))
+    return folder
+
+
+def write_series_table(path: Path) -> Path:
+    """Write a row for each of 20 series of two classes, of 10 to 12 steps, with one value missing.
+
+    Those of one class rise, those of the other fall.
+    """
+    rng = np.random.default_rng(1)
+    lines = [",".join(["label", *(f"t{step}" for step in range(12))])]
+    for number in range(20):
+        values = np.arange(12) * (1 if number % 2 else -1) + rng.normal(size=12).round(3)
+        cells = [f"{value:.3f}" for value in values]
+        cells[10 + number % 3 :] = [""] * (2 - number % 3)
+        cells[5 if number == 7 else 12 :] = ["", *cells[6:]] if number == 7 else []
+        lines.append(",".join([("falls", "rises")[number % 2], *cells]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def write_npz(path: Path, **arrays: tuple[int, ...] | int) -> Path:
-    """Write arrays: a shape is that of random pixels, a number that of labels of three classes."""
+    """Write arrays: a shape is that of random pixels, a number that of labels of three classes.
+
+    What is called floats are normal numbers.
+    """
     rng = np.random.default_rng(1)
     made = {
         name: np.arange(shape) % 3
         if isinstance(shape, int)
+        else rng.normal(size=shape)
+        if name == "floats"
         else rng.integers(0, 256, shape, dtype=np.uint8)
         for name, shape in arrays.items()
     }

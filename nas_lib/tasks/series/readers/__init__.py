@@ -60,7 +60,7 @@ def read_series(config: SeriesPart, allowance: Allowance) -> RawImages:
         name: LabelledImages(
             series[name][:, :, np.newaxis],
             numbers[name],
-            np.array(part.names, object) if part.names else None,
+            np.array(list(map(part.name, range(len(part.labels)))), object),
             groups.get(name),
         )
         for name, part in found.parts.items()
