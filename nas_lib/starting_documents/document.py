@@ -111,7 +111,9 @@ def untimed_config(
     with _fetched(path) as copy:
         here = path if copy is None else str(copy.path)
         starter = look(here, _allowance(), format_name=format_name, overrides=overrides)
-        config = starter.config(starter.sizes[0], overrides=overrides)
+        # pictures are made small to be looked at quickly; series are read as they are
+        size = starter.sizes[-1 if starter.num_axes == 1 else 0]
+        config = starter.config(size, overrides=overrides)
         return config if copy is None else _there(config, copy)
 
 

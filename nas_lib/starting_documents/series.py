@@ -23,7 +23,7 @@ from nas_lib.tasks.series.readers import find_series
 from nas_lib.tasks.series.readers.nameless import Nameless
 from nas_lib.tasks.series.readers.npz import array_names
 from nas_lib.tasks.series.readers.part_files import part_files
-from nas_lib.tasks.series.readers.series_columns import find_columns
+from nas_lib.tasks.series.readers.series_columns import ROLES, find_columns
 from nas_lib.tasks.series.readers.tables import SUFFIXES as TABLES
 from nas_lib.tasks.series.readers.ts import SUFFIXES as TS
 
@@ -44,7 +44,7 @@ def knows_table(listing: Listing) -> bool:
     """Say whether there is a table with a column of classes and others of numbers."""
     if any(name.lower().endswith(TS) for name in listing.names):
         return False  # the same series, as UCR's archive has them
-    return _all_are(listing, TABLES, _is_table)
+    return _all_are(listing, TABLES, lambda path: _is_table(path, _config(listing)))
 
 
 def knows_npz(listing: Listing) -> bool:
@@ -66,7 +66,7 @@ def look_ts(listing: Listing, allowance: Allowance) -> SeriesStarter:
 def look_table(listing: Listing, allowance: Allowance) -> SeriesStarter:
     """Read it all."""
     why = "It has a column of classes, and others of numbers."
-    return _looked(SeriesTableData(path=listing.path), allowance, why)
+    return _looked(_config(listing), allowance, why)
 
 
 def look_npz(listing: Listing, allowance: Allowance) -> SeriesStarter:
@@ -122,13 +122,20 @@ def _is_ts(path: Path) -> bool:
         return _HAS_DATA.search(file.read(_HEAD)) is not None
 
 
-def _is_table(path: Path) -> bool:
+def _config(listing: Listing) -> SeriesTableData:
+    """Return the settings of a table, with the columns that the user has named."""
+    said = {name: listing.wanted.get(f"task.data.{name}") for name in ROLES}
+    named = {name: value for name, value in said.items() if isinstance(value, str)}
+    return SeriesTableData(path=listing.path, **named)
+
+
+def _is_table(path: Path, config: SeriesTableData) -> bool:
     """Say whether a table is one of series, and of no pixels."""
     nameless = Nameless.of(path)
     if nameless is not None:
         return len(next(nameless.rows())[1]) > _FEWEST
     table = open_table(path)
-    columns = find_columns(table, SeriesTableData(path=str(path)))
+    columns = find_columns(table, config)
     is_of_pixels = all(map(_PIXELS.fullmatch, columns.values))
     return bool(columns.series) or (len(columns.values) >= _FEWEST and not is_of_pixels)
 

@@ -116,6 +116,15 @@ def test_series_are_counted_and_measured(tmp_path: Path) -> None:
     assert (data["lengths"], data["missing"]) == ("pad", "interpolate")
 
 
+def test_columns_of_a_table_of_series_may_be_named(tmp_path: Path) -> None:
+    path = write_series_table(tmp_path / "x.csv")
+    path.write_text(path.read_text().replace("label", "kind", 1))
+
+    starter = look(str(path), ALLOWANCE, overrides=["task.data.label=kind"])
+
+    assert starter.what == "20 series of 10 to 12 steps and 1 channel in 2 classes"
+
+
 def test_a_table_of_few_numbers_or_of_pixels_is_taken_for_no_series(tmp_path: Path) -> None:
     columns = [f"pixel{number}" for number in range(9)]
     for name, head in (("few.csv", ["a", "b", "c"]), ("pixels.csv", columns)):
