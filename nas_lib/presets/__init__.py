@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from nas_lib.config import SearchConfig
 from nas_lib.errors import ConfigError
-from nas_lib.presets import enas, nas, nas_rnn, nasnet, series, translation
+from nas_lib.presets import enas, nas, nas_rnn, nasnet, photos, series, translation
 
 __all__ = ["PRESETS", "descriptions", "preset"]
 
 PRESETS: dict[str, Callable[[], SearchConfig]] = {
     "digits": nas.digits,
-    "photos": nas.photos,
+    "photos": photos.photos,
+    "photos-shared": photos.photos_shared,
     "series": series.small,
     "enas-macro-digits": enas.macro_digits,
     "enas-micro-digits": enas.micro_digits,

@@ -1,4 +1,4 @@
-"""NAS (Zoph & Le 2017) on CIFAR-10, and small ones on digits and on pictures of one's own."""
+"""NAS (Zoph & Le 2017) on CIFAR-10, and a small one on digits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from nas_lib.config import (
     FinalConfig,
     ImageChildrenConfig,
     ImageFinalConfig,
-    ImageFolderData,
     ImageTaskConfig,
     NasPolicyConfig,
     ReinforceConfig,
@@ -93,27 +92,4 @@ def digits() -> SearchConfig:
         ),
         search=RoundsConfig(max_children=96, children_per_round=8),
         final=FinalConfig(size=SizeConfig(more_filters=16), children=ImageFinalConfig(epochs=40)),
-    )
-
-
-def photos() -> SearchConfig:
-    """Pictures of your own, a folder with one subfolder per class: 48 networks, about an hour."""
-    return SearchConfig(
-        name="photos",
-        task=ImageTaskConfig(
-            data=ImageFolderData(path="photos"), valid_fraction=0.2, test_fraction=0.2
-        ),
-        # on 32 x 32 pixels, layers that never see more than 13 of them say little
-        space=CnnSpaceConfig(
-            filter_heights=(1, 3, 5),
-            filter_widths=(1, 3, 5),
-            num_filters=(16, 24, 32, 48),
-            pool_layers=(2, 5),
-            depth=DepthConfig(start=8, step=0, max=8),
-        ),
-        children=ImageChildrenConfig(
-            epochs=15, batch_size=64, learning_rate=0.1, schedule="cosine", augment=AugmentConfig()
-        ),
-        search=RoundsConfig(max_children=48, children_per_round=8),
-        final=FinalConfig(size=SizeConfig(more_filters=16), children=ImageFinalConfig(epochs=60)),
     )

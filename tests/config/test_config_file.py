@@ -521,7 +521,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_preset_names_those_there_are() -> None:
     with pytest.raises(
-        ConfigError, match="no preset is called 'digit'; there are digits, photos, series, e"
+        ConfigError, match="no preset is called 'digit'; there are digits, photos, photos-"
     ):
         preset("digit")
 
