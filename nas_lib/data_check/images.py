@@ -237,6 +237,8 @@ class _Check:
             what = f"where they show one thing (look at them by --html), {what}"
         if own.get(crossing.part) is not None or own.get(crossing.other) is not None:
             return f"{what}; the data come divided: take them out of one of the two"
+        if self._raw.train.groups is not None:
+            return f"{what}; they are of two groups (task.data.group): make them one"
         if isinstance(data, ImageFolderData):
             return f"{what}; task.data.group (what names of one thing share) keeps them together"
         if isinstance(data, ImageTableData):

@@ -86,6 +86,8 @@ def test_groups_leave_no_twins_and_the_advice_says_so(photos: Path) -> None:
 
     together = checked(photos, group="^([0-9]+)")
     assert not together.pairs
+    each_by_itself = checked(photos, group="^(.*)$")
+    assert "they are of two groups" in each_by_itself.of("warning")[0].advice
 
 
 def test_equal_images_of_two_classes_are_told(photos: Path) -> None:
