@@ -13,15 +13,10 @@ from nas_lib.starting_documents.starter import Choice, Length, Starter
 from nas_lib.tasks.images.preparation import ImageManifest
 
 _SIZES: Final = (8, 12, 16, 24, 32, 48, 64, 96, 128)
-_LEAST_MAP: Final = 8  # pixels that the last layers see, about
-POOLS: Final = {
-    0: ((), 4),
-    1: ((3,), 6),
-    2: ((2, 5), 8),
-    3: ((2, 4, 7), 10),
-    4: ((2, 4, 6, 9), 12),
-}
-"""By how often images are halved: after which layers, and how many layers there are."""
+_LEAST_MAP: Final = 4  # pixels that the last layers see, about
+_LEAST_HALVED: Final = 12  # pixels
+_MOST_HALVINGS: Final = 5
+_LAYERS: Final = 4  # where nothing is halved
 _MANY: Final = 10_000
 _SOME: Final = 2_000
 _FEW: Final = 500
@@ -108,21 +103,25 @@ class ImageStarter(Starter):
 
     def _space(self, size: int) -> Iterator[Choice]:
         side = self._side(size)
-        num_pools = min(4, max(0, round(math.log2(side / _LEAST_MAP))))
-        pools, depth = POOLS[num_pools]
+        halvings = min(_MOST_HALVINGS, round(math.log2(side / _LEAST_MAP)))
+        num_pools = halvings if side >= _LEAST_HALVED else 0
+        # a layer, and after each pooling two more
+        depth = 1 + 3 * num_pools if num_pools else _LAYERS
         yield Choice("space.kind", "cnn", "Convolutional networks, each trained from scratch.")
-        small = [1, 3, 5]
-        yield Choice("space.filter_heights", small)
-        yield Choice("space.filter_widths", small)
+        windows = [3, 5] if num_pools else [1, 3, 5]
+        yield Choice("space.filter_heights", windows)
+        yield Choice("space.filter_widths", windows)
         is_small = num_pools < 2
-        filters = [8, 16, 24, 32] if is_small else [16, 24, 32, 48]
+        filters = [8, 16, 24, 32] if is_small else [24, 32, 48, 64]
         few = "Few, as the images are small." if is_small else "More, as the images are halved."
         yield Choice("space.num_filters", filters, few)
         left = side // 2**num_pools
         why = f"After {num_pools} of them {side} x {side} pixels are {left} x {left}."
-        yield Choice(
-            "space.pool_layers", list(pools), why if pools else "Images are small already."
-        )
+        pools = list(range(2, depth, 3)) if num_pools else []
+        yield Choice("space.pool_layers", pools, why if pools else "Images are small already.")
+        if pools:
+            back = "Connections across pooling bring the size back, and take many times as long."
+            yield Choice("space.skip_connections", False, back)
         yield Choice("space.depth.start", depth, "Few layers, so that many networks can be tried.")
         yield Choice("space.depth.step", 0)
         yield Choice("space.depth.max", depth)

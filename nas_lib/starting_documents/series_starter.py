@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from nas_lib.config import SearchConfig, SeriesTaskConfig
 from nas_lib.data import BlobInfo, Manifest
 from nas_lib.errors import plural
-from nas_lib.starting_documents.image_starter import POOLS, ImageStarter
+from nas_lib.starting_documents.image_starter import ImageStarter
 from nas_lib.starting_documents.seen_images import Counts, SeenImages
 from nas_lib.starting_documents.starter import Choice, Length, Starter
 from nas_lib.tasks.series.preparation import SeriesManifest
@@ -18,6 +18,14 @@ from nas_lib.tasks.series.preparation import SeriesManifest
 _LENGTHS: Final = (128, 256, 512, 1024, 2048)
 _LEAST_MAP: Final = 32  # steps that the last layers see, about
 _WIDTHS: Final = (3, 5, 7, 9, 15)
+_POOLS: Final = {
+    0: ((), 4),
+    1: ((3,), 6),
+    2: ((2, 5), 8),
+    3: ((2, 4, 7), 10),
+    4: ((2, 4, 6, 9), 12),
+}
+"""By how often series are halved: after which layers, and how many layers there are."""
 _MANY: Final = 10_000
 _SOME: Final = 2_000
 _FEW: Final = 500
@@ -115,7 +123,7 @@ class SeriesStarter(Starter):
 
     def _space(self, size: int) -> Iterator[Choice]:
         num_pools = min(4, max(0, round(math.log2(size / _LEAST_MAP))))
-        pools, depth = POOLS[num_pools]
+        pools, depth = _POOLS[num_pools]
         why = "Convolutional networks along time, each trained from scratch."
         yield Choice("space.kind", "series-cnn", why)
         widths = [width for width in _WIDTHS if width <= size] or [1]
