@@ -187,22 +187,26 @@ class LabelsTarget(Target):
     def loss(
         self, outputs_BK: Tensor, targets: Tensor, *, weights: Tensor | None, smoothing: float
     ) -> Tensor:
-        """Return the mean binary cross-entropy of all labels."""
+        """Return the binary cross-entropy, the sum over labels and the mean over images.
+
+        By their mean the gradient would shrink with their number, and the usual rate be too low.
+        """
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         there_BK = targets.to(outputs_BK.dtype)
         if smoothing:
             there_BK = there_BK * (1 - smoothing) + smoothing / 2
         absent_K, present_K = (None, None) if weights is None else weights
-        return binary_cross_entropy_with_logits(
+        mean = binary_cross_entropy_with_logits(
             outputs_BK,
             there_BK,
             weight=absent_K,
             pos_weight=None if present_K is None else present_K / absent_K,
         )
+        return outputs_BK.shape[1] * mean
 
     def total_loss(self, outputs_BK: Tensor, targets: Tensor) -> Tensor:
-        """Return the sum over images of the mean over labels."""
+        """Return the sum over images and labels."""
         return len(targets) * self.loss(outputs_BK, targets, weights=None, smoothing=0.0)
 
     def tested(

@@ -59,7 +59,7 @@ class TestALearntTarget:
     def test_labels_are_learnt_and_each_of_them_is_read(self, tmp_path: Path) -> None:
         reading = read(tmp_path, "labels")
 
-        assert reading.score > 0.65  # chance has about one half
+        assert reading.score > 0.8  # chance has about one half
         assert [each.name for each in reading.metrics] == [
             "macro F1",
             "micro F1",
@@ -71,7 +71,7 @@ class TestALearntTarget:
         ).tolist()
         precisions = [each.average_precision or 0 for each in reading.labels]
         assert reading.score == pytest.approx(sum(precisions) / 2)
-        assert len(reading.mistakes) == 24
+        assert 0 < len(reading.mistakes) <= 24
         assert all(isinstance(each, LabelMistake) for each in reading.mistakes)
         assert (reading.confusion, reading.numbers) == ((), ())
 
@@ -162,17 +162,17 @@ class TestLosses:
 
         absent = math.log(1 + math.exp(2))  # of the second, which is told
         assert float(loss(logits_BK, y_BK, weights=None, smoothing=0.0)) == pytest.approx(
-            (math.log(2) + absent) / 2
+            math.log(2) + absent
         )
         assert float(loss(logits_BK, y_BK, weights=weights_2K, smoothing=0.0)) == pytest.approx(
-            (2 * math.log(2) + 3 * absent) / 2
+            2 * math.log(2) + 3 * absent
         )
         smoothed = 0.9 * absent + 0.1 * (absent - 2)  # one tenth of it is there
         assert float(loss(logits_BK, y_BK, weights=None, smoothing=0.2)) == pytest.approx(
-            (math.log(2) + smoothed) / 2
+            math.log(2) + smoothed
         )
         assert float(TARGETS["labels"].total_loss(logits_BK, y_BK)) == pytest.approx(
-            (math.log(2) + absent) / 2
+            math.log(2) + absent
         )
 
     def test_that_of_numbers_is_the_squared_error(self) -> None:
