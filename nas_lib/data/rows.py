@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any, Final, Protocol
 
@@ -17,6 +18,8 @@ from nas_lib.data.copies import copies_folder, written
 
 _LARGE: Final = 256 * 2**20
 _PIECE_BYTES: Final = 16 * 2**20
+_DENSE: Final = 2  # of so many rows that follow each other one is wanted: all are read
+_AT_ONCE: Final = 16  # rows that a disk is asked for
 
 _Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.intp]
@@ -101,10 +104,78 @@ def pieces(rows: Rows, num: int | None = None) -> Iterator[_Array]:
         yield rows[first : first + num]
 
 
-def on_disk(shape: tuple[int, ...], dtype: npt.DTypeLike) -> _Array:
-    """Return a new array that lies in a file without a name, which is gone when nobody uses it.
+class DiskRows:
+    """An array in a file without a name, which is gone when nobody uses it.
 
     So the kernel can write its pages away and drop them; they are no memory of this process's own.
+    Rows that lie here and there are read by themselves, many at once: through the mapping a disk
+    would be asked for page after page, one at a time.
+    """
+
+    def __init__(self, file: IO[bytes], shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        """Take a file that is as long as the array."""
+        self._file = file
+        self._mapped: _Array = np.memmap(file, dtype, "r+", shape=shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its axes."""
+        return self._mapped.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of its elements."""
+        return self._mapped.dtype
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self._mapped)
+
+    def __setitem__(self, rows: int | Which, values: npt.ArrayLike) -> None:
+        """Write some rows."""
+        self._mapped[rows] = values
+
+    def __getitem__(self, rows: Which, /) -> _Array:
+        """Return some rows, those of a slice as a view."""
+        if isinstance(rows, slice) or not len(rows):
+            return self._mapped[rows]
+        first, end = int(rows.min()), int(rows.max()) + 1
+        if end - first <= _DENSE * len(rows) or not hasattr(os, "preadv"):  # as on Windows
+            return self._mapped[first:end][rows - first]
+        return self._gathered(rows)
+
+    def _gathered(self, rows: Indices) -> _Array:
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        row_bytes = num_bytes_of(found) // len(found)
+
+        def read(some: Indices) -> None:
+            for at in some.tolist():
+                self._read_row(found[at : at + 1], int(rows[at]) * row_bytes)
+
+        parts = np.array_split(np.argsort(rows, kind="stable"), _AT_ONCE)
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(read, parts))
+        return found
+
+    def _read_row(self, row: _Array, place: int) -> None:
+        rest = row.reshape(-1).view(np.uint8).data
+        while rest:
+            num = os.preadv(self._file.fileno(), [rest], place)
+            assert num  # the file is as long as it was made
+            rest, place = rest[num:], place + num
+
+
+def in_file_order(rows: Rows) -> Rows:
+    """Return the same rows in the order in which they lie on the disk, for who minds no order."""
+    if not isinstance(rows, ChosenRows):
+        return rows
+    if isinstance(rows.array, ChosenRows):
+        return in_file_order(ChosenRows(rows.array.array, rows.array.order[rows.order]))
+    return ChosenRows(rows.array, np.sort(rows.order))
+
+
+def on_disk(shape: tuple[int, ...], dtype: npt.DTypeLike) -> DiskRows:
+    """Return a new array on the disk of this machine's copies.
 
     Raises:
         StoreError: The disk has no room for it.
@@ -113,9 +184,9 @@ def on_disk(shape: tuple[int, ...], dtype: npt.DTypeLike) -> _Array:
     folder = copies_folder()
     with written(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            _reserve(file, num_bytes)  # a page for which the disk is full ends a process
-            return np.memmap(file, dtype, "r+", shape=shape)
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed when nobody uses it)
+        _reserve(file, num_bytes)  # a page for which the disk is full ends a process
+        return DiskRows(file, shape, dtype)
 
 
 def _reserve(file: IO[bytes], num_bytes: int) -> None:

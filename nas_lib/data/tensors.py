@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nas_lib.data.copies import LocalData
+from nas_lib.data.read_ahead import announce
 from nas_lib.errors import CorruptStateError, one_line
 
 
@@ -44,10 +45,15 @@ class MappedRows:
         index = index.cpu()
         which = torch.searchsorted(self._ends, index, right=True)
         found = torch.empty((len(index), *self.shape[1:]), dtype=self.dtype)
+        wanted = []
         for number in sorted(set(which.tolist())):
             is_here = which == number
             part = self._parts[number]
-            found[is_here] = part[index[is_here] - (self._ends[number] - len(part))]
+            wanted.append((is_here, part, index[is_here] - (self._ends[number] - len(part))))
+        for _, part, rows in wanted:
+            _announce(part, rows)
+        for is_here, part, rows in wanted:
+            found[is_here] = part[rows]
         return found.to(self.device)
 
     def to(self, device: torch.device | str) -> MappedRows:
@@ -57,6 +63,13 @@ class MappedRows:
     def __add__(self, others: MappedRows) -> MappedRows:
         """Return these rows and others."""
         return MappedRows(self._parts + others._parts, self.device)
+
+
+def _announce(part: Tensor, rows: Tensor) -> None:
+    """Let the disk be asked for all of these rows before the first of them is waited for."""
+    row_bytes = part.stride(0) * part.element_size()
+    for row in rows.tolist():
+        announce(part.data_ptr() + row * row_bytes, row_bytes)
 
 
 TensorRows = Tensor | MappedRows

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from nas_lib.data.rows import Rows, is_large, on_disk, pieces
+from nas_lib.data.rows import DiskRows, Rows, is_large, on_disk, pieces
 
 SIDE: Final = 32
 """Pixels of a thumbnail's side."""
@@ -43,7 +43,7 @@ class Looks:
 
     digests: npt.NDArray[np.uint64]
     hashes: npt.NDArray[np.uint8]
-    thumbnails: npt.NDArray[np.uint8]
+    thumbnails: npt.NDArray[np.uint8] | DiskRows
     is_plain: npt.NDArray[np.bool_]
     has_colour: npt.NDArray[np.bool_]
 
@@ -85,7 +85,7 @@ def likeness(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> Floats
     return alike
 
 
-def _array(shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def _array(shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | DiskRows:
     return on_disk(shape, np.uint8) if is_large(math.prod(shape)) else np.empty(shape, np.uint8)
 
 

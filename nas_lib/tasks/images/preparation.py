@@ -14,9 +14,10 @@ from nas_lib.bounds import Side
 from nas_lib.config import ImageTarget, ImageTaskConfig
 from nas_lib.data import Manifest, Prepared, prepared
 from nas_lib.data.allowance import Allowance
-from nas_lib.data.rows import Rows, num_bytes_of, pieces
+from nas_lib.data.rows import Rows, is_large, num_bytes_of, pieces
 from nas_lib.errors import DataError
 from nas_lib.records import STRICT
+from nas_lib.tasks.images.channels import exact_statistics
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
 from nas_lib.tasks.images.readers import read_images
 from nas_lib.tasks.images.splitting import Split, split_images
@@ -153,6 +154,12 @@ def channel_statistics(images: Rows) -> tuple[tuple[float, ...], tuple[float, ..
         C means and C deviations. A channel that never varies has deviation 1, so that it can be
         divided by.
     """
+    if images.dtype == np.uint8 and is_large(num_bytes_of(images)):
+        means, deviations = exact_statistics(images, at_once=_num_at_once(images))
+        unit = 255.0
+        return tuple(each / unit for each in means), tuple(
+            each / unit if each else 1.0 for each in deviations
+        )
     num_values = math.prod(images.shape) // images.shape[1]
     num, axes = _num_at_once(images), (0, 2, 3)
     sums = (piece.sum(axis=axes, dtype=np.float64) for piece in pieces(images, num))

@@ -23,6 +23,7 @@ from nas_lib.errors import ConfigError, DataError
 from nas_lib.tasks.images.preparation import prepare_images
 from nas_lib.tasks.images.raw import LabelledImages, RawImages
 from nas_lib.tasks.images.readers import read_images
+from nas_lib.tasks.images.readers.tables import open_table
 from nas_lib.tasks.images.task import ImageTask
 
 Rows = Sequence[Mapping[str, Any]]
@@ -411,3 +412,17 @@ class TestBadTables:
         monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
         with pytest.raises(ConfigError, match=r"pip install 'kfp-nas\[tables\]'"):
             read(path)
+
+
+def test_a_parquet_file_is_read_a_piece_at_a_time_though_it_is_one_row_group(
+    tmp_path: Path,
+) -> None:
+    contents = [os.urandom(2**13) for _ in range(2**13)]  # 64 MiB
+    pq.write_table(pa.table({"image": contents}), tmp_path / "one.parquet")
+    before = pa.total_allocated_bytes()
+
+    rows = open_table(tmp_path / "one.parquet").rows(["image"], at_once=16)
+    taken = [(pa.total_allocated_bytes() - before, cell) for _, (cell,) in rows]
+
+    assert [cell for _, cell in taken] == contents
+    assert max(num_bytes for num_bytes, _ in taken) < 2**25

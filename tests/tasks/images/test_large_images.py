@@ -63,6 +63,9 @@ def test_all_is_as_it_is_of_small_folders(
 
     assert sharded.manifest.content_hash == whole.manifest.content_hash
     assert sharded.manifest.notices == whole.manifest.notices
+    for name in ("mean", "std"):
+        mine, its = getattr(sharded.manifest, name), getattr(whole.manifest, name)
+        assert mine == pytest.approx(its, rel=1e-12)
     assert len(whole.manifest.notices) == 3  # a file left out, 16 bits, 32 bits
     search, test = local(sharded, tmp_path / "sharded")
     whole_search, whole_test = local(whole, tmp_path / "whole")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nas_lib.config import PicturesPart
 from nas_lib.data.allowance import Allowance
 from nas_lib.data.copies import require_space
-from nas_lib.data.rows import Indices, is_large, on_disk
+from nas_lib.data.rows import DiskRows, Indices, Rows, is_large, on_disk
 from nas_lib.errors import DataError, one_line
 from nas_lib.tasks.images.raw import Names
 from nas_lib.tasks.images.readers.pictures import (
@@ -72,7 +72,7 @@ class Decoded:
         notices: On what was read otherwise than a user would guess, or left out as broken.
     """
 
-    images: npt.NDArray[np.uint8]
+    images: Rows
     is_picture: npt.NDArray[np.bool_]
     broken: Indices
     errors: tuple[str, ...]
@@ -189,7 +189,9 @@ def _refusal(found: _Found, source: str) -> str:
     )
 
 
-def _new_images(shape: tuple[int, ...], allowance: Allowance, source: str) -> npt.NDArray[np.uint8]:
+def _new_images(
+    shape: tuple[int, ...], allowance: Allowance, source: str
+) -> npt.NDArray[np.uint8] | DiskRows:
     """Return an array for images: in memory, or where they are large on the disk."""
     num_bytes = math.prod(shape)
     if is_large(num_bytes):

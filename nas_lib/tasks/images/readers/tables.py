@@ -15,6 +15,7 @@ from nas_lib.errors import DataError, MissingExtraError, one_line, plural
 
 _LONGEST: Final = 2**28  # bytes of a line
 _MOST_NAMED: Final = 3  # lines in a sentence
+_BUFFER: Final = 2**20  # bytes of a Parquet file that are read at a time
 _NUM_FIRST: Final = 100  # lines of JSON whose keys are the columns
 _DELIMITERS: Final = (",", ";", "\t")
 
@@ -269,7 +270,8 @@ class ParquetTable(Table):
         except ImportError as err:
             raise MissingExtraError("Parquet files need pyarrow", "tables", err) from err
         try:
-            return ParquetFile(self.path)
+            # else all of a column in a row group is in memory, which may be the whole table
+            return ParquetFile(self.path, buffer_size=_BUFFER, pre_buffer=False)
         except pyarrow.ArrowException as err:
             raise self._damaged(err) from err
 
