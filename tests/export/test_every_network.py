@@ -38,6 +38,8 @@ from nas_lib.spaces import (
     REFERENCES,
     ImageReferencesConfig,
     NasNetPlan,
+    SeriesCnnSpaceConfig,
+    SeriesReferencesConfig,
     SizeConfig,
     SpaceConfig,
     SpacePart,
@@ -71,10 +73,14 @@ IMAGES: dict[str, SpacePart] = {
         for name in REFERENCES["images"]
         if name not in ("resnet-56", "densenet-bc-100-12")  # larger ones of the same
     },
+    "along time": SeriesCnnSpaceConfig(pool_layers=(2,), depth=DepthConfig(start=3, max=3)),
+    **{f"known: {name}": SeriesReferencesConfig(networks=(name,)) for name in REFERENCES["series"]},
 }
 SHAPES = {
     "cells of blocks, large stem": (3, 24, 19),
     "cells that pass on their blocks": (3, 13, 16),  # for norms of single images
+    "along time": (2, 1, 16),
+    **{f"known: {name}": (2, 1, 16) for name in REFERENCES["series"]},
 }
 TEXTS: dict[str, SpacePart] = {
     "cell": EnasRnnSpaceConfig(nodes=3, child=HiddenConfig(hidden=5)),
