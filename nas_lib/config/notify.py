@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from nas_lib.bounds import Seconds
 from nas_lib.part import Part
@@ -61,7 +61,11 @@ def _got(address: str) -> str:
     return f", got {scheme}://" if separator else ""
 
 
-_Address = Annotated[str, AfterValidator(_address)]
+_Address = Annotated[
+    str,
+    AfterValidator(_address),
+    WithJsonSchema({"type": "string", "maxLength": _MOST_CHARS}),
+]
 
 
 class MlflowConfig(Part):
