@@ -32,6 +32,8 @@ PUBLISHED = "nas-cell"
 FOUND = "found"
 OWN = "found-by-translating"
 BESIDE = ("lstm", "gru")
+SHORT = {"pairs": 26_000, "epochs": 1}
+CANDIDATES = 6
 SEEDS = range(3)
 NUM_SAMPLES = 20
 RATE = "learning_rate"
@@ -179,13 +181,39 @@ def config(seed: int, data: Path, size: Size, *, beside: Sequence[str] = ()) -> 
     return parse_config(document, source="study")
 
 
-def trained(name: str, source: str, seed: int, data: Path, size: Size) -> Iterator[Translated]:
+def chosen(name: str, source: str, data: Path, size: Size) -> tuple[str, ...]:
+    """Return which of a search's best children translates best, by a short training of each.
+
+    What tells words best need not: in a sum without bounds numbers grow with layers, width and
+    length, and a translator of such a cell is worse than guessing. None where all of them are.
+    """
+    rates = sorted(size.rates)
+    short = size._replace(**SHORT, rates=(rates[len(rates) // 2],))
+    handle = nas_lib.transfer(
+        source,
+        config(SEEDS[0], data, short),
+        top=CANDIDATES,
+        size=SizeConfig(parameters=size.parameters),
+        store=short.folder / f"{name}-chosen",
+        workers=1,
+    )
+    ended = outcome(handle.view.finals[0])
+    for each in ended.contenders:
+        perplexity = ", ".join(f"{score:.4g}" for score in each.valid.scores)
+        print(f"{name}: {each.origin}, after a short training {perplexity or 'diverged'}")
+    return tuple(each.origin for each in ended.ranked[:1] if each.valid.scores[0] < size.vocabulary)
+
+
+def trained(
+    name: str, source: str, seed: int, data: Path, size: Size, *, networks: Sequence[str] = ()
+) -> Iterator[Translated]:
     """Train the translator of a cell, unless that is done, and what stands beside it."""
     beside = BESIDE if name == PUBLISHED else ()
     handle = nas_lib.transfer(
         source,
         config(seed, data, size, beside=beside),
         top=1,
+        networks=networks,
         size=SizeConfig(parameters=size.parameters),
         store=size.folder / f"{name}-{seed}",
         workers=1,
@@ -205,12 +233,16 @@ def of_seeds(
 
     A cell with which the first one learned nothing is not trained again.
     """
-    firsts = [*trained(name, source, SEEDS[0], data, size)]
-    has_learned = min(each.valid for each in firsts) < size.vocabulary
+    networks = () if name == PUBLISHED else chosen(name, source, data, size)
+    if not networks and name != PUBLISHED:
+        return
+    firsts = [*trained(name, source, SEEDS[0], data, size, networks=networks)]
+    has_learned = any(each.valid < size.vocabulary for each in firsts)
     for seed in seeds:
         found = firsts if seed == SEEDS[0] else []
         for rate in sorted({each.rate for each in firsts}) if has_learned and not found else ():
-            found = [*trained(name, source, seed, data, size._replace(rates=(rate,)))]
+            at_it = size._replace(rates=(rate,))
+            found = [*trained(name, source, seed, data, at_it, networks=networks)]
         yield from found  # of all rates so far
 
 

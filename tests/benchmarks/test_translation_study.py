@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from benchmarks.studies import translation
 from benchmarks.studies.translation import BESIDE, Size, Translated
+from nas_lib.config import SearchConfig
 from nas_lib.records import Metric, Sample
 
 SIZE = Size(parameters=1000, epochs=1, pairs=None, vocabulary=300, rates=(0.1,))
@@ -59,7 +63,10 @@ def test_other_seeds_learn_at_the_rates_that_were_best_for_the_first(
 ) -> None:
     asked: list[tuple[int, tuple[float, ...]]] = []
 
-    def trained(_name: str, _source: str, seed: int, _data: Path, size: Size) -> list[Translated]:
+    def trained(
+        _name: str, _source: str, seed: int, _data: Path, size: Size, *, networks: Sequence[str]
+    ) -> list[Translated]:
+        assert networks == ("child",)
         asked.append((seed, size.rates))
         best = {"lstm": 0.2, "gru": 0.1} if seed == 0 else dict.fromkeys(BESIDE, size.rates[0])
         return [
@@ -68,6 +75,7 @@ def test_other_seeds_learn_at_the_rates_that_were_best_for_the_first(
         ]
 
     monkeypatch.setattr(translation, "trained", trained)
+    monkeypatch.setattr(translation, "chosen", lambda *_: ("child",))
     valid, size = 11.0, SIZE._replace(rates=(0.1, 0.2, 0.4))
     found = [*translation.of_seeds("cell", "source", (0, 1), tmp_path, size)]
 
@@ -75,3 +83,36 @@ def test_other_seeds_learn_at_the_rates_that_were_best_for_the_first(
     assert [(each.name, each.seed) for each in found][:3] == [("lstm", 0), ("gru", 0), ("lstm", 1)]
     valid = 300.0  # as good as any guess of 300 subwords
     assert {each.seed for each in translation.of_seeds("cell", "", (0, 1), tmp_path, size)} == {0}
+
+
+def test_of_a_searchs_best_the_one_that_translates_best_after_a_short_training_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores: dict[str, tuple[float, ...]] = {"a": (1e30,), "b": (), "c": (90.0,), "d": (80.0,)}
+    asked: list[tuple[int, tuple[float, ...], int | None]] = []
+
+    def transfer(_source: str, config: SearchConfig, **options: Any) -> SimpleNamespace:
+        rates = tuple(config.final.grid["learning_rate"])
+        asked.append((options["top"], rates, config.task.max_train))
+        return SimpleNamespace(view=SimpleNamespace(finals=["the only one"]))
+
+    def outcome(_final: str) -> SimpleNamespace:
+        found = [
+            SimpleNamespace(origin=name, valid=SimpleNamespace(scores=each))
+            for name, each in scores.items()
+        ]
+        told = [each for each in found if each.valid.scores]
+        ranked = sorted(told, key=lambda each: each.valid.scores)
+        return SimpleNamespace(contenders=found, ranked=ranked)
+
+    monkeypatch.setattr(translation.nas_lib, "transfer", transfer)
+    monkeypatch.setattr(translation, "outcome", outcome)
+    size = SIZE._replace(rates=(0.1, 0.4, 0.2))
+
+    assert translation.chosen("found", "source", tmp_path, size) == ("d",)
+    assert asked == [(translation.CANDIDATES, (0.2,), translation.SHORT["pairs"])]
+    assert "found: a, after a short training 1e+30\nfound: b, after a short training diverged" in (
+        capsys.readouterr().out
+    )
+    scores.update(c=(), d=(300.0,))  # as good as any guess of 300 subwords
+    assert translation.chosen("found", "source", tmp_path, size) == ()
