@@ -46,6 +46,14 @@ def test_what_was_prepared_is_the_same_but_for_where_it_lies(
 ) -> None:
     mine, its = manifest_of(sharded), manifest_of(whole)
     changed = {"search_blob", "test_blob", "search_shards", "test_shards", "source"}
+    changed |= {
+        "mean",
+        "std",
+    }  # of large ones by whole numbers, in one pass: exact to the last digit
+    assert (mine.mean, mine.std) == (
+        pytest.approx(its.mean, rel=1e-13),
+        pytest.approx(its.std, rel=1e-13),
+    )
     for field in dataclasses.fields(mine):
         if field.name not in changed:
             assert getattr(mine, field.name) == getattr(its, field.name), field.name
