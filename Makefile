@@ -32,11 +32,12 @@ demo: $(READY) ## Search a network for handwritten digits, from the start (minut
 	rm -rf runs/demo
 	$(BIN)/nas search digits --store runs/demo --workers 2
 
-# Hundreds of processes are started there, and none is to compile all of nas_lib anew.
+# Hundreds of processes are started there, and none is to compile all of nas_lib anew. Three at a
+# time keep two cores at work: a test often waits, for a process or for a clock.
 .PHONY: test
 test: export PYTHONDONTWRITEBYTECODE :=
 test: lint ## Lint and run the whole test suite
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # A virtual environment of its own, as for checkov: with what builds, checks and installs a release.
 $(RELEASE):

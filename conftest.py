@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the user's cache alone."""
     monkeypatch.setenv("NAS_CACHE", str(tmp_path / "nas-cache"))
+
+
+@pytest.fixture(autouse=True)
+def own_print(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print as it is: of tasks that kfp runs side by side on this machine one may leave its own."""
+    monkeypatch.setattr(builtins, "print", builtins.print)
 
 
 @pytest.fixture(autouse=True)
