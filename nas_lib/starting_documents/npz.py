@@ -82,7 +82,7 @@ def look(listing: Listing, allowance: Allowance) -> ImageStarter:
 def _names(archive: NpzArchive, source: str) -> tuple[_Names, str]:
     """Return the arrays of each part, and how they were told; those of usual names come first."""
     try:
-        usual = array_names(archive, NpzData(path=""), source)
+        usual = array_names(archive, NpzData(path=""))
     except DataError:
         return _guessed(archive, source), "Told by their shapes and names."
     parts = {"training": "train", "validation": "valid", "test": "test"}

@@ -143,7 +143,7 @@ def _is_table(path: Path, config: SeriesTableData) -> bool:
 def _training(archive: NpzArchive) -> tuple[str, str] | None:
     """Return the arrays of series to train on and of their labels; None where those are images."""
     try:
-        series, labels = array_names(archive, SeriesNpzData(path=""), "")["training"]
+        series, labels = array_names(archive, SeriesNpzData(path=""))["training"]
         return (series, labels) if _are_series(archive.headers[series]) else None
     except DataError:
         pass

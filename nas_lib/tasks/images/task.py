@@ -17,6 +17,7 @@ from nas_lib.config import (
 )
 from nas_lib.data import LocalData, Manifest, Prepared
 from nas_lib.errors import ConfigError, plural_of
+from nas_lib.named_objects import imported
 from nas_lib.records import Child
 from nas_lib.spaces import Plan, SpacePart
 from nas_lib.tasks.images.imbalance import check_class_weights
@@ -41,6 +42,7 @@ class ImageTask(TrainedTask[ImageManifest]):
     """Images in classes, with labels, or with a number.
 
     Attributes:
+        trainer_class: What trains a child, as `module:name`.
         target: What is told of them.
         scoring: What a score is.
     """
@@ -48,6 +50,7 @@ class ImageTask(TrainedTask[ImageManifest]):
     example = "image"
     preload = (*TrainedTask.preload, "nas_lib.tasks.images.trainer")
     manifest_class = ImageManifest
+    trainer_class = "nas_lib.tasks.images.trainer:ImageTrainer"
 
     def __init__(self, config: SearchConfig, *, evaluate: Evaluate | None = None) -> None:
         """Take what is to be learnt; see `Task`."""
@@ -110,12 +113,11 @@ class ImageTask(TrainedTask[ImageManifest]):
         device: torch.device,
     ) -> ImageTrainer:
         """Return the trainer of a child."""
-        from nas_lib.tasks.images.trainer import ImageTrainer
-
         images = split_images_of(data, manifest)
-        return ImageTrainer(
+        made: ImageTrainer = imported(self.trainer_class)(
             child, plan, self._children, images, manifest, device, scoring=self.scoring
         )
+        return made
 
     def network(self, plan: Plan, manifest: ImageManifest) -> nn.Module:
         """Return the network of a plan for these images."""

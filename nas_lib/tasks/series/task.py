@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from nas_lib import buckets
 from nas_lib.config import ImageTaskConfig, SeriesTaskConfig
-from nas_lib.data import LocalData, Manifest, Prepared
+from nas_lib.data import Manifest, Prepared
 from nas_lib.data.paths import files_hash, user_path
 from nas_lib.errors import plural
-from nas_lib.records import Child
-from nas_lib.spaces import Plan, SpacePart
-from nas_lib.tasks.images.preparation import ImageManifest
+from nas_lib.spaces import SpacePart
 from nas_lib.tasks.images.targets import TARGETS
-from nas_lib.tasks.images.task import ImageTask, split_images_of
+from nas_lib.tasks.images.task import ImageTask
 from nas_lib.tasks.series.preparation import SeriesManifest, prepare_series
 from nas_lib.tasks.series.readers.part_files import others_beside
 from nas_lib.tasks.trained import TrainedTask
-
-if TYPE_CHECKING:
-    import torch
-
-    from nas_lib.tasks.images.trainer import ImageTrainer
 
 
 class SeriesTask(ImageTask):
@@ -31,6 +24,7 @@ class SeriesTask(ImageTask):
     example = "series"
     preload = (*TrainedTask.preload, "nas_lib.tasks.series.trainer")
     manifest_class = SeriesManifest
+    trainer_class = "nas_lib.tasks.series.trainer:SeriesTrainer"
 
     def _read(self, task: ImageTaskConfig) -> Prepared:
         return prepare_series(cast(SeriesTaskConfig, task), self.config.seed, self.allowance())
@@ -55,20 +49,4 @@ class SeriesTask(ImageTask):
             f"{manifest.source}: {manifest.num_train:,} training, {manifest.num_valid:,} "
             f"validation and {manifest.num_test:,} test series of {manifest.length:,} steps and "
             f"{channels} {TARGETS[manifest.target].describe(manifest)}"
-        )
-
-    def trainer(
-        self,
-        child: Child,
-        plan: Plan,
-        manifest: ImageManifest,
-        data: LocalData,
-        device: torch.device,
-    ) -> ImageTrainer:
-        """Return the trainer of a child."""
-        from nas_lib.tasks.series.trainer import SeriesTrainer
-
-        series = split_images_of(data, manifest)
-        return SeriesTrainer(
-            child, plan, self._children, series, manifest, device, scoring=self.scoring
         )

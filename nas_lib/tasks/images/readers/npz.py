@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import numpy.typing as npt
@@ -20,14 +20,12 @@ from nas_lib.tasks.images.readers.arrays import (
     numbers_of,
     pixels_of,
 )
-from nas_lib.tasks.images.readers.npz_archive import NpzArchive, listed
+from nas_lib.tasks.images.readers.npz_archive import Names, NpzArchive
 
 _Array = npt.NDArray[Any]
 _Part = Literal["training", "validation", "test"]
-_Names = dict[_Part, tuple[str, str]]
-"""What the arrays of images and of labels are called, of each part."""
 
-_SETTINGS: Final[_Names] = {
+_SETTINGS: Final[Names] = {
     "training": ("images", "labels"),
     "validation": ("valid_images", "valid_labels"),
     "test": ("test_images", "test_labels"),
@@ -62,7 +60,7 @@ def read_npz(config: NpzData, allowance: Allowance, target: ImageTarget = "class
     path = existing_file(config.path)
     source = f"npz file {one_line(path)}"
     archive = NpzArchive(path, source, allowance)
-    names = array_names(archive, config, source)
+    names = array_names(archive, config)
     arrays = {part: (name, archive.read(name)) for part, (_, name) in names.items()}
     class_names, numbers, extra = _told(archive, arrays, target, source)
     images = {name: archive.read(name) for name, _ in names.values()}
@@ -80,7 +78,7 @@ def read_npz(config: NpzData, allowance: Allowance, target: ImageTarget = "class
         parts["training"],
         test=parts.get("test"),
         valid=parts.get("validation"),
-        notices=(*_left_out(archive, names, extra), *order, *scaling),
+        notices=(*archive.left_out(names, extra), *order, *scaling),
         target=target,
     )
 
@@ -121,38 +119,13 @@ def _told(
     return tuple(map(str, range(num))), found, ()
 
 
-def array_names(archive: NpzArchive, config: NpzData, source: str) -> _Names:
+def array_names(archive: NpzArchive, config: NpzData) -> Names:
     """Return the names of images and of labels, of each part that there is.
 
     Raises:
         DataError: One of them is missing.
     """
-    found: _Names = {}
-    for part, settings in _SETTINGS.items():
-        names = [_found_name(archive, getattr(config, setting)) for setting in settings]
-        if part != "training" and not any(name in archive.headers for name in names):
-            continue
-        for setting, name in zip(settings, names, strict=True):
-            if name not in archive.headers:
-                raise DataError(
-                    f"{source}: expected an array {name!r} (task.data.{setting}), got "
-                    f"{archive.listed()}: name the arrays of images and of labels in "
-                    f"task.data.{settings[0]} and task.data.{settings[1]}"
-                )
-        found[part] = (names[0], names[1])
-    return found
-
-
-def _found_name(archive: NpzArchive, name: str) -> str:
-    names = (name, *_ALSO_CALLED.get(name, ()))
-    return next((each for each in names if each in archive.headers), name)
-
-
-def _left_out(archive: NpzArchive, names: _Names, extra: tuple[str, ...]) -> Iterator[str]:
-    used = {name for pair in names.values() for name in pair} | {*extra}
-    others = {name: header for name, header in archive.headers.items() if name not in used}
-    if others:
-        yield f"{len(others)} of {len(archive.headers)} arrays were not used: {listed(others)}"
+    return archive.names(config, _SETTINGS, also_called=_ALSO_CALLED)
 
 
 def _channels_first_notice(archive: NpzArchive, name: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ _SUFFIX: Final = ".npy"
 _MOST_NAMED: Final = 12
 _LONGEST_NAME: Final = 40
 _LONGEST_HEADER: Final = 2**16  # bytes; numpy looks at its length once it is in memory
+
+Names = dict[Literal["training", "validation", "test"], tuple[str, str]]
+"""What the arrays of examples and of labels are called, of each part that there is."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,46 @@ class NpzArchive:
     def listed(self) -> str:
         """Return all arrays in words, such as `x [120, 28, 28] uint8`."""
         return listed(self.headers) or "none"
+
+    def names(
+        self, config: object, settings: Names, *, also_called: Mapping[str, tuple[str, ...]]
+    ) -> Names:
+        """Return the names of examples and of labels, of each part that there is.
+
+        Args:
+            config: Has what they are called.
+            settings: Which settings of it say so.
+            also_called: What they are called elsewhere, if none has the name that a setting says.
+
+        Raises:
+            DataError: One of them is missing.
+        """
+        found: Names = {}
+        examples = settings["training"][0]
+        for part, wanted in settings.items():
+            names = [self._found_name(getattr(config, each), also_called) for each in wanted]
+            if part != "training" and not any(name in self.headers for name in names):
+                continue
+            for setting, name in zip(wanted, names, strict=True):
+                if name not in self.headers:
+                    raise DataError(
+                        f"{self._source}: expected an array {name!r} (task.data.{setting}), got "
+                        f"{self.listed()}: name the arrays of {examples} and of labels in "
+                        f"task.data.{wanted[0]} and task.data.{wanted[1]}"
+                    )
+            found[part] = (names[0], names[1])
+        return found
+
+    def left_out(self, names: Names, extra: tuple[str, ...] = ()) -> Iterator[str]:
+        """Say which arrays are neither these nor extra ones, if there are any."""
+        used = {name for pair in names.values() for name in pair} | {*extra}
+        others = {name: header for name, header in self.headers.items() if name not in used}
+        if others:
+            yield f"{len(others)} of {len(self.headers)} arrays were not used: {listed(others)}"
+
+    def _found_name(self, name: str, also_called: Mapping[str, tuple[str, ...]]) -> str:
+        names = (name, *also_called.get(name, ()))
+        return next((each for each in names if each in self.headers), name)
 
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:

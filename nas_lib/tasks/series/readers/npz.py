@@ -5,7 +5,6 @@ Letters: N series, C channels, T steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final, Literal
 
 import numpy as np
@@ -15,12 +14,10 @@ from nas_lib.data.allowance import Allowance
 from nas_lib.data.paths import existing_file
 from nas_lib.errors import DataError, one_line
 from nas_lib.tasks.images.readers.arrays import labels_of
-from nas_lib.tasks.images.readers.npz_archive import NpzArchive, listed
+from nas_lib.tasks.images.readers.npz_archive import Names, NpzArchive
 from nas_lib.tasks.series.found import Array, FoundSeries, PartName, SeriesOfPart
 
 Axes = Literal["NCT", "NTC"]
-Names = dict[PartName, tuple[str, str]]
-"""What the arrays of series and of labels are called, of each part."""
 
 _SETTINGS: Final[Names] = {
     "training": ("series", "labels"),
@@ -28,7 +25,7 @@ _SETTINGS: Final[Names] = {
     "test": ("test_series", "test_labels"),
 }
 """Which settings say so."""
-_ALSO_CALLED: Final = {"x_valid": "x_val", "y_valid": "y_val"}
+_ALSO_CALLED: Final = {"x_valid": ("x_val",), "y_valid": ("y_val",)}
 
 
 def read_npz(config: SeriesNpzData, allowance: Allowance) -> FoundSeries:
@@ -41,7 +38,7 @@ def read_npz(config: SeriesNpzData, allowance: Allowance) -> FoundSeries:
     path = existing_file(config.path)
     source = f"npz file {one_line(path)}"
     archive = NpzArchive(path, source, allowance)
-    names = array_names(archive, config, source)
+    names = array_names(archive, config)
     first = names["training"][0]
     shape = archive.headers[first].shape
     axes = config.axes or axes_of(f"{source}: {first}", shape)
@@ -57,29 +54,16 @@ def read_npz(config: SeriesNpzData, allowance: Allowance) -> FoundSeries:
         parts[part] = SeriesOfPart(values, classes)
     is_told = config.axes is not None or len(shape) == 2
     told = f"{first} {list(shape)} was read as {shown(axes)} (task.data.axes)"
-    return FoundSeries(source, parts, (*_left_out(archive, names), *([] if is_told else [told])))
+    return FoundSeries(source, parts, (*archive.left_out(names), *([] if is_told else [told])))
 
 
-def array_names(archive: NpzArchive, config: SeriesNpzData, source: str) -> Names:
+def array_names(archive: NpzArchive, config: SeriesNpzData) -> Names:
     """Return the names of series and of labels, of each part that there is.
 
     Raises:
         DataError: One of them is missing.
     """
-    found: Names = {}
-    for part, settings in _SETTINGS.items():
-        names = [_found_name(archive, getattr(config, setting)) for setting in settings]
-        if part != "training" and not any(name in archive.headers for name in names):
-            continue
-        for setting, name in zip(settings, names, strict=True):
-            if name not in archive.headers:
-                raise DataError(
-                    f"{source}: expected an array {name!r} (task.data.{setting}), got "
-                    f"{archive.listed()}: name the arrays of series and of labels in "
-                    f"task.data.{settings[0]} and task.data.{settings[1]}"
-                )
-        found[part] = (names[0], names[1])
-    return found
+    return archive.names(config, _SETTINGS, also_called=_ALSO_CALLED)
 
 
 def axes_of(where: str, shape: tuple[int, ...]) -> Axes:
@@ -121,15 +105,3 @@ def channels_first(where: str, series: Array, axes: Axes) -> Array:
     elif axes == "NTC":
         series = series.transpose(0, 2, 1)
     return series if series.dtype.kind == "f" else series.astype(np.float64)
-
-
-def _found_name(archive: NpzArchive, name: str) -> str:
-    other = _ALSO_CALLED.get(name, name)
-    return other if name not in archive.headers and other in archive.headers else name
-
-
-def _left_out(archive: NpzArchive, names: Names) -> Iterator[str]:
-    used = {name for pair in names.values() for name in pair}
-    others = {name: header for name, header in archive.headers.items() if name not in used}
-    if others:
-        yield f"{len(others)} of {len(archive.headers)} arrays were not used: {listed(others)}"
