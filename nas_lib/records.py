@@ -28,6 +28,8 @@ Seconds = Annotated[float, Field(ge=0, le=1e11)]
 
 MAX_PICTURE: Final = 10_240
 """Characters of a picture in a record."""
+SmallPicture = Annotated[str, Field(max_length=MAX_PICTURE, pattern=r"^[A-Za-z0-9+/]+=*$")]
+"""A PNG in base64."""
 Confusion = tuple[tuple[Count, Count, Count], ...]
 """Which class was taken for which: the true one, the predicted one, and how many examples of it.
 
@@ -414,13 +416,13 @@ class Mistake:
         true: Its class, by its index.
         found: What the network took it for.
         confidence: The probability that it gave to that.
-        picture: What the network saw, as a small PNG in base64.
+        picture: What the network saw.
     """
 
     true: Count
     found: Count
     confidence: Annotated[float, Field(ge=0, le=1)]
-    picture: Annotated[str, Field(max_length=MAX_PICTURE, pattern=r"^[A-Za-z0-9+/]+=*$")]
+    picture: SmallPicture
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -431,13 +433,13 @@ class LabelMistake:
         label: Which label, by its index.
         is_there: Whether it has it.
         confidence: The probability that the network gave to the contrary.
-        picture: What the network saw, as a small PNG in base64.
+        picture: What the network saw.
     """
 
     label: Count
     is_there: bool
     confidence: Annotated[float, Field(ge=0, le=1)]
-    picture: Annotated[str, Field(max_length=MAX_PICTURE, pattern=r"^[A-Za-z0-9+/]+=*$")]
+    picture: SmallPicture
 
 
 @checked_dataclass(frozen=True, config=STRICT)
@@ -447,12 +449,12 @@ class NumberMistake:
     Attributes:
         true: Its number.
         found: What the network told.
-        picture: What the network saw, as a small PNG in base64.
+        picture: What the network saw.
     """
 
     true: float
     found: float
-    picture: Annotated[str, Field(max_length=MAX_PICTURE, pattern=r"^[A-Za-z0-9+/]+=*$")]
+    picture: SmallPicture
 
 
 AnyMistake = Mistake | LabelMistake | NumberMistake

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar, Final
+from typing import Final
 
 from nas_lib.config import ImageTaskConfig, SearchConfig
 from nas_lib.data import BlobInfo, Manifest
+from nas_lib.starting_documents.chain_starter import ChainStarter
 from nas_lib.starting_documents.seen_images import SeenImages
-from nas_lib.starting_documents.starter import Choice, Length, Starter
+from nas_lib.starting_documents.starter import Choice
 from nas_lib.tasks.images.preparation import ImageManifest
 
 _SIZES: Final = (8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -17,29 +18,16 @@ _LEAST_MAP: Final = 4  # pixels that the last layers see, about
 _LEAST_HALVED: Final = 12  # pixels
 _MOST_HALVINGS: Final = 5
 _LAYERS: Final = 4  # where nothing is halved
-_MANY: Final = 10_000
-_SOME: Final = 2_000
-_FEW: Final = 500
 
 
-class ImageStarter(Starter):
+class ImageStarter(ChainStarter):
     """A document for images in classes, with labels or with a number."""
 
     example = "image"
-    lengths: ClassVar[tuple[Length, ...]] = (
-        Length(20, 96, 60, 3, 3),
-        Length(15, 64, 60, 3, 3),
-        Length(15, 40, 45, 3, 3),
-        Length(10, 32, 40, 3, 2),
-        Length(8, 24, 30, 2, 2),
-        Length(5, 16, 20, 2, 2),
-        Length(3, 16, 12, 2, 2),
-        Length(2, 8, 6, 2, 1),
-    )
 
     def __init__(self, seen: SeenImages) -> None:
         """Take what was seen."""
-        self.seen = seen
+        self.seen = self.counted = seen
         self.what, self.path = seen.what, str(seen.data["path"])
         self.prepare_s = seen.prepare_s
         self.num_train = seen.num("train")
@@ -53,15 +41,6 @@ class ImageStarter(Starter):
             return (side,)
         found = [size for size in _SIZES if size <= side] or [_SIZES[0]]
         return tuple(size for size in found if size >= min(32, found[-1]))
-
-    def choices(self, size: int) -> Iterator[Choice]:
-        """Yield all settings but those that a `Length` has."""
-        yield from self._data(size)
-        yield from self._split()
-        yield from self._space(size)
-        yield from self._children(size)
-        yield Choice("search.children_per_round", 8)
-        yield Choice("final.size.more_filters", 16, "The best are trained again a little wider.")
 
     def _data(self, size: int) -> Iterator[Choice]:
         seen = self.seen
@@ -90,17 +69,6 @@ class ImageStarter(Starter):
             "twice the side takes four times as long."
         )
 
-    def _split(self) -> Iterator[Choice]:
-        for part, noun in (("valid", "for the reward"), ("test", "for the test")):
-            own = self.seen.num(part)  # type: ignore[arg-type]
-            fraction = 0.1 if self.num_train >= _MANY else 0.2
-            why = (
-                f"Not used: the data have {own:,} images of their own {noun}."
-                if own
-                else f"Of {self.num_train:,} images, enough {noun} and for training."
-            )
-            yield Choice(f"task.{part}_fraction", fraction, why)
-
     def _space(self, size: int) -> Iterator[Choice]:
         side = self._side(size)
         halvings = min(_MOST_HALVINGS, round(math.log2(side / _LEAST_MAP)))
@@ -122,20 +90,12 @@ class ImageStarter(Starter):
         if pools:
             back = "Connections across pooling bring the size back, and take many times as long."
             yield Choice("space.skip_connections", False, back)
-        yield Choice("space.depth.start", depth, "Few layers, so that many networks can be tried.")
-        yield Choice("space.depth.step", 0)
-        yield Choice("space.depth.max", depth)
+        yield from self._depth(depth)
 
     def _side(self, size: int) -> int:
         return size or min(self.seen.shape[1:])  # type: ignore[index]
 
     def _children(self, size: int) -> Iterator[Choice]:
-        num = self.num_train
-        batch = 16 if num < _FEW else 32 if num < _SOME else 64
-        yield Choice("children.batch_size", batch, f"For {num:,} training images.")
-        if num < _SOME:
-            why = "With so few images an epoch goes through them until it has so many steps."
-            yield Choice("children.min_steps", 10, why)
         if self.seen.target == "number":
             why = "Half of what it is for classes: squared errors may be steep."
             yield Choice("children.learning_rate", 0.05, why)
@@ -167,11 +127,6 @@ class ImageStarter(Starter):
     def _is_grey(self) -> bool:
         shape = self.seen.shape
         return shape[0] == 1 if shape else self.seen.is_grey
-
-    def notes(self, config: SearchConfig) -> Iterator[str]:
-        """Yield sentences on classes with few images, and what else was seen."""
-        yield from self.seen.imbalance()
-        yield from self.seen.notes
 
     def manifest(self, config: SearchConfig) -> Manifest:
         """Return what would be prepared, as far as times depend on it."""

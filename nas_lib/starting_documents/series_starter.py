@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Final
 from nas_lib.config import SearchConfig, SeriesTaskConfig
 from nas_lib.data import BlobInfo, Manifest
 from nas_lib.errors import plural
-from nas_lib.starting_documents.image_starter import ImageStarter
+from nas_lib.starting_documents.chain_starter import ChainStarter
 from nas_lib.starting_documents.seen_images import Counts, SeenImages
-from nas_lib.starting_documents.starter import Choice, Length, Starter
+from nas_lib.starting_documents.starter import Choice
 from nas_lib.tasks.series.preparation import SeriesManifest
 
 _LENGTHS: Final = (128, 256, 512, 1024, 2048)
@@ -26,9 +26,6 @@ _POOLS: Final = {
     4: ((2, 4, 6, 9), 12),
 }
 """By how often series are halved: after which layers, and how many layers there are."""
-_MANY: Final = 10_000
-_SOME: Final = 2_000
-_FEW: Final = 500
 
 
 @dataclass(frozen=True)
@@ -68,34 +65,26 @@ class SeenSeries:
         )
 
 
-class SeriesStarter(Starter):
+class SeriesStarter(ChainStarter):
     """A document for series in classes."""
 
     example = "series"
     num_axes: ClassVar[int] = 1
-    lengths: ClassVar[tuple[Length, ...]] = ImageStarter.lengths
 
     def __init__(self, seen: SeenSeries) -> None:
         """Take what was seen."""
         self.seen = seen
         self.what, self.path = seen.what, str(seen.data["path"])
-        self._images = SeenImages(what=seen.what, data=seen.data, counts=seen.counts)
-        self.num_train = self._images.num("train")
+        self.counted = SeenImages(
+            what=seen.what, data=seen.data, counts=seen.counts, notes=seen.notes
+        )
+        self.num_train = self.counted.num("train")
         shorter = [length for length in _LENGTHS if length < seen.longest]
         self.sizes = (*shorter, seen.longest) if seen.longest <= _LENGTHS[-1] else tuple(shorter)
 
-    def choices(self, size: int) -> Iterator[Choice]:
-        """Yield all settings but those that a `Length` has."""
-        yield Choice("task.kind", "series", "Numbers along time.")
-        yield from self._data(size)
-        yield from self._split()
-        yield from self._space(size)
-        yield from self._children(size)
-        yield Choice("search.children_per_round", 8)
-        yield Choice("final.size.more_filters", 16, "The best are trained again a little wider.")
-
     def _data(self, size: int) -> Iterator[Choice]:
         seen = self.seen
+        yield Choice("task.kind", "series", "Numbers along time.")
         for name, value in seen.data.items():
             yield Choice(f"task.data.{name}", value, seen.why.get(name, ""))
         if size < seen.longest:
@@ -111,16 +100,6 @@ class SeriesStarter(Starter):
         why = "each, where only shapes count and not how large values are."
         yield Choice("task.data.standardise", "all", why)
 
-    def _split(self) -> Iterator[Choice]:
-        for part, noun in (("valid", "for the reward"), ("test", "for the test")):
-            own = self._images.num(part)  # type: ignore[arg-type]
-            why = (
-                f"Not used: the data have {own:,} series of their own {noun}."
-                if own
-                else f"Of {self.num_train:,} series, enough {noun} and for training."
-            )
-            yield Choice(f"task.{part}_fraction", 0.1 if self.num_train >= _MANY else 0.2, why)
-
     def _space(self, size: int) -> Iterator[Choice]:
         num_pools = min(4, max(0, round(math.log2(size / _LEAST_MAP))))
         pools, depth = _POOLS[num_pools]
@@ -134,38 +113,25 @@ class SeriesStarter(Starter):
         yield Choice(
             "space.pool_layers", list(pools), why if pools else "Series are short already."
         )
-        yield Choice("space.depth.start", depth, "Few layers, so that many networks can be tried.")
-        yield Choice("space.depth.step", 0)
-        yield Choice("space.depth.max", depth)
+        yield from self._depth(depth)
 
     def _children(self, size: int) -> Iterator[Choice]:
-        num = self.num_train
-        batch = 16 if num < _FEW else 32 if num < _SOME else 64
-        yield Choice("children.batch_size", batch, f"For {num:,} training series.")
-        if num < _SOME:
-            why = "With so few series an epoch goes through them until it has so many steps."
-            yield Choice("children.min_steps", 10, why)
         yield Choice("children.learning_rate", 0.05)
         yield Choice("children.schedule", "cosine", "The rate falls to 0 within the few epochs.")
         why = "A 16th of the steps, earlier or later: 0 where the moment matters."
         yield Choice("children.augment.shift", size // 16, why)
         yield Choice("children.augment.scale", 0.1)
 
-    def notes(self, config: SearchConfig) -> Iterator[str]:
-        """Yield sentences on classes with few series, and what else was seen."""
-        yield from self._images.imbalance(self.example)
-        yield from self.seen.notes
-
     def manifest(self, config: SearchConfig) -> Manifest:
         """Return what would be prepared, as far as times depend on it."""
         task = config.task
         assert isinstance(task, SeriesTaskConfig)
         channels = self.seen.channels
-        num_train, num_valid, num_test = self._images.split(task)
+        num_train, num_valid, num_test = self.counted.split(task)
         return SeriesManifest(
             content_hash="",
             source=self.what,
-            class_names=self._images.class_names,
+            class_names=self.counted.class_names,
             image_shape=(channels, 1, task.data.length or self.seen.longest),
             dtype="float32",
             num_train=num_train,

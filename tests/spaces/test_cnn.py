@@ -1,24 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import pytest
-from hypothesis import strategies as st
-from space_contract import Example, PlannedSpaceContract, Tokens
+from cnn_contract import CnnSpaceContract
+from space_contract import Example
 from space_strategies import cnn_configs
 
 from nas_lib.config import CnnSpaceConfig, DepthConfig
 from nas_lib.errors import ArchitectureError
-from nas_lib.spaces import Choice, CnnPlan, CnnSpace, SizeConfig, Subset, num_tokens, space_size
+from nas_lib.spaces import Choice, CnnPlan, CnnSpace, Subset, num_tokens, space_size
 from nas_lib.spaces.cnn import Layer
 
 SMALL = CnnSpaceConfig(depth=DepthConfig(start=3, max=3))
 
 
-class TestCnnSpace(PlannedSpaceContract):
+class TestCnnSpace(CnnSpaceContract):
     configs = cnn_configs()
-    sizes = st.builds(SizeConfig, more_filters=st.none() | st.integers(1, 4))
     example = Example(
         CnnSpace(CnnSpaceConfig()), (1, 1, 1), "conv 3x3x36/1x1 <- image", "bbe7e3376bbd", "3x3x36"
     )
@@ -35,21 +31,6 @@ class TestCnnSpace(PlannedSpaceContract):
     strangers = [
         ("conv 1x1x99/1x1 <- image", r"num_filters must be one of \[24, 36, 48, 64\], got 99")
     ]
-
-    def meaning(self, config: Any, tokens: Tokens) -> object:
-        """A pooling layer ignores tokens; nothing else does."""
-        return tokens if config.layer_types == ("conv",) else CnnSpace(config).plan(tokens)
-
-    def resized(self, plan: CnnPlan, size: SizeConfig) -> CnnPlan:
-        more = size.more_filters or 0
-        layers = (
-            replace(layer, num_filters=layer.num_filters + more) if layer.kind == "conv" else layer
-            for layer in plan.layers
-        )
-        return CnnPlan(tuple(layers))
-
-    def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
-        return depth
 
 
 def test_decisions_come_in_the_papers_order() -> None:

@@ -1,24 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import pytest
+from cnn_contract import CnnSpaceContract
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from space_contract import Example, PlannedSpaceContract, Tokens, any_of_some
+from space_contract import Example, any_of_some
 from space_strategies import series_cnn_configs, tokens_of
 
 from nas_lib.config import SeriesCnnSpaceConfig
-from nas_lib.spaces import CnnPlan, CnnSpace, SizeConfig
 
 HERE = "^not an architecture of this space: .*; here it would be conv 1x7x24/1x1 <- image$"
 
 
-class TestSeriesCnnSpace(PlannedSpaceContract):
+class TestSeriesCnnSpace(CnnSpaceContract):
     configs = series_cnn_configs()
-    sizes = st.builds(SizeConfig, more_filters=st.none() | st.integers(1, 4))
     example = Example(
         SeriesCnnSpaceConfig().build(), (2, 1), "conv 1x7x24/1x1 <- image", "58b04eae31dd", "1x7x24"
     )
@@ -33,21 +29,6 @@ class TestSeriesCnnSpace(PlannedSpaceContract):
             HERE,
         ),
     ]
-
-    def meaning(self, config: Any, tokens: Tokens) -> object:
-        """A pooling layer ignores tokens; nothing else does."""
-        return tokens if config.layer_types == ("conv",) else CnnSpace(config).plan(tokens)
-
-    def resized(self, plan: CnnPlan, size: SizeConfig) -> CnnPlan:
-        more = size.more_filters or 0
-        layers = (
-            replace(layer, num_filters=layer.num_filters + more) if layer.kind == "conv" else layer
-            for layer in plan.layers
-        )
-        return CnnPlan(tuple(layers))
-
-    def num_layers(self, config: Any, depth: int, tokens: Tokens) -> int:
-        return depth
 
 
 @any_of_some
