@@ -1,4 +1,4 @@
-"""Pictures of one's own, on two cores in half an hour: by children from scratch, by shared weights.
+"""Pictures of one's own, meant for half an hour of two cores: each by itself, by shared weights.
 
 Networks are halved thrice, or twice, and no layer sees what was before: connections across a
 pooling layer bring the size back, and networks that are 13 times as dear. In the end they have
@@ -40,7 +40,7 @@ _CHILDREN = ImageChildrenConfig(
 
 
 def photos() -> SearchConfig:
-    """Pictures of your own, a folder with one subfolder per class: 40 networks, half an hour."""
+    """Pictures of your own, a folder with one subfolder per class: 40 networks."""
     return SearchConfig(
         name="photos",
         task=_TASK,

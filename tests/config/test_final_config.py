@@ -189,7 +189,7 @@ def test_a_presets_networks_have_a_final_size_of_their_space(name: str) -> None:
     assert not config.final.follows
     assert MOST_POINTS == 1000
     trained = {
-        "photos": (2, 3),  # half an hour in all
+        "photos": (2, 3),  # meant for half an hour in all
         "photos-shared": (2, 3),
         "nas-rnn-paper": (1, 1),  # the best cell
         "nasnet-paper": (250, 1),  # Zoph et al. 2018, appendix A
