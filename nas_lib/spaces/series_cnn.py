@@ -6,12 +6,14 @@ a window of 7 steps reads `conv 1x7x32/1x1`.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from nas_lib.bounds import Few, Side, Width
 from nas_lib.spaces.cnn import CnnSpaceConfig, Sides
+
+_One = Annotated[int, Field(ge=1, le=1)]
 
 
 class SeriesCnnSpaceConfig(CnnSpaceConfig):
@@ -22,7 +24,7 @@ class SeriesCnnSpaceConfig(CnnSpaceConfig):
     pool_height: ClassVar[int] = 1
 
     kind: Literal["series-cnn"] = "series-cnn"  # type: ignore[assignment]  # another than cnn
-    filter_heights: tuple[Literal[1], ...] = Field(
+    filter_heights: tuple[_One, ...] = Field(
         (1,), min_length=1, max_length=1, description="A series is one pixel high."
     )
     filter_widths: Sides = Field((3, 5, 7, 9, 15), description="Of a convolution, in steps.")

@@ -43,8 +43,8 @@ def test_every_number_has_bounds() -> None:
     assert {
         name
         for name, form in numbers
-        if not form.keys() & {"minimum", "exclusiveMinimum", "const"}
-        or not form.keys() & {"maximum", "exclusiveMaximum", "const"}
+        if not form.keys() & {"minimum", "exclusiveMinimum"}
+        or not form.keys() & {"maximum", "exclusiveMaximum"}
     } == BOUNDLESS
 
 
